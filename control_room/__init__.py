@@ -1,0 +1,1 @@
+"""Where people look: viewer's server and page, alarm subscriber, journal, replay."""

@@ -1,0 +1,1 @@
+"""Between gateway and control room: MQTT, outbox, panorama stream, recordings."""

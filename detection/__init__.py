@@ -1,0 +1,1 @@
+"""Frames in, boxes out: any YOLO export on ONNX Runtime."""

@@ -1,0 +1,1 @@
+"""The gateway: cameras in, pipeline, MQTT out, recording, supervision, command line."""

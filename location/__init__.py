@@ -1,0 +1,1 @@
+"""Boxes in, people in mine metres out: floor, tracker, zones, anomalies."""

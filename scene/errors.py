@@ -1,0 +1,36 @@
+"""Errors that a user can act on. Knows nothing about where they are shown."""
+
+
+class LamproomError(Exception):
+    """Something the user can mend; its text names the file, the field and the remedy.
+
+    The command line prints it as one line, without a traceback, and exits with 2.
+    """
+
+
+class SiteError(LamproomError):
+    """`site.yaml` is wrong; every mistake is one line `file:line:column: field: remedy`."""
+
+
+class RigError(LamproomError):
+    """A rig file can't be read, or a rig can't be calibrated; names the camera."""
+
+
+class CameraError(LamproomError):
+    """A camera's source can't be opened or decoded; names the camera."""
+
+
+class ModelError(LamproomError):
+    """A detection model can't be used; names the file."""
+
+
+class BrokerError(LamproomError):
+    """The MQTT broker can't be reached or refused us; names the address."""
+
+
+class WireError(LamproomError):
+    """A message can't be decoded; names the topic or type and the field."""
+
+
+class RecordingError(LamproomError):
+    """A recording can't be read; names the file."""

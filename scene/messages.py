@@ -1,0 +1,285 @@
+"""The words that stages and processes speak: frozen data, units in the names.
+
+Knows nothing about how they are computed, sent or drawn. Arrays stay inside a gateway
+(`Frame`, `Panorama`, `Detections`); what travels on MQTT is made of plain numbers, strings and
+tuples, so that it compares, hashes and turns into JSON as it is.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict
+
+from scene.arrays import Bools, Bytes, Floats, Ints
+
+XY = tuple[float, float]
+XYZ = tuple[float, float, float]
+Covariance = tuple[XY, XY]
+
+KINDS = ("person", "helmet", "head", "fallen")
+"""What a detector can find; `Detections.kinds` holds indices into this."""
+
+CameraState = Literal["ok", "lost", "stalled", "obscured", "moved", "frozen"]
+AlarmState = Literal["active", "cleared"]
+Certainty = Literal["certainly", "possibly"]
+Severity = Literal["critical", "warning", "notice"]
+Posture = Literal["upright", "crouching", "lying"]
+
+WIRE = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class YuvImage:
+    """An I420 picture as decoded: three planes, no colour conversion yet."""
+
+    y: Bytes
+    """(H, W) luma, full or limited range as the camera sent it; H and W even."""
+    u: Bytes
+    """(H/2, W/2) blue difference."""
+    v: Bytes
+    """(H/2, W/2) red difference."""
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.y.shape[1], self.y.shape[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Frame:
+    """One camera's picture of one instant."""
+
+    camera: str
+    captured_at_ns: int
+    image: YuvImage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Panorama:
+    """All cameras' pictures of one instant on one surface."""
+
+    captured_at_ns: int
+    image: YuvImage
+    painter: Bytes
+    """(H, W) index into the rig's cameras of the one that painted each pixel; 255 is nobody."""
+    unseen: Bools
+    """(H, W) where no healthy camera looks: never the same as "nobody there"."""
+    geometry: str
+    """Id of the rig that the picture was made with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Detections:
+    """What the detector found in one camera's frame."""
+
+    camera: str
+    captured_at_ns: int
+    boxes_px: Floats
+    """(N, 4) `x1 y1 x2 y2` in that camera's own pixels, integer values at pixel centres."""
+    scores: Floats
+    """(N,) 0..1."""
+    kinds: Ints
+    """(N,) indices into `KINDS`."""
+
+    def __post_init__(self) -> None:
+        """Refuse arrays whose shapes disagree."""
+        n = len(self.boxes_px)
+        if self.boxes_px.shape != (n, 4) or self.scores.shape != (n,) or self.kinds.shape != (n,):
+            raise ValueError(
+                f"detections of {self.camera}: boxes {self.boxes_px.shape}, scores "
+                f"{self.scores.shape}, kinds {self.kinds.shape} do not belong together"
+            )
+
+    def of_kind(self, kind: str) -> "Detections":
+        """Keep only the finds of one of `KINDS`."""
+        keep: NDArray[np.bool_] = self.kinds == KINDS.index(kind)
+        return Detections(
+            camera=self.camera,
+            captured_at_ns=self.captured_at_ns,
+            boxes_px=self.boxes_px[keep],
+            scores=self.scores[keep],
+            kinds=self.kinds[keep],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Where one person is, and how sure we are."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    track: int
+    """Id of the person within this gateway; never used again for another one."""
+    xyz_m: XYZ
+    """The feet, in mine metres."""
+    covariance_m2: Covariance
+    """Of `xyz_m[:2]`, square metres."""
+    velocity_m_s: XY
+    height_m: float
+    """Top of the body above the floor: about 1.8 standing, under 0.9 lying."""
+    posture: Posture
+    certainty: Certainty
+    seen_at_ns: int
+    """When a camera last saw the person; the position is a prediction from there on."""
+    cameras: tuple[str, ...]
+    """The cameras that saw the person at `seen_at_ns`."""
+    worker: str | None = None
+    """Name or tag from the mine's tag system; none until it is known."""
+    panorama_xy: XY | None = None
+    """The feet in panorama pixels, if the panorama shows them."""
+    panorama_head_xy: XY | None = None
+    """The top of the body in panorama pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Positions:
+    """Everybody whom one gateway knows of, at one instant."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    captured_at_ns: int
+    people: tuple[Position, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anomaly:
+    """An alarm: what is wrong, where, since when, and how sure we are."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    id: str
+    """The same in every message about this alarm; unique within the gateway."""
+    kind: str
+    """A row of `scene.alarms.ALARMS`."""
+    severity: Severity
+    state: AlarmState
+    captured_at_ns: int
+    """Capture instant of the pictures that led to this message."""
+    raised_at_ns: int
+    """Capture instant at which the alarm was first raised."""
+    probability: float
+    certainty: Certainty
+    track: int | None = None
+    zone: str | None = None
+    camera: str | None = None
+    xyz_m: XYZ | None = None
+    evidence: str = ""
+    """One English sentence with the figures that decided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraHealth:
+    """Whether one camera can be trusted now."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    name: str
+    state: CameraState
+    fps: float
+    last_frame_at_ns: int | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayHealth:
+    """The heartbeat, once a second: silence is itself an alarm."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    captured_at_ns: int
+    cameras: tuple[CameraHealth, ...]
+    panorama_fps: float
+    detection_fps: float
+    detection_age_s: float | None
+    """Age of the newest detections; none before the first."""
+    detection_provider: str
+    degraded: str = ""
+    """Why inference is not what the site file asks for; empty when it is."""
+    coverage_from_x_m: float = 0.0
+    coverage: tuple[int, ...] = ()
+    """Per metre of roadway from `coverage_from_x_m`: how many healthy cameras see its floor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayState:
+    """Retained; the broker itself publishes the offline one (last will)."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    online: bool
+    since_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneDescription:
+    """A named area of the floor."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    name: str
+    kind: str
+    polygon_m: tuple[XY, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraDescription:
+    """Where a camera hangs and what floor it looks at, for the plan."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    name: str
+    xyz_m: XYZ
+    view_m: tuple[XY, ...]
+    """Outline of the floor that it sees, mine metres."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteDescription:
+    """Retained: what a viewer must know before the first frame."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    site: str
+    gateway: str
+    software: str
+    geometry: str
+    """Id of the rig; a panorama and its positions carry the same one."""
+    panorama_size_px: tuple[int, int]
+    centre_line_m: tuple[XYZ, ...]
+    """The roadway's middle, along which its floor lies."""
+    left_m: float
+    """Width of the floor to the left of the centre line (y up)."""
+    right_m: float
+    zones: tuple[ZoneDescription, ...]
+    cameras: tuple[CameraDescription, ...]
+    stream_url: str
+    """WebSocket address of the panorama: `ws://host:port/panorama`."""
+    site_yaml: str = ""
+    """The site file as it is in force, so that a recording can be judged by the same rules."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The control room's word that an alarm is in its journal: only now may a gateway forget it."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    alarm: str
+    state: AlarmState
+    stored_at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PanoramaPacket:
+    """One encoded panorama with the people on it, as it goes to viewers and recordings."""
+
+    captured_at_ns: int
+    key_frame: bool
+    geometry: str
+    size_px: tuple[int, int]
+    positions: Positions
+    """Everybody, predicted to this very frame."""
+    payload: bytes = field(repr=False)
+    """H.264, Annex B, one access unit; parameter sets before every key frame."""

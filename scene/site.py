@@ -1,0 +1,358 @@
+"""The site file `site.yaml`: cameras, rig, floor, zones, limits, broker.
+
+Knows nothing about what is done with them. All mistakes are reported at once, each with its
+place: `site.yaml:7:5: cameras.1.urll: not a field; did you mean url?`.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from scene.errors import SiteError
+from scene.messages import Severity
+
+Metres = Annotated[float, Field(ge=-1e6, le=1e6)]
+PointXY = tuple[Metres, Metres]
+PointXYZ = tuple[Metres, Metres, Metres]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+
+
+def _in_site_folder(path: Path, info: ValidationInfo) -> Path:
+    folder = (info.context or {}).get("folder", Path())
+    return path if path.is_absolute() else Path(folder) / path
+
+
+def _source(url: str, info: ValidationInfo) -> str:
+    if "://" in url:
+        return url
+    path = _in_site_folder(Path(url), info)
+    if not path.exists():
+        raise ValueError(f"there is no file {path}; give a video file, a folder or an rtsp:// URL")
+    return str(path)
+
+
+SitePath = Annotated[Path, AfterValidator(_in_site_folder)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class CameraConfig(_Section):
+    """One camera."""
+
+    name: Name
+    url: Annotated[str, AfterValidator(_source)]
+    """`rtsp://…`, a video file, or a folder of pictures; files relative to the site file."""
+    transport: Literal["tcp", "udp"] = "tcp"
+    fps: float | None = Field(default=None, gt=0, le=120)
+    """For a folder of pictures: how fast it is played."""
+
+
+class LensConfig(_Section):
+    """What is known of the lenses before calibration."""
+
+    model: Literal["brown", "fisheye"] = "brown"
+    hfov_deg: float | None = Field(default=None, gt=10, lt=200)
+    """Horizontal field of view, a start for calibration; none lets it guess."""
+
+
+class MountConfig(_Section):
+    """Where the rig hangs, when nobody has surveyed points: a coarse anchor, said to be coarse."""
+
+    xyz_m: PointXYZ
+    yaw_deg: float = Field(default=0.0, ge=-360, le=360)
+    """Direction of the first camera, left from the mine's x axis."""
+    pitch_deg: float = Field(default=0.0, ge=-90, le=90)
+    """Of the first camera, up."""
+    roll_deg: float = Field(default=0.0, ge=-180, le=180)
+    sigma_m: float = Field(default=0.1, gt=0)
+    sigma_deg: float = Field(default=1.0, gt=0)
+
+
+class SurveyPoint(_Section):
+    """A point whose mine coordinates are known, and where a camera sees it."""
+
+    camera: Name
+    pixel: PointXY
+    mine_m: PointXYZ
+
+
+class RigConfig(_Section):
+    """How the cameras hang together."""
+
+    kind: Literal["rotation"] = "rotation"
+    """`rotation`: fanned out from one place."""
+    file: SitePath = Field(default=Path("rig.yaml"), validate_default=True)
+    lens: LensConfig = LensConfig()
+    mount: MountConfig | None = None
+    survey_points: tuple[SurveyPoint, ...] = ()
+    survey_sigma_m: float = Field(default=0.01, gt=0)
+    """How well the survey points are known."""
+
+    @model_validator(mode="after")
+    def _anchored(self) -> "RigConfig":
+        if self.mount is None and len(self.survey_points) < 4:
+            raise ValueError("the rig is not anchored: give at least 4 survey_points, or a mount")
+        return self
+
+
+class FloorConfig(_Section):
+    """The floor: a centre line with grade, wide to both sides, with cross-fall."""
+
+    centre_line_m: tuple[PointXYZ, ...] = Field(min_length=2)
+    left_m: float = Field(default=2.5, gt=0)
+    right_m: float = Field(default=2.5, gt=0)
+    cross_fall: float = Field(default=0.0, ge=-0.5, le=0.5)
+    """Rise per metre towards the left."""
+
+
+class ZoneConfig(_Section):
+    """A named area of the floor."""
+
+    name: Name
+    kind: Literal["restricted"] = "restricted"
+    polygon_m: tuple[PointXY, ...] = Field(min_length=3)
+    severity: Severity = "critical"
+
+
+class ZoneLimits(_Section):
+    """When somebody counts as inside a zone."""
+
+    enter_probability: float = Field(default=0.9, gt=0, lt=1)
+    enter_after_s: float = Field(default=1.0, ge=0)
+    leave_probability: float = Field(default=0.1, gt=0, lt=1)
+    leave_after_s: float = Field(default=3.0, ge=0)
+
+
+class ManDownLimits(_Section):
+    """When somebody counts as down."""
+
+    height_m: float = Field(default=1.0, gt=0)
+    """Lower than this is down."""
+    up_height_m: float = Field(default=1.3, gt=0)
+    """Higher than this is up again."""
+    after_s: float = Field(default=3.0, ge=0)
+    up_after_s: float = Field(default=2.0, ge=0)
+
+
+class CameraLimits(_Section):
+    """When a camera counts as stalled or lost."""
+
+    stalled_after_s: float = Field(default=2.0, gt=0)
+    lost_after_s: float = Field(default=4.0, gt=0)
+    max_skew_s: float = Field(default=0.05, gt=0)
+    """Pictures further apart are not shown as one instant."""
+
+
+class LimitsConfig(_Section):
+    """All limits; the defaults are proposals, a site sets its own."""
+
+    zone: ZoneLimits = ZoneLimits()
+    man_down: ManDownLimits = ManDownLimits()
+    camera: CameraLimits = CameraLimits()
+
+
+class DetectionConfig(_Section):
+    """The model and how it runs."""
+
+    model: SitePath | None = None
+    """An Ultralytics detect export (ONNX); none takes the model that Lamproom ships."""
+    providers: tuple[str, ...] = ()
+    """ONNX Runtime providers in order of choice; empty takes the best that is installed."""
+    score_threshold: float = Field(default=0.25, gt=0, lt=1)
+    iou_threshold: float = Field(default=0.6, gt=0, le=1)
+    class_names: tuple[str, ...] | None = None
+    """For a model without metadata: its classes in order."""
+    kinds: dict[str, Literal["person", "helmet", "head", "fallen", "ignore"]] = {}
+    """Which of the model's classes is what; unnamed ones are told by their name."""
+    threads: int = Field(default=1, ge=1, le=64)
+    max_fps: float = Field(default=10.0, gt=0)
+    """Detection never runs more often than this, and less often where the machine is slow."""
+
+
+class PanoramaConfig(_Section):
+    """How the panorama is made and encoded."""
+
+    px_per_degree: float | None = Field(default=None, gt=0.5, le=60)
+    """None takes the cameras' own resolution, halved until the width is at most `max_width_px`."""
+    max_width_px: int = Field(default=2560, ge=320, le=8192)
+    blend_px: int = Field(default=32, ge=0, le=512)
+    bitrate_kbit_s: int = Field(default=4000, ge=100, le=100_000)
+    host: str = "127.0.0.1"
+    port: int = Field(default=8765, ge=0, le=65535)
+    """Where the gateway serves the panorama to the control room; 0 takes any free port."""
+
+
+class BrokerConfig(_Section):
+    """Where the MQTT broker is."""
+
+    url: str = Field(default="mqtt://127.0.0.1:1883", pattern=r"^mqtts?://[^/\s]+$")
+    username: str | None = None
+    password_file: SitePath | None = None
+    """A file that holds nothing but the password; it is never logged."""
+
+
+class Site(_Section):
+    """Everything about one gateway's site."""
+
+    version: Literal[1]
+    site: Name
+    gateway: Name
+    cameras: tuple[CameraConfig, ...] = Field(min_length=1, max_length=8)
+    rig: RigConfig
+    floor: FloorConfig
+    zones: tuple[ZoneConfig, ...] = ()
+    limits: LimitsConfig = LimitsConfig()
+    detection: DetectionConfig = DetectionConfig()
+    panorama: PanoramaConfig = PanoramaConfig()
+    broker: BrokerConfig = BrokerConfig()
+    state_folder: SitePath = Field(default=Path("state"), validate_default=True)
+    """Where the gateway keeps alarms that nobody has receipted yet."""
+
+    @model_validator(mode="after")
+    def _names(self) -> "Site":
+        names = [camera.name for camera in self.cameras]
+        zones = [zone.name for zone in self.zones]
+        for what, given in (("cameras", names), ("zones", zones)):
+            twice = sorted({name for name in given if given.count(name) > 1})
+            if twice:
+                raise ValueError(f"{what}: the name {twice[0]!r} is given twice; names are unique")
+        unknown = sorted({p.camera for p in self.rig.survey_points} - set(names))
+        if unknown:
+            raise ValueError(
+                f"rig.survey_points: camera {unknown[0]!r} is not one of {', '.join(names)}"
+            )
+        return self
+
+
+def load_site(path: Path) -> Site:
+    """Read a site file; raises `SiteError` with one line per mistake."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SiteError(f"{path}: there is no such site file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SiteError(f"{path}: can't be read: {error}") from None
+    return parse_site(text, name=str(path), folder=path.parent.resolve())
+
+
+def parse_site(text: str, *, name: str, folder: Path) -> Site:
+    """Read a site file's text; `name` is used in errors, relative files lie in `folder`."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
+        raise SiteError(f"{name}:{place}: not YAML: {error.problem}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SiteError(f"{name}:1:1: not YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(content, dict) or not isinstance(root, yaml.MappingNode):
+        raise SiteError(f"{name}:1:1: a site file starts with `version: 1`; see README")
+    problems = _repeated_keys(root)
+    try:
+        site = Site.model_validate(content, context={"folder": folder})
+    except ValidationError as error:
+        problems += [
+            (_mark_of(root, e["loc"]), _place_of(e["loc"]), _remedy(e)) for e in error.errors()
+        ]
+    if problems:
+        problems.sort(key=lambda problem: problem[0])
+        raise SiteError(
+            "\n".join(
+                f"{name}:{line + 1}:{column + 1}: {place}{': ' if place else ''}{remedy}"
+                for (line, column), place, remedy in problems
+            )
+        )
+    return site
+
+
+Problem = tuple[tuple[int, int], str, str]
+
+
+def _place_of(loc: tuple[Any, ...]) -> str:
+    return ".".join(str(part) for part in loc)
+
+
+def _remedy(error: Any) -> str:
+    kind, message = error["type"], str(error["msg"]).removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        field = str(error["loc"][-1])
+        near = difflib.get_close_matches(field, _fields_at(error["loc"][:-1]), n=1, cutoff=0.5)
+        return f"not a field; did you mean {near[0]}?" if near else "not a field"
+    if kind == "missing":
+        return "is missing; it must be given"
+    given = repr(error.get("input"))
+    return f"{message}; given: {given if len(given) <= 60 else given[:57] + '...'}"
+
+
+def _fields_at(loc: tuple[Any, ...]) -> list[str]:
+    """List the fields of the section that `loc` leads to."""
+    section: Any = Site
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        annotation = section.model_fields[part].annotation if part in section.model_fields else None
+        section = _section_in(annotation)
+        if section is None:
+            return []
+    return list(section.model_fields)
+
+
+def _section_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _section_in(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def _mark_of(root: yaml.Node, loc: tuple[Any, ...]) -> tuple[int, int]:
+    node, mark = root, root.start_mark
+    for part in loc:
+        step = _step(node, part)
+        if step is None:
+            break
+        node, mark = step
+    return mark.line, mark.column
+
+
+def _step(node: yaml.Node, part: Any) -> tuple[yaml.Node, Any] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(part):
+                return value, key.start_mark
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part], node.value[part].start_mark
+    return None
+
+
+def _repeated_keys(node: yaml.Node, loc: tuple[Any, ...] = ()) -> list[Problem]:
+    """Find keys given twice, of which YAML would silently take the last."""
+    found: list[Problem] = []
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                mark = (key.start_mark.line, key.start_mark.column)
+                found.append((mark, _place_of((*loc, key.value)), "is given twice; keep one"))
+            seen.add(key.value)
+            found += _repeated_keys(value, (*loc, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            found += _repeated_keys(value, (*loc, index))
+    return found

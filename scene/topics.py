@@ -1,0 +1,111 @@
+"""The table of MQTT topics: what is said where, how often, and by whom.
+
+Knows nothing about brokers. A new topic is a new row.
+"""
+
+from dataclasses import dataclass
+
+from scene.errors import WireError
+
+LIVE_PREFIX = "mine"
+REPLAY_PREFIX = "replay"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """One row: `{prefix}/{site}/gw/{gateway}/` + `path`."""
+
+    path: str
+    """What follows the gateway; `{id}` stands for the alarm's id."""
+    message: str
+    """The type of message, a name in `scene.wire.MESSAGES`."""
+    qos: int
+    retain: bool
+    rate_hz: float | None
+    """How often it is said while all is well; none for "when it happens"."""
+    sender: str
+    """`gateway` or `control_room`."""
+
+
+TOPICS: dict[str, Topic] = {
+    "state": Topic(
+        path="state", message="state", qos=1, retain=True, rate_hz=None, sender="gateway"
+    ),
+    "site": Topic(path="site", message="site", qos=1, retain=True, rate_hz=None, sender="gateway"),
+    "positions": Topic(
+        path="positions", message="positions", qos=0, retain=False, rate_hz=10, sender="gateway"
+    ),
+    "alarm": Topic(
+        path="alarm/{id}", message="alarm", qos=1, retain=True, rate_hz=None, sender="gateway"
+    ),
+    "health": Topic(
+        path="health", message="health", qos=0, retain=False, rate_hz=1, sender="gateway"
+    ),
+    "receipt": Topic(
+        path="receipt/{id}",
+        message="receipt",
+        qos=1,
+        retain=False,
+        rate_hz=None,
+        sender="control_room",
+    ),
+}
+
+HEARTBEAT_S = 1.0
+SILENT_AFTER_S = 4.0
+"""Without a heartbeat for so long a gateway counts as silent (alarm within 5 s)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A topic taken apart."""
+
+    prefix: str
+    site: str
+    gateway: str
+    topic: str
+    """A key of `TOPICS`."""
+    id: str | None = None
+
+
+def topic_name(
+    topic: str, *, site: str, gateway: str, id: str | None = None, prefix: str = LIVE_PREFIX
+) -> str:
+    """Write out a topic.
+
+    >>> topic_name("alarm", site="roadway", gateway="gw1", id="man_down-3")
+    'mine/roadway/gw/gw1/alarm/man_down-3'
+    """
+    path = TOPICS[topic].path.format(id=id) if id is not None else TOPICS[topic].path
+    return f"{prefix}/{site}/gw/{gateway}/{path}"
+
+
+def topic_filter(topic: str, *, prefix: str = LIVE_PREFIX) -> str:
+    """Write the subscription that hears one topic of every site and gateway.
+
+    >>> topic_filter("alarm")
+    'mine/+/gw/+/alarm/+'
+    """
+    return f"{prefix}/+/gw/+/" + TOPICS[topic].path.replace("{id}", "+")
+
+
+def parse_topic(name: str) -> Address:
+    """Take a topic apart; raises `WireError` for one that is not in the table.
+
+    >>> parse_topic("replay/roadway/gw/gw1/alarm/a7").id
+    'a7'
+    """
+    parts = name.split("/")
+    if len(parts) >= 5 and parts[2] == "gw":
+        for key, row in TOPICS.items():
+            wanted = row.path.split("/")
+            if len(parts) != 4 + len(wanted) or parts[4] != wanted[0]:
+                continue
+            return Address(
+                prefix=parts[0],
+                site=parts[1],
+                gateway=parts[3],
+                topic=key,
+                id=parts[5] if len(wanted) == 2 else None,
+            )
+    raise WireError(f"topic {name!r} is none of Lamproom's; see `scene/topics.py`")

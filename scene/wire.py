@@ -1,0 +1,165 @@
+"""Messages to JSON and back, strictly; and the published JSON Schema.
+
+Knows nothing about MQTT. Every message travels in one envelope::
+
+    {"schema": "lamproom/positions/1", "gateway": "gw1", "seq": 17, "sent_at_ns": 1, "body": {}}
+
+`seq` counts up per gateway and message type, so that a reader sees a gap. Readers ignore fields
+they do not know (a newer gateway may send more), and refuse a version they do not know.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeGuard
+
+from pydantic import TypeAdapter, ValidationError
+
+from scene.errors import WireError
+from scene.messages import (
+    Anomaly,
+    GatewayHealth,
+    GatewayState,
+    Positions,
+    Receipt,
+    SiteDescription,
+)
+
+VERSION = 1
+MAX_BYTES = 1_000_000
+
+MESSAGES: dict[str, Any] = {
+    "positions": Positions,
+    "alarm": Anomaly,
+    "health": GatewayHealth,
+    "state": GatewayState,
+    "site": SiteDescription,
+    "receipt": Receipt,
+}
+
+Message = Positions | Anomaly | GatewayHealth | GatewayState | SiteDescription | Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """A decoded message and who sent it."""
+
+    type: str
+    gateway: str
+    seq: int
+    sent_at_ns: int
+    body: Message
+
+
+def encode(message: Message, *, gateway: str, seq: int, sent_at_ns: int) -> bytes:
+    """Write a message as JSON bytes.
+
+    >>> from scene.messages import GatewayState
+    >>> encode(GatewayState(online=True, since_ns=5), gateway="gw1", seq=1, sent_at_ns=6)[:40]
+    b'{"schema":"lamproom/state/1","gateway":"'
+    """
+    kind = type_name(message)
+    body = _adapter(kind).dump_python(message, mode="json")
+    return json.dumps(
+        {
+            "schema": f"lamproom/{kind}/{VERSION}",
+            "gateway": gateway,
+            "seq": seq,
+            "sent_at_ns": sent_at_ns,
+            "body": body,
+        },
+        separators=(",", ":"),
+        ensure_ascii=False,
+        allow_nan=False,
+    ).encode()
+
+
+def decode(payload: bytes) -> Envelope:
+    """Read a message; raises `WireError` that says what is wrong with it."""
+    if len(payload) > MAX_BYTES:
+        raise WireError(f"message of {len(payload)} bytes; at most {MAX_BYTES} are read")
+    try:
+        raw = json.loads(payload, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise WireError(f"not a JSON message: {str(error)[:200]}") from None
+    if not isinstance(raw, dict):
+        raise WireError("not a message: the JSON is no object")
+    kind = _kind_of(raw.get("schema"))
+    gateway, seq, sent_at_ns = raw.get("gateway"), raw.get("seq"), raw.get("sent_at_ns")
+    if not isinstance(gateway, str) or not _is_count(seq) or not _is_count(sent_at_ns):
+        raise WireError(
+            f"{kind}: envelope needs gateway (text), seq and sent_at_ns (whole numbers)"
+        )
+    return Envelope(
+        type=kind, gateway=gateway, seq=seq, sent_at_ns=sent_at_ns, body=_body(kind, raw)
+    )
+
+
+def type_name(message: Message) -> str:
+    """Tell the wire name of a message's type."""
+    for name, kind in MESSAGES.items():
+        if isinstance(message, kind):
+            return name
+    raise WireError(f"{type(message).__name__} is not sent on the wire")
+
+
+def json_schema(kind: str) -> dict[str, Any]:
+    """Give the JSON Schema of a whole message of this type, envelope included."""
+    body = _adapter(kind).json_schema(mode="serialization")
+    definitions = body.pop("$defs", {})
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"lamproom/{kind}/{VERSION}",
+        "type": "object",
+        "required": ["schema", "gateway", "seq", "sent_at_ns", "body"],
+        "properties": {
+            "schema": {"const": f"lamproom/{kind}/{VERSION}"},
+            "gateway": {"type": "string"},
+            "seq": {"type": "integer", "minimum": 0},
+            "sent_at_ns": {"type": "integer", "minimum": 0},
+            "body": body,
+        },
+        "$defs": definitions,
+    }
+
+
+@cache
+def _adapter(kind: str) -> TypeAdapter[Any]:
+    return TypeAdapter(MESSAGES[kind])
+
+
+def _kind_of(schema: object) -> str:
+    parts = schema.split("/") if isinstance(schema, str) else []
+    if len(parts) != 3 or parts[0] != "lamproom" or parts[1] not in MESSAGES:
+        raise WireError(f"schema {str(schema)[:60]!r}: expected lamproom/<type>/{VERSION}")
+    if parts[2] != str(VERSION):
+        raise WireError(f"{parts[1]}: version {parts[2][:20]}, but this reader knows {VERSION}")
+    return parts[1]
+
+
+def _body(kind: str, raw: dict[str, Any]) -> Message:
+    try:
+        # JSON mode: lists may become tuples, but a number in quotes stays a mistake.
+        body: Message = _adapter(kind).validate_json(json.dumps(raw.get("body")), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "body"
+        raise WireError(f"{kind}: {place}: {first['msg']}") from None
+    except ValueError as error:  # pydantic-core refuses numbers of thousands of digits this way
+        raise WireError(f"{kind}: {str(error)[:200]}") from None
+    return body
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number")

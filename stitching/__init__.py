@@ -1,0 +1,1 @@
+"""Frames in, panorama out: calibration, warp maps, exposure, blending."""
