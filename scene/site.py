@@ -253,20 +253,24 @@ def parse_site(text: str, *, name: str, folder: Path) -> Site:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
+        problems = _repeated_keys(root) if root else []
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
         raise SiteError(f"{name}:{place}: not YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except RecursionError:
+        raise SiteError(f"{name}:1:1: nested too deep, or refers to itself") from None
+    except (yaml.YAMLError, ValueError) as error:
         raise SiteError(f"{name}:1:1: not YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(content, dict) or not isinstance(root, yaml.MappingNode):
         raise SiteError(f"{name}:1:1: a site file starts with `version: 1`; see README")
-    problems = _repeated_keys(root)
     try:
         site = Site.model_validate(content, context={"folder": folder})
     except ValidationError as error:
         problems += [
-            (_mark_of(root, e["loc"]), _place_of(e["loc"]), _remedy(e)) for e in error.errors()
+            (_mark_of(root, e["loc"]), _place_of(e["loc"]), _remedy(e))
+            for e in error.errors()
+            if not _only_follows(e)
         ]
     if problems:
         problems.sort(key=lambda problem: problem[0])
@@ -284,6 +288,11 @@ Problem = tuple[tuple[int, int], str, str]
 
 def _place_of(loc: tuple[Any, ...]) -> str:
     return ".".join(str(part) for part in loc)
+
+
+def _only_follows(error: Any) -> bool:
+    """Tell a "too short" that only means that some item has a mistake of its own."""
+    return bool(error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"])
 
 
 def _remedy(error: Any) -> str:

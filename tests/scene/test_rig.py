@@ -1,0 +1,76 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scene.errors import RigError
+from scene.geometry import CameraModel, pose_from_mount
+from scene.rig import Rig, load_rig, save_rig
+from scene.surface import Cylinder
+
+
+def rig() -> Rig:
+    camera = CameraModel(
+        name="cam1",
+        size_px=(1280, 720),
+        lens="brown",
+        k=np.array([[914.0, 0, 639.5], [0, 914.0, 359.5], [0, 0, 1]]),
+        distortion=np.array([-0.18, 0.04, 0, 0, 0]),
+        camera_from_mine=pose_from_mount(np.array([20, -2.05, 2.55]), 65, -16, 0),
+        pose_covariance=np.eye(6) * 1e-6,
+        max_angle_rad=0.8,
+    )
+    surface = Cylinder(
+        centre_m=(20.0, -2.05, 2.55),
+        azimuth_left_rad=3.0,
+        tan_top=0.2,
+        px_per_rad=700.0,
+        size_px=(2400, 600),
+    )
+    return Rig(cameras=(camera,), surface=surface, anchor="survey", quality={"median_px": 0.3})
+
+
+def test_a_rig_file_reads_back_as_it_was_and_byte_for_byte(tmp_path: Path) -> None:
+    save_rig(rig(), tmp_path / "rig.yaml")
+    again = load_rig(tmp_path / "rig.yaml")
+    assert again.id == rig().id
+    assert np.allclose(again.camera("cam1").camera_from_mine, rig().cameras[0].camera_from_mine)
+    save_rig(again, tmp_path / "again.yaml")
+    assert (tmp_path / "again.yaml").read_bytes() == (tmp_path / "rig.yaml").read_bytes()
+
+
+def test_the_id_changes_with_the_geometry_only() -> None:
+    assert replace(rig(), quality={"median_px": 9.0}).id == rig().id
+    moved = replace(rig().cameras[0], max_angle_rad=0.7)
+    assert replace(rig(), cameras=(moved,)).id != rig().id
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("version: 1", "version: 2", "version"),
+        ("anchor: survey\n", "", "'anchor' is missing"),
+        ("lens: brown", "lens: pinhole", "cameras.cam1.lens"),
+        ("name: cam1", "nome: cam1", "'name' is missing"),
+        ("kind: cylinder", "kind: ball", "surface.kind"),
+        ("- [914.0, 0.0, 639.5]", "- [914.0, 0.0]", "rig.yaml"),
+    ],
+)
+def test_a_damaged_rig_file_is_named(
+    tmp_path: Path, before: str, after: str, expected: str
+) -> None:
+    path = tmp_path / "rig.yaml"
+    save_rig(rig(), path)
+    text = path.read_text(encoding="utf-8")
+    assert before in text
+    path.write_text(text.replace(before, after), encoding="utf-8")
+    with pytest.raises(RigError, match=expected):
+        load_rig(path)
+
+
+def test_no_rig_file_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(RigError, match="lamproom calibrate"):
+        load_rig(tmp_path / "rig.yaml")
+    with pytest.raises(RigError, match="cam7"):
+        rig().camera("cam7")

@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+
+from scene.errors import SiteError
+from scene.site import Site, load_site, parse_site
+
+GOOD = """\
+version: 1
+site: roadway
+gateway: gw1
+cameras:
+  - name: cam1
+    url: rtsp://10.0.0.1/main
+rig:
+  mount: {xyz_m: [0, 0, 2.5]}
+floor:
+  centre_line_m: [[0, 0, 0], [40, 0, 0.4]]
+zones:
+  - name: cabinet
+    polygon_m: [[1, 1], [2, 1], [2, 2]]
+"""
+
+
+def parse(text: str) -> Site:
+    return parse_site(text, name="site.yaml", folder=Path("mine"))
+
+
+def error_of(text: str) -> str:
+    with pytest.raises(SiteError) as caught:
+        parse(text)
+    return str(caught.value)
+
+
+def test_a_good_site_is_read_with_files_relative_to_it() -> None:
+    site = parse(GOOD)
+    assert site.rig.file == Path("mine/rig.yaml")
+    assert site.floor.centre_line_m[1] == (40, 0, 0.4)
+    assert site.zones[0].severity == "critical"
+
+
+def test_an_unknown_key_is_named_with_its_place_and_its_likely_name() -> None:
+    text = GOOD.replace("    url: rtsp://10.0.0.1/main", "    urll: rtsp://10.0.0.1/main")
+    assert error_of(text).splitlines() == [
+        "site.yaml:5:5: cameras.0.url: is missing; it must be given",
+        "site.yaml:6:5: cameras.0.urll: not a field; did you mean url?",
+    ]
+
+
+def test_all_mistakes_come_at_once_in_file_order() -> None:
+    text = GOOD.replace("gateway: gw1", "gateway: 'gw 1'").replace("[2, 1]", "[2, wide]")
+    lines = error_of(text).splitlines()
+    assert [line.split(": ")[0] for line in lines] == ["site.yaml:3:1", "site.yaml:13:29"]
+    assert "wide" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("version: 1", "version: 1\nversion: 1", "site.yaml:2:1: version: is given twice"),
+        ("xyz_m: [0, 0, 2.5]", "xyz_m: [0, 0, .nan]", "rig.mount.xyz_m.2: Input should be"),
+        ("mount: {xyz_m: [0, 0, 2.5]}", "kind: rotation", "rig: the rig is not anchored"),
+        ("url: rtsp://10.0.0.1/main", "url: nowhere.mp4", "cameras.0.url: there is no file"),
+        ("site: roadway", "site: [", "not YAML"),
+        ("site: roadway", "site: a/b", "site.yaml:2:1: site: String should match pattern"),
+    ],
+)
+def test_mistakes_name_field_and_remedy(before: str, after: str, expected: str) -> None:
+    assert expected in error_of(GOOD.replace(before, after))
+
+
+def test_names_are_unique_and_survey_points_belong_to_a_camera() -> None:
+    twice = GOOD.replace("rig:", "  - {name: cam1, url: rtsp://b/1}\nrig:")
+    assert "the name 'cam1' is given twice" in error_of(twice)
+    foreign = GOOD.replace(
+        "rig:", "rig:\n  survey_points: [{camera: cam9, pixel: [1, 2], mine_m: [1, 2, 3]}]"
+    )
+    assert "camera 'cam9' is not one of cam1" in error_of(foreign)
+
+
+@pytest.mark.parametrize("text", ["", "- 1", "version: 1", "\x00", "a: &a [*a]", "{" * 5000])
+def test_junk_gives_one_clear_error(text: str) -> None:
+    assert error_of(text).startswith("site.yaml:")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SiteError, match="there is no such site file"):
+        load_site(tmp_path / "site.yaml")
