@@ -1,0 +1,145 @@
+"""`lamproom demo`: the main job on the sample mine, with a broker and a page, in one command.
+
+Knows nothing that an installation would need; it starts the same commands that a mine runs.
+"""
+
+import argparse
+import contextlib
+import multiprocessing
+import os
+import socket
+import sys
+import time
+import urllib.request
+import webbrowser
+from collections.abc import Iterator
+from pathlib import Path
+
+from delivery.broker import EmbeddedBroker
+from edge.calibrate import run as calibrate_run
+from edge.main import main
+from edge.options import RunOptions
+from edge.run import check_ready
+from edge.services import Supervisor, die_with_parent
+from scene.errors import LamproomError
+
+HELP = """\
+Run the sample mine: four cameras in a roadway, one panorama, every miner tagged and located.
+Someone enters a restricted zone and someone falls: the alarms arrive over MQTT and are printed
+here. No camera, GPU or server is needed."""
+
+SAMPLE = Path(__file__).parents[1] / "sample_videos" / "roadway" / "site.yaml"
+PAGE_LIMIT_S = 60.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `lamproom demo`."""
+    parser.add_argument("--site", type=Path, default=SAMPLE, help="another site file")
+    parser.add_argument("--port", type=int, default=8080, help="of the page (default 8080)")
+    parser.add_argument("--no-browser", action="store_true", help="don't open a browser")
+    parser.add_argument("--seconds", type=float, help="stop after so long (default: Ctrl-C)")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("build/demo"), help="for recording, alarms, journal"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo until Ctrl-C or `--seconds`."""
+    if not args.site.exists():
+        raise LamproomError(f"{args.site}: the sample site is not here; run from a checkout")
+    args.folder.mkdir(parents=True, exist_ok=True)
+    _calibrate_once(args.site)
+    page_port = _free_port(args.port)
+    recording = args.folder / time.strftime("demo-%Y%m%d-%H%M%S.mcap")
+    with EmbeddedBroker(port=_free_port(1883)) as broker:
+        options = RunOptions(
+            site_file=args.site,
+            broker_url=broker.url,
+            stream_port=_free_port(8765),
+            state_folder=args.folder / "state",
+            loop=True,
+            record=recording,
+        )
+        check_ready(options.site())
+        page = f"http://127.0.0.1:{page_port}/"
+        journal = args.folder / "journal.sqlite"
+        with (
+            _command(
+                "control-room",
+                "--broker",
+                broker.url,
+                "--port",
+                str(page_port),
+                "--journal",
+                str(journal),
+            ),
+            _command("alarms", "--broker", broker.url),
+        ):
+            _wait_for(page)
+            print(f"\nLamproom is at {page}   (Ctrl-C stops it)\n", flush=True)
+            if not args.no_browser and (os.environ.get("DISPLAY") or sys.platform != "linux"):
+                webbrowser.open(page)
+            stop_at_s = time.monotonic() + args.seconds if args.seconds else None
+            code = Supervisor(options, _say).run(
+                until=lambda: stop_at_s is not None and time.monotonic() >= stop_at_s
+            )
+    print(f"\nRecorded: {recording}\nLook again: lamproom replay {recording}")
+    return code
+
+
+def _calibrate_once(site_file: Path) -> None:
+    from scene.site import load_site
+
+    if load_site(site_file).rig.file.exists():
+        return
+    print("Calibrating the cameras (once) ...", flush=True)
+    calibrate_run(argparse.Namespace(site=site_file, frames=5, every=20, out=None))
+
+
+@contextlib.contextmanager
+def _command(*words: str) -> Iterator[None]:
+    """Run one of our own commands beside us while the block runs."""
+    process = multiprocessing.get_context("spawn").Process(
+        target=_run_command, args=(list(words),), daemon=True
+    )
+    process.start()
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.join(timeout=5.0)
+        if process.is_alive():
+            process.kill()
+
+
+def _run_command(words: list[str]) -> None:
+    die_with_parent()
+    sys.exit(main(words))
+
+
+def _wait_for(page: str) -> None:
+    deadline_s = time.monotonic() + PAGE_LIMIT_S
+    while time.monotonic() < deadline_s:
+        try:
+            with urllib.request.urlopen(page, timeout=2.0):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise LamproomError(f"the control room's page {page} does not come up; see what it said above")
+
+
+def _free_port(wanted: int) -> int:
+    """Give `wanted`, or any free port when it is taken."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise LamproomError("there is no free port on 127.0.0.1")
+
+
+def _say(text: str) -> None:
+    print(f"lamproom demo: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,45 @@
+"""The retained description of a site: what a viewer must know before the first frame.
+
+Knows nothing about MQTT.
+"""
+
+from importlib.metadata import version
+
+from edge.coverage import view_outline
+from location.floor import Floor
+from scene.messages import CameraDescription, SiteDescription, ZoneDescription
+from scene.rig import Rig
+from scene.site import Site
+
+
+def describe(site: Site, rig: Rig, site_yaml: str, stream_url: str) -> SiteDescription:
+    """Say what the site is, where its cameras hang, what they see and where the picture is."""
+    floor = Floor(site.floor)
+    return SiteDescription(
+        site=site.site,
+        gateway=site.gateway,
+        software=f"lamproom {version('lamproom')}",
+        geometry=rig.id,
+        panorama_size_px=rig.surface.size_px,
+        centre_line_m=site.floor.centre_line_m,
+        left_m=site.floor.left_m,
+        right_m=site.floor.right_m,
+        zones=tuple(
+            ZoneDescription(name=zone.name, kind=zone.kind, polygon_m=zone.polygon_m)
+            for zone in site.zones
+        ),
+        cameras=tuple(
+            CameraDescription(
+                name=camera.name,
+                xyz_m=(
+                    float(camera.centre_m[0]),
+                    float(camera.centre_m[1]),
+                    float(camera.centre_m[2]),
+                ),
+                view_m=view_outline(camera, floor),
+            )
+            for camera in rig.cameras
+        ),
+        stream_url=stream_url,
+        site_yaml=site_yaml,
+    )

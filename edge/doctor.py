@@ -1,0 +1,170 @@
+"""`lamproom doctor`: what is missing on this machine, and what to do about it.
+
+Knows nothing about sites.
+"""
+
+import argparse
+import ctypes.util
+import importlib
+import importlib.metadata
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+MODULES = {
+    "av": "av",
+    "cv2": "opencv-python",
+    "mcap": "mcap",
+    "numpy": "numpy",
+    "paho.mqtt.client": "paho-mqtt",
+    "pydantic": "pydantic",
+    "scipy": "scipy",
+    "starlette": "starlette",
+    "uvicorn": "uvicorn",
+    "websockets": "websockets",
+    "yaml": "PyYAML",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    good: bool
+    text: str
+    remedy: str = ""
+    needed: bool = True
+    """A thing that is not needed for running is only mentioned."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `lamproom doctor`."""
+    parser.add_argument("--quiet", action="store_true", help="print only what is wrong")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the findings; 0 when everything that running needs is there."""
+    findings = [finding for look in LOOKS for finding in look()]
+    for finding in findings:
+        if args.quiet and (finding.good or not finding.needed):
+            continue
+        mark = "ok  " if finding.good else ("FAIL" if finding.needed else "note")
+        print(f"{mark}  {finding.text}" + (f": {finding.remedy}" if finding.remedy else ""))
+    return int(any(finding.needed and not finding.good for finding in findings))
+
+
+def look_at_python() -> list[Finding]:
+    """Look at the interpreter's version."""
+    text = f"Python {sys.version.split()[0]}"
+    good = sys.version_info >= (3, 11)
+    return [Finding(good=good, text=text, remedy="" if good else "3.11 or newer is needed")]
+
+
+def look_at_modules() -> list[Finding]:
+    """Import every module that running needs."""
+    return [_import(module, package) for module, package in MODULES.items()]
+
+
+def look_at_opencv() -> list[Finding]:
+    """Refuse opencv-python beside its headless twin: they overwrite each other's files."""
+    twins = [name for name in ("opencv-python", "opencv-python-headless") if _version(name)]
+    if len(twins) == 2:
+        remedy = f"uninstall both, then install one; {_version(twins[0])} is the one asked for"
+        return [
+            Finding(good=False, text=" and ".join(twins) + " are both installed", remedy=remedy)
+        ]
+    return []
+
+
+def look_at_onnxruntime() -> list[Finding]:
+    """Refuse onnxruntime beside onnxruntime-gpu; name the providers that really work."""
+    cpu, gpu = _version("onnxruntime"), _version("onnxruntime-gpu")
+    if cpu and gpu:
+        return [
+            Finding(
+                good=False,
+                text=f"onnxruntime {cpu} and onnxruntime-gpu {gpu} are both installed",
+                remedy="they overwrite each other: uninstall both, then install one of "
+                "`lamproom[cpu]`, `lamproom[gpu]`",
+            )
+        ]
+    if not cpu and not gpu:
+        return [
+            Finding(
+                good=False,
+                text="ONNX Runtime is not installed",
+                remedy="install `lamproom[cpu]`, or `lamproom[gpu]` where there is an NVIDIA GPU",
+            )
+        ]
+    found = _import("onnxruntime", "onnxruntime" if cpu else "onnxruntime-gpu")
+    if not found.good:
+        return [found]
+    from detection.runtime import working_providers
+
+    providers = working_providers()
+    findings = [found, Finding(good=True, text=f"providers really in use: {', '.join(providers)}")]
+    if gpu and providers == ("CPUExecutionProvider",):
+        findings.append(
+            Finding(
+                good=False,
+                text="onnxruntime-gpu finds no GPU",
+                remedy="check the driver, CUDA and cuDNN; detection runs on the CPU until then",
+                needed=False,
+            )
+        )
+    return findings
+
+
+def look_at_shared_memory() -> list[Finding]:
+    """See that frames of eight 1080p cameras fit into shared memory."""
+    folder = Path("/dev/shm")
+    if not folder.is_dir():
+        return [Finding(good=False, text="/dev/shm is missing", remedy="use --single-process")]
+    free_mb = shutil.disk_usage(folder).free // 1_000_000
+    good = free_mb >= 128
+    remedy = "" if good else "128 MB are needed; enlarge it (docker: --shm-size=256m)"
+    return [Finding(good=good, text=f"/dev/shm has {free_mb} MB free", remedy=remedy)]
+
+
+def look_at_browser() -> list[Finding]:
+    """See whether there is a browser for the page; any other machine's will do as well."""
+    names = ("chromium", "google-chrome", "chrome", "microsoft-edge", "firefox")
+    found = next((name for name in names if shutil.which(name)), None)
+    return [
+        Finding(
+            good=found is not None,
+            text=f"browser: {found}" if found else "no browser on this machine",
+            remedy="" if found else "open the page from another one, or install chromium",
+            needed=False,
+        )
+    ]
+
+
+LOOKS: tuple[Callable[[], list[Finding]], ...] = (
+    look_at_python,
+    look_at_modules,
+    look_at_opencv,
+    look_at_onnxruntime,
+    look_at_shared_memory,
+    look_at_browser,
+)
+
+
+def _import(module: str, package: str) -> Finding:
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        remedy = f"install {package} ({error})"
+        if "libGL" in str(error) or (module == "cv2" and not ctypes.util.find_library("GL")):
+            remedy = "install Debian's libgl1 and libglib2.0-0"
+        return Finding(good=False, text=f"{package} can't be imported", remedy=remedy)
+    return Finding(good=True, text=f"{package} {_version(package) or ''}".strip())
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,184 @@
+"""Run a pipeline on cameras that go on by themselves: two loops, neither waits for the other.
+
+Knows nothing about where results go. The panorama keeps the cameras' frame rate; detection takes
+the newest frames as often as the machine holds.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from delivery.outbox import Outbox
+from edge.camera_process import CameraHandle, start_cameras
+from edge.camera_watch import CameraWatch
+from edge.encoder import PanoramaEncoder
+from edge.health import HealthReport
+from edge.options import RunOptions
+from edge.outlet import Outlet, QueueOutlet
+from edge.packets import packet_of
+from edge.pipeline import Frames, Pipeline
+from edge.sender import open_sending
+from edge.services import Context
+from edge.together import Together
+from scene.clock import Clock, SystemClock
+from scene.rig import Rig, load_rig
+from scene.site import Site
+from scene.topics import HEARTBEAT_S
+
+IDLE_S = 0.004
+"""How long to rest when no camera has a new frame."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Parts:
+    """What a live run is made of."""
+
+    site: Site
+    rig: Rig
+    pipeline: Pipeline
+    cameras: tuple[CameraHandle, ...]
+    outlet: Outlet
+    clock: Clock
+
+
+class NewestFrames:
+    """A slot for the newest frames: the taker never gets old ones, the giver never waits."""
+
+    def __init__(self) -> None:
+        self._frames: Frames | None = None
+        self._filled = threading.Condition()
+
+    def give(self, frames: Frames) -> None:
+        """Put frames in the slot, over whatever is there."""
+        with self._filled:
+            self._frames = frames
+            self._filled.notify()
+
+    def take(self, wait_s: float) -> Frames | None:
+        """Take the frames out, or nothing when none come for `wait_s`."""
+        with self._filled:
+            self._filled.wait_for(lambda: self._frames is not None, wait_s)
+            frames, self._frames = self._frames, None
+            return frames
+
+
+class Live:
+    """One live run; `run` returns when all cameras have ended or it is told to."""
+
+    def __init__(self, parts: Parts, alive: Callable[[], None]) -> None:
+        self._parts = parts
+        self._alive = alive
+        self._over = threading.Event()
+        self._newest = NewestFrames()
+        self._watch = CameraWatch(parts.site.limits.camera, parts.clock)
+        self._health = HealthReport(parts.site, parts.rig, parts.clock)
+        self._detection_error = ""
+        self._encoder: PanoramaEncoder | None = None
+        self._heartbeat_due_s = 0.0
+
+    def run(self, stopped: Callable[[], bool]) -> None:
+        """Show, see and report until the cameras end or `stopped` says so."""
+        seeing = threading.Thread(target=self._see, name="detection", daemon=True)
+        seeing.start()
+        together = Together(self._parts.cameras, self._parts.site.limits.camera.max_skew_s)
+        try:
+            while not stopped():
+                frames = together.newest()
+                self._watch.look(self._parts.cameras, frames or ())
+                if frames:
+                    self._newest.give(frames)
+                    self._show(frames)
+                elif together.ended():
+                    break
+                else:
+                    self._parts.clock.sleep(IDLE_S)
+                self._report()
+        finally:
+            self._over.set()
+            seeing.join(timeout=10.0)
+
+    def _show(self, frames: Frames) -> None:
+        parts = self._parts
+        picture = parts.pipeline.show(frames)
+        for anomaly in picture.anomalies:
+            parts.outlet.send(anomaly)
+        parts.outlet.send(picture.positions)
+        if self._encoder is None:
+            self._encoder = PanoramaEncoder(
+                parts.rig.surface.size_px, 10.0, parts.site.panorama.bitrate_kbit_s
+            )
+        parts.outlet.send(packet_of(picture, self._encoder))
+        self._health.panorama_rate.tick()
+
+    def _see(self) -> None:
+        clock, pace_s = self._parts.clock, 1 / self._parts.site.detection.max_fps
+        while not self._over.is_set():
+            frames = self._newest.take(wait_s=0.2)
+            if frames is None:
+                continue
+            started_s = clock.monotonic_s()
+            try:
+                self._parts.pipeline.see(frames)
+                self._detection_error = ""
+            except Exception as error:  # the panorama goes on without detection, and says so
+                self._detection_error = f"detection fails: {error}"
+                clock.sleep(0.5)
+                continue
+            self._health.detected_at_ns = max(frame.captured_at_ns for frame in frames)
+            self._health.detection_rate.tick()
+            clock.sleep(pace_s - (clock.monotonic_s() - started_s))
+
+    def _report(self) -> None:
+        parts, now_s = self._parts, self._parts.clock.monotonic_s()
+        for anomaly in self._watch.changes():
+            parts.outlet.send(anomaly)
+        if now_s < self._heartbeat_due_s:
+            return
+        self._heartbeat_due_s = now_s + HEARTBEAT_S
+        detector = parts.pipeline.detector
+        degraded = self._detection_error or detector.degraded
+        for anomaly in self._health.degradation(degraded):
+            parts.outlet.send(anomaly)
+        parts.outlet.send(self._health.report(self._watch.health(), detector.provider, degraded))
+        self._alive()
+
+
+def main(context: Context) -> None:
+    """Run the pipeline's process: cameras in, results to the sender, until the run ends."""
+    options = context.options
+    site = options.site()
+    outlet = QueueOutlet(context.urgent, context.bulk, Outbox(site.state_folder, SystemClock()))
+    run_cameras(options, outlet, context.alive, context.stopping.is_set, in_processes=True)
+
+
+def run_in_threads(options: RunOptions, say: Callable[[str], None]) -> int:
+    """Run everything in this process, for tests and tiny boxes."""
+    with open_sending(options.site(), options) as sending:
+        run_cameras(options, sending.outlet, lambda: None, lambda: False, in_processes=False)
+    say("the cameras have ended")
+    return 0
+
+
+def run_cameras(
+    options: RunOptions,
+    outlet: Outlet,
+    alive: Callable[[], None],
+    stopped: Callable[[], bool],
+    *,
+    in_processes: bool,
+) -> None:
+    """Start a site's cameras and show, see and report until they end or `stopped` says so."""
+    site, clock = options.site(), SystemClock()
+    rig = load_rig(site.rig.file)
+    pipeline = Pipeline(site, rig)
+    alive()
+    cameras = start_cameras(site.cameras, clock, loop=options.loop, in_processes=in_processes)
+    parts = Parts(
+        site=site, rig=rig, pipeline=pipeline, cameras=cameras, outlet=outlet, clock=clock
+    )
+    try:
+        Live(parts, alive).run(stopped)
+    finally:
+        for camera in cameras:
+            camera.stop()
+        pipeline.close()

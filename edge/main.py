@@ -1,0 +1,105 @@
+"""The command line `lamproom`: one table of commands, each in a module of its own.
+
+Knows nothing about what the commands do; their modules are imported when they are called, so that
+`--help` is quick.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+from scene.errors import LamproomError
+
+EPILOG = """\
+first steps:
+  lamproom demo                          the sample mine, in your browser
+  lamproom check mine/site.yaml          is my site file right?
+  lamproom calibrate mine/site.yaml      find out how my cameras hang together
+  lamproom run mine/site.yaml            run the gateway
+  lamproom control-room                  serve the page: panorama, plan, alarms
+  lamproom alarms                        alarms in the terminal
+
+exit codes: 0 all is well, 1 it ran and found something wrong, 2 bad input or nothing to work with.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One row: the command's module has `add_arguments(parser)` and `run(args) -> int`."""
+
+    module: str
+    help: str
+
+
+COMMANDS: dict[str, Command] = {
+    "demo": Command(module="edge.demo", help="run the sample mine and open the viewer"),
+    "check": Command(module="edge.check", help="check a site file and all it names"),
+    "calibrate": Command(
+        module="edge.calibrate", help="find out how the cameras hang; write the rig file"
+    ),
+    "run": Command(module="edge.run", help="run a gateway: cameras in, panorama and alarms out"),
+    "control-room": Command(
+        module="control_room.main", help="serve the page with panorama, plan and alarms"
+    ),
+    "alarms": Command(module="control_room.alarms", help="print alarms as they come"),
+    "replay": Command(module="control_room.replay", help="play a recording into the page"),
+    "doctor": Command(module="edge.doctor", help="see what is missing on this machine"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; gives the exit code. Users' errors are one line, no traceback."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser(arguments)
+    args = parser.parse_args(arguments)
+    if not args.command:
+        parser.print_help()
+        return 2
+    try:
+        return int(_module(args.command).run(args))
+    except LamproomError as error:
+        print(f"lamproom {args.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `lamproom alarms | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="lamproom",
+        description="One live panorama of a roadway, every miner located in metres, "
+        "alarms over MQTT.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="command", title="commands")
+    wanted = next((word for word in arguments if not word.startswith("-")), None)
+    for name, command in COMMANDS.items():
+        description = None
+        module = _module(name) if name == wanted else None
+        if module:
+            description = getattr(module, "HELP", None) or command.help
+        subparser = subparsers.add_parser(
+            name,
+            help=command.help,
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if module:
+            module.add_arguments(subparser)
+    return parser
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(COMMANDS[name].module)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

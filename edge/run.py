@@ -1,0 +1,107 @@
+"""`lamproom run`: run a gateway.
+
+Knows nothing about the stages; it decides between processes, threads and one frame after another.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from edge.options import RunOptions
+from scene.errors import LamproomError, RigError
+from scene.rig import load_rig
+from scene.site import Site
+
+HELP = """\
+Run a gateway: take the site's cameras, show one panorama, find everybody on it in mine metres,
+publish positions and alarms over MQTT.
+
+  lamproom run mine/site.yaml                        as a mine runs it: a process per camera
+  lamproom run mine/site.yaml --embedded-broker      no MQTT broker at hand
+  lamproom run mine/site.yaml --fast --pictures out  go through files as fast as possible, look
+                                                     at every panorama and every box found
+
+The page is served by `lamproom control-room`."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `lamproom run`."""
+    parser.add_argument("site", type=Path, help="the site file, e.g. mine/site.yaml")
+    parser.add_argument("--broker", metavar="URL", help="MQTT broker instead of the site file's")
+    parser.add_argument(
+        "--embedded-broker", action="store_true", help="start a broker of our own (trials only)"
+    )
+    parser.add_argument("--record", type=Path, metavar="FILE", help="record the run (.mcap)")
+    parser.add_argument("--loop", action="store_true", help="play camera files again and again")
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="FOLDER",
+        help="with --fast: write panoramas and frames with what was found, once a second",
+    )
+    parser.add_argument(
+        "--single-process", action="store_true", help="threads instead of processes (tiny boxes)"
+    )
+    parser.add_argument(
+        "--fast",
+        action="store_true",
+        help="camera files only: every frame in order, as fast as possible, then stop",
+    )
+    parser.add_argument("--state", type=Path, metavar="FOLDER", help="where alarms are kept")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until the cameras end or Ctrl-C."""
+    options = RunOptions(
+        site_file=args.site,
+        broker_url=args.broker,
+        state_folder=args.state,
+        loop=args.loop,
+        record=args.record,
+        pictures=args.pictures,
+    )
+    site = options.site()
+    check_ready(site)
+    if args.fast and any(camera.url.startswith("rtsp") for camera in site.cameras):
+        raise LamproomError("--fast goes through files; this site has RTSP cameras")
+    if args.pictures and not args.fast:
+        raise LamproomError("--pictures goes with --fast")
+    if not args.embedded_broker:
+        return _run(options, args)
+    from dataclasses import replace
+
+    from delivery.broker import EmbeddedBroker
+
+    with EmbeddedBroker(port=1883) as broker:
+        return _run(replace(options, broker_url=broker.url), args)
+
+
+def check_ready(site: Site) -> None:
+    """Raise before anything is started when the rig file does not fit the site."""
+    rig = load_rig(site.rig.file)
+    for camera in site.cameras:
+        rig.camera(camera.name)
+    if site.detection.model is not None and not site.detection.model.exists():
+        raise LamproomError(f"detection.model: there is no file {site.detection.model}")
+    if not os.access(site.rig.file, os.R_OK):
+        raise RigError(f"{site.rig.file}: can't be read")
+
+
+def _run(options: RunOptions, args: argparse.Namespace) -> int:
+    if args.fast:
+        from edge.fast import run_fast
+
+        return run_fast(options, say)
+    if args.single_process:
+        from edge.live import run_in_threads
+
+        return run_in_threads(options, say)
+    from edge.services import Supervisor
+
+    return Supervisor(options, say).run()
+
+
+def say(text: str) -> None:
+    """Tell the operator something on stderr."""
+    print(f"lamproom run: {text}", file=sys.stderr, flush=True)

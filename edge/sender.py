@@ -1,0 +1,80 @@
+"""The sending process: MQTT and the panorama stream, fed by the pipeline's queues.
+
+Knows nothing about frames or people; it could be killed and started again at any time without an
+alarm being lost, because alarms are in the outbox on disk.
+"""
+
+from dataclasses import dataclass
+from types import TracebackType
+
+from delivery.mqtt import Connection
+from delivery.outbox import Outbox
+from delivery.publisher import Publisher
+from delivery.stream import StreamServer
+from edge.description import describe
+from edge.options import RunOptions
+from edge.outlet import DirectOutlet, pass_on
+from edge.services import Context
+from scene.clock import SystemClock
+from scene.messages import GatewayState
+from scene.rig import load_rig
+from scene.site import Site
+from scene.topics import topic_name
+from scene.wire import encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sending:
+    """Connection, outbox and stream of one gateway; close it with `with`."""
+
+    connection: Connection
+    publisher: Publisher
+    stream: StreamServer
+    outlet: DirectOutlet
+
+    def __enter__(self) -> "Sending":
+        """Nothing to do: everything runs already."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Say goodbye to the broker and stop."""
+        self.publisher.going_offline()
+        self.connection.close()
+        self.stream.close()
+
+
+def open_sending(site: Site, options: RunOptions) -> Sending:
+    """Connect to the broker (in the background, for ever) and serve the panorama."""
+    clock = SystemClock()
+    gone = GatewayState(online=False, since_ns=clock.now_ns())
+    will = (
+        topic_name("state", site=site.site, gateway=site.gateway),
+        encode(gone, gateway=site.gateway, seq=0, sent_at_ns=clock.now_ns()),
+    )
+    stream = StreamServer(site.panorama.host, site.panorama.port)
+    connection = Connection(site.broker, client_id=f"{site.gateway}-{site.site}", will=will)
+    publisher = Publisher(site, connection, Outbox(site.state_folder, clock), clock)
+    publisher.announce(describe(site, load_rig(site.rig.file), options.site_yaml(), stream.url))
+    connection.connect(timeout_s=10.0)
+    return Sending(
+        connection=connection,
+        publisher=publisher,
+        stream=stream,
+        outlet=DirectOutlet(publisher, stream),
+    )
+
+
+def main(context: Context) -> None:
+    """Send what the pipeline hands over until the run ends."""
+    site = context.options.site()
+    with open_sending(site, context.options) as sending:
+        while not context.stopping.is_set():
+            context.alive()
+            pass_on(context.urgent, context.bulk, sending.outlet, wait_s=0.2)
+        # What the pipeline said last still goes out.
+        pass_on(context.urgent, context.bulk, sending.outlet, wait_s=0.3)
