@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.context import SpawnProcess
 from multiprocessing.queues import Queue
@@ -86,9 +86,15 @@ class _Running:
 class Supervisor:
     """Starts the services and keeps them going until the run is over."""
 
-    def __init__(self, options: RunOptions, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        options: RunOptions,
+        say: Callable[[str], None],
+        services: Mapping[str, Service] = SERVICES,
+    ) -> None:
         self._options = options
         self._say = say
+        self._services = services
         self._spawn = multiprocessing.get_context("spawn")
         self._stopping = self._spawn.Event()
         self._urgent: Queue[Any] = self._spawn.Queue(10_000)
@@ -104,7 +110,7 @@ class Supervisor:
         """
         with _signals(self._stopping):
             try:
-                for name, service in SERVICES.items():
+                for name, service in self._services.items():
                     if service.wanted(self._options):
                         self._start(name)
                         code = self._wait_for_life(name)
@@ -129,7 +135,7 @@ class Supervisor:
             last_sign_s=last_sign_s,
         )
         process = self._spawn.Process(
-            target=_serve, args=(SERVICES[name].module, context), name=f"lamproom-{name}"
+            target=_serve, args=(self._services[name].module, context), name=f"lamproom-{name}"
         )
         process.start()
         self._running[name] = _Running(
@@ -141,7 +147,7 @@ class Supervisor:
         while running.last_sign_s.value == 0.0 and not self._stopping.is_set():
             if not running.process.is_alive():
                 code = running.process.exitcode
-                return 0 if code == 0 and SERVICES[name].ends_run else (code or 1)
+                return 0 if code == 0 and self._services[name].ends_run else (code or 1)
             if time.monotonic() - running.started_s > START_LIMIT_S:
                 self._say(f"{name} does not come up within {START_LIMIT_S:.0f} s")
                 return 1
@@ -151,7 +157,7 @@ class Supervisor:
     def _look_after(self) -> int | None:
         now_s = time.monotonic()
         for name, running in list(self._running.items()):
-            service = SERVICES[name]
+            service = self._services[name]
             if not running.process.is_alive():
                 if running.process.exitcode == 0 and service.ends_run:
                     return 0
