@@ -51,7 +51,8 @@ def view_outline(camera: CameraModel, floor: Floor) -> tuple[XY, ...]:
 def _on_floor(camera: CameraModel, floor: Floor, pixels: Floats) -> Floats:
     """Carry (N, 2) pixels to (N, 2) floor points, those beyond `FAR_M` drawn in to it."""
     origin, directions = camera.centre_m, rays(camera, pixels)
-    points, hit = floor.intersect(origin, directions)
+    points, hit = floor.meet(origin, directions)
+    points = np.nan_to_num(points)
     reach = np.linalg.norm(points[:, :2] - origin[:2], axis=1)
     flat = directions[:, :2] / np.maximum(
         np.linalg.norm(directions[:, :2], axis=1, keepdims=True), 1e-9
@@ -69,5 +70,5 @@ def _floor_points(floor: Floor, config: FloorConfig) -> tuple[float, Floats]:
     middle = np.interp(x, line[order, 0], line[order, 1])
     across = np.linspace(-config.right_m, config.left_m, 7)[1:-1]
     grid_x, grid_y = np.repeat(x, 5), (middle[:, None] + across).ravel()
-    z = floor.z_at(np.column_stack([grid_x, grid_y]))
+    z = floor.z_m(np.column_stack([grid_x, grid_y]))
     return float(first), np.column_stack([grid_x, grid_y, z]).reshape(len(x), 5, 3)

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from edge.coverage import FAR_M, coverage, view_outline
+from location.floor import Floor
+from scene.geometry import CameraModel, pose_from_mount
+from scene.rig import Rig
+from scene.site import FloorConfig
+from scene.surface import Cylinder
+
+FLOOR = FloorConfig(centre_line_m=((0, 0, 0), (60, 0, 0.6)), left_m=2.4, right_m=2.4)
+
+
+def rig() -> Rig:
+    """Two cameras at 20 m, one looking down the roadway each way."""
+    cameras = tuple(
+        CameraModel(
+            name=name,
+            size_px=(1280, 720),
+            lens="brown",
+            k=np.array([[914.0, 0, 639.5], [0, 914.0, 359.5], [0, 0, 1]]),
+            distortion=np.zeros(5),
+            camera_from_mine=pose_from_mount(np.array([20, 0, 2.6]), yaw_deg, -12, 0),
+            pose_covariance=np.zeros((6, 6)),
+            max_angle_rad=1.0,
+        )
+        for name, yaw_deg in (("ahead", 0.0), ("back", 180.0))
+    )
+    surface = Cylinder(
+        centre_m=(20.0, 0.0, 2.6),
+        azimuth_left_rad=3.0,
+        tan_top=0.2,
+        px_per_rad=400.0,
+        size_px=(2000, 400),
+    )
+    return Rig(cameras=cameras, surface=surface, anchor="survey", quality={})
+
+
+def test_a_metre_is_seen_by_the_camera_that_looks_there_and_not_beyond_its_reach() -> None:
+    from_x_m, counts = coverage(rig(), Floor(FLOOR), FLOOR, {"ahead", "back"})
+    assert from_x_m == 0
+    assert len(counts) == 60
+    assert counts[30] == counts[10] == 1
+    assert counts[20] == 0, "right below the cameras nobody looks"
+    assert counts[50] == 0, "too far away for finding a person"
+
+
+def test_what_a_sick_camera_looked_at_is_unseen() -> None:
+    _, counts = coverage(rig(), Floor(FLOOR), FLOOR, {"back"})
+    assert counts[30] == 0
+    assert counts[10] == 1
+    assert not any(coverage(rig(), Floor(FLOOR), FLOOR, set())[1])
+
+
+@pytest.mark.parametrize(("index", "sign"), [(0, 1), (1, -1)])
+def test_the_view_on_the_plan_opens_where_the_camera_looks(index: int, sign: int) -> None:
+    outline = np.array(view_outline(rig().cameras[index], Floor(FLOOR)))
+    assert np.all(np.isfinite(outline))
+    assert np.all((outline[:, 0] - 20) * sign > 0)
+    assert np.linalg.norm(outline - [20, 0], axis=1).max() <= FAR_M + 1e-3
+    assert np.ptp(outline[:, 1]) > 10
