@@ -76,7 +76,8 @@ def run(args: argparse.Namespace) -> int:
             _command("alarms", "--broker", broker.url),
         ):
             _wait_for(page)
-            print(f"\nLamproom is at {page}   (Ctrl-C stops it)\n", flush=True)
+            print(f"\nLamproom is at {page}   (Ctrl-C stops it)", flush=True)
+            print(f"MQTT broker: {broker.url}\n", flush=True)
             if not args.no_browser and (os.environ.get("DISPLAY") or sys.platform != "linux"):
                 webbrowser.open(page)
             stop_at_s = time.monotonic() + args.seconds if args.seconds else None
