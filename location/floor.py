@@ -1,0 +1,148 @@
+"""The floor of a roadway: how high it is anywhere, and where a line of sight meets it.
+
+Knows nothing about cameras, pictures or people.
+"""
+
+import numpy as np
+
+from scene.arrays import Bools, Floats
+from scene.site import FloorConfig
+
+MAX_RANGE_M = 200.0
+"""A line of sight that meets the floor further away counts as not meeting it."""
+
+
+class Floor:
+    """A ribbon along a centre line (in plan any polyline), with grade and cross-fall.
+
+    Between two corners of the line the floor lies between the two corners' cross-sections (along
+    the bisector of the bend), so it has no steps. It goes on beyond both ends and both sides;
+    `outside_m` tells how far beyond.
+
+    >>> config = FloorConfig(centre_line_m=((0, 0, 0), (100, 0, 5)), cross_fall=0.02)
+    >>> Floor(config).z_m(np.array([[10.0, 0.0], [10.0, 2.0]])).round(3).tolist()
+    [0.5, 0.54]
+    """
+
+    def __init__(self, config: FloorConfig) -> None:
+        line = _without_repeats(np.asarray(config.centre_line_m, float))
+        self._start, self._end = line[:-1], line[1:]
+        step = self._end[:, :2] - self._start[:, :2]
+        self._length = np.linalg.norm(step, axis=1)
+        self._along = step / self._length[:, None]
+        self._left = np.column_stack([-self._along[:, 1], self._along[:, 0]])
+        self._grade = (self._end[:, 2] - self._start[:, 2]) / self._length
+        self._cross_fall = config.cross_fall
+        self._left_m, self._right_m = config.left_m, config.right_m
+        inner = self._along[:-1] + self._along[1:]
+        norm = np.linalg.norm(inner, axis=1, keepdims=True)
+        # A line that turns straight back has no bisector; its own direction will do.
+        inner = np.where(norm > 1e-6, inner / np.maximum(norm, 1e-6), self._along[:-1])
+        self._first_bisector = np.vstack([self._along[:1], inner])
+        self._last_bisector = np.vstack([inner, self._along[-1:]])
+
+    def z_m(self, xy_m: Floats) -> Floats:
+        """Tell the floor's height (N,) at (N, 2) mine positions."""
+        segment, share, left_m = self._place(xy_m)
+        rise = self._grade[segment] * self._length[segment] * share
+        return np.asarray(self._start[segment, 2] + rise + self._cross_fall * left_m)
+
+    def slope(self, xy_m: Floats) -> Floats:
+        """Tell how the height changes per metre along x and y, (N, 2), at (N, 2) positions."""
+        xy, step = np.asarray(xy_m, float).reshape(-1, 2), 0.01
+        right, left = np.array([step, 0.0]), np.array([0.0, step])
+        around = np.concatenate([xy + right, xy - right, xy + left, xy - left])
+        east, west, north, south = self.z_m(around).reshape(4, -1)
+        return np.column_stack([east - west, north - south]) / (2 * step)
+
+    def outside_m(self, xy_m: Floats) -> Floats:
+        """Tell how far (N,) each of (N, 2) positions lies beyond the ribbon; 0 is on it."""
+        xy = np.asarray(xy_m, float).reshape(-1, 2)
+        segment, _, left_m = self._place(xy)
+        s = np.sum((xy - self._start[segment, :2]) * self._along[segment], axis=1)
+        before = np.where(segment == 0, np.maximum(-s, 0), 0)
+        last = segment == len(self._length) - 1
+        after = np.where(last, np.maximum(s - self._length[segment], 0), 0)
+        aside = np.maximum(np.maximum(left_m - self._left_m, -left_m - self._right_m), 0)
+        return np.asarray(np.hypot(before + after, aside))
+
+    def meet(
+        self, origin_m: Floats, directions: Floats, *, above_m: float = 0.0
+    ) -> tuple[Floats, Bools]:
+        """Find where (N, 3) lines of sight from `origin_m` (3,) first come down to the floor.
+
+        `above_m` raises the floor by so much. Gives (N, 3) points on the (raised) floor and (N,)
+        whether there is one within `MAX_RANGE_M`; points that do not exist are NaN.
+        """
+        origin = np.asarray(origin_m, float)
+        direction = np.asarray(directions, float).reshape(-1, 3)
+        # Each stretch as a plane: exact on straight lines, a start for Newton in bends.
+        normal = np.column_stack(
+            [
+                -self._grade[:, None] * self._along - self._cross_fall * self._left,
+                np.ones(len(self._grade)),
+            ]
+        )
+        on_plane = self._start + np.array([0.0, 0.0, above_m])
+        drop = np.sum((on_plane - origin) * normal, axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            reach = drop[None, :] / (direction @ normal.T)
+        usable = np.isfinite(reach) & (reach > 0) & (reach < 2 * MAX_RANGE_M)
+        reach = np.where(usable, reach, 0.0)
+        gap = np.abs(self._gap(origin, direction[:, None], reach, above_m))
+        good = usable & (gap < 0.5)
+        first = np.where(good, reach, np.inf).min(axis=1, initial=np.inf)
+        hit = np.isfinite(first)
+        reach1 = np.where(hit, first, 1.0)
+        for _ in range(8):
+            here = self._gap(origin, direction, reach1, above_m)
+            if np.all((np.abs(here) < 1e-4) | ~hit):
+                break
+            slope = (self._gap(origin, direction, reach1 + 0.01, above_m) - here) / 0.01
+            slope = np.where(np.abs(slope) > 1e-4, slope, -1e-4)
+            reach1 = reach1 - np.clip(here / slope, -2, 2)
+        hit &= np.abs(self._gap(origin, direction, reach1, above_m)) < 1e-3
+        hit &= (reach1 > 0) & (reach1 < MAX_RANGE_M)
+        points = origin + reach1[:, None] * direction
+        return np.where(hit[:, None], points, np.nan), hit
+
+    def _gap(self, origin: Floats, direction: Floats, reach: Floats, above_m: float) -> Floats:
+        """Tell how high the points at `reach` along the lines hang above the raised floor."""
+        points = origin + reach[..., None] * direction
+        height = self.z_m(points[..., :2].reshape(-1, 2)).reshape(reach.shape)
+        return np.asarray(points[..., 2] - height - above_m)
+
+    def _place(
+        self, xy_m: Floats
+    ) -> tuple[np.ndarray[tuple[int], np.dtype[np.intp]], Floats, Floats]:
+        """Find the stretch of the line, the share of it passed, and metres left of it."""
+        xy = np.asarray(xy_m, float).reshape(-1, 2)
+        from_start = xy[:, None] - self._start[None, :, :2]
+        from_end = xy[:, None] - self._end[None, :, :2]
+        s = np.sum(from_start * self._along, axis=2)
+        left = np.sum(from_start * self._left, axis=2)
+        past = np.sum(from_start * self._first_bisector, axis=2)
+        ahead = -np.sum(from_end * self._last_bisector, axis=2)
+        beside = np.ones_like(past, bool)
+        beside[:, 1:] &= past[:, 1:] >= -1e-9
+        beside[:, :-1] &= ahead[:, :-1] >= -1e-9
+        beyond = np.maximum(np.maximum(-s, s - self._length), 0)
+        # The nearest stretch whose cross-sections the point lies between; else just the nearest.
+        distance = np.hypot(beyond, left) + np.where(beside, 0.0, 1e6)
+        segment = np.argmin(distance, axis=1)
+        row = np.arange(len(xy))
+        e0, e1 = past[row, segment], ahead[row, segment]
+        between = (e0 >= 0) & (e1 >= 0) & (e0 + e1 > 1e-9)
+        share = np.where(
+            between, e0 / np.where(between, e0 + e1, 1.0), s[row, segment] / self._length[segment]
+        )
+        return segment, share, left[row, segment]
+
+
+def _without_repeats(line: Floats) -> Floats:
+    """Drop corners that repeat the one before them (in plan): they have no direction."""
+    step = np.linalg.norm(np.diff(line[:, :2], axis=0), axis=1)
+    kept = line[np.concatenate([[True], step > 1e-6])]
+    if len(kept) < 2:
+        raise ValueError("floor.centre_line_m: give at least two different points in plan")
+    return np.asarray(kept)
