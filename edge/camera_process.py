@@ -1,0 +1,411 @@
+"""Keeps a camera going in a process (or thread) of its own, and hands out its newest frames.
+
+Knows nothing about other cameras or what is done with the frames. A native decoder that crashes
+or hangs takes only its own process with it, and that is started again.
+"""
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Protocol
+
+from edge.camera_source import CameraSource, is_live, masked, open_source
+from edge.frame_ring import NOTHING, SLOTS, FrameRing, SourceState, SourceStatus
+from scene.clock import Clock, SystemClock
+from scene.errors import CameraError
+from scene.messages import Frame
+from scene.site import CameraConfig
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 5.0
+STEADY_S = 10.0
+"""After so long without a failure the next pause is a short one again."""
+START_S = 1.0
+START_S_PER_CAMERA = 0.5
+"""So long camera processes take to come up on a small machine; files start together then."""
+QUIET_LIMIT_S = 12.0
+"""A live camera's process without a sign of life for so long hangs: all it does takes 7 s at most.
+Files may be slower: a folder may hold a picture a minute."""
+START_LIMIT_S = 60.0
+STOP_LIMIT_S = 3.0
+CHECK_EVERY_S = 0.25
+OVER: tuple[SourceState, ...] = ("ended", "failed")
+
+
+class CameraHandle(Protocol):
+    """The newest frames of one camera that goes on by itself."""
+
+    @property
+    def name(self) -> str:
+        """The camera's name in the site file."""
+        ...
+
+    def start(self) -> None:
+        """Start taking frames."""
+        ...
+
+    def stop(self) -> None:
+        """Stop within a few seconds; may be called twice."""
+        ...
+
+    def times(self) -> tuple[tuple[int, int], ...]:
+        """List what can be read now, oldest first: (number, captured_at_ns) each."""
+        ...
+
+    def read(self, number: int) -> Frame | None:
+        """Give the frame of that number; none when it is there no more."""
+        ...
+
+    def latest(self, after: int = NOTHING) -> tuple[Frame, int] | None:
+        """Give the newest frame and its number, if that is larger than `after`."""
+        ...
+
+    def status(self) -> SourceStatus:
+        """Tell how the source is doing."""
+        ...
+
+
+class Shelf(Protocol):
+    """Where a running camera puts its frames and its state."""
+
+    def write(self, frame: Frame) -> int:
+        """Put a frame there; gives its number."""
+        ...
+
+    def report(self, status: SourceStatus) -> None:
+        """Say how the source is doing."""
+        ...
+
+    def alive(self) -> None:
+        """Say that the camera's loop goes round."""
+        ...
+
+
+Opener = Callable[[], CameraSource]
+
+
+def start_cameras(
+    configs: Sequence[CameraConfig],
+    clock: Clock,
+    *,
+    loop: bool = False,
+    in_processes: bool = True,
+) -> tuple[CameraHandle, ...]:
+    """Start all cameras; files among them are exactly synchronous. In the order of `configs`."""
+    start_s = START_S + len(configs) * START_S_PER_CAMERA if in_processes else 0.2
+    start_at_ns = clock.now_ns() + round(start_s * 1e9)
+    handles: tuple[CameraHandle, ...]
+    if in_processes:
+        handles = tuple(CameraProcess(c, loop=loop, start_at_ns=start_at_ns) for c in configs)
+    else:
+        handles = tuple(CameraThread(c, clock, loop=loop, start_at_ns=start_at_ns) for c in configs)
+    for handle in handles:
+        handle.start()
+    return handles
+
+
+def keep_going(
+    config: CameraConfig,
+    opener: Opener,
+    shelf: Shelf,
+    clock: Clock,
+    stopping: threading.Event,
+) -> None:
+    """Take frames until `stopping`; a live camera is connected to again for ever.
+
+    A file that ends leaves the state `ended`, one that can't be read `failed`.
+    """
+    pause_s = FIRST_PAUSE_S
+    state: SourceState = "connecting"
+    detail = ""
+    while not stopping.is_set():
+        shelf.report(SourceStatus(state=state, detail=detail))
+        started_s = clock.monotonic_s()
+        try:
+            note = _run_once(opener, shelf, clock, stopping)
+            if stopping.is_set():
+                return
+            shelf.report(SourceStatus(state="ended", detail=note or "the file has ended"))
+            return
+        except CameraError as error:
+            detail = str(error)
+        if not is_live(config):
+            shelf.report(SourceStatus(state="failed", detail=detail))
+            return
+        state = "reconnecting"
+        shelf.report(SourceStatus(state=state, detail=detail))
+        if clock.monotonic_s() - started_s > STEADY_S:
+            pause_s = FIRST_PAUSE_S
+        stopping.wait(pause_s)
+        pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+
+
+def _run_once(opener: Opener, shelf: Shelf, clock: Clock, stopping: threading.Event) -> str:
+    """Take frames from one opened source until it ends; gives what it has to note."""
+    source = opener()
+    try:
+        told: SourceStatus | None = None
+        for frame in source.frames():
+            if stopping.is_set():
+                break
+            shelf.write(frame)
+            now = SourceStatus(
+                state="running",
+                detail=source.note,
+                corrupt_frames=source.corrupt_frames,
+                full_range=source.full_range,
+            )
+            if now != told:
+                shelf.report(now)
+                told = now
+        return source.note
+    finally:
+        source.close()
+
+
+class CameraProcess:
+    """A camera in a process of its own; a process that dies or hangs is started again."""
+
+    def __init__(
+        self, config: CameraConfig, *, loop: bool = False, start_at_ns: int | None = None
+    ) -> None:
+        self._config = config
+        self._loop = loop
+        self._start_at_ns = start_at_ns
+        self._clock = SystemClock()
+        self._ring = FrameRing(config.name)
+        self._process: SpawnProcess | None = None
+        self._hold: Connection | None = None
+        self._started_s = 0.0
+        self._checked_s = 0.0
+        self._due_s: float | None = None
+        self._pause_s = FIRST_PAUSE_S
+        self._trouble = ""
+        self._stopped = False
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """The camera's name in the site file."""
+        return self._config.name
+
+    @property
+    def pid(self) -> int | None:
+        """The process's number, none before the start."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start the process."""
+        spawn = multiprocessing.get_context("spawn")
+        theirs, self._hold = spawn.Pipe(duplex=False)
+        self._process = spawn.Process(
+            target=main,
+            args=(self._config, self._ring, theirs, self._loop, self._start_at_ns),
+            name=f"lamproom-camera-{self._config.name}",
+            daemon=True,
+        )
+        self._started_s = self._clock.monotonic_s()
+        self._process.start()
+        theirs.close()
+
+    def stop(self) -> None:
+        """Tell the process to end; kill it when it does not."""
+        with self._lock:
+            self._stopped = True
+            if self._hold is not None:
+                self._hold.close()
+            if self._process is not None:
+                self._process.join(STOP_LIMIT_S)
+                self._kill()
+
+    def times(self) -> tuple[tuple[int, int], ...]:
+        """List what can be read now, oldest first: (number, captured_at_ns) each."""
+        self._look_after()
+        return self._ring.times()
+
+    def read(self, number: int) -> Frame | None:
+        """Give the frame of that number; none when it is there no more."""
+        return self._ring.read(number)
+
+    def latest(self, after: int = NOTHING) -> tuple[Frame, int] | None:
+        """Give the newest frame and its number, if that is larger than `after`."""
+        self._look_after()
+        return self._ring.latest(after)
+
+    def status(self) -> SourceStatus:
+        """Tell how the source is doing."""
+        self._look_after()
+        status = self._ring.status()
+        if self._trouble and status.state not in OVER:
+            return SourceStatus(state="reconnecting", detail=self._trouble)
+        return status
+
+    def _look_after(self) -> None:
+        """Start a dead or hanging process again; costs nothing most of the time."""
+        now_s = self._clock.monotonic_s()
+        if now_s - self._checked_s < CHECK_EVERY_S or not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._checked_s = now_s
+            if self._process is None or self._stopped:
+                return
+            if self._due_s is not None:
+                if now_s >= self._due_s:
+                    self._due_s = None
+                    self.start()
+            elif not self._process.is_alive():
+                if self._ring.status().state not in OVER:
+                    self._again_later(f"its process ended with {self._process.exitcode}")
+            elif self._hangs(now_s):
+                self._kill()
+                self._again_later("its process hung and was killed")
+            elif now_s - self._started_s > STEADY_S:
+                self._pause_s = FIRST_PAUSE_S
+            if self._ring.status().state == "running" and self._due_s is None:
+                self._trouble = self._trouble if self._quiet_since_start(now_s) else ""
+        finally:
+            self._lock.release()
+
+    def _hangs(self, now_s: float) -> bool:
+        if self._quiet_since_start(now_s):
+            return now_s - self._started_s > START_LIMIT_S
+        return is_live(self._config) and self._ring.quiet_s() > QUIET_LIMIT_S
+
+    def _quiet_since_start(self, now_s: float) -> bool:
+        """Tell whether the present process has not yet given a sign of life."""
+        return self._ring.quiet_s() == 0.0 or self._ring.quiet_s() > now_s - self._started_s
+
+    def _again_later(self, what: str) -> None:
+        self._trouble = f"camera {self.name}: {what}; starting it again"
+        self._due_s = self._clock.monotonic_s() + self._pause_s
+        self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
+
+    def _kill(self) -> None:
+        if self._process is not None and self._process.is_alive():
+            self._process.kill()
+            self._process.join(STOP_LIMIT_S)
+
+
+def main(
+    config: CameraConfig,
+    ring: FrameRing,
+    hold: Connection,
+    loop: bool,
+    start_at_ns: int | None,
+) -> None:
+    """Run one camera in this process until the other end of `hold` is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; our parent tells us
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(15, config.name.encode()[:15])  # PR_SET_NAME, for `top`
+    stopping = threading.Event()
+    threading.Thread(target=_follow, args=(hold, stopping), daemon=True).start()
+    clock = SystemClock()
+
+    def opener() -> CameraSource:
+        return open_source(config, clock, loop=loop, start_at_ns=start_at_ns)
+
+    try:
+        keep_going(config, opener, ring, clock, stopping)
+    except Exception as error:  # a mistake of ours: its text must not show a password
+        what = f"camera {config.name}: {type(error).__name__}: {masked(str(error))}"
+        ring.report(SourceStatus(state="reconnecting", detail=what))
+        os._exit(1)
+
+
+def _follow(hold: Connection, stopping: threading.Event) -> None:
+    """End with the parent, or when it lets go of us; also while the decoder hangs."""
+    wait([hold])
+    stopping.set()
+    threading.Event().wait(STOP_LIMIT_S - 0.5)
+    os._exit(0)
+
+
+class CameraThread:
+    """A camera in a thread of this process, for tests and tiny boxes."""
+
+    def __init__(
+        self,
+        config: CameraConfig,
+        clock: Clock,
+        *,
+        loop: bool = False,
+        start_at_ns: int | None = None,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._loop = loop
+        self._start_at_ns = start_at_ns
+        self._source: CameraSource | None = None
+        self._stopping = threading.Event()
+        self._frames: deque[tuple[int, Frame]] = deque(maxlen=SLOTS)
+        self._status = SourceStatus(state="connecting")
+        self._thread = threading.Thread(target=self._run, name=f"camera-{config.name}", daemon=True)
+
+    @property
+    def name(self) -> str:
+        """The camera's name in the site file."""
+        return self._config.name
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end and wait a little."""
+        self._stopping.set()
+        if self._source is not None:
+            self._source.close()
+        if self._thread.is_alive():
+            self._thread.join(STOP_LIMIT_S)
+
+    def times(self) -> tuple[tuple[int, int], ...]:
+        """List what can be read now, oldest first: (number, captured_at_ns) each."""
+        return tuple((number, frame.captured_at_ns) for number, frame in self._frames.copy())
+
+    def read(self, number: int) -> Frame | None:
+        """Give the frame of that number; none when it is there no more."""
+        return next((frame for n, frame in self._frames.copy() if n == number), None)
+
+    def latest(self, after: int = NOTHING) -> tuple[Frame, int] | None:
+        """Give the newest frame and its number, if that is larger than `after`."""
+        newest = self._frames.copy()
+        if not newest or newest[-1][0] <= after:
+            return None
+        return newest[-1][1], newest[-1][0]
+
+    def status(self) -> SourceStatus:
+        """Tell how the source is doing."""
+        return self._status
+
+    def write(self, frame: Frame) -> int:
+        """Put a frame on the shelf; for the thread."""
+        number = self._frames[-1][0] + 1 if self._frames else NOTHING + 1
+        self._frames.append((number, frame))
+        return number
+
+    def report(self, status: SourceStatus) -> None:
+        """Say how the source is doing; for the thread."""
+        self._status = status
+
+    def alive(self) -> None:
+        """Nothing to say: a thread can't be started again."""
+
+    def _open(self) -> CameraSource:
+        self._source = open_source(
+            self._config, self._clock, loop=self._loop, start_at_ns=self._start_at_ns
+        )
+        return self._source
+
+    def _run(self) -> None:
+        try:
+            keep_going(self._config, self._open, self, self._clock, self._stopping)
+        except Exception as error:
+            what = f"camera {self.name}: {type(error).__name__}: {masked(str(error))}"
+            self._status = SourceStatus(state="failed", detail=what)

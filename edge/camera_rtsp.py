@@ -1,0 +1,194 @@
+"""A live camera over RTSP: timeouts everywhere, and the capture time of every frame.
+
+Knows nothing about reconnecting; a source that fails is thrown away and opened anew.
+"""
+
+import contextlib
+import struct
+from collections import OrderedDict
+from collections.abc import Generator, Iterator
+
+import av
+
+from edge.camera_source import image_of, is_full_range, place_of, reason_of
+from scene.clock import Clock
+from scene.errors import CameraError
+from scene.messages import Frame
+
+OPEN_LIMIT_S = 5.0
+READ_LIMIT_S = 2.0
+ODDLY_EARLY_NS = -500_000_000
+ODDLY_LATE_NS = 5_000_000_000
+"""A camera clock that says a frame is younger or older than this, on arrival, is set wrong."""
+REBASE_NS = 1_000_000_000
+"""Stream time and arrival time further apart than this: the stream's times have jumped."""
+DRIFT = 1e-3
+"""How fast a camera's stream time may run away from ours."""
+
+OPTIONS = {
+    "fflags": "nobuffer",
+    "flags": "low_delay",
+    "analyzeduration": "500000",  # microseconds; FFmpeg's 5 s would cost 1.7 s per reconnect
+    "probesize": "500000",
+    "max_delay": "200000",  # microseconds to wait for a lost UDP packet
+}
+
+
+class CaptureTimes:
+    """Finds each frame's capture time from the camera's clock, else from its arrival.
+
+    A camera tells its wall clock in RTCP sender reports, which FFmpeg hands on per packet. Before
+    the first one, and when that clock is set wrong by seconds, the time is the arrival, smoothed
+    by the stream's own time stamps: the quickest recent arrival is taken for undelayed.
+    """
+
+    def __init__(self) -> None:
+        self.note = ""
+        self._base_ns: int | None = None
+        self._last_arrival_ns = 0
+        self._last_ns = 0
+
+    def at(self, stream_ns: int | None, camera_ns: int | None, arrival_ns: int) -> int:
+        """Give the UTC capture time of a frame, later than that of the one before.
+
+        `stream_ns` is the frame's time stamp in the stream, `camera_ns` the camera's wall clock
+        for it, `arrival_ns` our own clock when it came.
+        """
+        found_ns = self._by_arrival(stream_ns, arrival_ns)
+        if camera_ns is not None:
+            age_ns = arrival_ns - camera_ns
+            if ODDLY_EARLY_NS <= age_ns <= ODDLY_LATE_NS:
+                found_ns, self.note = camera_ns, ""
+            else:
+                self.note = (
+                    f"the camera's clock is {abs(age_ns) / 1e9:.1f} s "
+                    f"{'behind' if age_ns > 0 else 'ahead'}; arrival times are used"
+                )
+        self._last_ns = max(found_ns, self._last_ns + 1)
+        return self._last_ns
+
+    def _by_arrival(self, stream_ns: int | None, arrival_ns: int) -> int:
+        if stream_ns is None:
+            return arrival_ns
+        base_ns = arrival_ns - stream_ns
+        if self._base_ns is not None and abs(base_ns - self._base_ns) < REBASE_NS:
+            passed_ns = max(0, arrival_ns - self._last_arrival_ns)
+            base_ns = min(base_ns, self._base_ns + round(DRIFT * passed_ns))
+        elif self._base_ns is not None:
+            self._last_ns = min(self._last_ns, arrival_ns - 1)
+        self._base_ns, self._last_arrival_ns = base_ns, arrival_ns
+        return base_ns + stream_ns
+
+
+class RtspCamera:
+    """One connection to an RTSP camera; it connects at once and raises `CameraError` if it can't.
+
+    A camera that says nothing for `READ_LIMIT_S`, closes or resets the connection raises
+    `CameraError` from `frames`.
+    """
+
+    def __init__(self, name: str, url: str, clock: Clock, *, transport: str = "tcp") -> None:
+        self.name = name
+        self.note = ""
+        self.corrupt_frames = 0
+        self.full_range = False
+        self._place = place_of(url)
+        self._clock = clock
+        self._closed = False
+        self._generator: Generator[Frame, None, None] | None = None
+        self._times = CaptureTimes()
+        self._camera_ns_of: OrderedDict[int, int] = OrderedDict()
+        self._container = self._connect(url, transport)
+
+    def frames(self) -> Iterator[Frame]:
+        """Give frame after frame until `close`; raises `CameraError` when the camera fails."""
+        if self._generator is not None:
+            raise RuntimeError(f"camera {self.name}: frames() may be called once")
+        self._generator = self._frames()
+        return self._generator
+
+    def close(self) -> None:
+        """Hang up; `frames` in another thread ends within `READ_LIMIT_S`."""
+        self._closed = True
+        if self._generator is None:
+            self._container.close()
+            return
+        with contextlib.suppress(ValueError):  # running in another thread: it sees the flag
+            self._generator.close()
+            self._container.close()
+
+    def _connect(self, url: str, transport: str) -> "av.container.InputContainer":
+        options = OPTIONS | {"rtsp_transport": transport}
+        try:
+            container = av.open(url, options=options, timeout=(OPEN_LIMIT_S, READ_LIMIT_S))
+        except Exception as error:  # whatever it is, its text must not leave here unread
+            raise self._error(f"can't connect: {_told(error)}") from None
+        if not container.streams.video:
+            container.close()
+            raise self._error("the camera sends no video")
+        return container
+
+    def _frames(self) -> Generator[Frame, None, None]:
+        try:
+            stream = self._container.streams.video[0]
+            stream.codec_context.thread_count = 1  # frame threads would each hold a frame back
+            for packet in self._container.demux(stream):
+                arrival_ns = self._clock.now_ns()
+                if self._closed:
+                    return
+                self._note_camera_time(packet)
+                for frame in self._decoded(packet):
+                    yield self._frame(frame, arrival_ns)
+        except Exception as error:  # as above
+            if self._closed:
+                return
+            raise self._error(_told(error)) from None
+        finally:
+            self._container.close()
+        if not self._closed:  # a reset connection looks just like this
+            raise self._error("the camera ended the stream")
+
+    def _decoded(self, packet: "av.packet.Packet[av.VideoStream]") -> Iterator[av.VideoFrame]:
+        try:
+            for frame in packet.decode():
+                if frame.is_corrupt:
+                    self.corrupt_frames += 1
+                else:
+                    yield frame
+        except av.error.EOFError:
+            return
+        except av.error.InvalidDataError:
+            self.corrupt_frames += 1
+
+    def _frame(self, frame: av.VideoFrame, arrival_ns: int) -> Frame:
+        self.full_range = is_full_range(frame)
+        stream_ns = camera_ns = None
+        if frame.pts is not None and frame.time_base is not None:
+            stream_ns = round(frame.pts * float(frame.time_base) * 1e9)
+            camera_ns = self._camera_ns_of.pop(frame.pts, None)
+        captured_at_ns = self._times.at(stream_ns, camera_ns, arrival_ns)
+        self.note = self._times.note
+        return Frame(camera=self.name, captured_at_ns=captured_at_ns, image=image_of(frame))
+
+    def _note_camera_time(self, packet: "av.packet.Packet[av.VideoStream]") -> None:
+        """Keep the camera's wall clock for this packet: AVProducerReferenceTime, microseconds."""
+        if packet.pts is None or not packet.has_sidedata("prft"):
+            return
+        (camera_us,) = struct.unpack_from("<q", bytes(packet.get_sidedata("prft")))
+        self._camera_ns_of[packet.pts] = camera_us * 1000
+        while len(self._camera_ns_of) > 64:
+            self._camera_ns_of.popitem(last=False)
+
+    def _error(self, what: str) -> CameraError:
+        return CameraError(f"camera {self.name}: {self._place}: {what}")
+
+
+def _told(error: Exception) -> str:
+    """Say a failure in words that help."""
+    if isinstance(error, av.error.ExitError | av.error.TimeoutError):
+        return "it does not answer"
+    if isinstance(error, av.error.HTTPUnauthorizedError):
+        return "it refuses the user name or password (401)"
+    if isinstance(error, av.error.HTTPNotFoundError):
+        return "it has no stream of this name (404)"
+    return reason_of(error)
