@@ -1,0 +1,146 @@
+// Head-count, the strip of gateways and cameras, and the banners that nobody can overlook.
+// Knows nothing about pictures.
+
+import {
+  OLD_PICTURE_S, SILENT_AFTER_S, changed, model, nowMs, on, silentFor,
+} from "./model.js";
+import { coverageOf } from "./plan.js";
+import { language, word } from "./words.js";
+
+const COUNT_OLD_S = 3;
+
+const strip = document.getElementById("health-strip");
+const count = document.getElementById("count");
+const banners = document.getElementById("banners");
+const chooser = document.getElementById("gateways");
+let picture = null;
+
+/** Start showing. */
+export function start() {
+  on("health", draw);
+  on("state", draw);
+  on("gateways", () => { draw(); drawChooser(); });
+  on("positions", drawCount);
+  on("link", drawBanners);
+  on("picture", (state) => { picture = state; drawBanners(); });
+  on("language", () => { draw(); drawBanners(); drawChooser(); });
+  setInterval(() => { draw(); drawBanners(); }, 1000);
+}
+
+function draw() {
+  drawCount();
+  drawStrip();
+  const time = new Date(nowMs()).toLocaleTimeString(language() === "zh" ? "zh-CN" : "en-GB");
+  setText(document.getElementById("time"), time);
+  const names = new Set([...model.gateways.values()].map((known) => known.siteName));
+  setText(document.getElementById("place"), [...names].join(", "));
+}
+
+function drawCount() {
+  let people = 0;
+  let counted = false;
+  let metres = 0;
+  let unseen = 0;
+  for (const known of model.gateways.values()) {
+    if (known.positions !== undefined && silentFor(known, "positions") < COUNT_OLD_S) {
+      people += known.positions.people.length;
+      counted = true;
+    }
+    for (const { seen } of coverageOf(known)) {
+      metres += 1;
+      if (!seen) unseen += 1;
+    }
+  }
+  let text = word("count_unknown");
+  if (counted && model.link.open) text = people === 1 ? word("count_one") : word("count", people);
+  const unseenText = unseen === 0 ? word("all_seen", metres)
+    : word("unseen_of", unseen, metres);
+  setText(count, `${text}; ${metres === 0 ? word("coverage_unknown") : unseenText}`);
+  count.classList.toggle("partly", unseen > 0 || metres === 0 || !counted);
+}
+
+function drawStrip() {
+  const parts = [];
+  for (const known of model.gateways.values()) {
+    const { health, state } = known;
+    const quiet = silentFor(known, "health");
+    const silent = quiet > SILENT_AFTER_S;
+    const offline = state !== undefined && !state.online;
+    const words = [];
+    if (offline) words.push(word("offline"));
+    else if (silent && Number.isFinite(quiet)) words.push(word("silent", quiet.toFixed(0)));
+    else if (!silent) words.push(word("online"));
+    if (health !== undefined) {
+      words.push(word("panorama_rate", health.panorama_fps.toFixed(1)));
+      words.push(word("detection_rate", health.detection_fps.toFixed(1)));
+      words.push(health.detection_age_s === null ? word("no_detection")
+        : word("detection_age", health.detection_age_s.toFixed(1)));
+      words.push(health.detection_provider.replace("ExecutionProvider", ""));
+      if (health.degraded) words.push(word("degraded", health.degraded));
+    }
+    const bad = offline || silent;
+    parts.push(chip(known.gateway, words.join(" · "),
+      bad ? "bad" : health?.degraded ? "doubtful" : "good"));
+    for (const camera of health?.cameras ?? []) {
+      const good = camera.state === "ok" && !silent;
+      const text = `${word(camera.state)} · ${camera.fps.toFixed(1)}/s`
+        + (camera.detail ? ` · ${camera.detail}` : "");
+      parts.push(chip(camera.name, silent ? "?" : text, good ? "good" : "bad"));
+    }
+  }
+  strip.replaceChildren(...parts);
+}
+
+function chip(name, text, state) {
+  const made = document.createElement("span");
+  made.className = `chip ${state}`;
+  const sign = document.createElement("b");
+  sign.textContent = { good: "✓", doubtful: "!", bad: "✕" }[state];
+  const title = document.createElement("strong");
+  title.textContent = name;
+  made.append(sign, " ", title, ` ${text}`);
+  return made;
+}
+
+function drawChooser() {
+  chooser.hidden = model.gateways.size < 2;
+  chooser.replaceChildren(...[...model.gateways.values()].map((known) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = known.place;
+    button.setAttribute("aria-pressed", String(known.place === model.shown));
+    button.addEventListener("click", () => { model.shown = known.place; changed("gateways"); });
+    return button;
+  }));
+}
+
+function drawBanners() {
+  const wanted = [];
+  const { link } = model;
+  if (model.prefix === "replay") wanted.push(["replay", word("replay")]);
+  if (!link.open) {
+    const lost = (performance.now() - link.lostAt) / 1000;
+    if (lost > 1) wanted.push(["lost", word("connection_lost", lost.toFixed(0))]);
+  } else {
+    if (!link.broker) wanted.push(["broker", word("broker_lost")]);
+    if (link.trouble) wanted.push(["journal", word("journal_trouble", link.trouble)]);
+  }
+  const dead = picture !== null && picture.supported && model.shown !== null
+    && picture.age_s > OLD_PICTURE_S;
+  if (dead) wanted.push(["picture", word("picture_old", model.shown, picture.age_s.toFixed(0))]);
+  document.body.classList.toggle("stale", !link.open);
+  wanted.forEach(([name, text], i) => {
+    let banner = banners.children[i];
+    if (banner === undefined) {
+      banner = document.createElement("p");
+      banners.append(banner);
+    }
+    banner.className = `banner ${name}`;
+    setText(banner, text);
+  });
+  while (banners.children.length > wanted.length) banners.lastChild.remove();
+}
+
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}

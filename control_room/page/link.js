@@ -1,0 +1,68 @@
+// The WebSocket that carries messages: connects, comes back after a loss, says when it is lost.
+// Knows nothing about what the messages mean.
+
+import { parse } from "./json.js";
+import { changed, model, takeAlarm, takeClock, takeMessage, takeSnapshot } from "./model.js";
+
+const QUIET_MS = 3000;
+const AGAIN_MS = 1000;
+
+let socket = null;
+let heardAt = 0;
+
+/** Give the WebSocket address of a path on this server. */
+export function address(path) {
+  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+  return `${scheme}//${location.host}${path}`;
+}
+
+/** Connect, and stay connected. */
+export function connect() {
+  open();
+  setInterval(() => {
+    // The server speaks twice a second: a line that is silent is dead, whatever TCP believes.
+    if (socket !== null && performance.now() - heardAt > QUIET_MS) drop();
+  }, 500);
+}
+
+/** Tell the control room that an operator has seen an alarm. */
+export function acknowledge(entry) {
+  if (socket === null || socket.readyState !== WebSocket.OPEN) return;
+  const { site, gateway, anomaly } = entry;
+  socket.send(JSON.stringify({ is: "acknowledge", site, gateway, id: anomaly.id }));
+}
+
+function open() {
+  const mine = new WebSocket(address("/messages"));
+  socket = mine;
+  heardAt = performance.now();
+  mine.onmessage = (event) => {
+    if (socket !== mine) return;
+    heardAt = performance.now();
+    take(parse(event.data));
+  };
+  mine.onclose = () => {
+    if (socket === mine) drop();
+  };
+}
+
+function drop() {
+  const old = socket;
+  socket = null;
+  old.close();
+  if (model.link.open) {
+    model.link.open = false;
+    model.link.lostAt = heardAt;
+  }
+  changed("link");
+  setTimeout(open, AGAIN_MS);
+}
+
+function take(said) {
+  if (said.is === "snapshot") {
+    model.link.open = true;
+    takeSnapshot(said);
+  } else if (said.is === "message") takeMessage(said);
+  else if (said.is === "alarm") takeAlarm(said);
+  else if (said.is === "clock") takeClock(said);
+}

@@ -1,0 +1,163 @@
+// What this page knows: gateways, alarms, the connection, what is selected. Draws nothing.
+
+import { msOf } from "./json.js";
+
+export const SILENT_AFTER_S = 4;
+export const OLD_PICTURE_S = 2;
+
+export const model = {
+  prefix: "",
+  kinds: {},
+  /** Map of "site/gateway" to what it said last. */
+  gateways: new Map(),
+  /** Map of "site/gateway/id" to the journal's entry. */
+  alarms: new Map(),
+  /** The gateway whose panorama is shown, "site/gateway". */
+  shown: null,
+  /** { place, track, alarm } or null; `alarm` is a key of `alarms`. */
+  selected: null,
+  link: { open: false, lostAt: performance.now(), broker: true, trouble: "" },
+  /** Milliseconds to add to this machine's clock to get the control room's. */
+  clockOffsetMs: 0,
+};
+
+const listeners = new Map();
+
+/** Call `listener` whenever something named `about` has changed. */
+export function on(about, listener) {
+  if (!listeners.has(about)) listeners.set(about, []);
+  listeners.get(about).push(listener);
+}
+
+/** Say that something named `about` has changed. */
+export function changed(about, detail) {
+  for (const listener of listeners.get(about) ?? []) listener(detail);
+}
+
+/** Tell the control room's time, milliseconds since the Unix epoch. */
+export function nowMs() {
+  return Date.now() + model.clockOffsetMs;
+}
+
+/** Take the control room's first words after connecting. */
+export function takeSnapshot(said) {
+  model.prefix = said.prefix;
+  model.kinds = said.kinds;
+  model.alarms.clear();
+  for (const entry of said.alarms) model.alarms.set(alarmKey(entry), entry);
+  takeClock(said);
+  for (const message of said.said) takeMessage(message);
+  changed("alarms");
+  changed("gateways");
+}
+
+/** Take one gateway's message. */
+export function takeMessage({ site, gateway, topic, envelope }) {
+  const place = `${site}/${gateway}`;
+  let known = model.gateways.get(place);
+  if (known === undefined) {
+    known = { place, siteName: site, gateway, heardAt: {} };
+    model.gateways.set(place, known);
+    if (model.shown === null) model.shown = place;
+  }
+  known[topic] = envelope.body;
+  known.heardAt[topic] = performance.now();
+  if (topic === "site" || topic === "state") changed("gateways");
+  changed(topic, known);
+}
+
+/** Take an alarm's new state. */
+export function takeAlarm(entry) {
+  const key = alarmKey(entry);
+  const isNew = !model.alarms.has(key);
+  model.alarms.set(key, entry);
+  forgetOldAlarms();
+  changed("alarms");
+  if (isNew && entry.anomaly.state === "active") changed("new alarm", entry);
+}
+
+/** Take the control room's time and its own state. */
+export function takeClock(said) {
+  model.clockOffsetMs = msOf(said.now_ns) - Date.now();
+  model.link.broker = said.broker;
+  model.link.trouble = said.trouble;
+  changed("link");
+}
+
+/** Select a person, an alarm, or nothing; everything that shows it follows. */
+export function select(selected) {
+  model.selected = selected;
+  changed("selected");
+}
+
+/** Select an alarm and the person it is about. */
+export function selectAlarm(key) {
+  const entry = model.alarms.get(key);
+  if (entry === undefined) return;
+  const place = `${entry.site}/${entry.gateway}`;
+  if (model.gateways.has(place) && model.shown !== place) {
+    model.shown = place;
+    changed("gateways");
+  }
+  select({ place, track: entry.anomaly.track, alarm: key });
+}
+
+/** Select a person, and the open alarm about them if there is one. */
+export function selectTrack(place, track) {
+  const entry = alarmOf(place, track);
+  select({ place, track, alarm: entry === null ? null : alarmKey(entry) });
+}
+
+/** Tell whether this person is the selected one. */
+export function isSelected(place, track) {
+  const { selected } = model;
+  return selected !== null && selected.place === place && selected.track === track;
+}
+
+/** Name an alarm across all gateways. */
+export function alarmKey(entry) {
+  return `${entry.site}/${entry.gateway}/${entry.anomaly.id}`;
+}
+
+/** Tell whether an alarm still asks for somebody: active, or cleared before anybody saw it. */
+export function isOpen(entry) {
+  return entry.anomaly.state === "active" || entry.acknowledged_at_ns === null;
+}
+
+/** Find the active alarm about a person, the worst first; null without. */
+export function alarmOf(place, track) {
+  let found = null;
+  for (const entry of model.alarms.values()) {
+    const { anomaly } = entry;
+    const same = `${entry.site}/${entry.gateway}` === place && anomaly.track === track;
+    if (same && anomaly.state === "active") {
+      if (found === null || weight(entry) > weight(found)) found = entry;
+    }
+  }
+  return found;
+}
+
+/** Order alarms: the higher, the worse. */
+export function weight(entry) {
+  return { critical: 3, warning: 2, notice: 1 }[entry.anomaly.severity] ?? 0;
+}
+
+/** Tell for how many seconds a gateway has said nothing on a topic; Infinity if never. */
+export function silentFor(known, topic) {
+  const heard = known.heardAt[topic];
+  return heard === undefined ? Infinity : (performance.now() - heard) / 1000;
+}
+
+/** Find a person among a gateway's last positions; null without. */
+export function personOf(place, track) {
+  const people = model.gateways.get(place)?.positions?.people ?? [];
+  return people.find((person) => person.track === track) ?? null;
+}
+
+function forgetOldAlarms() {
+  if (model.alarms.size <= 1000) return;
+  for (const [key, entry] of model.alarms) {
+    if (model.alarms.size <= 800) return;
+    if (!isOpen(entry)) model.alarms.delete(key);
+  }
+}

@@ -1,0 +1,116 @@
+// Pan and zoom of a picture in a box by wheel, drag and keys. Knows nothing about the picture.
+
+const MAX_ZOOM = 20;
+
+/**
+ * Where a picture of `width` x `height` units lies in a box: units times `scale` plus `left`, `top`
+ * are box pixels. Starts with the whole picture in the box.
+ */
+export class View {
+  constructor(element, onChange) {
+    this.onChange = onChange;
+    this.box = { width: 1, height: 1 };
+    this.picture = { width: 1, height: 1 };
+    this.fit();
+    this.listen(element);
+  }
+
+  /** Set the sizes; the whole picture stays in sight if it was. */
+  resize(box, picture) {
+    const whole = this.isWhole;
+    this.box = box;
+    this.picture = picture;
+    if (whole) this.fit();
+    else this.settle();
+  }
+
+  /** Show the whole picture. */
+  fit() {
+    this.scale = this.wholeScale();
+    this.left = (this.box.width - this.picture.width * this.scale) / 2;
+    this.top = (this.box.height - this.picture.height * this.scale) / 2;
+    this.isWhole = true;
+  }
+
+  /** Bring a point of the picture to the middle, at least `zoom` times enlarged. */
+  centre(x, y, zoom) {
+    this.scale = Math.max(this.scale, zoom * this.wholeScale());
+    this.left = this.box.width / 2 - x * this.scale;
+    this.top = this.box.height / 2 - y * this.scale;
+    this.isWhole = false;
+    this.settle();
+  }
+
+  wholeScale() {
+    return Math.min(this.box.width / this.picture.width, this.box.height / this.picture.height);
+  }
+
+  zoom(factor, x, y) {
+    const least = this.wholeScale();
+    const scale = Math.min(Math.max(this.scale * factor, least), least * MAX_ZOOM);
+    this.left = x - ((x - this.left) * scale) / this.scale;
+    this.top = y - ((y - this.top) * scale) / this.scale;
+    this.scale = scale;
+    this.isWhole = scale === least;
+    this.settle();
+  }
+
+  /** Keep the picture from leaving the box. */
+  settle() {
+    const keep = (start, length, room) =>
+      length <= room ? (room - length) / 2 : Math.min(0, Math.max(room - length, start));
+    this.left = keep(this.left, this.picture.width * this.scale, this.box.width);
+    this.top = keep(this.top, this.picture.height * this.scale, this.box.height);
+    this.onChange();
+  }
+
+  listen(element) {
+    let from = null;
+    element.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      const { x, y } = place(element, event);
+      this.zoom(Math.exp(-event.deltaY / 400), x, y);
+    }, { passive: false });
+    element.addEventListener("pointerdown", (event) => {
+      from = { x: event.clientX, y: event.clientY };
+    });
+    element.addEventListener("pointermove", (event) => {
+      if (from === null || event.buttons === 0) return;
+      this.left += event.clientX - from.x;
+      this.top += event.clientY - from.y;
+      from = { x: event.clientX, y: event.clientY };
+      this.settle();
+    });
+    element.addEventListener("pointerup", () => { from = null; });
+    element.addEventListener("keydown", (event) => {
+      const step = this.box.width / 8;
+      const { width, height } = this.box;
+      if (event.key === "+" || event.key === "=") this.zoom(1.3, width / 2, height / 2);
+      else if (event.key === "-") this.zoom(1 / 1.3, width / 2, height / 2);
+      else if (event.key === "0") { this.fit(); this.onChange(); }
+      else if (event.key === "ArrowLeft") { this.left += step; this.settle(); }
+      else if (event.key === "ArrowRight") { this.left -= step; this.settle(); }
+      else if (event.key === "ArrowUp") { this.top += step; this.settle(); }
+      else if (event.key === "ArrowDown") { this.top -= step; this.settle(); }
+      else return;
+      event.preventDefault();
+    });
+  }
+}
+
+/** Call `listener` with `{ x, y }` for a click that was no drag. */
+export function whenClicked(element, listener) {
+  let pressed = null;
+  element.addEventListener("pointerdown", (event) => { pressed = place(element, event); });
+  element.addEventListener("pointerup", (event) => {
+    const at = place(element, event);
+    if (pressed !== null && Math.hypot(at.x - pressed.x, at.y - pressed.y) < 5) listener(at);
+    pressed = null;
+  });
+}
+
+/** Tell where in an element an event happened, CSS pixels. */
+function place(element, event) {
+  const box = element.getBoundingClientRect();
+  return { x: event.clientX - box.left, y: event.clientY - box.top };
+}
