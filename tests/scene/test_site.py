@@ -86,3 +86,9 @@ def test_junk_gives_one_clear_error(text: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SiteError, match="there is no such site file"):
         load_site(tmp_path / "site.yaml")
+
+
+def test_a_recording_is_judged_where_the_cameras_are_not() -> None:
+    text = GOOD.replace("url: rtsp://10.0.0.1/main", "url: nowhere.mp4")
+    site = parse_site(text, name="recording", folder=Path(), check_files=False)
+    assert site.cameras[0].url == "nowhere.mp4"
