@@ -186,7 +186,7 @@ class FileCamera:
                         time_ns = round((frame.pts - first_pts) * time_base_ns)
                     shown += 1
                     yield time_ns, frame
-            if stream.frames and packets < stream.frames and not self.note:
+            if packets < stream.frames and not self.note.startswith("ended early"):
                 self.note = f"ended early: {packets} of {stream.frames} frames are in the file"
         finally:
             container.close()

@@ -16,7 +16,9 @@ from scene.errors import CameraError
 from scene.messages import Frame
 
 OPEN_LIMIT_S = 5.0
-READ_LIMIT_S = 2.0
+READ_LIMIT_S = 3.0
+"""A camera that is silent for so long has failed; one that sends less than a picture in half of
+this can't be used."""
 ODDLY_EARLY_NS = -500_000_000
 ODDLY_LATE_NS = 5_000_000_000
 """A camera clock that says a frame is younger or older than this, on arrival, is set wrong."""
@@ -24,6 +26,8 @@ REBASE_NS = 1_000_000_000
 """Stream time and arrival time further apart than this: the stream's times have jumped."""
 DRIFT = 1e-3
 """How fast a camera's stream time may run away from ours."""
+
+SILENT = "it does not answer"
 
 OPTIONS = {
     "fflags": "nobuffer",
@@ -119,10 +123,14 @@ class RtspCamera:
 
     def _connect(self, url: str, transport: str) -> "av.container.InputContainer":
         options = OPTIONS | {"rtsp_transport": transport}
+        started_s = self._clock.monotonic_s()
         try:
-            container = av.open(url, options=options, timeout=(OPEN_LIMIT_S, READ_LIMIT_S))
+            # FFmpeg waits for the read limit twice before it gives up.
+            container = av.open(url, options=options, timeout=(OPEN_LIMIT_S, READ_LIMIT_S / 2))
         except Exception as error:  # whatever it is, its text must not leave here unread
-            raise self._error(f"can't connect: {_told(error)}") from None
+            took_s = self._clock.monotonic_s() - started_s
+            told = SILENT if took_s > 0.9 * OPEN_LIMIT_S else _told(error)
+            raise self._error(f"can't connect: {told}") from None
         if not container.streams.video:
             container.close()
             raise self._error("the camera sends no video")
@@ -186,7 +194,7 @@ class RtspCamera:
 def _told(error: Exception) -> str:
     """Say a failure in words that help."""
     if isinstance(error, av.error.ExitError | av.error.TimeoutError):
-        return "it does not answer"
+        return SILENT
     if isinstance(error, av.error.HTTPUnauthorizedError):
         return "it refuses the user name or password (401)"
     if isinstance(error, av.error.HTTPNotFoundError):
