@@ -21,6 +21,9 @@ class Topic:
     """The type of message, a name in `scene.wire.MESSAGES`."""
     qos: int
     retain: bool
+    """Whether the broker keeps the last message for those who come later. An alarm is kept while it
+    is active; its clearing is sent unretained, and once that is receipted an empty retained message
+    takes the kept one away. So an empty message says nothing, and readers pass over it."""
     rate_hz: float | None
     """How often it is said while all is well; none for "when it happens"."""
     sender: str
@@ -80,13 +83,15 @@ def topic_name(
     return f"{prefix}/{site}/gw/{gateway}/{path}"
 
 
-def topic_filter(topic: str, *, prefix: str = LIVE_PREFIX) -> str:
-    """Write the subscription that hears one topic of every site and gateway.
+def topic_filter(
+    topic: str, *, prefix: str = LIVE_PREFIX, site: str = "+", gateway: str = "+"
+) -> str:
+    """Write the subscription that hears one topic, of every site and gateway unless one is named.
 
     >>> topic_filter("alarm")
     'mine/+/gw/+/alarm/+'
     """
-    return f"{prefix}/+/gw/+/" + TOPICS[topic].path.replace("{id}", "+")
+    return f"{prefix}/{site}/gw/{gateway}/" + TOPICS[topic].path.replace("{id}", "+")
 
 
 def parse_topic(name: str) -> Address:

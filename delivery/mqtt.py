@@ -1,0 +1,425 @@
+"""One connection to an MQTT broker that comes back by itself.
+
+Knows nothing about what is sent. It speaks MQTT 5 where the broker does, because only there does a
+broker say that it has not taken a message ("not authorized"), and MQTT 3.1.1 elsewhere.
+"""
+
+import contextlib
+import queue
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from delivery.link import OnMessage, OnResult
+from scene.errors import BrokerError
+from scene.site import BrokerConfig
+
+KEEPALIVE_S = 10
+TCP_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 10.0
+"""A broker that takes the connection but says nothing for so long is given up."""
+MAX_UNSENT = 2000
+"""So many messages may wait for the network or the broker's answer; further ones are refused."""
+BACKOFF_S = (0.1, 2.0)
+"""First and longest pause between two attempts."""
+
+_BAD_PROTOCOL = 132
+"""MQTT 5 reason code "Unsupported protocol version"; paho translates 3.1.1's code 1 to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Address:
+    url: str
+    host: str
+    port: int
+    tls: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Subscription:
+    filter: str
+    qos: int
+    on_message: OnMessage
+
+
+def say(text: str) -> None:
+    """Tell the operator something on stderr."""
+    print(f"lamproom: {text}", file=sys.stderr, flush=True)
+
+
+class Connection:
+    """A connection to one broker; every method may be called from any thread."""
+
+    def __init__(
+        self,
+        broker: BrokerConfig,
+        client_id: str,
+        will: tuple[str, bytes] | None = None,
+        log: Callable[[str], None] = say,
+    ) -> None:
+        """Prepare; raises `BrokerError` for an address or password file that can't be used.
+
+        `will` is (topic, payload) that the broker publishes, retained, when we vanish.
+        """
+        self._address = _address_of(broker.url)
+        self._username = broker.username
+        self._password = _password_of(broker)
+        self._client_id = client_id
+        self._will = will
+        self._log = log
+        self._events: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._subscriptions: list[_Subscription] = []
+        self._hooks: list[Callable[[], None]] = []
+        self._results: dict[int, OnResult | None] = {}
+        self._early: dict[int, tuple[bool, str]] = {}
+        self._awaited_subscriptions: set[int] = set()
+        self._client: paho.Client | None = None
+        self._refused_topics: set[str] = set()
+        self._ready = threading.Event()
+        self._closing = threading.Event()
+        self._trouble = "no answer yet"
+        self._said = ""
+        self._thread = threading.Thread(target=self._run, name=f"mqtt-{client_id}", daemon=True)
+
+    def connect(self, timeout_s: float = 10.0, *, wait: bool = False) -> None:
+        """Start to connect, and go on trying for ever in the background.
+
+        With `wait` it returns once connected and subscribed, and after `timeout_s` it closes and
+        raises `BrokerError` that names the address and what can be done.
+        """
+        if self._thread.ident is None:
+            self._thread.start()
+        if wait and not self._ready.wait(timeout_s):
+            trouble = self._trouble
+            self.close()
+            raise BrokerError(_unreachable(self._address, trouble))
+
+    @property
+    def connected(self) -> bool:
+        """Whether messages go out now."""
+        return self._ready.is_set()
+
+    @property
+    def protocol(self) -> str | None:
+        """`MQTT 5` or `MQTT 3.1.1`; none while not connected."""
+        client = self._client
+        return None if client is None else _name_of(client.protocol)
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        retain: bool,
+        on_result: OnResult | None = None,
+    ) -> bool:
+        """Send without ever waiting; tells whether the message was taken for sending.
+
+        Not connected, or 2,000 messages unsent: it is not. `on_result` is called once, from the
+        connection's thread, with the broker's answer to a QoS 1 message, or with failure when the
+        connection breaks first.
+        """
+        client = self._client
+        if client is None or len(self._results) >= MAX_UNSENT:
+            return False
+        try:
+            info = client.publish(topic, payload, qos=qos, retain=retain)
+        except ValueError as error:
+            self._log(f"MQTT message to {topic!r} can't be sent: {error}")
+            return False
+        if info.rc not in (paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_NO_CONN):
+            return False
+        with self._lock:
+            if client is not self._client:
+                return False
+            early = self._early.pop(info.mid, None)
+            if early is None:
+                self._results[info.mid] = self._watched(topic, on_result)
+                return True
+        self._later(self._watched(topic, on_result), *early)
+        return True
+
+    def subscribe(self, filter: str, qos: int, on_message: OnMessage) -> None:
+        """Hear all topics that fit `filter`, now and after every reconnection."""
+        wanted = _Subscription(filter=filter, qos=qos, on_message=on_message)
+        with self._lock:
+            self._subscriptions.append(wanted)
+            client = self._client
+        if client is not None:
+            client.subscribe(filter, qos=qos)
+
+    def on_connect(self, hook: Callable[[], None]) -> None:
+        """Call `hook` after every connection; soon, if connected already."""
+        with self._lock:
+            self._hooks.append(hook)
+            connected = self._client is not None
+        if connected:
+            self._events.put(lambda: self._guarded(hook))
+
+    def close(self) -> None:
+        """Send what was taken (at most a second), say goodbye and stop; never raises."""
+        if self._thread.ident is None or threading.current_thread() is self._thread:
+            self._closing.set()
+            return
+        until_s = time.monotonic() + 1.0
+        while self._results and self._client is not None and time.monotonic() < until_s:
+            time.sleep(0.01)
+        self._closing.set()
+        self._events.put(None)
+        self._thread.join(timeout=TCP_TIMEOUT_S + 1.0)
+
+    # ---- the connection's own thread ----
+
+    def _run(self) -> None:
+        pause_s = BACKOFF_S[0]
+        while not self._closing.is_set():
+            protocol, again = MQTTProtocolVersion.MQTTv5, True
+            connected = False
+            while again and not self._closing.is_set():
+                connected, again = self._session(protocol)
+                protocol = MQTTProtocolVersion.MQTTv311
+            if connected:
+                pause_s = BACKOFF_S[0]
+            elif not self._closing.is_set():
+                self._say_once(f"{_unreachable(self._address, self._trouble)}; trying again")
+            self._closing.wait(pause_s * random.uniform(0.7, 1.3))
+            pause_s = min(pause_s * 2, BACKOFF_S[1])
+
+    def _session(self, protocol: MQTTProtocolVersion) -> tuple[bool, bool]:
+        """Run one session; tells whether it was connected, and whether to try an older MQTT."""
+        answer: list[ReasonCode] = []
+        ended = threading.Event()
+        client = self._new_client(protocol, answer, ended)
+        try:
+            client.connect(self._address.host, self._address.port, keepalive=KEEPALIVE_S)
+        except (OSError, ValueError) as error:
+            self._trouble = str(error) or type(error).__name__
+            return False, False
+        client.loop_start()
+        try:
+            self._serve(client, answer, ended)
+        finally:
+            connected = self._client is client
+            self._forget_client()
+            with contextlib.suppress(Exception):
+                client.disconnect()
+            client.loop_stop()
+        if connected or self._closing.is_set():
+            if not self._closing.is_set():
+                self._say_once(f"lost the MQTT broker {self._address.url}; trying again")
+            return connected, False
+        newest = protocol == MQTTProtocolVersion.MQTTv5
+        if not answer:
+            self._trouble = "it takes the connection but does not speak MQTT"
+            return False, newest and ended.is_set()
+        self._trouble = f"it refuses us: {answer[0]}"
+        return False, newest and answer[0].value == _BAD_PROTOCOL
+
+    def _serve(self, client: paho.Client, answer: list[ReasonCode], ended: threading.Event) -> None:
+        """Handle events until the session ends; the event none means "look again"."""
+        give_up_s = time.monotonic() + ANSWER_TIMEOUT_S
+        while not ended.is_set() and not self._closing.is_set():
+            if answer and answer[0].is_failure:
+                return
+            if not answer and time.monotonic() > give_up_s:
+                return
+            if answer and self._client is None:
+                self._take_client(client)
+            if self._client is client and not self._ready.is_set():
+                self._become_ready()
+            with contextlib.suppress(queue.Empty):
+                event = self._events.get(timeout=0.5)
+                if event is not None:
+                    self._guarded(event)
+
+    def _take_client(self, client: paho.Client) -> None:
+        with self._lock:
+            self._client = client
+            subscriptions = {one.filter: one.qos for one in self._subscriptions}
+            hooks = list(self._hooks)
+        self._awaited_subscriptions = set()
+        for filter, qos in subscriptions.items():
+            _, mid = client.subscribe(filter, qos=qos)
+            if mid is not None:
+                self._awaited_subscriptions.add(mid)
+        for hook in hooks:
+            self._guarded(hook)
+
+    def _become_ready(self) -> None:
+        if not self._awaited_subscriptions:
+            self._say_once(f"connected to {self._address.url} with {self.protocol}")
+            self._ready.set()
+
+    def _forget_client(self) -> None:
+        with self._lock:
+            self._client = None
+            self._ready.clear()
+            open_results = [result for result in self._results.values() if result is not None]
+            self._results.clear()
+            self._early.clear()
+        while True:  # answers of this session that were not handled yet
+            try:
+                event = self._events.get_nowait()
+            except queue.Empty:
+                break
+            if event is not None:
+                self._guarded(event)
+        for result in open_results:
+            self._guarded(lambda result=result: result(False, "the connection was lost"))  # type: ignore[misc]
+
+    def _guarded(self, call: Callable[[], None]) -> None:
+        """Call something that others gave us; what it raises is said, and ends nothing else."""
+        try:
+            call()
+        except Exception as error:
+            self._say_once(f"handling an MQTT event failed: {type(error).__name__}: {error}")
+
+    def _say_once(self, text: str) -> None:
+        if text != self._said:
+            self._said = text
+            self._log(text)
+
+    # ---- paho's thread: only hands over ----
+
+    def _new_client(
+        self,
+        protocol: MQTTProtocolVersion,
+        answer: list[ReasonCode],
+        ended: threading.Event,
+    ) -> paho.Client:
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._client_id,
+            protocol=protocol,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = TCP_TIMEOUT_S
+        client.max_inflight_messages_set(200)
+        client.max_queued_messages_set(MAX_UNSENT)
+        if self._username is not None:
+            client.username_pw_set(self._username, self._password)
+        if self._address.tls:
+            client.tls_set()
+        if self._will is not None:
+            client.will_set(self._will[0], self._will[1], qos=1, retain=True)
+
+        def connected(_client: Any, _data: Any, _flags: Any, reason: Any, _props: Any) -> None:
+            answer.append(reason)
+            self._events.put(None)
+
+        def disconnected(*_: Any) -> None:
+            ended.set()
+            self._events.put(None)
+
+        def published(_client: Any, _data: Any, mid: int, reason: Any, _props: Any) -> None:
+            self._answered(client, mid, not reason.is_failure, str(reason))
+
+        def subscribed(_client: Any, _data: Any, mid: int, reasons: Any, _props: Any) -> None:
+            refused = [str(reason) for reason in reasons if reason.is_failure]
+            self._events.put(lambda: self._subscribed(mid, refused))
+
+        def heard(_client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+            self._heard(message.topic, bytes(message.payload), bool(message.retain))
+
+        client.on_connect = connected
+        client.on_disconnect = disconnected
+        client.on_publish = published
+        client.on_subscribe = subscribed
+        client.on_message = heard
+        return client
+
+    def _answered(self, client: paho.Client, mid: int, taken: bool, reason: str) -> None:
+        with self._lock:
+            if client is not self._client:
+                return
+            if mid not in self._results:
+                if len(self._early) < MAX_UNSENT:
+                    self._early[mid] = (taken, reason)
+                return
+            on_result = self._results.pop(mid)
+        self._later(on_result, taken, reason)
+
+    def _later(self, on_result: OnResult | None, taken: bool, reason: str) -> None:
+        """Let our own thread tell: paho holds its locks while it calls us."""
+        if on_result is not None:
+            self._events.put(lambda: on_result(taken, reason))
+
+    def _subscribed(self, mid: int, refused: list[str]) -> None:
+        self._awaited_subscriptions.discard(mid)
+        for reason in refused:
+            self._log(f"MQTT broker {self._address.url} refuses a subscription: {reason}")
+
+    def _heard(self, topic: str, payload: bytes, retained: bool) -> None:
+        with self._lock:
+            subscriptions = list(self._subscriptions)
+        for one in subscriptions:
+            if paho.topic_matches_sub(one.filter, topic):
+                self._guarded(lambda one=one: one.on_message(topic, payload, retained))  # type: ignore[misc]
+
+    def _watched(self, topic: str, on_result: OnResult | None) -> OnResult:
+        """Say it once when a topic is refused, whoever asked."""
+
+        def told(taken: bool, reason: str) -> None:
+            if not taken and self._client is not None and topic not in self._refused_topics:
+                if len(self._refused_topics) < MAX_UNSENT:
+                    self._refused_topics.add(topic)
+                self._log(
+                    f"MQTT broker {self._address.url} does not take {topic}: {reason}; "
+                    f"mend its access list for {self._client_id}"
+                )
+            if on_result is not None:
+                on_result(taken, reason)
+
+        return told
+
+
+def _address_of(url: str) -> _Address:
+    parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None:
+        host = url.rpartition("@")[2]
+        raise BrokerError(
+            f"broker.url: {parts.scheme}://...@{host}: give the name as broker.username and the "
+            "password as broker.password_file; a URL ends up in logs"
+        )
+    tls = parts.scheme == "mqtts"
+    try:
+        port = parts.port or (8883 if tls else 1883)
+    except ValueError:
+        raise BrokerError(f"broker.url: {url}: the port is no number up to 65535") from None
+    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+        raise BrokerError(f"broker.url: {url}: give mqtt://host:port or mqtts://host:port")
+    return _Address(url=url, host=parts.hostname, port=port, tls=tls)
+
+
+def _password_of(broker: BrokerConfig) -> str | None:
+    if broker.password_file is None:
+        return None
+    try:
+        return Path(broker.password_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BrokerError(
+            f"broker.password_file: {broker.password_file} can't be read: {error}"
+        ) from None
+
+
+def _unreachable(address: _Address, trouble: str) -> str:
+    return (
+        f"{address.url}: no MQTT broker can be reached: {trouble}; start one there "
+        "(e.g. mosquitto), or mend broker.url"
+    )
+
+
+def _name_of(protocol: MQTTProtocolVersion) -> str:
+    return "MQTT 5" if protocol == MQTTProtocolVersion.MQTTv5 else "MQTT 3.1.1"

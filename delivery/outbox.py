@@ -1,0 +1,326 @@
+"""Alarms on disk until the control room has said that it stored them.
+
+Knows nothing about MQTT. SQLite with `synchronous=FULL`: an alarm that `put` has returned from
+survives SIGKILL and power cuts. Several processes may use one outbox at the same time.
+"""
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from scene.clock import Clock
+from scene.errors import LamproomError
+from scene.messages import AlarmState, Anomaly
+
+FILE = "outbox.sqlite"
+BALLAST_BYTES = 2_000_000
+"""Kept in reserve on the disk, and freed for alarms when the disk is full."""
+KEEP_RECEIPTED_S = 24 * 3600.0
+"""Receipted alarms are kept so long, so that one handed over twice isn't sent twice."""
+
+_ANOMALY: TypeAdapter[Anomaly] = TypeAdapter(Anomaly)
+_TABLE = """
+CREATE TABLE IF NOT EXISTS alarm (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    captured_at_ns INTEGER NOT NULL,
+    raised_at_ns INTEGER NOT NULL,
+    put_at_ns INTEGER NOT NULL,
+    receipted_at_ns INTEGER,
+    body TEXT NOT NULL,
+    UNIQUE (id, state)
+);
+CREATE INDEX IF NOT EXISTS waiting ON alarm (number) WHERE receipted_at_ns IS NULL;
+"""
+_PUT = """
+INSERT INTO alarm (id, state, captured_at_ns, raised_at_ns, put_at_ns, body)
+VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (id, state) DO UPDATE SET
+    captured_at_ns = excluded.captured_at_ns, raised_at_ns = excluded.raised_at_ns,
+    put_at_ns = excluded.put_at_ns, body = excluded.body, receipted_at_ns = NULL
+WHERE excluded.captured_at_ns > captured_at_ns OR excluded.raised_at_ns != raised_at_ns
+"""
+
+T = TypeVar("T")
+
+
+class OutboxError(LamproomError):
+    """The outbox can't be opened or written; names the file and what to do."""
+
+
+class Outbox:
+    """The alarms of one gateway that nobody has receipted; may be used from several threads."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        """Open or create the outbox in `folder`; raises `OutboxError`.
+
+        A damaged file is set aside under another name (`set_aside`), never deleted, and what can
+        still be read of it is carried over.
+        """
+        self._folder = folder
+        self._file = folder / FILE
+        self._ballast = folder / "ballast"
+        self._clock = clock
+        self._lock = threading.RLock()
+        self.set_aside: Path | None = None
+        """Where a damaged outbox was put, if one was found."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._open()
+        except OSError as error:
+            raise OutboxError(
+                f"{self._file}: the outbox can't be opened: {error}; mend state_folder"
+            ) from None
+
+    def put(self, alarm: Anomaly) -> bool:
+        """Keep an alarm; on return it is on the disk. Tells whether it was new.
+
+        The same alarm in the same state is kept once; a newer message about it replaces the older
+        one and waits for a receipt again. Raises `OutboxError` when the disk does not take it.
+        """
+        row = _row_of(alarm, self._clock.now_ns())
+        return self._write(lambda db: db.execute(_PUT, row).rowcount == 1)
+
+    def pending(self, newest_first: bool = True, limit: int | None = None) -> list[Anomaly]:
+        """List the alarms without a receipt."""
+        order = "DESC" if newest_first else "ASC"
+        return self._select(f"WHERE receipted_at_ns IS NULL ORDER BY number {order} LIMIT ?", limit)
+
+    def active(self, limit: int | None = None) -> list[Anomaly]:
+        """List the alarms that were raised and not cleared, receipted or not, newest first."""
+        return self._select(
+            "WHERE state = 'active' AND NOT EXISTS (SELECT 1 FROM alarm AS later "
+            "WHERE later.id = alarm.id AND later.state = 'cleared' "
+            "AND later.raised_at_ns >= alarm.raised_at_ns) ORDER BY number DESC LIMIT ?",
+            limit,
+        )
+
+    def over(self, limit: int | None = None) -> list[str]:
+        """List the ids of alarms whose clearing has been receipted, newest first."""
+        found = self._select(
+            "WHERE state = 'cleared' AND receipted_at_ns IS NOT NULL ORDER BY number DESC LIMIT ?",
+            limit,
+        )
+        return [alarm.id for alarm in found]
+
+    def is_cleared(self, alarm: Anomaly) -> bool:
+        """Tell whether an alarm has been cleared, receipted or not."""
+        where = "WHERE id = ? AND state = 'cleared' AND raised_at_ns >= ? LIMIT ?"
+        return bool(self._select(where, 1, alarm.id, alarm.raised_at_ns))
+
+    def receipt(self, id: str, state: AlarmState) -> bool:
+        """Note that the control room has stored an alarm; tells whether it was waiting for it."""
+        return self.receipts([(id, state)]) == 1
+
+    def receipts(self, of: Iterable[tuple[str, AlarmState]]) -> int:
+        """Note many receipts at once; tells how many alarms had waited for one."""
+        now_ns = self._clock.now_ns()
+        rows = [(now_ns, id, state) for id, state in of]
+        sql = (
+            "UPDATE alarm SET receipted_at_ns = ? "
+            "WHERE id = ? AND state = ? AND receipted_at_ns IS NULL"
+        )
+        return self._write(lambda db: sum(db.execute(sql, row).rowcount for row in rows))
+
+    def forget_old(self) -> int:
+        """Delete what was receipted more than a day ago; tells how much. Active alarms stay."""
+        before_ns = self._clock.now_ns() - round(KEEP_RECEIPTED_S * 1e9)
+        sql = (
+            "DELETE FROM alarm WHERE receipted_at_ns < ? AND (state = 'cleared' OR EXISTS "
+            "(SELECT 1 FROM alarm AS later WHERE later.id = alarm.id "
+            "AND later.state = 'cleared' AND later.receipted_at_ns < ?))"
+        )
+        return self._write(lambda db: db.execute(sql, (before_ns, before_ns)).rowcount)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    # ---- reading and writing ----
+
+    def _select(self, where: str, limit: int | None, *values: object) -> list[Anomaly]:
+        sql = f"SELECT body FROM alarm {where}"
+        rows = self._do(
+            lambda db: db.execute(sql, (*values, -1 if limit is None else limit)).fetchall()
+        )
+        return list(_readable(row[0] for row in rows))
+
+    def _write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        def commit(db: sqlite3.Connection) -> T:
+            with db:
+                db.execute("BEGIN IMMEDIATE")
+                return change(db)
+
+        return self._do(commit)
+
+    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with self._lock:
+            try:
+                self._follow_the_file()
+                try:
+                    return work(self._db)
+                except sqlite3.Error as error:
+                    if not _means_full(error) or not self._free_ballast():
+                        raise
+                    return work(self._db)
+            except (sqlite3.Error, OSError) as error:
+                raise OutboxError(
+                    f"{self._file}: the outbox can't be used: {error}; {self._remedy(error)}"
+                ) from None
+
+    def _remedy(self, error: Exception) -> str:
+        if isinstance(error, sqlite3.Error) and _means_full(error):
+            return "free space on its disk"
+        if isinstance(error, sqlite3.Error) and _means_damaged(error):
+            return "start again: the file will be set aside"
+        return "mend the disk or state_folder"
+
+    # ---- opening ----
+
+    def _open(self) -> None:
+        with _alone(self._folder):
+            try:
+                self._db = self._connect()
+            except sqlite3.Error as error:
+                if not _means_damaged(error):
+                    raise OutboxError(
+                        f"{self._file}: the outbox can't be opened: {error}; {self._remedy(error)}"
+                    ) from None
+                rescued = self._put_aside()
+                try:
+                    self._db = self._connect()
+                    with self._db:
+                        self._db.execute("BEGIN IMMEDIATE")
+                        for alarm in rescued:
+                            self._db.execute(_PUT, _row_of(alarm, self._clock.now_ns()))
+                except sqlite3.Error as second:
+                    raise OutboxError(
+                        f"{self._file}: the outbox can't be opened: {second}; "
+                        f"{self._remedy(second)}"
+                    ) from None
+                print(
+                    f"lamproom: {self._file} was damaged ({error}); set aside as "
+                    f"{self.set_aside}, {len(rescued)} waiting alarms saved",
+                    file=sys.stderr,
+                    flush=True,
+                )
+            self._inode = os.stat(self._file).st_ino
+            self._fill_ballast()
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._file, timeout=5.0, isolation_level=None, check_same_thread=False)
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            for statement in _TABLE.split(";")[:-1]:
+                db.execute(statement)
+            found = db.execute("PRAGMA quick_check(1)").fetchone()
+            if found != ("ok",):
+                raise sqlite3.DatabaseError(f"malformed: {found and found[0]}")
+            db.execute(
+                "SELECT id, state, captured_at_ns, raised_at_ns, put_at_ns, "
+                "receipted_at_ns, body FROM alarm LIMIT 1"
+            ).fetchone()
+        except sqlite3.Error:
+            db.close()
+            raise
+        return db
+
+    def _put_aside(self) -> list[Anomaly]:
+        """Rename a damaged file; gives the waiting alarms that could still be read."""
+        rescued: list[Anomaly] = []
+        with contextlib.suppress(sqlite3.Error):
+            damaged = sqlite3.connect(self._file, timeout=1.0, isolation_level=None)
+            with contextlib.closing(damaged), contextlib.suppress(sqlite3.Error):
+                for (body,) in damaged.execute(
+                    "SELECT body FROM alarm NOT INDEXED WHERE receipted_at_ns IS NULL"
+                ):
+                    rescued += _readable([body])
+        number = 1
+        while (aside := self._folder / f"{FILE}.damaged-{number}").exists():
+            number += 1
+        os.rename(self._file, aside)
+        for suffix in ("-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(f"{self._file}{suffix}", f"{aside}{suffix}")
+        self.set_aside = aside
+        return rescued
+
+    def _follow_the_file(self) -> None:
+        """Open again if another process has set the file aside, or somebody has deleted it."""
+        try:
+            same = os.stat(self._file).st_ino == self._inode
+        except FileNotFoundError:
+            same = False
+        if not same:
+            self._db.close()
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._open()
+
+    def _fill_ballast(self) -> None:
+        with contextlib.suppress(OSError):
+            if self._ballast.exists() and self._ballast.stat().st_size == BALLAST_BYTES:
+                return
+            fd = os.open(self._ballast, os.O_CREAT | os.O_WRONLY, 0o600)
+            try:
+                os.posix_fallocate(fd, 0, BALLAST_BYTES)
+            except OSError:
+                os.unlink(self._ballast)  # no room to spare
+            finally:
+                os.close(fd)
+
+    def _free_ballast(self) -> bool:
+        with contextlib.suppress(OSError):
+            os.unlink(self._ballast)
+            return True
+        return False
+
+
+def _row_of(alarm: Anomaly, now_ns: int) -> tuple[Any, ...]:
+    return (
+        alarm.id,
+        alarm.state,
+        alarm.captured_at_ns,
+        alarm.raised_at_ns,
+        now_ns,
+        _ANOMALY.dump_json(alarm).decode(),
+    )
+
+
+def _readable(bodies: Iterable[Any]) -> Iterator[Anomaly]:
+    for body in bodies:
+        with contextlib.suppress(ValidationError):
+            yield _ANOMALY.validate_json(body)
+
+
+def _means_full(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL,)
+
+
+def _means_damaged(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:  # our own finding
+        return "malformed" in str(error)
+    # A column that is missing is SQLITE_ERROR: the file is somebody else's.
+    return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one process at a time open the outbox, so that a damaged one is set aside once."""
+    fd = os.open(folder / "outbox.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)

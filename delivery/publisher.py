@@ -1,0 +1,235 @@
+"""What a gateway says over MQTT, and how its alarms are made to arrive.
+
+Knows nothing about cameras, and nothing about which MQTT library carries it. An alarm goes to the
+outbox first, then out, again and again until the control room's receipt for it has come: a broker's
+own acknowledgement is not safety.
+"""
+
+import threading
+from collections import deque
+
+from delivery.link import Link
+from delivery.outbox import Outbox, OutboxError
+from scene.clock import Clock
+from scene.errors import WireError
+from scene.messages import (
+    AlarmState,
+    Anomaly,
+    GatewayHealth,
+    GatewayState,
+    Positions,
+    Receipt,
+    SiteDescription,
+)
+from scene.site import Site
+from scene.topics import LIVE_PREFIX, TOPICS, topic_filter, topic_name
+from scene.wire import Message, decode, encode, type_name
+
+RESEND_S = 2.0
+"""An alarm without a receipt is sent again after so long."""
+WINDOW = 500
+"""So many alarms wait for receipts at a time, the newest ones; a long backlog follows them."""
+MAX_UNSTORED = 1000
+"""So many alarms are kept in memory when even the outbox can't take them."""
+MAX_TOMBSTONES = 1000
+
+_Key = tuple[str, AlarmState]
+
+
+class Publisher:
+    """One gateway's voice; every method returns at once and may be called from any thread."""
+
+    def __init__(
+        self,
+        site: Site,
+        connection: Link,
+        outbox: Outbox,
+        clock: Clock,
+        *,
+        prefix: str = LIVE_PREFIX,
+    ) -> None:
+        """Start to send what waits in the outbox as soon as the connection is there."""
+        self._site, self._gateway, self._prefix = site.site, site.gateway, prefix
+        self._connection = connection
+        self._outbox = outbox
+        self._clock = clock
+        self._since_ns = clock.now_ns()
+        self._lock = threading.Lock()
+        self._seq: dict[str, int] = {}
+        self._description: SiteDescription | None = None
+        self._sent_at_s: dict[_Key, float] = {}
+        self._receipted: deque[_Key] = deque()
+        self._unstored: dict[_Key, Anomaly] = {}
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self.trouble = ""
+        """Why alarms are not safe on disk now; empty when they are."""
+        receipts = topic_filter("receipt", prefix=prefix, site=self._site, gateway=self._gateway)
+        connection.subscribe(receipts, TOPICS["receipt"].qos, self._on_receipt)
+        connection.on_connect(self._on_connect)
+        self._thread = threading.Thread(target=self._run, name="resend-alarms", daemon=True)
+        self._thread.start()
+
+    def announce(self, description: SiteDescription) -> None:
+        """Say what a viewer must know; said again after every connection."""
+        self._description = description
+        self._send(description)
+
+    def positions(self, positions: Positions) -> None:
+        """Say where everybody is; lost when nobody can hear it now."""
+        self._send(positions)
+
+    def health(self, health: GatewayHealth) -> None:
+        """Give the heartbeat."""
+        self._send(health)
+
+    def alarm(self, anomaly: Anomaly) -> None:
+        """Raise or clear an alarm: to the disk, then out, until it is receipted.
+
+        When the disk does not take it, it is kept in memory, sent all the same, and `trouble` says
+        why.
+        """
+        try:
+            new = self._outbox.put(anomaly)
+            self.trouble = ""
+        except OutboxError as error:
+            self.trouble = str(error)
+            new = True
+            with self._lock:
+                self._unstored[_key(anomaly)] = anomaly
+                while len(self._unstored) > MAX_UNSTORED:
+                    self._unstored.pop(next(iter(self._unstored)))
+        if new or _key(anomaly) not in self._sent_at_s:
+            self._send_alarm(anomaly, again=new)
+
+    def going_offline(self) -> None:
+        """Say goodbye: nobody should wait for the next heartbeat."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(timeout=5.0)
+        self._keep_receipts()
+        self._send(GatewayState(online=False, since_ns=self._clock.now_ns()))
+
+    # ---- sending ----
+
+    def _send(self, message: Message) -> bool:
+        kind = type_name(message)
+        row = TOPICS[kind]
+        payload = self._encode(message, kind)
+        topic = topic_name(kind, site=self._site, gateway=self._gateway, prefix=self._prefix)
+        return self._connection.publish(topic, payload, qos=row.qos, retain=row.retain)
+
+    def _send_alarm(self, anomaly: Anomaly, *, again: bool = False) -> None:
+        """Send unless it was sent a moment ago; an alarm that is over isn't kept by the broker."""
+        key, now_s = _key(anomaly), self._clock.monotonic_s()
+        with self._lock:
+            sent_at_s = self._sent_at_s.get(key)
+            if not again and sent_at_s is not None and now_s - sent_at_s < RESEND_S:
+                return
+            self._sent_at_s[key] = now_s
+        if not self._connection.connected or not self._connection.publish(
+            self._alarm_topic(anomaly.id),
+            self._encode(anomaly, "alarm"),
+            qos=TOPICS["alarm"].qos,
+            retain=self._to_be_kept(anomaly),
+        ):
+            with self._lock:
+                self._sent_at_s.pop(key, None)
+
+    def _to_be_kept(self, anomaly: Anomaly) -> bool:
+        """Tell whether the broker shall keep it: a late raise of what is over must not stay."""
+        if not TOPICS["alarm"].retain or anomaly.state != "active":
+            return False
+        try:
+            return not self._outbox.is_cleared(anomaly)
+        except OutboxError:
+            return True
+
+    def _encode(self, message: Message, kind: str) -> bytes:
+        with self._lock:
+            self._seq[kind] = self._seq.get(kind, 0) + 1
+            seq = self._seq[kind]
+        return encode(message, gateway=self._gateway, seq=seq, sent_at_ns=self._clock.now_ns())
+
+    def _alarm_topic(self, id: str) -> str:
+        return topic_name(
+            "alarm", site=self._site, gateway=self._gateway, id=id, prefix=self._prefix
+        )
+
+    # ---- what comes back ----
+
+    def _on_connect(self) -> None:
+        self._send(GatewayState(online=True, since_ns=self._since_ns))
+        if self._description is not None:
+            self._send(self._description)
+        with self._lock:
+            self._sent_at_s.clear()
+        # A broker that was restarted may have forgotten alarms that are still active, or still
+        # keep some that are over.
+        for id in self._outbox.over(MAX_TOMBSTONES):
+            self._bury(id)
+        for anomaly in reversed(self._outbox.active(WINDOW)):
+            self._send_alarm(anomaly)
+        self._wake.set()
+
+    def _on_receipt(self, topic: str, payload: bytes, retained: bool) -> None:
+        try:
+            body = decode(payload).body
+        except WireError:
+            return
+        if isinstance(body, Receipt) and topic.rpartition("/")[2] == body.alarm:
+            self._receipted.append((body.alarm, body.state))
+            self._wake.set()
+
+    def _bury(self, id: str) -> None:
+        """Take an alarm that is over away from the broker, by an empty retained message."""
+        self._connection.publish(self._alarm_topic(id), b"", qos=1, retain=True)
+
+    # ---- the thread that doesn't give up ----
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.wait(timeout=RESEND_S / 4)
+            self._wake.clear()
+            try:
+                self._keep_receipts()
+                self._store_unstored()
+                if self._connection.connected:
+                    for anomaly in self._waiting():
+                        self._send_alarm(anomaly)
+            except OutboxError as error:
+                self.trouble = str(error)
+
+    def _waiting(self) -> list[Anomaly]:
+        with self._lock:
+            unstored = list(self._unstored.values())
+        return [*unstored, *self._outbox.pending(newest_first=True, limit=WINDOW)]
+
+    def _keep_receipts(self) -> None:
+        keys: list[_Key] = []
+        while self._receipted:
+            keys.append(self._receipted.popleft())
+        if not keys:
+            return
+        self._outbox.receipts(keys)
+        with self._lock:
+            for key in keys:
+                self._unstored.pop(key, None)
+        for id, state in keys:
+            if state == "cleared":
+                self._bury(id)
+            with self._lock:
+                self._sent_at_s.pop((id, state), None)
+
+    def _store_unstored(self) -> None:
+        with self._lock:
+            unstored = dict(self._unstored)
+        for key, anomaly in unstored.items():
+            self._outbox.put(anomaly)
+            with self._lock:
+                self._unstored.pop(key, None)
+            self.trouble = ""
+
+
+def _key(anomaly: Anomaly) -> _Key:
+    return anomaly.id, anomaly.state
