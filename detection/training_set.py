@@ -80,10 +80,11 @@ def parse_folder(text: str) -> Folder:
 def pictures_of(folder: Path, *, without: Sequence[str] = ()) -> list[Path]:
     """List the pictures under `folder/images`, less those whose path holds a part of `without`."""
     root = folder / "images"
-    found = sorted(p for p in root.rglob("*") if p.suffix.lower() in PICTURES)
-    # rglob does not walk into linked folders
-    for link in sorted(p for p in root.glob("*") if p.is_symlink() and p.is_dir()):
-        found += sorted(p for p in link.glob("*") if p.suffix.lower() in PICTURES)
+    # rglob does not walk into links below where it starts
+    places = [root, *(p for p in root.glob("*") if p.is_symlink() and p.is_dir())]
+    found = sorted(
+        {p for place in places for p in place.rglob("*") if p.suffix.lower() in PICTURES}
+    )
     found = [p for p in found if not set(without) & set(p.relative_to(root).parts)]
     if not found:
         raise ModelError(f"{root}: there are no pictures; a set is a folder with images/, labels/")
