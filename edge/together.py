@@ -117,6 +117,7 @@ class _Follower:
         self.handle = handle
         self.times: tuple[tuple[int, int], ...] = ()
         self.period_s = UNKNOWN_PERIOD_S
+        self._half_step_ns = 0
         self.misses = 0
         self._came_s: float | None = None
         self._rests_until_s = -float("inf")
@@ -128,7 +129,9 @@ class _Follower:
             self._came_s = now_s
             if len(times) > 1:
                 steps_ns = sorted(b[1] - a[1] for a, b in itertools.pairwise(times))
-                self.period_s = max(0.001, steps_ns[len(steps_ns) // 2] / 1e9)
+                middle_ns = steps_ns[len(steps_ns) // 2]
+                self._half_step_ns = middle_ns // 2
+                self.period_s = max(0.001, middle_ns / 1e9)
         self.times = times
 
     def is_awaited(self, now_s: float) -> bool:
@@ -144,7 +147,7 @@ class _Follower:
         """Tell whether the frame nearest to an instant is here, and no nearer one is to come."""
         if not self.times:
             return False
-        caught_up = self.times[-1][1] + 0.5e9 * self.period_s >= instant_ns
+        caught_up = self.times[-1][1] + self._half_step_ns >= instant_ns
         return caught_up and self.nearest(instant_ns, skew_ns) is not None
 
     def nearest(self, instant_ns: int, skew_ns: int) -> int | None:
