@@ -40,6 +40,14 @@ CREATE TABLE IF NOT EXISTS acknowledgement (
 CREATE INDEX IF NOT EXISTS change_by_time ON change (raised_at_ns);
 """
 
+_STORE = """
+INSERT INTO change VALUES (?,?,?,?,?,?,?,?,?,?)
+ON CONFLICT DO UPDATE SET
+    kind = excluded.kind, severity = excluded.severity, body = excluded.body,
+    captured_at_ns = excluded.captured_at_ns
+WHERE excluded.captured_at_ns > captured_at_ns
+"""
+
 
 class JournalError(LamproomError):
     """The journal can't be opened or written; names the file."""
@@ -96,9 +104,10 @@ class Journal:
             ) from None
 
     def store(self, key: Key, anomaly: Anomaly, *, stored_at_ns: int) -> bool:
-        """Store a raise or a clear for good; tells whether it was new.
+        """Store a raise or a clear for good; tells whether it says anything new.
 
-        On return it is on the disk. Raises `JournalError` when it is not.
+        A later word on the same state, such as a higher severity, replaces the earlier one. On
+        return it is on the disk. Raises `JournalError` when it is not.
         """
         row = (
             key.site,
@@ -112,8 +121,7 @@ class Journal:
             stored_at_ns,
             _ANOMALY.dump_json(anomaly).decode(),
         )
-        sql = "INSERT OR IGNORE INTO change VALUES (?,?,?,?,?,?,?,?,?,?)"
-        return self._write(sql, row)
+        return self._write(_STORE, row)
 
     def acknowledge(self, key: Key, *, acknowledged_at_ns: int) -> bool:
         """Store that an operator has seen an alarm; tells whether it was the first time."""
@@ -122,16 +130,18 @@ class Journal:
 
     def entry(self, key: Key) -> Entry | None:
         """Tell what is known of one alarm."""
-        found = self._entries("WHERE c.site=? AND c.gateway=? AND c.alarm=?", astuple(key))
+        found = self._entries(
+            _columns(key), where="WHERE c.site = ? AND c.gateway = ? AND c.alarm = ?"
+        )
         return found[0] if found else None
 
     def open_entries(self) -> list[Entry]:
         """List the alarms that still ask for somebody: active, or never acknowledged."""
-        return self._entries("HAVING cleared = 0 OR acknowledged IS NULL", (), limit=500)
+        return self._entries(having="HAVING cleared = 0 OR acknowledged IS NULL", limit=500)
 
     def history(self, limit: int = 100) -> list[Entry]:
         """List the newest alarms, newest first."""
-        return self._entries("", (), limit=limit)
+        return self._entries(limit=limit)
 
     def close(self) -> None:
         """Close the file."""
@@ -146,8 +156,9 @@ class Journal:
             except (sqlite3.Error, OverflowError) as error:
                 raise JournalError(f"{self._name}: the journal can't be written: {error}") from None
 
-    def _entries(self, where: str, values: tuple[object, ...], limit: int = 1) -> list[Entry]:
-        condition, having = (where, "") if where.startswith("WHERE") else ("", where)
+    def _entries(
+        self, values: tuple[object, ...] = (), *, where: str = "", having: str = "", limit: int = 1
+    ) -> list[Entry]:
         sql = f"""
             SELECT c.site, c.gateway, c.alarm,
                    MAX(c.state = 'cleared') AS cleared,
@@ -157,7 +168,7 @@ class Journal:
                    MAX(CASE WHEN c.state = 'cleared' THEN c.body END),
                    MAX(CASE WHEN c.state = 'active' THEN c.body END)
             FROM change AS c LEFT JOIN acknowledgement AS a USING (site, gateway, alarm)
-            {condition} GROUP BY c.site, c.gateway, c.alarm {having}
+            {where} GROUP BY c.site, c.gateway, c.alarm {having}
             ORDER BY MAX(c.raised_at_ns) DESC LIMIT ?
         """
         with self._lock:
@@ -177,6 +188,6 @@ class Journal:
         ]
 
 
-def astuple(key: Key) -> tuple[str, str, str]:
+def _columns(key: Key) -> tuple[str, str, str]:
     """Give the key as the columns of the tables."""
     return key.site, key.gateway, key.alarm

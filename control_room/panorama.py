@@ -19,6 +19,8 @@ GROUP_PACKETS = 300
 """A group of pictures longer than this is not kept for new viewers."""
 AGAIN_S = 0.5
 """Pause before the upstream is tried again."""
+LOOK_S = 0.5
+"""So often it is looked whether the gateway streams from another address now."""
 
 OpenStream = Callable[[str], AsyncGenerator[PanoramaPacket, None]]
 
@@ -97,9 +99,16 @@ class Fan:
             url = self._stream_url()
             if url is not None:
                 self.connections += 1
-                # The page says that there is no picture; the gateway may come back any time.
-                with contextlib.suppress(LamproomError, OSError):
-                    await self._pass_on(url)
+                passing = asyncio.create_task(self._pass_on(url))
+                try:
+                    # A gateway that was started again may stream from another address.
+                    while not passing.done() and self._stream_url() == url:
+                        await asyncio.wait([passing], timeout=LOOK_S)
+                finally:
+                    passing.cancel()
+                    # The page says that there is no picture; the gateway may come back any time.
+                    with contextlib.suppress(asyncio.CancelledError, LamproomError, OSError):
+                        await passing
             self._group = []
             await asyncio.sleep(AGAIN_S)
 
@@ -110,8 +119,6 @@ class Fan:
                 self._keep(data, key_frame=packet.key_frame)
                 for viewer in tuple(self._viewers):
                     viewer.offer(data, key_frame=packet.key_frame)
-                if self._stream_url() != url:
-                    return
 
     def _keep(self, data: bytes, *, key_frame: bool) -> None:
         if key_frame:

@@ -58,8 +58,8 @@ class ServerError(LamproomError):
     """The web server can't be started; names the address."""
 
 
-class _Mailbox:
-    """What one viewer still has to be sent; filled from any thread."""
+class Mailbox:
+    """What one viewer still has to be sent; filled from any thread, emptied in `loop`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -68,6 +68,7 @@ class _Mailbox:
         self._overfull = False
 
     def put(self, about: str, text: str) -> None:
+        """Add a text; one that is only about positions is dropped when many are waiting."""
         if about == "positions" and len(self._texts) > MAX_WAITING_POSITIONS:
             return
         if len(self._texts) >= MAX_WAITING:
@@ -98,7 +99,7 @@ def make_app(room: Room, open_stream: OpenStream, *, only_loopback_names: bool) 
     async def messages(browser: WebSocket) -> None:
         if not await _accept(browser):
             return
-        mailbox = _Mailbox(asyncio.get_running_loop())
+        mailbox = Mailbox(asyncio.get_running_loop())
         snapshot = room.join(mailbox.put)
 
         async def send() -> None:

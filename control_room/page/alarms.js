@@ -21,6 +21,7 @@ export function start() {
   on("alarms", draw);
   on("selected", draw);
   on("language", draw);
+  on("link", drawNone);
   on("new alarm", (entry) => {
     announcer.textContent = word("new_alarm", `${kindOf(entry)}, ${whereOf(entry)}`);
   });
@@ -49,12 +50,18 @@ function draw() {
     (a, b) => active(b) - active(a) || weight(b) - weight(a) || newest(a, b),
   );
   const closed = entries.filter((entry) => !isOpen(entry)).sort(newest).slice(0, PAST);
-  none.hidden = open.length > 0;
+  drawNone();
   fill(list, open);
   fill(past, closed);
   const shown = new Set([...open, ...closed].map(alarmKey));
   for (const key of buttons.keys()) if (!shown.has(key)) buttons.delete(key);
   drawDetails();
+}
+
+/** "No alarms" is only said while the connection stands. */
+function drawNone() {
+  none.hidden = [...model.alarms.values()].some(isOpen);
+  none.textContent = word(model.link.open ? "no_alarms" : "alarms_unknown");
 }
 
 function fill(into, entries) {

@@ -38,7 +38,7 @@ export function start() {
     near[0]?.select();
   });
   new ResizeObserver(drawAll).observe(svg);
-  setInterval(drawAll, 2000);
+  setInterval(drawAll, 1000);
   legend();
 }
 

@@ -5,6 +5,7 @@ const WORDS = {
   plan: ["Plan", "平面图"],
   alarms: ["Alarms", "报警"],
   no_alarms: ["No open alarms", "无未处理报警"],
+  alarms_unknown: ["Not connected: alarms unknown", "未连接：报警情况未知"],
   past: ["Past alarms", "历史报警"],
   health: ["Gateways and cameras", "网关与摄像机"],
   fit: ["Show all", "显示全部"],

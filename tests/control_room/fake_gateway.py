@@ -197,6 +197,12 @@ class LocalGateway:
         self._seq = 0
         self._thread = threading.Thread(target=self._run, name="fake-gateway")
         self.upstreams = 0
+        self.room: Any = None
+
+    @property
+    def listening(self) -> int:
+        """How many upstream connections are open."""
+        return len(self._listeners)
 
     def __enter__(self) -> "LocalGateway":
         self.say(GatewayState(online=True, since_ns=time.time_ns()))

@@ -28,6 +28,16 @@ def test_an_alarm_that_arrives_twice_is_stored_once(journal: Journal) -> None:
     assert len(journal.history()) == 1
 
 
+def test_a_later_word_replaces_and_an_earlier_one_does_not(journal: Journal) -> None:
+    journal.store(KEY, alarm(at_ns=5, severity="warning"), stored_at_ns=1)
+    assert journal.store(KEY, alarm(at_ns=9, raised_at_ns=5), stored_at_ns=2)
+    assert not journal.store(KEY, alarm(at_ns=7, severity="notice"), stored_at_ns=3)
+    entry = journal.entry(KEY)
+    assert entry is not None
+    assert (entry.last.severity, entry.last.captured_at_ns) == ("critical", 9)
+    assert entry.stored_at_ns == 1
+
+
 def test_the_same_id_of_another_gateway_is_another_alarm(journal: Journal) -> None:
     other = Key(site="roadway", gateway="gw2", alarm=KEY.alarm)
     assert journal.store(KEY, alarm(at_ns=5), stored_at_ns=1)

@@ -2,6 +2,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 
+import pytest
+
 from control_room.panorama import BEHIND_PACKETS, Fan, Viewer
 from scene.errors import LamproomError
 from scene.messages import PanoramaPacket, Positions
@@ -97,7 +99,7 @@ def test_a_viewer_that_is_behind_skips_to_a_key_frame() -> None:
     asyncio.run(asyncio.wait_for(scenario(), 20))
 
 
-def test_a_lost_gateway_is_tried_again_at_its_new_address(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_lost_gateway_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("control_room.panorama.AGAIN_S", 0.01)
 
     async def scenario() -> None:
@@ -108,5 +110,31 @@ def test_a_lost_gateway_is_tried_again_at_its_new_address(monkeypatch) -> None: 
             upstream.packets.put_nowait(packet(2, key_frame=True))
             assert await numbers(viewer, 2) == [1, 2]
             assert upstream.opened == 2
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
+def test_a_gateway_is_followed_to_its_new_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("control_room.panorama.AGAIN_S", 0.01)
+    monkeypatch.setattr("control_room.panorama.LOOK_S", 0.01)
+    address = "ws://old"
+    opened: list[str] = []
+
+    async def open_stream(url: str) -> AsyncGenerator[PanoramaPacket, None]:
+        opened.append(url)
+        if url == "ws://old":
+            await asyncio.Event().wait()  # it never speaks, and never gives up
+        while True:
+            yield packet(1, key_frame=True)
+            await asyncio.sleep(0.01)
+
+    async def scenario() -> None:
+        nonlocal address
+        async with Fan(lambda: address, open_stream).watch() as viewer:
+            while not opened:
+                await asyncio.sleep(0.01)
+            address = "ws://new"
+            assert await numbers(viewer, 1) == [1]
+        assert opened == ["ws://old", "ws://new"]
 
     asyncio.run(asyncio.wait_for(scenario(), 20))

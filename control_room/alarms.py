@@ -1,0 +1,232 @@
+"""`lamproom alarms`: one line in the terminal for every alarm raised or cleared.
+
+Knows nothing about the page or the journal: it is an ordinary subscriber, as yours would be.
+"""
+
+import argparse
+import contextlib
+import os
+import queue
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TextIO
+
+from control_room.broker_options import add_broker_arguments, add_prefix_argument, broker_of
+from control_room.complaints import Complaints, printable
+from control_room.heartbeat import HeartbeatWatch
+from delivery.mqtt import Connection
+from delivery.subscriber import Subscriber
+from scene.alarms import ALARMS
+from scene.clock import Clock, SystemClock
+from scene.errors import LamproomError
+from scene.messages import Anomaly, GatewayHealth, GatewayState
+from scene.topics import LIVE_PREFIX, Address
+from scene.wire import Envelope, encode
+
+HELP = """\
+Print one line for every alarm that a gateway raises or clears, and for every gateway that falls
+silent. Alarms that are active when you start are printed first.
+
+exit codes:
+  0    ended by --once after an alarm, by --timeout without --once, or by Ctrl-C
+  2    the broker can't be reached, or an option is wrong
+  3    --once, and no alarm came before --timeout
+  4    --exec failed for at least one alarm
+
+examples:
+  lamproom alarms --kind man_down
+  lamproom alarms --json | jq .body.kind
+  lamproom alarms --exec './siren.sh --loud'      (the alarm's JSON comes on its stdin)
+  lamproom alarms --once --timeout 60 || echo 'all quiet'"""
+
+CONNECT_S = 10.0
+EXEC_LIMIT_S = 30.0
+NO_ALARM, EXEC_FAILED = 3, 4
+
+Change = tuple[Address, Anomaly, bytes]
+"""Who says it, what, and the whole message as JSON."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `lamproom alarms`."""
+    add_broker_arguments(parser)
+    add_prefix_argument(parser)
+    parser.add_argument("--json", action="store_true", help="print each message as one JSON line")
+    parser.add_argument(
+        "--kind",
+        action="append",
+        choices=sorted(ALARMS),
+        help="only this kind; may be given several times",
+    )
+    parser.add_argument(
+        "--exec",
+        metavar="COMMAND",
+        help="run this for every line (no shell), one after the other, "
+        f"{EXEC_LIMIT_S:g} s each at most; the message is its standard input",
+    )
+    parser.add_argument("--once", action="store_true", help="stop after the first alarm")
+    parser.add_argument("--timeout", type=float, metavar="S", help="stop after so many seconds")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print alarms until told to stop; gives the exit code. Raises `BrokerError`."""
+    command = _command(args.exec)
+    broker = broker_of(args)
+    listener = AlarmListener(SystemClock(), live=args.prefix == LIVE_PREFIX)
+    connection = Connection(broker, client_id=f"alarms-{os.getpid()}", log=say)
+    Subscriber(connection, args.prefix, on_message=listener.hear, on_bad=Complaints(say))
+    failures = 0
+    try:
+        connection.connect(CONNECT_S, wait=True)
+        say(f"listening to {broker.url}")
+        with contextlib.suppress(KeyboardInterrupt):
+            for change in _changes(listener, connection, args.timeout):
+                address, anomaly, message = change
+                if args.kind and anomaly.kind not in args.kind:
+                    continue
+                _print(message.decode() if args.json else line_of(address, anomaly), sys.stdout)
+                if command and not _call(command, message):
+                    failures += 1
+                if args.once:
+                    return EXEC_FAILED if failures else 0
+            if args.once:
+                return NO_ALARM
+    finally:
+        connection.close()
+    return EXEC_FAILED if failures else 0
+
+
+class AlarmListener:
+    """Turns messages into alarm changes, each once; thread-safe."""
+
+    def __init__(self, clock: Clock, *, live: bool = True) -> None:
+        self._clock = clock
+        self._live = live
+        self._started_at_ns = clock.now_ns()
+        self._heartbeats = HeartbeatWatch(clock)
+        self._told: dict[tuple[str, str, str], str] = {}
+        self._changes: queue.Queue[Change] = queue.Queue()
+        self._lock = threading.Lock()
+
+    def hear(self, address: Address, envelope: Envelope) -> None:
+        """Take one MQTT message."""
+        place, body = (address.site, address.gateway), envelope.body
+        with self._lock:
+            if isinstance(body, Anomaly):
+                self._tell(address, body, envelope)
+            elif isinstance(body, GatewayHealth):
+                self._tell_silence(*place, self._heartbeats.beat(*place))
+            elif isinstance(body, GatewayState) and not body.online:
+                self._tell_silence(*place, self._heartbeats.gone(*place))
+            else:
+                self._heartbeats.expect(*place)
+
+    def next(self, timeout_s: float) -> Change | None:
+        """Wait for the next change; none when there was none in time."""
+        with self._lock:
+            for site, gateway, anomaly in self._heartbeats.check():
+                self._tell_silence(site, gateway, anomaly)
+        try:
+            return self._changes.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    def _tell_silence(self, site: str, gateway: str, anomaly: Anomaly | None) -> None:
+        if anomaly is None or not self._live:
+            return
+        address = Address(
+            prefix=LIVE_PREFIX, site=site, gateway=gateway, topic="alarm", id=anomaly.id
+        )
+        now_ns = self._clock.now_ns()
+        envelope = Envelope(type="alarm", gateway=gateway, seq=0, sent_at_ns=now_ns, body=anomaly)
+        self._tell(address, anomaly, envelope)
+
+    def _tell(self, address: Address, anomaly: Anomaly, envelope: Envelope) -> None:
+        key = (address.site, address.gateway, anomaly.id)
+        told = self._told.get(key)
+        if told in (anomaly.state, "cleared"):
+            return  # sent again, or an old word on an alarm that is over
+        # A retained "cleared" of an alarm that nobody here has heard of is history, not news.
+        old = envelope.sent_at_ns < self._started_at_ns
+        if not (told is None and anomaly.state == "cleared" and old):
+            message = encode(
+                anomaly,
+                gateway=envelope.gateway,
+                seq=envelope.seq,
+                sent_at_ns=envelope.sent_at_ns,
+            )
+            self._changes.put((address, anomaly, message))
+        self._told[key] = anomaly.state
+
+
+def line_of(address: Address, anomaly: Anomaly) -> str:
+    """Write an alarm as one line, in local time; control characters are taken out."""
+    kind = ALARMS.get(anomaly.kind)
+    name = f"{kind.english} {kind.chinese}" if kind else anomaly.kind
+    moment = anomaly.raised_at_ns if anomaly.state == "active" else anomaly.captured_at_ns
+    clock = datetime.fromtimestamp(moment / 1e9).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    where = [f"{address.site}/{address.gateway}"]
+    if anomaly.xyz_m is not None:
+        where.append(f"x {anomaly.xyz_m[0]:.1f} m, y {anomaly.xyz_m[1]:.1f} m")
+    if anomaly.zone is not None:
+        where.append(f"zone {anomaly.zone}")
+    if anomaly.camera is not None:
+        where.append(f"camera {anomaly.camera}")
+    if anomaly.track is not None:
+        where.append(f"#{anomaly.track}")
+    word = "RAISED " if anomaly.state == "active" else "cleared"
+    sure = f"{anomaly.certainty} (p={anomaly.probability:.2f})"
+    evidence = f"  {anomaly.evidence}" if anomaly.evidence else ""
+    severity = anomaly.severity.upper()
+    text = f"{clock}  {severity:8}  {word}  {name}  {'; '.join(where)}  {sure}{evidence}"
+    return printable(text)
+
+
+def _changes(
+    listener: AlarmListener, connection: Connection, timeout_s: float | None
+) -> Iterator[Change]:
+    until_s = None if timeout_s is None else time.monotonic() + timeout_s
+    connected = True
+    while until_s is None or time.monotonic() < until_s:
+        if connection.connected != connected:
+            connected = connection.connected
+            say("the broker is back" if connected else "LOST THE BROKER: alarms do not arrive")
+        left_s = 0.5 if until_s is None else min(0.5, max(0.0, until_s - time.monotonic()))
+        change = listener.next(left_s)
+        if change is not None:
+            yield change
+
+
+def _command(text: str | None) -> list[str]:
+    try:
+        words = shlex.split(text) if text else []
+    except ValueError as error:
+        raise LamproomError(f"--exec {text}: {error}") from None
+    if text is not None and not words:
+        raise LamproomError("--exec: give a command")
+    return words
+
+
+def _call(command: list[str], message: bytes) -> bool:
+    try:
+        done = subprocess.run(command, input=message + b"\n", timeout=EXEC_LIMIT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        say(f"--exec {command[0]}: {error}")
+        return False
+    if done.returncode:
+        say(f"--exec {command[0]}: exit code {done.returncode}")
+    return done.returncode == 0
+
+
+def _print(text: str, out: TextIO) -> None:
+    print(text, file=out, flush=True)
+
+
+def say(text: object) -> None:
+    """Tell the operator something on stderr."""
+    print(f"lamproom alarms: {text}", file=sys.stderr, flush=True)

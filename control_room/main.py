@@ -1,0 +1,115 @@
+"""`lamproom control-room`: hear the gateways, keep the journal, serve the page.
+
+Knows nothing about cameras or about how alarms are found.
+"""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from control_room.broker_options import add_broker_arguments, add_prefix_argument, broker_of
+from control_room.complaints import Complaints
+from control_room.journal import Journal
+from control_room.room import Room
+from control_room.server import bind, make_server, url_of
+from delivery.mqtt import Connection
+from delivery.stream import stream_packets
+from delivery.subscriber import Subscriber
+from scene.clock import Clock, SystemClock
+from scene.messages import Receipt
+from scene.site import BrokerConfig
+from scene.topics import LIVE_PREFIX, TOPICS, topic_name
+from scene.wire import encode
+
+HELP = """\
+Serve the page of the control room: the live panorama with a tag on every miner, the plan of the
+mine, the alarms. It hears all gateways of one MQTT broker, stores every alarm in its journal and
+receipts it; only then does a gateway forget the alarm. A gateway that falls silent is an alarm.
+
+Browsers decode the panorama only on a page from http://localhost or over https: to look from
+another computer, put a proxy with TLS in front (plan and alarms work without)."""
+
+CONNECT_S = 10.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `lamproom control-room`."""
+    add_broker_arguments(parser)
+    add_prefix_argument(parser)
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="where the page is served (default 127.0.0.1)"
+    )
+    parser.add_argument(
+        "--port", type=int, default=8080, help="of the page (default 8080; 0: any free one)"
+    )
+    parser.add_argument(
+        "--journal",
+        type=Path,
+        metavar="FILE",
+        default=Path("state/journal.sqlite"),
+        help="where alarms are stored for good (default state/journal.sqlite)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until Ctrl-C or SIGTERM; raises `BrokerError`, `JournalError`, `ServerError`."""
+    journal_file = args.journal if args.prefix == LIVE_PREFIX else None
+    bound = bind(args.host, args.port)
+    with (
+        contextlib.closing(bound),
+        open_room(broker_of(args), journal_file, SystemClock(), prefix=args.prefix) as room,
+    ):
+        print(f"The control room is at {url_of(bound)}   (Ctrl-C stops it)", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            # The web server ends tidily on both signals and then hands them on to us.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            make_server(room, stream_packets, host=args.host).run(sockets=[bound])
+    return 0
+
+
+@contextlib.contextmanager
+def open_room(
+    broker: BrokerConfig, journal_file: Path | None, clock: Clock, *, prefix: str = LIVE_PREFIX
+) -> Iterator[Room]:
+    """Open the journal and listen to the broker for as long as the block lasts.
+
+    Raises `JournalError` and `BrokerError`.
+    """
+    with contextlib.closing(Journal(journal_file)) as journal:
+        name = f"control-room-{prefix}-{os.getpid()}"
+        connection = Connection(broker, client_id=name, log=say)
+        seq = 0
+
+        def send_receipt(site: str, gateway: str, receipt: Receipt) -> None:
+            nonlocal seq
+            seq += 1
+            row = TOPICS["receipt"]
+            connection.publish(
+                topic_name("receipt", site=site, gateway=gateway, id=receipt.alarm, prefix=prefix),
+                encode(receipt, gateway=gateway, seq=seq, sent_at_ns=clock.now_ns()),
+                qos=row.qos,
+                retain=row.retain,
+            )
+
+        room = Room(
+            journal,
+            clock,
+            send_receipt,
+            prefix=prefix,
+            is_connected=lambda: connection.connected,
+        )
+        Subscriber(connection, prefix, on_message=room.hear, on_bad=Complaints(say))
+        try:
+            connection.connect(CONNECT_S, wait=True)
+            yield room
+        finally:
+            connection.close()
+
+
+def say(text: object) -> None:
+    """Tell the operator something on stderr."""
+    print(f"lamproom control-room: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,205 @@
+import argparse
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from control_room.alarms import AlarmListener, add_arguments, line_of, run
+from delivery.broker import EmbeddedBroker
+from delivery.mqtt import Connection
+from scene.clock import ReplayClock
+from scene.errors import BrokerError
+from scene.messages import Anomaly, GatewayState
+from scene.site import BrokerConfig
+from scene.topics import TOPICS, Address, topic_name
+from scene.wire import Envelope, Message, decode, encode, type_name
+from tests.control_room.fake_gateway import EVIL_NAME, GATEWAY, SITE, alarm, health
+
+NOW_NS = 1_790_000_000_123_456_789
+
+
+def address(anomaly: Anomaly) -> Address:
+    return Address(prefix="mine", site=SITE, gateway=GATEWAY, topic="alarm", id=anomaly.id)
+
+
+def hear(listener: AlarmListener, message: Message, *, sent_at_ns: int = NOW_NS) -> None:
+    topic = type_name(message)
+    id = message.id if isinstance(message, Anomaly) else None
+    listener.hear(
+        Address(prefix="mine", site=SITE, gateway=GATEWAY, topic=topic, id=id),
+        Envelope(type=topic, gateway=GATEWAY, seq=1, sent_at_ns=sent_at_ns, body=message),
+    )
+
+
+def changes(listener: AlarmListener) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    while (change := listener.next(0.0)) is not None:
+        found.append((change[1].kind, change[1].state))
+    return found
+
+
+def test_every_change_is_told_once() -> None:
+    listener = AlarmListener(ReplayClock(NOW_NS))
+    for state in ("active", "active", "cleared", "cleared", "active"):
+        hear(listener, alarm(at_ns=NOW_NS, state=state))
+    assert changes(listener) == [("man_down", "active"), ("man_down", "cleared")]
+
+
+def test_what_was_cleared_long_ago_is_no_news() -> None:
+    listener = AlarmListener(ReplayClock(NOW_NS))
+    hear(listener, alarm("old", at_ns=5, state="cleared"), sent_at_ns=5)
+    hear(listener, alarm("still", at_ns=5), sent_at_ns=5)
+    assert changes(listener) == [("man_down", "active")]
+
+
+def test_silence_is_told_within_5_s_and_so_is_its_end() -> None:
+    clock = ReplayClock(NOW_NS)
+    listener = AlarmListener(clock)
+    hear(listener, health(NOW_NS))
+    clock.sleep(3.9)
+    assert changes(listener) == []
+    clock.sleep(0.6)
+    assert changes(listener) == [("gateway_silent", "active")]
+    hear(listener, health(NOW_NS))
+    assert changes(listener) == [("gateway_silent", "cleared")]
+    clock.sleep(0.1)
+    hear(listener, GatewayState(online=False, since_ns=NOW_NS))
+    assert changes(listener) == [("gateway_silent", "active")]
+
+
+def test_a_line_says_what_where_and_how_sure() -> None:
+    found = alarm(at_ns=NOW_NS)
+    line = line_of(address(found), found)
+    for part in (
+        "CRITICAL",
+        "RAISED",
+        "Man down 人员倒地",
+        "x 29.5 m",
+        "zone conveyor",
+        "#3",
+        "0.97",
+    ):
+        assert part in line
+
+
+def test_a_line_holds_no_control_characters() -> None:
+    found = alarm(at_ns=NOW_NS, zone="a\x1b[2Jb\nc", evidence="\r\x9b31m" + EVIL_NAME)
+    line = line_of(address(found), found)
+    assert line.isprintable()
+
+
+def test_an_unknown_kind_is_shown_as_it_is() -> None:
+    found = alarm(at_ns=NOW_NS, kind="lone_worker")
+    assert "lone_worker" in line_of(address(found), found)
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker() as started:
+        yield started
+
+
+def args_of(broker: EmbeddedBroker, *words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args(["--broker", broker.url, *words])
+
+
+class Sender:
+    """Publishes what a gateway would, once a listener is there."""
+
+    def __init__(self, broker: EmbeddedBroker, *messages: Message) -> None:
+        self._connection = Connection(BrokerConfig(url=broker.url), client_id="sender")
+        self._messages = messages
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Sender":
+        self._connection.connect(20.0, wait=True)
+        self._thread.start()
+        return self
+
+    def _run(self) -> None:
+        for message in self._messages:
+            self.say(message)
+
+    def say(self, message: Message, *, kept: bool = True) -> None:
+        kind = type_name(message)
+        id = message.id if isinstance(message, Anomaly) else None
+        topic = topic_name(kind, site=SITE, gateway=GATEWAY, id=id)
+        payload = (
+            encode(message, gateway=GATEWAY, seq=1, sent_at_ns=time.time_ns()) if kept else b""
+        )
+        assert self._connection.publish(
+            topic, payload, qos=TOPICS[kind].qos, retain=TOPICS[kind].retain
+        )
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+        for message in self._messages:
+            if TOPICS[type_name(message)].retain:
+                self.say(message, kept=False)
+        self._connection.close()
+
+
+def test_alarms_arrive_over_a_real_broker(
+    broker: EmbeddedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = alarm("camera_lost-1", at_ns=time.time_ns(), kind="camera_lost", severity="warning")
+    with Sender(broker, lost, alarm(at_ns=time.time_ns())):
+        assert run(args_of(broker, "--once", "--kind", "man_down", "--timeout", "60")) == 0
+    out = capsys.readouterr().out
+    assert "Man down 人员倒地" in out
+    assert out.count("\n") == 1
+
+
+def test_json_lines_decode_by_the_schema(
+    broker: EmbeddedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent = alarm(at_ns=NOW_NS)
+    with Sender(broker, sent):
+        assert run(args_of(broker, "--once", "--json", "--timeout", "60")) == 0
+    assert decode(capsys.readouterr().out.encode()).body == sent
+
+
+def test_the_hook_gets_the_alarm(broker: EmbeddedBroker, tmp_path: Path) -> None:
+    copy = tmp_path / "hook got.json"
+    hook = f"""{sys.executable} -c 'import sys; open(sys.argv[1], "w").write(sys.stdin.read())' """
+    with Sender(broker, alarm(at_ns=NOW_NS)):
+        assert run(args_of(broker, "--once", "--exec", f"{hook} '{copy}'", "--timeout", "60")) == 0
+    assert json.loads(copy.read_text())["body"]["kind"] == "man_down"
+
+
+def test_a_failing_hook_is_told(broker: EmbeddedBroker, capsys: pytest.CaptureFixture[str]) -> None:
+    with Sender(broker, alarm(at_ns=NOW_NS)):
+        args = args_of(broker, "--once", "--exec", "/nowhere/siren", "--timeout", "60")
+        assert run(args) == 4
+    assert "/nowhere/siren" in capsys.readouterr().err
+
+
+def test_no_alarm_in_time_is_3(broker: EmbeddedBroker) -> None:
+    assert run(args_of(broker, "--once", "--timeout", "0.3")) == 3
+    assert run(args_of(broker, "--timeout", "0.3")) == 0
+
+
+def test_an_unreachable_broker_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("control_room.alarms.CONNECT_S", 1.0)
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    with pytest.raises(BrokerError, match=r"127\.0\.0\.1:1"):
+        run(parser.parse_args(["--broker", "mqtt://127.0.0.1:1"]))
+    with pytest.raises(BrokerError, match="mqtt://host:port"):
+        run(parser.parse_args(["--broker", "nonsense"]))
+
+
+def test_help_tells_the_exit_codes() -> None:
+    done: Any = subprocess.run(
+        [sys.executable, "-m", "edge.main", "alarms", "--help"], capture_output=True, check=True
+    )
+    for part in (b"exit codes", b"--exec", b"--once", b"--prefix"):
+        assert part in done.stdout
