@@ -128,9 +128,10 @@ class _Watched:
     def alarms(self, now_s: float, now_ns: int) -> list[Anomaly]:
         """Give what has to be raised or cleared after the state just decided."""
         kind = ALARM_OF.get(self._state)
-        starting = self._status.state in ("connecting", "running") and not self._has_shown
-        if starting and now_s - self._since_s < START_LIMIT_S:
-            kind = None
+        if not self._has_shown:
+            starting = self._status.state in ("connecting", "running")
+            if self._state != "lost" or (starting and now_s - self._since_s < START_LIMIT_S):
+                kind = None
         if self._raised is not None and self._raised.kind == kind:
             return []
         changes = []

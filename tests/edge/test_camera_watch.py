@@ -1,0 +1,228 @@
+import numpy as np
+import pytest
+
+from edge.camera_watch import START_LIMIT_S, CameraWatch
+from edge.frame_ring import SourceStatus
+from scene.clock import ReplayClock
+from scene.messages import Anomaly, CameraHealth, Frame, YuvImage
+from scene.site import CameraLimits
+from tests.edge.camera_clips import picture
+
+LIMITS = CameraLimits(stalled_after_s=2.0, lost_after_s=4.0)
+NOISE = np.random.default_rng(0).integers(0, 256, (500, 48, 64), np.uint8)
+
+
+class Camera:
+    """A camera that is given its pictures by the test."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.said = SourceStatus(state="connecting")
+        self.count = 0
+        self.captured_at_ns = 0
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+    def times(self) -> tuple[tuple[int, int], ...]:
+        return ((self.count, self.captured_at_ns),) if self.count else ()
+
+    def read(self, number: int) -> Frame | None:
+        raise NotImplementedError
+
+    def latest(self, after: int = 0) -> tuple[Frame, int] | None:
+        raise NotImplementedError
+
+    def status(self) -> SourceStatus:
+        return self.said
+
+
+class Day:
+    """Cameras in front of a watch, on a clock of the test's."""
+
+    def __init__(self, *names: str) -> None:
+        self.clock = ReplayClock(now_ns=1_700_000_000_000_000_000)
+        self.watch = CameraWatch(LIMITS, self.clock)
+        self.cameras = {name: Camera(name) for name in names}
+        self.alarms: list[Anomaly] = []
+
+    def run(self, seconds: float, *filming: str, fps: float = 10, frozen: str = "") -> None:
+        for _ in range(round(seconds * fps)):
+            self.clock.sleep(1 / fps)
+            frames = []
+            for name in filming:
+                camera = self.cameras[name]
+                camera.said = SourceStatus(state="running")
+                camera.count += 1
+                camera.captured_at_ns = self.clock.now_ns() - 50_000_000
+                image = picture(64, 48, 0)
+                if name != frozen:
+                    image = YuvImage(y=NOISE[camera.count % 500], u=image.u, v=image.v)
+                frames.append(Frame(camera=name, captured_at_ns=camera.captured_at_ns, image=image))
+            self.watch.look(list(self.cameras.values()), frames)
+            self.alarms += self.watch.changes()
+
+    def health(self, name: str) -> CameraHealth:
+        return next(camera for camera in self.watch.health() if camera.name == name)
+
+    def told(self) -> list[tuple[str, str]]:
+        return [(alarm.kind, alarm.state) for alarm in self.alarms]
+
+
+def test_cameras_that_film_are_ok_and_their_rate_is_told() -> None:
+    day = Day("a", "b")
+    day.run(5, "a", "b")
+    assert [camera.name for camera in day.watch.health()] == ["a", "b"]
+    assert day.health("a").state == "ok"
+    assert day.health("a").fps == pytest.approx(10, rel=0.05)
+    assert day.health("a").last_frame_at_ns == day.clock.now_ns() - 50_000_000
+    assert not day.alarms
+
+
+def test_a_camera_that_stops_is_stalled_then_lost_then_back() -> None:
+    day = Day("a", "b")
+    day.run(5, "a", "b")
+    stopped_ns = day.clock.now_ns()
+    day.run(1.9, "a")
+    assert day.health("b").state == "ok"
+    day.run(0.3, "a")
+    assert day.health("b").state == "stalled"
+    assert day.told() == [("camera_stalled", "active")]
+    day.run(2.0, "a")
+    assert day.health("b").state == "lost"
+    assert day.told()[1:] == [("camera_stalled", "cleared"), ("camera_lost", "active")]
+    assert day.alarms[-1].raised_at_ns - stopped_ns == pytest.approx(4e9, abs=0.2e9)
+    day.run(3.0, "a")
+    assert day.health("b").fps == 0
+    assert len(day.alarms) == 3
+    day.run(0.5, "a", "b")
+    assert day.health("b").state == "ok"
+    assert day.told()[3:] == [("camera_lost", "cleared")]
+    assert day.health("a").state == "ok"
+
+
+def test_an_alarm_keeps_its_id_until_it_is_cleared_and_the_next_has_another() -> None:
+    day = Day("a")
+    for _ in range(2):
+        day.run(5, "a")
+        day.run(3)
+    day.run(1, "a")
+    first, cleared, second, _ = day.alarms
+    assert first.id == cleared.id != second.id
+    assert first.id == f"camera_stalled-a-{first.raised_at_ns // 1_000_000}"
+    assert first.raised_at_ns == cleared.raised_at_ns
+    assert (first.camera, first.severity, first.probability) == ("a", "warning", 1.0)
+    assert "camera a: no picture for 2." in first.evidence
+
+
+def test_a_camera_that_says_it_failed_is_lost_sooner() -> None:
+    day = Day("a")
+    day.run(5, "a")
+    day.cameras["a"].said = SourceStatus(state="reconnecting", detail="it does not answer")
+    day.run(2.2)
+    assert day.health("a").state == "lost"
+    assert day.told() == [("camera_lost", "active")]
+    assert "it does not answer" in day.alarms[0].evidence
+
+
+def test_a_short_reconnect_is_no_alarm() -> None:
+    day = Day("a")
+    day.run(5, "a")
+    day.cameras["a"].said = SourceStatus(state="reconnecting", detail="it ended the stream")
+    day.run(1.5)
+    day.run(5, "a")
+    assert not day.alarms
+
+
+def test_a_camera_is_never_ok_before_its_first_picture() -> None:
+    day = Day("a")
+    day.run(1)
+    assert day.health("a").state == "stalled"
+    assert day.health("a").detail == "connecting"
+    assert day.health("a").last_frame_at_ns is None
+
+
+def test_a_camera_that_starts_slowly_is_no_alarm_but_one_that_never_starts_is() -> None:
+    day = Day("slow", "never")
+    day.run(START_LIMIT_S - 1)
+    assert not day.alarms
+    day.run(5, "slow")
+    assert [(alarm.camera, alarm.kind) for alarm in day.alarms] == [("never", "camera_lost")]
+
+
+def test_a_camera_that_can_not_be_reached_at_the_start_is_lost_at_once() -> None:
+    day = Day("a")
+    day.cameras["a"].said = SourceStatus(state="reconnecting", detail="Connection refused")
+    day.run(2.5)
+    assert day.told() == [("camera_lost", "active")]
+
+
+def test_the_same_picture_again_and_again_is_frozen_while_frames_arrive() -> None:
+    day = Day("a", "b")
+    day.run(5, "a", "b")
+    day.run(2.5, "a", "b", frozen="b")
+    assert day.health("b").state == "ok"
+    day.run(1.5, "a", "b", frozen="b")
+    assert day.health("b").state == "frozen"
+    assert day.health("b").fps == pytest.approx(10, rel=0.1)
+    assert day.told() == [("camera_stalled", "active")]
+    assert "same picture" in day.alarms[0].evidence
+    day.run(0.5, "a", "b")
+    assert day.health("b").state == "ok"
+    assert day.told()[1:] == [("camera_stalled", "cleared")]
+    assert day.health("a").state == "ok"
+
+
+def test_one_pixel_that_moves_is_life() -> None:
+    day = Day("a")
+    for index in range(60):
+        day.clock.sleep(0.1)
+        camera = day.cameras["a"]
+        camera.said = SourceStatus(state="running")
+        camera.count += 1
+        image = picture(64, 48, 50)
+        image.y[30, 31] = index
+        frame = Frame(camera="a", captured_at_ns=day.clock.now_ns(), image=image)
+        day.watch.look([camera], [frame])
+    assert day.health("a").state == "ok"
+
+
+def test_a_gap_in_our_own_work_is_not_blamed_on_a_camera() -> None:
+    day = Day("a")
+    day.run(5, "a")
+    day.clock.sleep(6.0)  # the pipeline was held up; pictures came all the same
+    day.run(1, "a")
+    assert not day.alarms
+    assert day.health("a").state == "ok"
+
+
+def test_damaged_frames_are_told() -> None:
+    day = Day("a")
+    day.run(1, "a")
+    day.cameras["a"].said = SourceStatus(state="running", corrupt_frames=3)
+    day.cameras["a"].count += 1
+    day.watch.look(list(day.cameras.values()), [])
+    assert day.health("a").detail == "3 damaged frames left out"
+
+
+class SetClock(ReplayClock):
+    """A clock whose wall time can be set while its monotonic time goes on."""
+
+    set_by_ns = 0
+
+    def now_ns(self) -> int:
+        return super().now_ns() + self.set_by_ns
+
+
+@pytest.mark.parametrize("step_s", [-3600, 3600])
+def test_setting_the_clock_raises_nothing_and_hides_nothing(step_s: int) -> None:
+    day = Day("a")
+    day.clock = clock = SetClock(now_ns=1_700_000_000_000_000_000)
+    day.watch = CameraWatch(LIMITS, clock)
+    day.run(5, "a")
+    clock.set_by_ns = step_s * 1_000_000_000
+    day.run(5, "a")
+    assert not day.alarms
+    assert day.health("a").fps == pytest.approx(10, rel=0.05)
+    day.run(2.5)
+    assert day.told() == [("camera_stalled", "active")]
