@@ -7,7 +7,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from scene.errors import LamproomError, RigError
+from scene.errors import LamproomError, ModelError, RigError
+from scene.messages import KINDS
 from scene.rig import load_rig
 from scene.site import Site, load_site
 
@@ -51,6 +52,14 @@ def _rig(site: Site) -> str:
 
 
 def _model(site: Site) -> str:
-    from detection.detector import Detector
+    from detection.detector import open_detector
 
-    return Detector(site.detection).describe()
+    detector = open_detector(site.detection)
+    model = detector.model
+    if KINDS.index("person") not in model.kinds:
+        raise ModelError(
+            f"{model.path}: none of its classes ({', '.join(model.names)}) is a person; "
+            "say which one is: detection.kinds"
+        )
+    text = f"{model.path}: {', '.join(model.names)}; runs on {detector.provider}"
+    return text + (f"; degraded: {detector.degraded}" if detector.degraded else "")

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from scene.errors import LamproomError
+
 MODULES = {
     "av": "av",
     "cv2": "opencv-python",
@@ -101,11 +103,16 @@ def look_at_onnxruntime() -> list[Finding]:
     found = _import("onnxruntime", "onnxruntime" if cpu else "onnxruntime-gpu")
     if not found.good:
         return [found]
-    from detection.runtime import working_providers
+    from detection.detector import open_detector
+    from scene.site import DetectionConfig
 
-    providers = working_providers()
-    findings = [found, Finding(good=True, text=f"providers really in use: {', '.join(providers)}")]
-    if gpu and providers == ("CPUExecutionProvider",):
+    try:
+        detector = open_detector(DetectionConfig())
+    except LamproomError as error:
+        return [found, Finding(good=False, text="the shipped model", remedy=str(error))]
+    # Only a session knows: the list of available providers names GPUs that are not there.
+    findings = [found, Finding(good=True, text=f"provider really in use: {detector.provider}")]
+    if gpu and detector.provider == "CPUExecutionProvider":
         findings.append(
             Finding(
                 good=False,

@@ -45,7 +45,6 @@ def instants(site: Site, rig: Rig, start_at_ns: int) -> Iterator[Instant]:
             people = pipeline.see(frames)
             yield Instant(frames=frames, people=people, picture=pipeline.show(frames))
     finally:
-        pipeline.close()
         for source in sources:
             source.close()
 

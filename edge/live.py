@@ -119,7 +119,10 @@ class Live:
             started_s = clock.monotonic_s()
             try:
                 self._parts.pipeline.see(frames)
-                self._detection_error = ""
+                problems = self._parts.pipeline.detector.problems
+                self._detection_error = "; ".join(
+                    f"{camera} is not searched: {why}" for camera, why in sorted(problems.items())
+                )
             except Exception as error:  # the panorama goes on without detection, and says so
                 self._detection_error = f"detection fails: {error}"
                 clock.sleep(0.5)
@@ -181,4 +184,3 @@ def run_cameras(
     finally:
         for camera in cameras:
             camera.stop()
-        pipeline.close()

@@ -6,7 +6,7 @@ Knows nothing about processes, queues, MQTT or where frames come from.
 import threading
 from dataclasses import dataclass
 
-from detection.detector import Detector
+from detection.detector import open_detector
 from location.floor import Floor
 from location.on_panorama import with_panorama
 from location.tracker import Tracker
@@ -38,7 +38,7 @@ class Pipeline:
     """
 
     def __init__(self, site: Site, rig: Rig) -> None:
-        self.detector = Detector(site.detection)
+        self.detector = open_detector(site.detection)
         self._tracker = Tracker(rig, Floor(site.floor))
         self._stitcher = Stitcher(rig, site.panorama)
         self._watch = Watch(site)
@@ -70,7 +70,3 @@ class Pipeline:
             captured_at_ns=at_ns,
             people=with_panorama(people, self._rig.surface),
         )
-
-    def close(self) -> None:
-        """Let the detector go."""
-        self.detector.close()

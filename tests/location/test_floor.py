@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from location.floor import Floor
@@ -37,6 +37,7 @@ def test_outside_tells_how_far() -> None:
     assert floor.outside_m(xy) == pytest.approx([0, 0.5, 0.5, 3, 5])
 
 
+@settings(deadline=None)
 @given(
     st.floats(-3, 38),
     st.floats(-2, 30),
