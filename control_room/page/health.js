@@ -125,9 +125,13 @@ function drawBanners() {
     if (!link.broker) wanted.push(["broker", word("broker_lost")]);
     if (link.trouble) wanted.push(["journal", word("journal_trouble", link.trouble)]);
   }
-  const dead = picture !== null && picture.supported && model.shown !== null
-    && picture.age_s > OLD_PICTURE_S;
-  if (dead) wanted.push(["picture", word("picture_old", model.shown, picture.age_s.toFixed(0))]);
+  if (picture !== null && picture.supported && model.shown !== null) {
+    if (picture.quiet_s > OLD_PICTURE_S) {
+      wanted.push(["picture", word("picture_old", model.shown, picture.quiet_s.toFixed(0))]);
+    } else if (picture.late_s > OLD_PICTURE_S) {
+      wanted.push(["late", word("picture_late", model.shown, picture.late_s.toFixed(1))]);
+    }
+  }
   document.body.classList.toggle("stale", !link.open);
   wanted.forEach(([name, text], i) => {
     let banner = banners.children[i];

@@ -26,6 +26,7 @@ let frame = null;
 let header = null;
 let trouble = "";
 let drawnAt = performance.now();
+let late_s = 0;
 let waiting = false;
 
 /** What has been drawn, for whoever looks from outside. */
@@ -33,13 +34,15 @@ export const drawn = {
   frames: 0, tags: [], capturedAtNs: null, codec: null, skipped: 0, scale: 1,
 };
 
-/** Tell what the viewer should know about the picture: { age_s, never, trouble, supported }. */
+/**
+ * Tell what the viewer should know about the picture: `quiet_s` since one came, and in the live mine
+ * `late_s` between its capture and its drawing.
+ */
 export function pictureState() {
-  const arrived = (performance.now() - drawnAt) / 1000;
-  const live = model.prefix !== "replay" && header !== null;
-  const captured = live ? (nowMs() - msOf(header.captured_at_ns)) / 1000 : 0;
   return {
-    age_s: Math.max(arrived, captured), never: header === null, trouble, supported: isSupported(),
+    quiet_s: (performance.now() - drawnAt) / 1000,
+    late_s: model.prefix !== "replay" && header !== null ? late_s : 0,
+    never: header === null, trouble, supported: isSupported(),
   };
 }
 
@@ -88,6 +91,7 @@ function take(newFrame, newHeader) {
     drawn.codec = stream.codec;
     drawn.skipped = stream.skipped;
     drawnAt = performance.now();
+    late_s = (nowMs() - msOf(header.captured_at_ns)) / 1000;
   });
 }
 
@@ -149,23 +153,23 @@ function tagOf(person) {
   const middle = (feet[0] + head[0]) / 2;
   const top = Math.min(feet[1], head[1]) - 3;
   const box = [middle - wide / 2, top, wide, tall + 6];
-  const late_s = (msOf(header.captured_at_ns) - msOf(person.seen_at_ns)) / 1000;
+  const unseen_s = (msOf(header.captured_at_ns) - msOf(person.seen_at_ns)) / 1000;
   const alarm = alarmOf(model.shown, person.track);
   let state = "seen";
-  if (late_s > PREDICTED_AFTER_S) state = "predicted";
+  if (unseen_s > PREDICTED_AFTER_S) state = "predicted";
   else if (person.certainty === "possibly") state = "possibly";
   if (alarm !== null) state = "alarm";
   return {
-    track: person.track, worker: person.worker, state, text: textOf(person, late_s, alarm),
+    track: person.track, worker: person.worker, state, text: textOf(person, unseen_s, alarm),
     panorama_xy: person.panorama_xy, panorama_head_xy: person.panorama_head_xy,
     canvas_xy: feet, canvas_head_xy: head, box, selected: isSelected(model.shown, person.track),
   };
 }
 
-function textOf(person, late_s, alarm) {
+function textOf(person, unseen_s, alarm) {
   const parts = [person.worker ?? `#${person.track}`, word(person.posture),
     `${person.xyz_m[0].toFixed(1)} m`];
-  if (late_s > PREDICTED_AFTER_S) parts.push(word("seconds_ago", late_s.toFixed(0)));
+  if (unseen_s > PREDICTED_AFTER_S) parts.push(word("seconds_ago", unseen_s.toFixed(0)));
   if (alarm !== null) {
     const kind = model.kinds[alarm.anomaly.kind];
     parts.unshift(kind?.[language()] ?? alarm.anomaly.kind, "·");
@@ -278,8 +282,8 @@ function showAge() {
   else if (state.never) text = word("no_picture", model.shown);
   note.textContent = text;
   note.hidden = text === "";
-  const old = state.age_s > OLD_PICTURE_S;
-  canvas.classList.toggle("old", old && !state.never);
-  age.textContent = state.never ? "" : word("picture_age", state.age_s.toFixed(1));
+  canvas.classList.toggle("old", state.quiet_s > OLD_PICTURE_S && !state.never);
+  const old_s = Math.max(0, state.quiet_s + state.late_s);
+  age.textContent = state.never ? "" : word("picture_age", old_s.toFixed(1));
   changed("picture", state);
 }

@@ -70,6 +70,10 @@ const WORDS = {
     "PICTURE STOPPED – {0}: the newest picture is {1} s old",
     "画面停止 – {0}：最新画面为 {1} 秒前",
   ],
+  picture_late: [
+    "The picture of {0} comes {1} s late, or its clock is wrong",
+    "{0} 的画面延迟 {1} 秒，或其时钟不准",
+  ],
   no_picture: ["No picture from {0} yet", "{0} 尚无画面"],
   no_gateway: ["No gateway has been heard yet", "尚未收到任何网关消息"],
   no_webcodecs: [

@@ -190,6 +190,8 @@ class LocalGateway:
         self._stopping = threading.Event()
         self.streaming = True
         self.change: Callable[[Positions], Positions] = lambda positions: positions
+        self.late_ns = 0
+        """So old are its pictures when they come."""
         self.spoil = 0
         """So many packets are sent with a picture that is no picture."""
         self.names: dict[int, str] = {}
@@ -241,7 +243,7 @@ class LocalGateway:
     def _run(self) -> None:
         encoder, i = Encoder(), 0
         while not self._stopping.wait(1 / FPS):
-            packet = encoder.packet(time.time_ns(), self.names)
+            packet = encoder.packet(time.time_ns() - self.late_ns, self.names)
             packet = replace(packet, positions=self.change(packet.positions))
             if self.spoil:
                 self.spoil -= 1

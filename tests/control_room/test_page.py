@@ -232,6 +232,15 @@ def test_a_picture_that_stops_is_unmistakable(stage: Stage, tab: Tab) -> None:
     page.locator(".banner").wait_for(state="detached")
 
 
+def test_a_picture_that_comes_late_is_told(stage: Stage, tab: Tab) -> None:
+    stage.gateway.late_ns = 3_000_000_000
+    page = tab.open(stage.url)
+    page.locator(".banner.late", has_text="s late").wait_for()
+    tab.shoot("late")
+    stage.gateway.late_ns = 0
+    page.locator(".banner").wait_for(state="detached")
+
+
 def test_a_gateway_that_stops_is_an_alarm(stage: Stage, tab: Tab) -> None:
     page = tab.open(stage.url)
     page.wait_for_function("() => lamproom.framesDrawn > 3")
