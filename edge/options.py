@@ -33,6 +33,12 @@ class RunOptions:
             changes["state_folder"] = self.state_folder
         return site.model_copy(update=changes)
 
+    def stream_url(self) -> str:
+        """Tell where the panorama is served on this machine."""
+        panorama = self.site().panorama
+        host = "127.0.0.1" if panorama.host in ("0.0.0.0", "") else panorama.host
+        return f"ws://{host}:{panorama.port}/panorama"
+
     def site_yaml(self) -> str:
         """Give the site file's text."""
         return self.site_file.read_text(encoding="utf-8")

@@ -3,74 +3,73 @@
 Knows nothing about cameras or the pipeline; whatever it writes, any viewer could have seen.
 """
 
-import asyncio
-import contextlib
 import threading
 from pathlib import Path
 
 from delivery.mqtt import Connection
 from delivery.recording import RecordingWriter
-from delivery.stream import stream_packets
+from delivery.stream import StreamFollower
 from edge.services import Context
 from scene.clock import Clock, SystemClock
-from scene.site import BrokerConfig
-from scene.topics import LIVE_PREFIX, TOPICS, topic_filter
+from scene.errors import RecordingError
+from scene.messages import PanoramaPacket
+from scene.site import Site
+from scene.topics import LIVE_PREFIX, TOPICS, topic_name
 
 
 class Recorder:
     """Writes one gateway's messages and panorama to a file until it is closed."""
 
-    def __init__(
-        self, path: Path, broker: BrokerConfig, site: str, gateway: str, clock: Clock
-    ) -> None:
+    def __init__(self, path: Path, site: Site, stream_url: str, clock: Clock) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._writer = RecordingWriter(path, clock)
         self._clock = clock
-        self._prefix = f"{LIVE_PREFIX}/{site}/gw/{gateway}/"
-        self._stopping = threading.Event()
-        self._picture = threading.Thread(target=self._record_picture, name="record-panorama")
-        self._stream_url = ""
-        self._connection = Connection(broker, client_id=f"{gateway}-recorder")
+        self._writing = threading.Lock()
+        self._closed = False
+        self.trouble: Exception | None = None
+        """Why nothing is recorded any more; none while all is well."""
+        self._connection = Connection(site.broker, client_id=f"{site.gateway}-recorder")
         for topic, row in TOPICS.items():
-            self._connection.subscribe(topic_filter(topic), row.qos, self._on_message)
+            name = topic_name(
+                topic, site=site.site, gateway=site.gateway, id="+", prefix=LIVE_PREFIX
+            )
+            self._connection.subscribe(name, row.qos, self._on_message)
         self._connection.connect(timeout_s=10.0)
-
-    def record_panorama(self, stream_url: str) -> None:
-        """Also record the panorama served at `stream_url`."""
-        self._stream_url = stream_url
-        self._picture.start()
+        self._follower = StreamFollower(stream_url, self._on_packet, self._on_error)
 
     def close(self) -> None:
         """Finish the file."""
-        self._stopping.set()
-        if self._picture.ident is not None:
-            self._picture.join(timeout=5.0)
+        self._follower.close()
         self._connection.close()
-        self._writer.close()
+        with self._writing:
+            self._closed = True
+            self._writer.close()
 
     def _on_message(self, topic: str, payload: bytes, retained: bool) -> None:
-        if topic.startswith(self._prefix) and not self._stopping.is_set():
-            self._writer.message(topic, payload, self._clock.now_ns())
+        with self._writing:
+            if not self._closed:
+                self._writer.message(topic, payload, self._clock.now_ns())
 
-    def _record_picture(self) -> None:
-        asyncio.run(self._follow_stream())
-
-    async def _follow_stream(self) -> None:
-        packets = stream_packets(self._stream_url)
-        with contextlib.suppress(asyncio.TimeoutError):
-            while not self._stopping.is_set():
-                packet = await asyncio.wait_for(anext(packets), timeout=1.0)
+    def _on_packet(self, packet: PanoramaPacket) -> None:
+        with self._writing:
+            if not self._closed:
                 self._writer.packet(packet)
+
+    def _on_error(self, error: Exception) -> None:
+        self.trouble = error
 
 
 def main(context: Context) -> None:
     """Record the run until it ends."""
     site = context.options.site()
     assert context.options.record is not None
-    recorder = Recorder(context.options.record, site.broker, site.site, site.gateway, SystemClock())
-    recorder.record_panorama(f"ws://{site.panorama.host}:{site.panorama.port}/panorama")
+    recorder = Recorder(context.options.record, site, context.options.stream_url(), SystemClock())
     try:
         while not context.stopping.wait(0.5):
+            if recorder.trouble is not None:
+                raise RecordingError(f"{context.options.record}: {recorder.trouble}")
             context.alive()
+        # The last words of the pipeline and of the sender still come.
+        context.stopping.wait(0.5)
     finally:
         recorder.close()

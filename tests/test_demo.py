@@ -16,6 +16,7 @@ from pathlib import Path
 import jsonschema
 import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 from playwright.sync_api import Page, sync_playwright
 
 from scene.topics import parse_topic
@@ -71,7 +72,8 @@ def read_lines(process: "subprocess.Popen[str]", lines: "queue.Queue[str]") -> N
 
 
 def wait_for_line(lines: "queue.Queue[str]", process: "subprocess.Popen[str]", pattern: str) -> str:
-    said, deadline_s = [], time.monotonic() + SLOW_MACHINE_S
+    said: list[str] = []
+    deadline_s = time.monotonic() + SLOW_MACHINE_S
     while time.monotonic() < deadline_s:
         try:
             line = lines.get(timeout=0.5)
@@ -87,8 +89,8 @@ def wait_for_line(lines: "queue.Queue[str]", process: "subprocess.Popen[str]", p
 def test_positions_and_alarms_arrive_on_mqtt_and_fit_the_published_schema(demo: Demo) -> None:
     wanted = {"site", "positions", "health", "alarm"}
     got: queue.Queue[tuple[str, bytes]] = queue.Queue()
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="test-subscriber")
-    client.on_message = lambda _c, _u, message: got.put((message.topic, message.payload))
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="test-subscriber")
+    client.on_message = lambda _c, _u, message: got.put((message.topic, bytes(message.payload)))
     client.connect("127.0.0.1", demo.broker_port)
     client.subscribe("mine/#", qos=1)
     client.loop_start()

@@ -1,0 +1,60 @@
+import argparse
+
+import pytest
+
+from edge import doctor
+
+
+def installed(monkeypatch: pytest.MonkeyPatch, **versions: str | None) -> None:
+    named = {name.replace("_", "-"): version for name, version in versions.items()}
+    true = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda name: named.get(name, true(name)))
+
+
+def test_this_very_machine_is_fit_and_names_the_real_provider(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert doctor.run(argparse.Namespace(quiet=False)) == 0
+    shown = capsys.readouterr().out
+    assert "provider really in use: CPUExecutionProvider" in shown
+    assert doctor.run(argparse.Namespace(quiet=True)) == 0
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("versions", "expected"),
+    [
+        ({"onnxruntime": "1.2", "onnxruntime_gpu": "1.2"}, "are both installed"),
+        ({"onnxruntime": None, "onnxruntime_gpu": None}, "ONNX Runtime is not installed"),
+        (
+            {"opencv_python": "5.0", "opencv_python_headless": "4.1"},
+            "opencv-python and opencv-python-headless are both installed",
+        ),
+    ],
+)
+def test_what_must_not_be_is_refused_with_a_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    versions: dict[str, str | None],
+    expected: str,
+) -> None:
+    installed(monkeypatch, **versions)
+    assert doctor.run(argparse.Namespace(quiet=True)) == 1
+    shown = capsys.readouterr().out
+    assert expected in shown
+    assert "install" in shown
+
+
+def test_a_gpu_wheel_without_a_gpu_is_only_a_note(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    installed(monkeypatch, onnxruntime=None, onnxruntime_gpu="1.31")
+    assert doctor.run(argparse.Namespace(quiet=False)) == 0
+    assert "note  onnxruntime-gpu finds no GPU" in capsys.readouterr().out
+
+
+def test_a_missing_module_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "MODULES", {"no_such_module": "no-such-package"})
+    (finding,) = doctor.look_at_modules()
+    assert not finding.good
+    assert finding.remedy.startswith("install no-such-package")
