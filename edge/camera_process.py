@@ -401,6 +401,8 @@ class CameraThread:
         self._source = open_source(
             self._config, self._clock, loop=self._loop, start_at_ns=self._start_at_ns
         )
+        if self._stopping.is_set():  # `stop` came before there was anything to close
+            self._source.close()
         return self._source
 
     def _run(self) -> None:
