@@ -111,6 +111,12 @@ def start_cameras(
     return handles
 
 
+def failures(cameras: Sequence[CameraHandle]) -> tuple[str, ...]:
+    """List why cameras can't go on, one sentence each that names camera and file; mostly empty."""
+    statuses = [camera.status() for camera in cameras]
+    return tuple(status.detail for status in statuses if status.state == "failed")
+
+
 def keep_going(
     config: CameraConfig,
     opener: Opener,

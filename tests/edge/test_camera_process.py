@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from edge import camera_process
-from edge.camera_process import CameraHandle, CameraProcess, CameraThread, keep_going, start_cameras
+from edge.camera_process import (
+    CameraHandle,
+    CameraProcess,
+    CameraThread,
+    failures,
+    keep_going,
+    start_cameras,
+)
 from edge.camera_source import CameraSource
 from edge.frame_ring import FrameRing, SourceStatus
 from edge.together import Together
@@ -63,6 +70,7 @@ def test_files_run_side_by_side_and_their_end_is_told(tmp_path: Path, in_process
             time.sleep(0.005)
         assert [handle.status().state for handle in handles] == ["ended", "ended"]
         assert [handle.name for handle in handles] == ["a", "b"]
+        assert failures(handles) == ()
     whole = [frames for frames in sets if len(frames) == 2]
     assert whole
     for a, b in whole:
@@ -80,6 +88,7 @@ def test_a_file_that_can_not_be_played_is_failed_with_the_reason(
         assert wait_for(lambda: handle.status().state == "failed")
         assert "camera left" in handle.status().detail
         assert "a.mp4" in handle.status().detail
+        assert failures([handle]) == (handle.status().detail,)
         assert handle.latest() is None
         assert Together([handle], 0.05).ended()
 
