@@ -1,0 +1,85 @@
+"""How a person moves: a constant-velocity Kalman filter in metres.
+
+Knows nothing about cameras or identity. States are never changed, new ones are given back.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scene.arrays import Floats
+
+START_SPEED_SIGMA_M_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Motion:
+    """Where somebody is and how fast, at one instant."""
+
+    at_ns: int
+    mean: Floats
+    """(4,) x, y, vx, vy: metres and metres per second."""
+    covariance: Floats
+    """(4, 4), symmetric, positive definite."""
+
+
+def start(at_ns: int, xy_m: Floats, covariance_m2: Floats) -> Motion:
+    """Begin at an observed place with unknown speed."""
+    covariance = np.zeros((4, 4))
+    covariance[:2, :2] = covariance_m2
+    covariance[2:, 2:] = START_SPEED_SIGMA_M_S**2 * np.eye(2)
+    return Motion(at_ns=at_ns, mean=np.concatenate([xy_m, [0.0, 0.0]]), covariance=covariance)
+
+
+def predict(motion: Motion, at_ns: int, acceleration_m_s2: float) -> Motion:
+    """Carry on to a later (or back to an earlier) instant; the doubt grows either way.
+
+    `acceleration_m_s2` is the standard deviation of a constant acceleration over the step.
+
+    >>> moved = predict(start(0, np.zeros(2), 0.01 * np.eye(2)), 1_000_000_000, 1.0)
+    >>> moved.covariance[:2, :2].round(2).tolist()
+    [[1.26, 0.0], [0.0, 1.26]]
+    """
+    step_s = (at_ns - motion.at_ns) / 1e9
+    if step_s == 0:
+        return motion
+    carry = np.eye(4)
+    carry[0, 2] = carry[1, 3] = step_s
+    covariance = carry @ motion.covariance @ carry.T + _doubt(step_s, acceleration_m_s2)
+    return Motion(at_ns=at_ns, mean=carry @ motion.mean, covariance=(covariance + covariance.T) / 2)
+
+
+def correct(
+    motion: Motion, at_ns: int, xy_m: Floats, covariance_m2: Floats, acceleration_m_s2: float
+) -> Motion:
+    """Take in an observed place.
+
+    An observation from before the state (a late frame) corrects it through the place where the
+    person was then; the state's instant stays. Joseph's form keeps the covariance positive.
+    """
+    if at_ns >= motion.at_ns:
+        motion = predict(motion, at_ns, acceleration_m_s2)
+        back_s = 0.0
+    else:
+        back_s = (at_ns - motion.at_ns) / 1e9
+        covariance_m2 = covariance_m2 + _doubt(back_s, acceleration_m_s2)[:2, :2]
+    look = np.zeros((2, 4))
+    look[:, :2], look[:, 2:] = np.eye(2), back_s * np.eye(2)
+    spread = look @ motion.covariance @ look.T + covariance_m2
+    gain = np.linalg.solve(spread, look @ motion.covariance).T
+    rest = np.eye(4) - gain @ look
+    covariance = rest @ motion.covariance @ rest.T + gain @ covariance_m2 @ gain.T
+    return Motion(
+        at_ns=motion.at_ns,
+        mean=motion.mean + gain @ (xy_m - look @ motion.mean),
+        covariance=(covariance + covariance.T) / 2,
+    )
+
+
+def _doubt(step_s: float, acceleration_m_s2: float) -> Floats:
+    s = abs(step_s)
+    sign = 1.0 if step_s > 0 else -1.0
+    block = np.array([[s**4 / 4, sign * s**3 / 2], [sign * s**3 / 2, s**2]])
+    # A trace of doubt that is not along one acceleration keeps the matrix positive definite.
+    block = block + 1e-6 * s * np.eye(2)
+    return np.asarray(acceleration_m_s2**2 * np.kron(block, np.eye(2)))

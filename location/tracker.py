@@ -1,0 +1,436 @@
+"""One tracker in metres for all cameras: boxes of people in, people with positions out.
+
+Knows nothing about pictures, zones or alarms, and asks no clock: only capture times count.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+
+from location.floor import Floor
+from location.foot import STATURE_M, Feet, covers, feet_on_floor
+from location.match import assign, distances
+from location.motion import Motion, correct, predict, start
+from scene.arrays import Floats
+from scene.messages import Certainty, Detections, Position, Posture
+from scene.rig import Rig
+
+LYING_BELOW_M, CROUCHING_BELOW_M = 0.9, 1.35
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackerLimits:
+    """How the tracker decides; the defaults suit people who walk, at 2 to 30 pictures a second."""
+
+    acceleration_m_s2: float = 1.5
+    gate: float = 16.0
+    """Mahalanobis² beyond which an observation is somebody else's."""
+    cap_m: float = 0.6
+    """Nor may it lie further off than this plus twice its own sigma."""
+    high_score: float = 0.4
+    """Boxes that score less only carry on people who are known."""
+    apart_m: float = 0.45
+    """Nearer than this to a known person nobody new begins."""
+    confirm_hits: int = 3
+    """Instants in which a new person must be seen before it counts; one less for two cameras."""
+    confirm_cut_hits: int = 5
+    """The same for one of whom only cut boxes are seen."""
+    coast_s: float = 3.0
+    """So long a person lives on unseen..."""
+    coast_still_s: float = 8.0
+    """... and so long one who stood or lay still..."""
+    coast_outside_s: float = 1.0
+    """... and so long where no camera looks."""
+    together_s: float = 0.06
+    """Pictures within this are one instant."""
+    late_s: float = 1.0
+    """Pictures later than this are not used any more."""
+    jump_s: float = 5.0
+    """A step of the cameras' clocks by more than this starts anew."""
+    outside_m: float = 0.5
+    """So far beyond the floor's ribbon, and twice the sigma, an observation is believed."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Person:
+    """One person being followed; the only thing here that changes."""
+
+    motion: Motion
+    seen_at_ns: int
+    born: int
+    """Order of birth."""
+    track: int = 0
+    """0 until confirmed."""
+    hits: int = 0
+    strong_hits: int = 0
+    joint_hits: int = 0
+    """Instants in which two cameras or more saw the person."""
+    misses: int = 0
+    share: float = 1.0
+    """Smoothed share of the covering cameras that saw the person."""
+    covering: int = 1
+    cameras: tuple[str, ...] = ()
+    cameras_at_ns: int = 0
+    heights: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=30))
+    beside_s: float = 0.0
+    """For how long an older person has been at this very place."""
+
+
+class Tracker:
+    """Follows everybody whom the cameras of one gateway see.
+
+    Each camera's boxes become places with covariances (`foot.py`); per camera they are matched
+    with the people predicted to its capture time (Hungarian, on Mahalanobis² + log det), and each
+    match corrects that person's constant-velocity filter (`motion.py`).
+    """
+
+    def __init__(self, rig: Rig, floor: Floor, limits: TrackerLimits | None = None) -> None:
+        self._cameras = {camera.name: camera for camera in rig.cameras}
+        self._floor = floor
+        self._limits = limits or TrackerLimits()
+        self._people: list[_Person] = []
+        self._now_ns: int | None = None
+        self._tracks = 0
+        self._births = 0
+        self._calls = 0
+        self._newest: dict[str, tuple[int, int]] = {}
+        self._used: dict[str, deque[int]] = {}
+
+    def update(self, detections: tuple[Detections, ...]) -> None:
+        """Take in what cameras saw, in any order; each capture of a camera counts once.
+
+        Detections of cameras that the rig does not have are ignored, as are those of a camera
+        whose clock disagrees with most cameras' by more than `jump_s`, or that come too late.
+        """
+        fresh = [item for item in detections if self._is_fresh(item)]
+        if not fresh:
+            return
+        clock_ns = self._clock_ns()
+        late_ns, jump_ns = (int(s * 1e9) for s in (self._limits.late_s, self._limits.jump_s))
+        if self._now_ns is not None and clock_ns < self._now_ns - jump_ns:
+            self._people.clear()
+            self._now_ns = None
+        since_ns = clock_ns if self._now_ns is None else max(clock_ns, self._now_ns)
+        usable = [
+            item
+            for item in fresh
+            if since_ns - late_ns <= item.captured_at_ns <= clock_ns + jump_ns
+        ]
+        usable.sort(key=lambda item: (item.captured_at_ns, item.camera))
+        instant: list[Detections] = []
+        for item in usable:
+            whole = instant and (
+                item.captured_at_ns - instant[0].captured_at_ns > self._limits.together_s * 1e9
+                or any(item.camera == other.camera for other in instant)
+            )
+            if whole:
+                self._see(instant)
+                instant = []
+            instant.append(item)
+        if instant:
+            self._see(instant)
+
+    def positions(self, at_ns: int) -> tuple[Position, ...]:
+        """Tell where everybody is at an instant, near the last update; changes nothing.
+
+        People are predicted from their last correction; those whom nobody has seen for too long
+        before `at_ns` are left out.
+        """
+        people = [person for person in self._people if person.track and self._alive(person, at_ns)]
+        return tuple(
+            self._position(person, at_ns)
+            for person in sorted(people, key=lambda person: person.track)
+        )
+
+    def _is_fresh(self, item: Detections) -> bool:
+        """Note a camera's capture time; tell whether it is a known camera's new picture."""
+        if item.camera not in self._cameras:
+            return False
+        self._calls += 1
+        used = self._used.setdefault(item.camera, deque(maxlen=64))
+        if item.captured_at_ns in used:
+            return False
+        used.append(item.captured_at_ns)
+        self._newest[item.camera] = (item.captured_at_ns, self._calls)
+        return True
+
+    def _clock_ns(self) -> int:
+        """Tell what time it is by most of the cameras heard lately: their lower median."""
+        lately = self._calls - 10 * len(self._cameras)
+        stamps = sorted(at_ns for at_ns, call in self._newest.values() if call > lately)
+        return stamps[(len(stamps) - 1) // 2]
+
+    def _see(self, instant: list[Detections]) -> None:
+        """Take in one instant of one or more cameras."""
+        at_ns = instant[-1].captured_at_ns
+        late = self._now_ns is not None and at_ns < self._now_ns
+        before_ns = self._now_ns if self._now_ns is not None else at_ns
+        self._now_ns = max(at_ns, before_ns)
+        self._people = [person for person in self._people if self._alive(person, self._now_ns)]
+        views = [(item, self._observe(item)) for item in instant]
+        pairs: list[tuple[_Person, int, Feet, int]] = []
+        left: list[tuple[int, Feet, int]] = []
+        for view, (item, feet) in enumerate(views):
+            matched, rest = self._match(item.captured_at_ns, feet)
+            pairs += [(person, view, feet, index) for person, index in matched]
+            left += [(view, feet, index) for index in rest]
+        seen: dict[int, list[int]] = {}
+        for person, view, feet, index in pairs:
+            item = views[view][0]
+            self._correct(person, item, feet, index, first=person.born not in seen)
+            seen.setdefault(person.born, []).append(view)
+        self._count(instant, seen)
+        if not late:
+            self._begin(views, left, seen)
+        self._confirm()
+        self._drop_doubles(seen, max(0, self._now_ns - before_ns) / 1e9)
+
+    def _observe(self, item: Detections) -> Feet:
+        """Place one camera's boxes; those that lie well beyond the floor are clutter."""
+        feet = feet_on_floor(item, self._cameras[item.camera], self._floor)
+        if len(feet.xy_m) == 0:
+            return feet
+        sigma = np.sqrt(np.linalg.eigvalsh(feet.covariance_m2)[:, 1])
+        allowed = self._limits.outside_m + np.minimum(2 * sigma, 2.0)
+        return feet.only(self._floor.outside_m(feet.xy_m) <= allowed)
+
+    def _match(self, at_ns: int, feet: Feet) -> tuple[list[tuple[_Person, int]], list[int]]:
+        """Pair one camera's observations with people; give the pairs and the sure ones left."""
+        everyone = list(range(len(feet.xy_m)))
+        sure = [i for i in everyone if feet.scores[i] >= self._limits.high_score]
+        vague = [i for i in everyone if feet.scores[i] < self._limits.high_score]
+        if not self._people or not everyone:
+            return [], sure
+        there = [predict(p.motion, at_ns, self._limits.acceleration_m_s2) for p in self._people]
+        square, cost, apart = distances(
+            np.array([motion.mean[:2] for motion in there]),
+            np.array([motion.covariance[:2, :2] for motion in there]),
+            feet.xy_m,
+            feet.covariance_m2,
+        )
+        sigma = np.sqrt(np.linalg.eigvalsh(feet.covariance_m2)[:, 1])
+        allowed = (square <= self._limits.gate) & (apart <= self._limits.cap_m + 2 * sigma)
+        pairs: list[tuple[_Person, int]] = []
+        rows = list(range(len(self._people)))
+        # People who are known come first, then those who may be clutter; sure boxes before vague.
+        for columns in (sure, vague):
+            for known in (True, False):
+                row = [r for r in rows if bool(self._people[r].track) is known]
+                taken = {index for _, index in pairs}
+                column = [c for c in columns if c not in taken]
+                grid = np.ix_(row, column)
+                for r, c in assign(cost[grid], allowed[grid]):
+                    pairs.append((self._people[row[r]], column[c]))
+                    rows.remove(row[r])
+        taken = {index for _, index in pairs}
+        return pairs, [i for i in sure if i not in taken]
+
+    def _correct(
+        self, person: _Person, item: Detections, feet: Feet, index: int, *, first: bool
+    ) -> None:
+        person.motion = correct(
+            person.motion,
+            item.captured_at_ns,
+            feet.xy_m[index],
+            feet.covariance_m2[index],
+            self._limits.acceleration_m_s2,
+        )
+        person.seen_at_ns = max(person.seen_at_ns, item.captured_at_ns)
+        if item.captured_at_ns >= person.cameras_at_ns:
+            earlier = () if first else person.cameras
+            person.cameras = (*earlier, item.camera)
+            person.cameras_at_ns = item.captured_at_ns
+        if not feet.cut[index]:
+            person.strong_hits += 1
+        if np.isfinite(feet.height_m[index]):
+            person.heights.append((item.captured_at_ns, float(feet.height_m[index])))
+
+    def _count(self, instant: list[Detections], seen: dict[int, list[int]]) -> None:
+        """Keep for everybody the share of covering cameras that saw them, hits and misses."""
+        if not self._people:
+            return
+        xy = np.array([person.motion.mean[:2] for person in self._people])
+        covered = np.array(
+            [covers(self._cameras[item.camera], self._floor, xy) for item in instant]
+        )
+        for index, person in enumerate(self._people):
+            by = set(seen.get(person.born, []))
+            cover = len(by | set(np.flatnonzero(covered[:, index]).tolist()))
+            if not cover:
+                continue
+            person.covering = cover
+            person.share = 0.7 * person.share + 0.3 * len(by) / cover
+            person.hits += 1 if by else 0
+            person.joint_hits += 1 if len(by) > 1 else 0
+            person.misses = 0 if by else person.misses + 1
+
+    def _begin(
+        self,
+        views: list[tuple[Detections, Feet]],
+        left: list[tuple[int, Feet, int]],
+        seen: dict[int, list[int]],
+    ) -> None:
+        """Begin new people from observations that nobody explains, grouped over the cameras."""
+        order = sorted(left, key=lambda one: float(np.trace(one[1].covariance_m2[one[2]])))
+        used: set[tuple[int, int]] = set()
+        for view, feet, index in order:
+            if (view, index) in used or not self._is_apart(views[view][0], feet, index):
+                continue
+            used.add((view, index))
+            item = views[view][0]
+            motion = start(item.captured_at_ns, feet.xy_m[index], feet.covariance_m2[index])
+            self._births += 1
+            person = _Person(
+                motion=motion, seen_at_ns=item.captured_at_ns, born=self._births, hits=1
+            )
+            self._correct_birth(person, item, feet, index)
+            by = {view}
+            for other_view, other_feet, other in order:
+                if (other_view, other) in used or other_view in by:
+                    continue
+                square, _, apart = self._between(person, views[other_view][0], other_feet, other)
+                sigma = float(np.sqrt(np.linalg.eigvalsh(other_feet.covariance_m2[other])[1]))
+                if square < 9 and apart < self._limits.cap_m + 2 * sigma:
+                    used.add((other_view, other))
+                    by.add(other_view)
+                    self._correct(person, views[other_view][0], other_feet, other, first=False)
+            cover = [
+                bool(
+                    covers(self._cameras[item.camera], self._floor, person.motion.mean[None, :2])[0]
+                )
+                for item, _ in views
+            ]
+            person.covering = len(by | {v for v, does in enumerate(cover) if does})
+            person.share = len(by) / person.covering
+            person.joint_hits = 1 if len(by) > 1 else 0
+            seen[person.born] = sorted(by)
+            self._people.append(person)
+
+    def _correct_birth(self, person: _Person, item: Detections, feet: Feet, index: int) -> None:
+        person.cameras, person.cameras_at_ns = (item.camera,), item.captured_at_ns
+        person.strong_hits = 0 if feet.cut[index] else 1
+        if np.isfinite(feet.height_m[index]):
+            person.heights.append((item.captured_at_ns, float(feet.height_m[index])))
+
+    def _between(
+        self, person: _Person, item: Detections, feet: Feet, index: int
+    ) -> tuple[float, float, float]:
+        there = predict(person.motion, item.captured_at_ns, self._limits.acceleration_m_s2)
+        square, cost, apart = distances(
+            there.mean[None, :2],
+            there.covariance[None, :2, :2],
+            feet.xy_m[index : index + 1],
+            feet.covariance_m2[index : index + 1],
+        )
+        return float(square[0, 0]), float(cost[0, 0]), float(apart[0, 0])
+
+    def _is_apart(self, item: Detections, feet: Feet, index: int) -> bool:
+        """Tell whether an observation is far enough from everybody to be somebody new."""
+        for person in self._people:
+            square, _, apart = self._between(person, item, feet, index)
+            if apart < self._limits.apart_m:
+                return False
+            if feet.cut[index] and (square < self._limits.gate or apart < 1.0):
+                return False
+        return True
+
+    def _confirm(self) -> None:
+        limits = self._limits
+        for person in self._people:
+            if person.track:
+                continue
+            needed = limits.confirm_hits - (1 if person.joint_hits > 1 else 0)
+            if person.strong_hits < 2:
+                needed = max(needed, limits.confirm_cut_hits)
+            agreed = person.share >= (0.3 if person.covering >= 3 else 0.5)
+            if person.hits >= needed and agreed:
+                self._tracks += 1
+                person.track = self._tracks
+
+    def _drop_doubles(self, seen: dict[int, list[int]], step_s: float) -> None:
+        """Drop the younger of two who are at one place while no camera sees both at once."""
+        gone: set[int] = set()
+        near: set[int] = set()
+        for one, two in combinations(self._people, 2):
+            apart = np.linalg.norm(one.motion.mean[:2] - two.motion.mean[:2])
+            if apart > 0.4:
+                continue
+            both = set(seen.get(one.born, [])) & set(seen.get(two.born, []))
+            if both:
+                continue
+            older, younger = (one, two) if self._rank(one) < self._rank(two) else (two, one)
+            near.add(younger.born)
+            if younger.beside_s + step_s > 1.0 or not younger.track:
+                gone.add(younger.born)
+                if younger.seen_at_ns > older.seen_at_ns and younger.track:
+                    older.motion, older.seen_at_ns = younger.motion, younger.seen_at_ns
+                    older.cameras, older.cameras_at_ns = younger.cameras, younger.cameras_at_ns
+                    older.heights = younger.heights
+        for person in self._people:
+            person.beside_s = person.beside_s + step_s if person.born in near else 0.0
+        self._people = [person for person in self._people if person.born not in gone]
+
+    @staticmethod
+    def _rank(person: _Person) -> tuple[bool, int]:
+        return (not person.track, person.born)
+
+    def _alive(self, person: _Person, at_ns: int) -> bool:
+        limits = self._limits
+        unseen_s = (at_ns - person.seen_at_ns) / 1e9
+        if not person.track:
+            return person.misses < 2 and unseen_s <= limits.coast_outside_s
+        if unseen_s <= limits.coast_outside_s:
+            return True
+        speed = float(np.hypot(*person.motion.mean[2:]))
+        if unseen_s > (limits.coast_still_s if speed < 0.3 else limits.coast_s):
+            return False
+        where = predict(person.motion, at_ns, limits.acceleration_m_s2).mean[None, :2]
+        return any(bool(covers(view, self._floor, where)[0]) for view in self._cameras.values())
+
+    def _position(self, person: _Person, at_ns: int) -> Position:
+        limits = self._limits
+        motion = predict(person.motion, at_ns, limits.acceleration_m_s2)
+        xy = motion.mean[:2]
+        covariance = motion.covariance[:2, :2] + REPORTED_BIAS_M**2 * np.eye(2)
+        sigma = float(np.sqrt(np.linalg.eigvalsh(covariance)[1]))
+        height = _height(person)
+        seen = (at_ns - person.seen_at_ns) / 1e9 < 1.0
+        sure = seen and sigma < 1.0 and person.share >= 0.3
+        certainty: Certainty = "certainly" if sure else "possibly"
+        return Position(
+            track=person.track,
+            xyz_m=(float(xy[0]), float(xy[1]), float(self._floor.z_m(xy[None])[0])),
+            covariance_m2=_rows(covariance),
+            velocity_m_s=(float(motion.mean[2]), float(motion.mean[3])),
+            height_m=height,
+            posture=_posture(height),
+            certainty=certainty,
+            seen_at_ns=person.seen_at_ns,
+            cameras=person.cameras,
+        )
+
+
+REPORTED_BIAS_M = 0.06
+"""Added to what is reported: the part of the bias that repeated looks do not average out."""
+
+
+def _height(person: _Person) -> float:
+    """Take the middle of the heights of the person's last second; a stature before any."""
+    if not person.heights:
+        return STATURE_M
+    newest = max(at_ns for at_ns, _ in person.heights)
+    recent = [height for at_ns, height in person.heights if newest - at_ns <= 1_000_000_000]
+    return float(np.clip(np.median(recent[-15:]), 0.0, 2.5))
+
+
+def _posture(height_m: float) -> Posture:
+    if height_m < LYING_BELOW_M:
+        return "lying"
+    return "crouching" if height_m < CROUCHING_BELOW_M else "upright"
+
+
+def _rows(covariance: Floats) -> tuple[tuple[float, float], tuple[float, float]]:
+    (a, b), (c, d) = covariance.tolist()
+    return (a, b), (c, d)
