@@ -25,7 +25,9 @@ LIMITS = (0.5, 1.95)
 UNIT = 128
 """A gain of one in the 8-bit maps."""
 RATE = 0.1
-"""Share of a new look in the running mean: a lamp that passes hardly counts."""
+"""Share of a new look in the running mean."""
+SUDDEN_LOG = 0.15
+"""A look counts for no more than this off the mean: a lamp that passes hardly matters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,7 +78,8 @@ class Exposure:
                     small[overlap.first], small[overlap.second], overlap.first_px, overlap.second_px
                 )
                 old = self._ratios[index]
-                mean = np.where(np.isnan(old), new, old + RATE * (new - old))
+                step = RATE * np.clip(new - old, -SUDDEN_LOG, SUDDEN_LOG)
+                mean = np.where(np.isnan(old), new, old + step)
                 self._ratios[index] = np.where(np.isnan(new), old, mean)
         self.fields = self._fit()
 

@@ -46,8 +46,8 @@ class Stitcher:
         self._geometry = rig.id
         self._names = [camera.name for camera in rig.cameras]
         self._blend_px = panorama.blend_px
-        self._maps = [camera_map(camera, rig.surface) for camera in rig.cameras]
-        self._exposure = Exposure(self._maps, [camera.size_px for camera in rig.cameras])
+        self.maps = [camera_map(camera, rig.surface) for camera in rig.cameras]
+        self.exposure = Exposure(self.maps, [camera.size_px for camera in rig.cameras])
         self._painted = 0
         self._plan_for = lru_cache(maxsize=PLANS_KEPT)(self._make_plan)
         self._plan_for(tuple(True for _ in self._names))
@@ -101,20 +101,20 @@ class Stitcher:
         """Follow the light slowly: look now and then, then refresh one camera per panorama."""
         step = self._painted % LOOK_EVERY
         if step == 0:
-            self._exposure.look({index: image.y for index, image in images.items()})
+            self.exposure.look({index: image.y for index, image in images.items()})
         if self._painted == 0:
             for index in range(len(self._names)):
-                self._exposure.refresh(index)
+                self.exposure.refresh(index)
         elif step < len(self._names):
-            self._exposure.refresh(step)
+            self.exposure.refresh(step)
         self._painted += 1
 
     def _make_plan(self, present: tuple[bool, ...]) -> Plan:
         size = self._rig.surface.size_px
-        labels = mid_overlap(self._maps, list(present), size)
-        weights = fade(self._maps, list(present), labels, self._blend_px)
+        labels = mid_overlap(self.maps, list(present), size)
+        weights = fade(self.maps, list(present), labels, self._blend_px)
         return Plan(
-            patches=plan_patches(self._maps, self._exposure.gains, weights, size),
+            patches=plan_patches(self.maps, self.exposure.gains, weights, size),
             painter=read_only(labels),
             unseen=read_only(np.asarray(labels == NOBODY)),
         )
