@@ -199,6 +199,7 @@ class LocalGateway:
         self._seq = 0
         self._thread = threading.Thread(target=self._run, name="fake-gateway")
         self.upstreams = 0
+        self.sent_at_ns: set[int] = set()
         self.room: Any = None
 
     @property
@@ -245,6 +246,7 @@ class LocalGateway:
         while not self._stopping.wait(1 / FPS):
             packet = encoder.packet(time.time_ns() - self.late_ns, self.names)
             packet = replace(packet, positions=self.change(packet.positions))
+            self.sent_at_ns.add(packet.captured_at_ns)
             if self.spoil:
                 self.spoil -= 1
                 packet = replace(packet, payload=bytes(range(200)))
