@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from control_room.broker_options import add_broker_arguments, add_prefix_argumen
 from control_room.complaints import Complaints
 from control_room.journal import Journal
 from control_room.room import Room
-from control_room.server import bind, make_server, url_of
+from control_room.server import LOOPBACK, bind, make_server, url_of
 from delivery.mqtt import Connection
 from delivery.stream import stream_packets
 from delivery.subscriber import Subscriber
@@ -64,9 +65,12 @@ def run(args: argparse.Namespace) -> int:
         open_room(broker_of(args), journal_file, SystemClock(), prefix=args.prefix) as room,
     ):
         print(f"The control room is at {url_of(bound)}   (Ctrl-C stops it)", flush=True)
+        if args.host not in LOOPBACK:
+            say(f"{args.host}: whoever reaches this address can look and acknowledge alarms")
         with contextlib.suppress(KeyboardInterrupt):
-            # The web server ends tidily on both signals and then hands them on to us.
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            if threading.current_thread() is threading.main_thread():
+                # The web server ends tidily on a signal and then hands it on to us.
+                signal.signal(signal.SIGTERM, signal.default_int_handler)
             make_server(room, stream_packets, host=args.host).run(sockets=[bound])
     return 0
 

@@ -185,8 +185,9 @@ def alarm(id: str = "man_down-3", *, at_ns: int, state: str = "active", **change
 class LocalGateway:
     """Speaks straight to a room, without a broker: messages ten times a second, and a stream."""
 
-    def __init__(self, hear: Callable[[Address, Envelope], None]) -> None:
+    def __init__(self, hear: Callable[[Address, Envelope], None], name: str = GATEWAY) -> None:
         self._hear = hear
+        self._name = name
         self._stopping = threading.Event()
         self.streaming = True
         self.change: Callable[[Positions], Positions] = lambda positions: positions
@@ -209,7 +210,7 @@ class LocalGateway:
 
     def __enter__(self) -> "LocalGateway":
         self.say(GatewayState(online=True, since_ns=time.time_ns()))
-        self.say(description())
+        self.say(description(f"ws://{self._name}:1/panorama"))
         self._thread.start()
         return self
 
@@ -223,10 +224,10 @@ class LocalGateway:
     def say(self, message: Message) -> None:
         topic = type_name(message)
         id = message.id if isinstance(message, Anomaly) else None
-        address = Address(prefix="mine", site=SITE, gateway=GATEWAY, topic=topic, id=id)
+        address = Address(prefix="mine", site=SITE, gateway=self._name, topic=topic, id=id)
         self._seq += 1
         envelope = Envelope(
-            type=topic, gateway=GATEWAY, seq=self._seq, sent_at_ns=time.time_ns(), body=message
+            type=topic, gateway=self._name, seq=self._seq, sent_at_ns=time.time_ns(), body=message
         )
         self._hear(address, envelope)
 

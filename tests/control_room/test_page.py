@@ -1,7 +1,7 @@
 """The page in a real browser, fed by a gateway whose miners are painted where we know."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from control_room.journal import Journal
 from control_room.room import Room
 from control_room.server import serving
 from scene.clock import SystemClock
-from scene.messages import GatewayState, Positions
+from scene.messages import GatewayState, PanoramaPacket, Positions
 from tests.control_room.conftest import Tab
 from tests.control_room.fake_gateway import (
     EVIL_NAME,
@@ -360,6 +360,33 @@ def test_the_server_keeps_foreign_pages_out(stage: Stage) -> None:
     assert httpx.get(stage.url, headers={"host": "evil.example"}).status_code == 421
     assert httpx.get(stage.url + "../server.py").status_code == 404
     assert httpx.get(stage.url + "%2e%2e/server.py").status_code == 404
+
+
+def test_one_page_shows_the_whole_mine(tab: Tab) -> None:
+    journal = Journal(None)
+    room = Room(journal, SystemClock(), lambda *_: None, prefix="mine")
+    with LocalGateway(room.hear) as first, LocalGateway(room.hear, name="gw2") as second:
+        second.names = {FALLEN: "Li Wei"}
+
+        def open_stream(url: str) -> AsyncGenerator[PanoramaPacket, None]:
+            return (second if "gw2" in url else first).open_stream(url)
+
+        with serving(room, open_stream) as url:
+            page = tab.open(url)
+            page.wait_for_function("() => lamproom.framesDrawn > 3")
+            assert page.locator("#gateways button").count() == 2
+            page.get_by_text("4 people seen; 6 m of 80 m not visible").wait_for()
+            second.say(alarm(at_ns=time.time_ns()))
+            page.locator("#alarms button", has_text="gw2").click()
+            page.wait_for_function(
+                f"() => lamproom.tags.find(t => t.track === {FALLEN})?.worker === 'Li Wei'"
+                f" && lamproom.tags.find(t => t.track === {FALLEN}).selected"
+            )
+            pressed = page.locator("#gateways button[aria-pressed='true']")
+            assert pressed.inner_text() == "roadway/gw2"
+            tab.shoot("two-gateways")
+            assert tab.complaints == []
+    journal.close()
 
 
 def test_a_last_will_reaches_the_page(stage: Stage, tab: Tab) -> None:
