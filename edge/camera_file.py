@@ -9,7 +9,6 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 
 from edge.camera_source import Pace, image_of, is_full_range, reason_of
@@ -93,6 +92,8 @@ class FileCamera:
             return self._pass_over_pictures
         if not self._path.exists():
             raise self._error("there is no such file or folder")
+        if not self._path.is_file():  # opening a pipe would wait for ever
+            raise self._error("this is neither a file nor a folder")
         self._open_video().close()
         return self._pass_over_video
 
@@ -150,6 +151,8 @@ class FileCamera:
         return max(1, passed_ns // duration_ns)
 
     def _pass_over_pictures(self) -> Iterator[tuple[int, Picture]]:
+        import cv2  # the process of a camera with a video saves 40 MB without it
+
         for index, path in enumerate(self._pictures()):
             bgr = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
             if bgr is None or min(bgr.shape[:2]) < 2:
@@ -243,6 +246,8 @@ def _image(picture: Picture) -> YuvImage:
     """Give a picture's planes; OpenCV's become limited-range BT.601 (`COLOR_BGR2YUV_I420`)."""
     if isinstance(picture, av.VideoFrame):
         return image_of(picture)
+    import cv2
+
     height, width = picture.shape[0] // 2 * 2, picture.shape[1] // 2 * 2
     bgr = np.ascontiguousarray(picture[:height, :width])
     planes = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420), np.uint8)

@@ -57,8 +57,7 @@ class CameraWatch:
 
     def health(self) -> tuple[CameraHealth, ...]:
         """Tell each camera's health, in the order of the cameras."""
-        now_s = self._clock.monotonic_s()
-        return tuple(watched.health(now_s) for watched in self._watched.values())
+        return tuple(watched.health() for watched in self._watched.values())
 
     def changes(self) -> tuple[Anomaly, ...]:
         """Take the alarms that were raised or cleared since the last call."""
@@ -79,6 +78,7 @@ class _Watched:
         self._came_s = now_s
         self._captured_at_ns: int | None = None
         self._arrivals: deque[tuple[float, int]] = deque(maxlen=1000)
+        self._fps = 0.0
         self._status = SourceStatus(state="connecting")
         self._picture = 0
         self._looked_s = -float("inf")
@@ -108,6 +108,7 @@ class _Watched:
 
     def judge(self, limits: CameraLimits, now_s: float) -> None:
         """Decide the state."""
+        self._fps = self._rate(now_s)
         quiet_s, said = now_s - self._came_s, self._status.detail
         failing = self._status.state in (*OVER, "reconnecting")
         if quiet_s > limits.lost_after_s or (failing and quiet_s > limits.stalled_after_s):
@@ -144,17 +145,17 @@ class _Watched:
             changes.append(self._raised)
         return changes
 
-    def health(self, now_s: float) -> CameraHealth:
+    def health(self) -> CameraHealth:
         """Tell the health as last judged."""
         return CameraHealth(
             name=self._name,
             state=self._state,
-            fps=round(self._fps(now_s), 2),
+            fps=round(self._fps, 2),
             last_frame_at_ns=self._captured_at_ns,
             detail=self._detail,
         )
 
-    def _fps(self, now_s: float) -> float:
+    def _rate(self, now_s: float) -> float:
         while self._arrivals and now_s - self._arrivals[0][0] > FPS_WINDOW_S:
             self._arrivals.popleft()
         if len(self._arrivals) < 2:

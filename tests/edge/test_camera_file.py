@@ -1,4 +1,5 @@
 import itertools
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -148,6 +149,11 @@ def _only_sound(folder: Path) -> Path:
     return folder / "a.wav"
 
 
+def _pipe(folder: Path) -> Path:
+    os.mkfifo(folder / "a.mp4")
+    return folder / "a.mp4"
+
+
 def _all_broken(folder: Path) -> Path:
     (folder / "all").mkdir()
     (folder / "all" / "0.jpg").write_bytes(b"no")
@@ -162,6 +168,7 @@ def _all_broken(folder: Path) -> Path:
         (_text, "can't be read as a video"),
         (_cut_before_the_index, "can't be read as a video"),
         (_only_sound, "no video in this file"),
+        (_pipe, "neither a file nor a folder"),
         (_all_broken, r"0\.jpg is not a picture"),
     ],
 )
