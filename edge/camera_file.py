@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from edge.camera_source import Pace, image_of, is_full_range, reason_of
+from edge.camera_source import Pace, image_of, is_full_range, reason_of, video_in
 from scene.arrays import Bytes, read_only
 from scene.clock import Clock
 from scene.errors import CameraError
@@ -173,8 +173,7 @@ class FileCamera:
         container = self._open_video()
         shown, packets, first_pts = 0, 0, None
         try:
-            stream = container.streams.video[0]
-            stream.codec_context.thread_count = 1
+            stream = video_in(container)
             time_base_ns = float(stream.time_base or 1) * 1e9
             self._step_ns = round(1e9 / float(stream.average_rate or 25))
             self._duration_ns = round((stream.duration or 0) * time_base_ns)
@@ -198,7 +197,7 @@ class FileCamera:
         self, container: "av.container.InputContainer"
     ) -> "Iterator[av.packet.Packet[av.VideoStream]]":
         try:
-            yield from container.demux(video=0)
+            yield from container.demux(container.streams.video[0])
         except (av.error.FFmpegError, OSError) as error:
             self.note = f"ended early: {reason_of(error)}"
 
@@ -222,9 +221,11 @@ class FileCamera:
             container = av.open(str(self._path))
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise self._error(f"can't be read as a video: {reason_of(error)}") from None
-        if not container.streams.video:
+        try:
+            video_in(container)
+        except ValueError as error:
             container.close()
-            raise self._error("there is no video in this file")
+            raise self._error(str(error)) from None
         return container
 
     def _error(self, what: str) -> CameraError:

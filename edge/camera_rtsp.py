@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 
 import av
 
-from edge.camera_source import image_of, is_full_range, place_of, reason_of
+from edge.camera_source import image_of, is_full_range, place_of, reason_of, video_in
 from scene.clock import Clock
 from scene.errors import CameraError
 from scene.messages import Frame
@@ -131,16 +131,16 @@ class RtspCamera:
             took_s = self._clock.monotonic_s() - started_s
             told = SILENT if took_s > 0.9 * OPEN_LIMIT_S else _told(error)
             raise self._error(f"can't connect: {told}") from None
-        if not container.streams.video:
+        try:
+            video_in(container)
+        except ValueError as error:
             container.close()
-            raise self._error("the camera sends no video")
+            raise self._error(str(error)) from None
         return container
 
     def _frames(self) -> Generator[Frame, None, None]:
         try:
-            stream = self._container.streams.video[0]
-            stream.codec_context.thread_count = 1  # frame threads would each hold a frame back
-            for packet in self._container.demux(stream):
+            for packet in self._container.demux(video_in(self._container)):
                 arrival_ns = self._clock.now_ns()
                 if self._closed:
                     return

@@ -121,6 +121,20 @@ def reason_of(error: Exception) -> str:
     return masked(str(text))
 
 
+def video_in(container: "av.container.InputContainer") -> "av.VideoStream":
+    """Give a container's first video, set to decode in one thread; raises `ValueError`, says why.
+
+    FFmpeg's frame threads would each hold a frame back.
+    """
+    if not container.streams.video:
+        raise ValueError("there is no video in it")
+    stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise ValueError("its video is coded in a way that is not known here")
+    stream.codec_context.thread_count = 1
+    return stream
+
+
 def is_full_range(frame: av.VideoFrame) -> bool:
     """Tell whether a decoded picture's luma uses 0 to 255."""
     return frame.format.name.startswith("yuvj") or frame.color_range == _JPEG_RANGE

@@ -1,5 +1,6 @@
 import itertools
 import os
+import random
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -149,6 +150,12 @@ def _only_sound(folder: Path) -> Path:
     return folder / "a.wav"
 
 
+def _unknown_codec(folder: Path) -> Path:
+    path = write_clip(folder / "a.mp4")
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    return path
+
+
 def _pipe(folder: Path) -> Path:
     os.mkfifo(folder / "a.mp4")
     return folder / "a.mp4"
@@ -167,7 +174,8 @@ def _all_broken(folder: Path) -> Path:
         (_empty_folder, r"no \.jpg or \.png"),
         (_text, "can't be read as a video"),
         (_cut_before_the_index, "can't be read as a video"),
-        (_only_sound, "no video in this file"),
+        (_only_sound, "there is no video in it"),
+        (_unknown_codec, "coded in a way that is not known"),
         (_pipe, "neither a file nor a folder"),
         (_all_broken, r"0\.jpg is not a picture"),
     ],
@@ -256,3 +264,34 @@ def test_closing_ends_a_camera_that_waits(tmp_path: Path) -> None:
     thread.join(timeout=30)
     assert not thread.is_alive()
     assert not got
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damage_of_any_kind_is_one_clear_error_or_frames_in_order(
+    tmp_path: Path, seed: int
+) -> None:
+    rng = random.Random(seed)
+    kinds: dict[str, dict[str, str]] = {
+        "a.mp4": {},
+        "b.mp4": {"movflags": "+faststart"},
+        "c.ts": {},
+        "d.avi": {},
+    }
+    name = rng.choice(list(kinds))
+    path = write_clip(tmp_path / name, frames=12, **kinds[name])
+    content = bytearray(path.read_bytes())
+    for _ in range(rng.choice([1, 3, 20])):
+        at = rng.randrange(len(content)) if rng.random() < 0.5 else rng.randrange(1500)
+        length = rng.randrange(1, 2000)
+        content[at : at + length] = rng.choice(
+            [b"", rng.randbytes(length), rng.randbytes(3), bytes(content[at : at + length]) * 2]
+        )
+    path.write_bytes(content)
+    try:
+        source = opened(path)
+        times = [frame.captured_at_ns for frame in itertools.islice(source.frames(), 1000)]
+    except CameraError as error:
+        assert "camera left" in str(error)
+        assert "\n" not in str(error)
+    else:
+        assert times == sorted(set(times))
