@@ -33,7 +33,6 @@ class Look:
     chroma_y: Maps
     gain: Bytes
     chroma_gain: Bytes
-    chroma_offset: NDArray[np.int16]
     weight: Maps
     chroma_weight: Maps
 
@@ -134,8 +133,9 @@ def _chroma(look: Look, plane: Bytes, out: Bytes) -> Bytes:
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=GREY,
     )
-    brighter = cv2.multiply(out, look.chroma_gain, scale=1 / UNIT, dtype=cv2.CV_16S)
-    cv2.add(brighter, look.chroma_offset, dst=out, dtype=cv2.CV_8U)
+    # c * g + 128 * (1 - g), in 8 bits throughout: half the product first, so that it can't burst.
+    half = cv2.multiply(out, look.chroma_gain, scale=0.5 / UNIT)
+    cv2.addWeighted(half, 2.0, look.chroma_gain, -1.0, GREY, dst=out)
     return out
 
 
@@ -182,7 +182,6 @@ def _look(
         chroma_y=camera.chroma_y[chroma],
         gain=gains.luma[luma],
         chroma_gain=gains.chroma[chroma],
-        chroma_offset=gains.chroma_offset[chroma],
         weight=weight[luma].copy(),
         chroma_weight=_halved(weight[luma]),
     )

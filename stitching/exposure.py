@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from scene.arrays import Bytes, Floats, Ints
 from stitching.maps import CameraMap, Maps
@@ -50,8 +49,6 @@ class GainMaps:
     """(H, W), in 1/128."""
     chroma: Bytes
     """(H/2, W/2), in 1/128."""
-    chroma_offset: NDArray[np.int16]
-    """(H/2, W/2) what keeps grey grey: 128 minus the gain."""
 
 
 class Exposure:
@@ -89,7 +86,6 @@ class Exposure:
         spread = _gain_of(camera, self.fields[index], self._sizes_px[index])
         np.copyto(gains.luma, spread)
         np.copyto(gains.chroma, spread[::2, ::2])
-        np.copyto(gains.chroma_offset, 128 - spread[::2, ::2].astype(np.int16))
 
     def _fit(self) -> Floats:
         """Solve for all fields: ratios in overlaps, smoothness, and no more gain than needed."""
@@ -214,7 +210,6 @@ def _flat(camera: CameraMap) -> GainMaps:
     return GainMaps(
         luma=np.full((height, width), UNIT, np.uint8),
         chroma=np.full((height // 2, width // 2), UNIT, np.uint8),
-        chroma_offset=np.zeros((height // 2, width // 2), np.int16),
     )
 
 
