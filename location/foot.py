@@ -30,7 +30,7 @@ BIAS_M = 0.12
 """Added to every observation: what neither pixels nor the pose explain (gait, box habits)."""
 BORDER_SHARE = 0.06
 """A box that ends this near to the lower border, by its height, may be cut by it..."""
-SHORT_M = 1.5
+SHORT_M = 1.65
 """... and is taken to be when its body would seem shorter than this."""
 UPRIGHT_WIDTH = 0.38
 """Width of an upright person's box as a share of its height."""
@@ -78,7 +78,8 @@ def feet_on_floor(detections: Detections, camera: CameraModel, floor: Floor) -> 
     width, height = right - left, bottom - top
     at_left, at_top, at_right, at_bottom = _borders(boxes, camera)
     hidden = at_bottom | _feet_hidden(boxes)
-    close = camera.size_px[1] - 1 - bottom <= BORDER_SHARE * height
+    gap = camera.size_px[1] - 1 - bottom
+    close = gap <= np.maximum(BORDER_SHARE * height, 0.02 * camera.size_px[1])
     noise = np.maximum(PIXEL_SHARE * np.maximum(width, height), PIXEL_MIN)
     # Where the border cuts one side off, the other side still tells where the person is.
     side = at_left.astype(int) - at_right.astype(int)
@@ -92,7 +93,7 @@ def feet_on_floor(detections: Detections, camera: CameraModel, floor: Floor) -> 
     body_m = np.where(at_top, np.nan, body_m)
     keep = np.isfinite(xy).all(axis=1)
     # A detector's box often ends a little before the border that cuts it.
-    hidden |= close & ~at_top & ~fallen & (body_m < SHORT_M) & (width < 1.3 * height)
+    hidden |= close & ~at_top & ~fallen & ~(body_m > SHORT_M)
 
     # Low, wide or said to be fallen: lying. The middle of the floor that the box covers.
     low = ~at_top & (body_m < LOW_M) | fallen
@@ -110,7 +111,7 @@ def feet_on_floor(detections: Detections, camera: CameraModel, floor: Floor) -> 
             floor,
             boxes[unseen],
             side[unseen],
-            fallen[unseen] | (width > 1.3 * height)[unseen],
+            fallen[unseen],
         )
         covariance[unseen[at_top[unseen]]] = np.nan
 
@@ -340,7 +341,7 @@ def _hang(
 ) -> tuple[Floats, Floats, Floats]:
     """Place bodies whose feet are hidden: `xy_m`, `covariance_m2`, `height_m`.
 
-    By the top of the box and a stature; lying bodies (wide boxes) by the middle of what is seen.
+    By the top of the box and a stature; bodies said to be fallen by the middle of what is seen.
     """
     size = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
     noise = np.maximum(PIXEL_SHARE * size, PIXEL_MIN)
