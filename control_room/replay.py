@@ -192,9 +192,10 @@ class Player:
             self._say_again(record.body, waiting)
         while waiting:
             self.say(waiting.popleft())
+        self.say(GatewayState(online=False, since_ns=self.clock.now_ns()))
 
     def stay(self) -> None:
-        """Say again that all is as it was at the end, so that nothing looks broken."""
+        """Say again how all was at the end, so that it can be looked at as long as one likes."""
         if self._last_health is not None:
             self.say(self._last_health)
 

@@ -30,10 +30,21 @@ export function start() {
 function draw() {
   drawCount();
   drawStrip();
-  const time = new Date(nowMs()).toLocaleTimeString(language() === "zh" ? "zh-CN" : "en-GB");
-  setText(document.getElementById("time"), time);
+  const recorded = model.prefix === "replay" ? picture?.captured_ms : null;
+  const time = new Date(recorded ?? nowMs());
+  setText(document.getElementById("time"), recorded ? time.toLocaleString(locale())
+    : time.toLocaleTimeString(locale()));
   const names = new Set([...model.gateways.values()].map((known) => known.siteName));
   setText(document.getElementById("place"), [...names].join(", "));
+}
+
+function locale() {
+  return language() === "zh" ? "zh-CN" : "en-GB";
+}
+
+/** A replay says goodbye when it is over; then nobody expects a picture. */
+function replayEnded() {
+  return model.prefix === "replay" && model.gateways.get(model.shown)?.state?.online === false;
 }
 
 function drawCount() {
@@ -117,7 +128,9 @@ function drawChooser() {
 function drawBanners() {
   const wanted = [];
   const { link } = model;
-  if (model.prefix === "replay") wanted.push(["replay", word("replay")]);
+  if (model.prefix === "replay") {
+    wanted.push(["replay", word(replayEnded() ? "replay_ended" : "replay")]);
+  }
   if (!link.open) {
     const lost = (performance.now() - link.lostAt) / 1000;
     if (lost > 1) wanted.push(["lost", word("connection_lost", lost.toFixed(0))]);
@@ -125,7 +138,7 @@ function drawBanners() {
     if (!link.broker) wanted.push(["broker", word("broker_lost")]);
     if (link.trouble) wanted.push(["journal", word("journal_trouble", link.trouble)]);
   }
-  if (picture !== null && picture.supported && model.shown !== null) {
+  if (picture !== null && picture.supported && model.shown !== null && !replayEnded()) {
     if (picture.quiet_s > OLD_PICTURE_S) {
       wanted.push(["picture", word("picture_old", model.shown, picture.quiet_s.toFixed(0))]);
     } else if (picture.late_s > OLD_PICTURE_S) {

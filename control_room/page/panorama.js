@@ -42,6 +42,7 @@ export function pictureState() {
   return {
     quiet_s: (performance.now() - drawnAt) / 1000,
     late_s: model.prefix !== "replay" && header !== null ? late_s : 0,
+    captured_ms: header === null ? null : msOf(header.captured_at_ns),
     never: header === null, trouble, supported: isSupported(),
   };
 }

@@ -54,6 +54,7 @@ const WORDS = {
   alarm_id: ["Alarm", "报警编号"],
 
   replay: ["REPLAY – recorded, not live", "回放 – 录像，非实时"],
+  replay_ended: ["REPLAY – the recording has ended", "回放 – 录像已结束"],
   connection_lost: [
     "CONNECTION LOST – this page shows the past. Trying again… ({0} s)",
     "连接中断 – 页面内容已过时，正在重试…（{0} 秒）",

@@ -221,6 +221,9 @@ class Listener:
     def alarms(self) -> list[Anomaly]:
         return [one.body for _, one in self.heard if isinstance(one.body, Anomaly)]
 
+    def positions(self) -> list[Positions]:
+        return [one.body for _, one in self.heard if isinstance(one.body, Positions)]
+
 
 def wait_until(condition: Callable[[], bool]) -> bool:
     until_s = time.monotonic() + 30
@@ -240,7 +243,8 @@ def test_a_replay_raises_the_alarms_anew(broker: EmbeddedBroker, tmp_path: Path)
             expected = sorted((system, *live_alarms()), key=lambda one: one.captured_at_ns)
             assert wait_until(lambda: len(listener.alarms()) >= len(expected))
             assert listener.alarms() == expected
-            positions = [one.body for _, one in listener.heard if isinstance(one.body, Positions)]
+            assert wait_until(lambda: len(listener.positions()) >= len(story()))
+            positions = listener.positions()
             assert positions == story(), "with the captured times as they were"
             [site] = [
                 one.body for _, one in listener.heard if isinstance(one.body, SiteDescription)
@@ -274,6 +278,9 @@ def test_a_replay_is_seen_on_the_page(broker: EmbeddedBroker, tmp_path: Path, ta
         page.wait_for_function("() => lamproom.framesDrawn > 3")
         assert_tag_is_on_the_miner(page, FALLEN, FALLEN_RGB)
         page.locator("#alarms button[data-kind='man_down']").wait_for()
+        page.locator(".banner.replay", has_text="ended").wait_for()
+        page.wait_for_timeout(2500)
+        assert page.locator(".banner").count() == 1, "an end is no failure"
         tab.shoot("replay")
         assert tab.complaints == []
 
