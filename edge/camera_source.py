@@ -146,7 +146,7 @@ def image_of(frame: av.VideoFrame) -> YuvImage:
     The luma range stays as it is. An odd last row or column is cut off.
     """
     if frame.format.name not in ("yuv420p", "yuvj420p"):
-        frame = frame.reformat(format="yuvj420p" if is_full_range(frame) else "yuv420p")
+        frame = frame.reformat(format="yuv420p")
     width, height = frame.width // 2 * 2, frame.height // 2 * 2
     y, u, v = (
         _plane(frame, index, w, h)

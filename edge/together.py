@@ -11,6 +11,7 @@ from typing import Literal
 
 from edge.camera_process import OVER, CameraHandle
 from edge.camera_source import CameraSource
+from edge.frame_ring import SLOTS
 from scene.messages import Frame
 
 PATIENCE_S = 0.25
@@ -18,7 +19,8 @@ PATIENCE_S = 0.25
 LONGEST_PATIENCE_S = 0.5
 FIRST_REST_S = 2.0
 LONGEST_REST_S = 30.0
-"""A camera that was waited for in vain is not waited for again for so long, growing."""
+"""A camera that was waited for in vain is not waited for again for so long, growing; until it is
+silent and comes back."""
 LOCKSTEP_SKEW_S = 0.02
 UNKNOWN_PERIOD_S = 0.2
 CLOCK_SET_NS = 1_000_000_000
@@ -50,6 +52,7 @@ class Together:
         now_s = self._monotonic_s()
         for camera in self._cameras:
             camera.look(now_s)
+        self._note_lags()
         self._follow_clock_back()
         instants = self._new_instants()
         if not instants:
@@ -57,7 +60,9 @@ class Together:
             return ()
         if self._waiting_since_s is None:
             self._waiting_since_s = now_s
-        awaited = [camera for camera in self._cameras if camera.is_awaited(now_s)]
+        # Frames further back than this are no longer there to be shown with a late one.
+        longest_lag_s = (SLOTS - 2) * min(camera.period_s for camera in self._cameras)
+        awaited = [camera for camera in self._cameras if camera.is_awaited(now_s, longest_lag_s)]
         for instant_ns in reversed(instants):
             if all(camera.is_there(instant_ns, self._skew_ns) for camera in awaited):
                 return self._take(instant_ns)
@@ -78,6 +83,13 @@ class Together:
         for camera in self._cameras:
             camera.look(self._monotonic_s())
         return not self._new_instants()
+
+    def _note_lags(self) -> None:
+        """Note how far behind the newest picture of all each camera's newest one came."""
+        newest_ns = max((c.times[-1][1] for c in self._cameras if c.times), default=0)
+        for camera in self._cameras:
+            if camera.is_fresh:
+                camera.lag_s = (newest_ns - camera.times[-1][1]) / 1e9
 
     def _follow_clock_back(self) -> None:
         """Begin anew when all capture times have gone back, as they do when a clock is set."""
@@ -119,13 +131,18 @@ class _Follower:
         self.period_s = UNKNOWN_PERIOD_S
         self._half_step_ns = 0
         self.misses = 0
+        self.is_fresh = False
+        self.lag_s = 0.0
         self._came_s: float | None = None
         self._rests_until_s = -float("inf")
 
     def look(self, now_s: float) -> None:
         """Note what has come."""
         times = _since_last_step_back(self.handle.times())
-        if times and times[-1:] != self.times[-1:]:
+        self.is_fresh = bool(times) and times[-1] != (self.times or (None,))[-1]
+        if self.is_fresh:
+            if self._is_silent(now_s):  # it comes back: it gets a new chance
+                self._rests_until_s, self.misses = -float("inf"), 0
             self._came_s = now_s
             if len(times) > 1:
                 steps_ns = sorted(b[1] - a[1] for a, b in itertools.pairwise(times))
@@ -134,14 +151,17 @@ class _Follower:
                 self.period_s = max(0.001, middle_ns / 1e9)
         self.times = times
 
-    def is_awaited(self, now_s: float) -> bool:
+    def is_awaited(self, now_s: float, longest_lag_s: float) -> bool:
         """Tell whether a picture should wait for this camera."""
-        if now_s < self._rests_until_s:
+        if now_s < self._rests_until_s or self.lag_s > longest_lag_s:
             return False
         state = self.handle.status().state
         if self._came_s is None:
             return state in ("connecting", "running")
-        return state not in OVER and now_s - self._came_s < PATIENCE_S + 2 * self.period_s
+        return state not in OVER and not self._is_silent(now_s)
+
+    def _is_silent(self, now_s: float) -> bool:
+        return self._came_s is not None and now_s - self._came_s > PATIENCE_S + 2 * self.period_s
 
     def is_there(self, instant_ns: int, skew_ns: int) -> bool:
         """Tell whether the frame nearest to an instant is here, and no nearer one is to come."""

@@ -20,7 +20,7 @@ def write_clip(
     pix_fmt: str = "yuv420p",
     shade_of: Callable[[int], int] = lambda index: 40 + 5 * index,
     movflags: str = "",
-    **options: str,
+    options: dict[str, str] | None = None,
 ) -> Path:
     """Write a video whose frame `i` is noise, with a block of luma `shade_of(i)` at the top left.
 
@@ -33,8 +33,8 @@ def write_clip(
         stream.width, stream.height = size_px
         stream.pix_fmt = pix_fmt
         if codec == "libx264":
-            options = {"preset": "ultrafast", "crf": "12", **options}
-        stream.options = options
+            options = {"preset": "ultrafast", "crf": "12"} | (options or {})
+        stream.options = options or {}
         for index in range(frames):
             luma = noise.integers(60, 90, (size_px[1], size_px[0]))
             luma[:32, :32] = shade_of(index)

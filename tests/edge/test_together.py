@@ -144,6 +144,27 @@ def test_a_camera_that_comes_back_is_shown_again() -> None:
     assert set(play.names(5600)) == {"ab"}
 
 
+def test_a_camera_that_comes_back_for_the_third_time_is_waited_for_as_at_first() -> None:
+    play = Play("ab")
+    play.film("a", 40, start=1000, end=40_000)
+    for start in (1000, 5000, 9000, 13_000):
+        play.film("b", 40, start=start, end=start + 2000, delay=25)  # a little late
+    play.film("b", 40, start=18_000, end=40_000, delay=25)
+    play.run(22_000)
+    assert set(play.names(18_500, 22_000)) == {"ab"}
+
+
+def test_a_camera_that_catches_up_is_shown_again() -> None:
+    play = Play("ab")
+    play.film("a", 40, start=1000, end=30_000)
+    play.film("b", 40, start=1000, end=15_000, delay=3000)
+    play.film("b", 40, start=18_000, end=30_000, delay=20)
+    play.run(22_000)
+    assert set(play.names(8000, 18_000)) == {"a"}
+    assert set(play.names(19_000, 22_000)) == {"ab"}
+    assert max(b - a for a, b in itertools.pairwise(now for now, _ in play.sets)) < 600
+
+
 def test_a_camera_that_never_came_is_not_waited_for() -> None:
     play = Play("ab")
     play.cameras["b"].state = "reconnecting"
@@ -200,6 +221,9 @@ def test_a_clock_that_is_set_stops_nothing(step_ms: float) -> None:
             play.coming.append((at_ms + 5, name, at_ms + step_ms))
     play.run(start + 4000)
     late = play.names(start + 2500, start + 4000)
+    new = [max(s.values()) - step_ms for now, s in play.sets if now > start + 2040]
+    assert new == sorted(new)
+    assert all(start + 2000 <= at_ms < start + 4000 for at_ms in new)
     assert set(late) == {"ab"}
     assert len(late) >= 35
 
