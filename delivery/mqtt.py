@@ -7,6 +7,7 @@ broker say that it has not taken a message ("not authorized"), and MQTT 3.1.1 el
 import contextlib
 import queue
 import random
+import socket
 import sys
 import threading
 import time
@@ -24,7 +25,9 @@ from delivery.link import OnMessage, OnResult
 from scene.errors import BrokerError
 from scene.site import BrokerConfig
 
-KEEPALIVE_S = 10
+KEEPALIVE_S = 5
+"""A broker that is silent for twice as long is given up, and it gives us up after 1.5 times."""
+GOODBYE_S = 0.5
 TCP_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 10.0
 """A broker that takes the connection but says nothing for so long is given up."""
@@ -213,9 +216,7 @@ class Connection:
         finally:
             connected = self._client is client
             self._forget_client()
-            with contextlib.suppress(Exception):
-                client.disconnect()
-            client.loop_stop()
+            _hang_up(client, ended)
         if connected or self._closing.is_set():
             if not self._closing.is_set():
                 self._say_once(f"lost the MQTT broker {self._address.url}; trying again")
@@ -383,6 +384,18 @@ class Connection:
                 on_result(taken, reason)
 
         return told
+
+
+def _hang_up(client: paho.Client, ended: threading.Event) -> None:
+    """Say goodbye; a broker that does not listen any more is not waited for."""
+    with contextlib.suppress(Exception):
+        client.disconnect()
+    ended.wait(GOODBYE_S)
+    raw = client.socket()
+    if isinstance(raw, socket.socket):
+        with contextlib.suppress(OSError):
+            raw.shutdown(socket.SHUT_RDWR)
+    client.loop_stop()
 
 
 def _address_of(url: str) -> _Address:

@@ -1,0 +1,290 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from delivery.broker import EmbeddedBroker
+from delivery.mqtt import Connection
+from scene.errors import BrokerError
+from scene.site import BrokerConfig
+from tests.delivery.parts import (
+    HANG_S,
+    MOSQUITTO,
+    NO_MOSQUITTO,
+    answers,
+    free_port,
+    mosquitto,
+    wait_until,
+)
+
+Heard = list[tuple[str, bytes, bool]]
+
+
+class Log(list[str]):
+    def has(self, *words: str) -> bool:
+        return any(all(word in line for word in words) for line in self)
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker() as started:
+        yield started
+
+
+def connection(url: str, name: str, log: Log | None = None) -> Connection:
+    made = Connection(BrokerConfig(url=url), name, log=(log if log is not None else Log()).append)
+    return made
+
+
+def test_what_one_says_another_hears_and_a_late_one_hears_what_is_kept(
+    broker: EmbeddedBroker,
+) -> None:
+    heard: Heard = []
+    results: list[tuple[bool, str]] = []
+    ear = connection(broker.url, "ear")
+    ear.subscribe("mine/+/said/#", 1, lambda *what: heard.append(what))
+    mouth = connection(broker.url, "mouth")
+    late_heard: Heard = []
+    late = connection(broker.url, "late")
+    late.subscribe("mine/+/said/#", 1, lambda *what: late_heard.append(what))
+    try:
+        ear.connect(HANG_S, wait=True)
+        mouth.connect(HANG_S, wait=True)
+        assert mouth.publish(
+            "mine/a/said/x", b"1", qos=1, retain=True, on_result=lambda *r: results.append(r)
+        )
+        assert mouth.publish("mine/a/else", b"2", qos=1, retain=False)
+        wait_until(lambda: bool(heard and results))
+        assert heard == [("mine/a/said/x", b"1", False)]
+        assert results == [(True, "Success")]
+        late.connect(HANG_S, wait=True)
+        wait_until(lambda: bool(late_heard))
+        assert late_heard[0] == ("mine/a/said/x", b"1", True)
+    finally:
+        for one in (ear, mouth, late):
+            one.close()
+
+
+def test_an_old_broker_is_spoken_to_in_its_own_version(broker: EmbeddedBroker) -> None:
+    log = Log()
+    made = connection(broker.url, "old", log)
+    made.connect(HANG_S, wait=True)
+    try:
+        assert made.protocol == "MQTT 3.1.1"
+        assert log.has("connected to", "MQTT 3.1.1")
+    finally:
+        made.close()
+
+
+def test_a_broker_that_is_not_there_is_named_with_a_remedy() -> None:
+    url = f"mqtt://127.0.0.1:{free_port()}"
+    with pytest.raises(BrokerError, match=rf"{url}: no MQTT broker.*refused.*broker\.url"):
+        connection(url, "x").connect(0.3, wait=True)
+
+
+def test_a_server_that_is_no_broker_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            while True:
+                try:
+                    server.accept()[0].close()
+                except OSError:
+                    return
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        made = connection(f"mqtt://127.0.0.1:{server.getsockname()[1]}", "x")
+        with pytest.raises(BrokerError, match="does not speak MQTT"):
+            made.connect(1.5, wait=True)
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mqtt://joe:secret@host", "broker.username"),
+        ("mqtt://host:99999", "port"),
+        ("mqtt://host:x", "port"),
+    ],
+)
+def test_addresses_that_cannot_be_used(url: str, said: str) -> None:
+    with pytest.raises(BrokerError, match=said) as caught:
+        Connection(BrokerConfig(url=url), "x")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_password_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BrokerError, match=r"password_file: .*none\.txt"):
+        Connection(BrokerConfig(url="mqtt://h", password_file=tmp_path / "none.txt"), "x")
+
+
+def test_offline_nothing_is_taken_and_nothing_grows() -> None:
+    made = connection(f"mqtt://127.0.0.1:{free_port()}", "x")
+    made.connect()
+    try:
+        taken = [made.publish("t", bytes(1000), qos=qos, retain=False) for qos in (0, 1) * 500]
+        assert not any(taken)
+        assert not made.connected
+    finally:
+        made.close()
+
+
+def test_a_frozen_broker_fills_the_queue_no_further_than_its_limit() -> None:
+    with EmbeddedBroker() as frozen:
+        made = connection(frozen.url, "x")
+        made.connect(HANG_S, wait=True)
+        try:
+            os.kill(frozen.pid, signal.SIGSTOP)
+            taken = [made.publish("t", bytes(20_000), qos=0, retain=False) for _ in range(5000)]
+            assert taken[0]
+            assert not taken[-1]
+        finally:
+            made.close()
+
+
+def test_a_broker_that_dies_and_comes_back_is_found_again_with_subscriptions_and_hooks() -> None:
+    port, heard, hooks, log = free_port(), [], [], Log()
+    made = connection(f"mqtt://127.0.0.1:{port}", "x", log)
+    made.subscribe("a/+", 1, lambda topic, payload, _kept: heard.append((topic, payload)))
+    made.on_connect(lambda: hooks.append(made.publish("a/hook", b"h", qos=1, retain=False)))
+    made.connect()  # before there is any broker
+    try:
+        for i in range(2):
+            with EmbeddedBroker(port=port):
+                wait_until(lambda: made.connected)
+                wait_until(lambda i=i: heard.count(("a/hook", b"h")) == i + 1)  # type: ignore[misc]
+                assert made.publish("a/b", str(i).encode(), qos=1, retain=False)
+                wait_until(lambda i=i: ("a/b", str(i).encode()) in heard)  # type: ignore[misc]
+            wait_until(lambda: not made.connected)
+        assert hooks == [True, True]
+        assert log.has("lost the MQTT broker")
+    finally:
+        made.close()
+
+
+def test_a_handler_that_raises_ends_nothing(broker: EmbeddedBroker) -> None:
+    heard: list[str] = []
+    log = Log()
+    made = connection(broker.url, "x", log)
+
+    def handle(topic: str, _payload: bytes, _kept: bool) -> None:
+        heard.append(topic)
+        raise RuntimeError("on purpose")
+
+    made.subscribe("raise/+", 1, handle)
+    made.connect(HANG_S, wait=True)
+    try:
+        for i in range(3):
+            made.publish(f"raise/{i}", b"", qos=1, retain=False)
+        wait_until(lambda: len(heard) == 3)
+        assert log.has("RuntimeError: on purpose")
+        assert made.connected
+    finally:
+        made.close()
+
+
+def test_what_was_said_just_before_closing_arrives(broker: EmbeddedBroker) -> None:
+    heard: list[bytes] = []
+    ear = connection(broker.url, "ear2")
+    ear.subscribe("bye", 1, lambda _topic, payload, _kept: heard.append(payload))
+    ear.connect(HANG_S, wait=True)
+    mouth = connection(broker.url, "mouth2")
+    mouth.connect(HANG_S, wait=True)
+    for i in range(50):
+        mouth.publish("bye", bytes([i]), qos=1, retain=False)
+    mouth.close()
+    wait_until(lambda: len(heard) == 50)
+    ear.close()
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason=NO_MOSQUITTO)
+def test_the_will_is_said_when_a_client_is_killed(tmp_path: Path) -> None:
+    heard: list[bytes] = []
+    with mosquitto(tmp_path) as real:
+        ear = connection(real.url, "ear3")
+        ear.subscribe("will", 1, lambda _topic, payload, _kept: heard.append(payload))
+        ear.connect(HANG_S, wait=True)
+        code = (
+            "import os, signal; from delivery.mqtt import Connection; from scene.site import *; "
+            f"c = Connection(BrokerConfig(url={real.url!r}), 'w', will=('will', b'gone')); "
+            "c.connect(60, wait=True); os.kill(os.getpid(), signal.SIGKILL)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], check=False)
+        assert done.returncode == -signal.SIGKILL
+        wait_until(lambda: heard == [b"gone"])
+        ear.close()
+
+
+def test_the_port_of_the_embedded_broker_is_taken() -> None:
+    with EmbeddedBroker() as first:
+        with pytest.raises(BrokerError, match=rf"127.0.0.1:{first.port}.*another"):
+            EmbeddedBroker(port=first.port).__enter__()
+        assert answers(first.port)
+    wait_until(lambda: not answers(first.port))
+
+
+def test_the_embedded_broker_ends_when_its_starter_is_killed() -> None:
+    code = (
+        "import os, signal; from delivery.broker import EmbeddedBroker; b = EmbeddedBroker(); "
+        "b.__enter__(); print(b.port, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, stdout=subprocess.PIPE)
+    assert done.returncode == -signal.SIGKILL
+    port = int(done.stdout)
+    wait_until(lambda: not answers(port))
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason=NO_MOSQUITTO)
+def test_mqtt_5_says_what_an_access_list_denies(tmp_path: Path) -> None:
+    log = Log()
+    results: dict[str, tuple[bool, str]] = {}
+    with mosquitto(tmp_path, rules="topic readwrite mine/roadway/#\n") as real:
+        made = connection(real.url, "gw1", log)
+        made.connect(HANG_S, wait=True)
+        try:
+            assert made.protocol == "MQTT 5"
+            made.subscribe("mine/#", 1, lambda *_: None)
+            for topic in ("mine/roadway/x", "mine/other/x"):
+                made.publish(
+                    topic,
+                    b"1",
+                    qos=1,
+                    retain=False,
+                    on_result=lambda ok, why, topic=topic: results.update({topic: (ok, why)}),  # type: ignore[misc]
+                )
+            wait_until(lambda: len(results) == 2)
+            assert results["mine/roadway/x"][0]
+            assert results["mine/other/x"] == (False, "Not authorized")
+            assert log.has("does not take mine/other/x", "Not authorized", "gw1")
+        finally:
+            made.close()
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason=NO_MOSQUITTO)
+def test_after_a_change_of_broker_the_newer_mqtt_is_spoken(tmp_path: Path) -> None:
+    port = free_port()
+    made = connection(f"mqtt://127.0.0.1:{port}", "x")
+    made.connect()
+    try:
+        with EmbeddedBroker(port=port):
+            wait_until(lambda: made.protocol == "MQTT 3.1.1")
+        with mosquitto(tmp_path, port=port):
+            wait_until(lambda: made.protocol == "MQTT 5")
+    finally:
+        made.close()
+
+
+def test_closing_is_quick_while_nothing_answers() -> None:
+    made = connection(f"mqtt://127.0.0.1:{free_port()}", "x")
+    made.connect()
+    started_s = time.monotonic()
+    made.close()
+    made.close()
+    assert time.monotonic() - started_s < HANG_S
