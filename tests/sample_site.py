@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from detection.evaluate import Score as DetectionScore
+from detection.evaluate import score_kind
 from edge.fast import Instant as Output
 from edge.fast import instants
 from scene.arrays import Floats
@@ -147,3 +149,24 @@ def tie_point_errors(rig: Rig) -> Floats:
             for pair, pixels in by_pair.items()
         ]
     )
+
+
+def detection_score(threshold: float = 0.25) -> DetectionScore:
+    """Score the person boxes of every camera against those at least half visible."""
+    people: dict[tuple[int, str], Floats] = {}
+    for path in sorted(FOLDER.glob("mot/*/gt/gt.txt")):
+        camera = path.parents[1].name
+        rows = np.loadtxt(path, delimiter=",", ndmin=2)
+        rows = rows[rows[:, 8] >= 0.5]
+        for frame in range(len(world())):
+            left, top, width, height = rows[rows[:, 0] == frame + 1, 2:6].T
+            # MOTChallenge counts pixel edges from 1, OpenCV pixel centres from 0.
+            edges = np.column_stack([left, top, left + width, top + height]) - 1.5
+            people[frame, camera] = edges
+    found, truth = [], []
+    for frame, output in enumerate(run().outputs):
+        for finds in output.people:
+            persons = finds.of_kind("person")
+            found.append((persons.boxes_px, persons.scores))
+            truth.append(people[frame, finds.camera])
+    return score_kind(found, truth, threshold)

@@ -7,10 +7,14 @@ from tests import sample_site
 
 
 def measure() -> dict[str, float]:
-    """Score every part on the shipped, rendered clip. Rendered scores are not real-mine accuracy."""
+    """Score every part on the rendered clip; that is not real-mine accuracy."""
     tie_px = sample_site.tie_point_errors(load_rig(sample_site.FOLDER / "rig.yaml"))
     place, alarms = sample_site.location_score(), sample_site.alarm_score()
+    persons = sample_site.detection_score()
     return {
+        "detect.roadway_person_ap50": persons.ap50,
+        "detect.roadway_person_recall": persons.recall,
+        "detect.roadway_person_precision": persons.precision,
         "stitch.roadway_tiepoint_median_px": float(np.median(tie_px)),
         "stitch.roadway_tiepoint_p95_px": float(np.percentile(tie_px, 95)),
         "locate.roadway_median_m": float(np.median(place.errors_m)),
