@@ -15,6 +15,8 @@ const none = document.getElementById("no-alarms");
 const details = document.getElementById("details");
 const announcer = document.getElementById("announcer");
 const buttons = new Map();
+/** When the newest picture was taken. */
+let capturedMs = 0;
 
 /** Start showing alarms. */
 export function start() {
@@ -22,6 +24,7 @@ export function start() {
   on("selected", draw);
   on("language", draw);
   on("link", drawNone);
+  on("picture", (state) => { capturedMs = state.captured_ms ?? 0; });
   on("new alarm", (entry) => {
     announcer.textContent = word("new_alarm", `${kindOf(entry)}, ${whereOf(entry)}`);
   });
@@ -122,9 +125,7 @@ function sinceOf({ anomaly, cleared_at_ns }) {
 /** In a replay time is the recording's: alarms last until the newest captured frame. */
 function endMs(anomaly) {
   if (model.prefix !== "replay") return nowMs();
-  const times = [...model.gateways.values()].map((known) => known.positions?.captured_at_ns);
-  const known = times.filter((time) => time !== undefined).map(msOf);
-  return Math.max(msOf(anomaly.captured_at_ns), ...known);
+  return Math.max(msOf(anomaly.captured_at_ns), capturedMs);
 }
 
 function drawTimes() {

@@ -1,8 +1,8 @@
 // Head-count, the strip of gateways and cameras, and the banners that nobody can overlook.
-// Knows nothing about pictures.
+// Knows nothing about how pictures come.
 
 import {
-  OLD_PICTURE_S, SILENT_AFTER_S, changed, model, nowMs, on, silentFor,
+  OLD_PICTURE_S, SILENT_AFTER_S, changed, model, nowMs, on, replayEnded, silentFor,
 } from "./model.js";
 import { coverageOf } from "./plan.js";
 import { language, word } from "./words.js";
@@ -40,11 +40,6 @@ function draw() {
 
 function locale() {
   return language() === "zh" ? "zh-CN" : "en-GB";
-}
-
-/** A replay says goodbye when it is over; then nobody expects a picture. */
-function replayEnded() {
-  return model.prefix === "replay" && model.gateways.get(model.shown)?.state?.online === false;
 }
 
 function drawCount() {

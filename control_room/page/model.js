@@ -34,6 +34,11 @@ export function changed(about, detail) {
   for (const listener of listeners.get(about) ?? []) listener(detail);
 }
 
+/** A replay says goodbye when it is over; then nobody expects a picture. */
+export function replayEnded() {
+  return model.prefix === "replay" && model.gateways.get(model.shown)?.state?.online === false;
+}
+
 /** Tell the control room's time, milliseconds since the Unix epoch. */
 export function nowMs() {
   return Date.now() + model.clockOffsetMs;

@@ -3,7 +3,7 @@
 
 import { msOf } from "./json.js";
 import {
-  OLD_PICTURE_S, alarmOf, changed, isSelected, model, nowMs, on, personOf, selectTrack,
+  OLD_PICTURE_S, alarmOf, changed, isSelected, model, nowMs, on, personOf, replayEnded, selectTrack,
 } from "./model.js";
 import { PanoramaStream } from "./stream.js";
 import { View, whenClicked } from "./view.js";
@@ -283,8 +283,9 @@ function showAge() {
   else if (state.never) text = word("no_picture", model.shown);
   note.textContent = text;
   note.hidden = text === "";
-  canvas.classList.toggle("old", state.quiet_s > OLD_PICTURE_S && !state.never);
+  const old = state.quiet_s > OLD_PICTURE_S && !state.never && !replayEnded();
+  canvas.classList.toggle("old", old);
   const old_s = Math.max(0, state.quiet_s + state.late_s);
-  age.textContent = state.never ? "" : word("picture_age", old_s.toFixed(1));
+  age.textContent = state.never || replayEnded() ? "" : word("picture_age", old_s.toFixed(1));
   changed("picture", state);
 }

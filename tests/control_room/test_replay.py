@@ -281,6 +281,8 @@ def test_a_replay_is_seen_on_the_page(broker: EmbeddedBroker, tmp_path: Path, ta
         page.locator(".banner.replay", has_text="ended").wait_for()
         page.wait_for_timeout(2500)
         assert page.locator(".banner").count() == 1, "an end is no failure"
+        assert page.locator("#panorama.old").count() == 0
+        assert "(8 s)" in page.locator("#alarms button").inner_text(), "in the recording's time"
         tab.shoot("replay")
         assert tab.complaints == []
 
