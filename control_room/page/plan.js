@@ -12,6 +12,7 @@ const SIGMAS = 2;
 const MARGIN_M = 2;
 const RULER_PX = 34;
 const GONE_AFTER_S = 3;
+const MAX_METRES = 5000;
 
 const svg = document.getElementById("plan");
 const view = new View(svg, drawAll);
@@ -47,7 +48,7 @@ export function coverageOf(known) {
   const { health } = known;
   if (health === undefined || health.coverage.length === 0) return [];
   const deaf = silentFor(known, "health") > SILENT_AFTER_S;
-  return health.coverage.map((cameras, i) => ({
+  return health.coverage.slice(0, MAX_METRES).map((cameras, i) => ({
     from: health.coverage_from_x_m + i,
     to: health.coverage_from_x_m + i + 1,
     seen: !deaf && cameras > 0,
@@ -100,7 +101,7 @@ function legend() {
 function measure() {
   let points = [];
   for (const { site, health } of model.gateways.values()) {
-    if (site === undefined) continue;
+    if (!isDrawable(site)) continue;
     points = points.concat(
       edges(site).flat(), site.cameras.map((camera) => camera.xyz_m),
       ...site.zones.map((zone) => zone.polygon_m),
@@ -113,6 +114,10 @@ function measure() {
     left: Math.min(...xs) - MARGIN_M, right: Math.max(...xs) + MARGIN_M,
     low: Math.min(...ys) - MARGIN_M / 2, high: Math.max(...ys) + MARGIN_M / 2,
   };
+}
+
+function isDrawable(site) {
+  return site !== undefined && site.centre_line_m.length > 1;
 }
 
 /** The left and the right edge of the floor as lists of points. */
@@ -166,7 +171,7 @@ function drawAll() {
     view.resize(box, picture);  // comes back here
     if (!view.isWhole) return;
   }
-  for (const known of model.gateways.values()) if (known.site !== undefined) drawFloor(known);
+  for (const known of model.gateways.values()) if (isDrawable(known.site)) drawFloor(known);
   drawRuler();
   drawPeople();
 }
@@ -189,7 +194,7 @@ function drawFloor(known) {
       }));
     }
   }
-  for (const zone of site.zones) {
+  for (const zone of site.zones.filter((one) => one.polygon_m.length > 2)) {
     still.append(node("path", {
       d: pathOf(zone.polygon_m), class: "zone", fill: "url(#zone-hatch)",
     }));

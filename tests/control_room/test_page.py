@@ -12,7 +12,7 @@ from control_room.journal import Journal
 from control_room.room import Room
 from control_room.server import serving
 from scene.clock import SystemClock
-from scene.messages import GatewayState, PanoramaPacket, Positions
+from scene.messages import GatewayState, PanoramaPacket, Positions, ZoneDescription
 from tests.control_room.conftest import Tab
 from tests.control_room.fake_gateway import (
     EVIL_NAME,
@@ -24,6 +24,8 @@ from tests.control_room.fake_gateway import (
     WALKER_RGB,
     LocalGateway,
     alarm,
+    description,
+    health,
 )
 
 # Where a colour is on the canvas, in panorama pixels, and where the tag says that the miner is:
@@ -360,6 +362,22 @@ def test_the_server_keeps_foreign_pages_out(stage: Stage) -> None:
     assert httpx.get(stage.url, headers={"host": "evil.example"}).status_code == 421
     assert httpx.get(stage.url + "../server.py").status_code == 404
     assert httpx.get(stage.url + "%2e%2e/server.py").status_code == 404
+
+
+def test_an_odd_gateway_does_not_break_the_page(stage: Stage, tab: Tab) -> None:
+    odd = LocalGateway(stage.room.hear, name="odd")
+    odd.say(replace(description(), centre_line_m=(), zones=(), cameras=()))
+    odd.say(replace(health(time.time_ns()), coverage=(0,) * 100_000, cameras=()))
+    odd.say(Positions(captured_at_ns=0, people=()))
+    odd.say(alarm("odd", at_ns=0, kind="unheard_of", track=10**9, zone=None))
+    page = tab.open(stage.url)
+    page.wait_for_function("() => lamproom.framesDrawn > 3")
+    page.locator("#alarms button", has_text="unheard_of").click()
+    page.locator("#plan .person").first.wait_for(state="attached")
+    odd.say(replace(description(), zones=(ZoneDescription(name="z", kind="k", polygon_m=()),)))
+    drawn = page.evaluate("() => lamproom.framesDrawn")
+    page.wait_for_function(f"() => lamproom.framesDrawn > {drawn} + 5")
+    assert tab.complaints == []
 
 
 def test_one_page_shows_the_whole_mine(tab: Tab) -> None:
