@@ -4,10 +4,11 @@ Knows nothing about training; pictures go through the very detector that runs in
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 
@@ -42,13 +43,13 @@ def yuv_of_bgr(bgr: Bytes) -> YuvImage:
     if min(height, width) < 2:
         raise ModelError(f"a picture of {bgr.shape[1]}x{bgr.shape[0]} pixels is too small")
     planes = cv2.cvtColor(np.ascontiguousarray(bgr[:height, :width]), cv2.COLOR_BGR2YUV_I420)
-    flat = planes.astype(np.uint8, copy=False).reshape(-1)
-    chroma = height * width // 4
-    return YuvImage(
-        y=flat[: height * width].reshape(height, width),
-        u=flat[height * width : height * width + chroma].reshape(height // 2, width // 2),
-        v=flat[height * width + chroma :].reshape(height // 2, width // 2),
-    )
+    return _yuv_of_i420(planes.astype(np.uint8, copy=False), width, height)
+
+
+def _yuv_of_i420(planes: Bytes, width: int, height: int) -> YuvImage:
+    y, u, v = np.split(planes.reshape(-1), [height * width, height * width * 5 // 4])
+    half = (height // 2, width // 2)
+    return YuvImage(y=y.reshape(height, width), u=u.reshape(half), v=v.reshape(half))
 
 
 def score_kind(
@@ -117,6 +118,75 @@ def evaluate(
     return {kind: score_kind(found[kind], truth[kind], threshold) for kind in kinds}
 
 
+def mot_boxes(path: Path) -> dict[int, tuple[Floats, Floats]]:
+    """Read MOTChallenge truth: per frame (from 1) boxes (N, 4) in camera pixels, visibility (N,).
+
+    A MOT file counts pixel edges from 1; boxes come back with integer values at pixel centres.
+    """
+    try:
+        rows = np.loadtxt(path, delimiter=",", ndmin=2)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: not a MOT truth file: {error}") from None
+    left_top = rows[:, 2:4] - 1.5
+    boxes = np.hstack([left_top, left_top + rows[:, 4:6]])
+    return {
+        int(number): (boxes[rows[:, 0] == number], rows[rows[:, 0] == number, 8])
+        for number in np.unique(rows[:, 0])
+    }
+
+
+def evaluate_clip(
+    detector: Detector, folder: Path, *, threshold: float, every: int = 5, seen: float = 0.3
+) -> Mapping[str, Score]:
+    """Score persons on a sample site's clips `cam*.mp4` with truth `mot/cam*/gt/gt.txt`.
+
+    Takes every n-th frame. Who is seen to less than the part `seen` need not be found, and may be.
+    """
+    scores = {}
+    for video in sorted(folder.glob("*.mp4")):
+        truth_at = mot_boxes(folder / "mot" / video.stem / "gt" / "gt.txt")
+        found: list[tuple[Floats, Floats]] = []
+        truth: list[Floats] = []
+        nobody = (np.zeros((0, 4)), np.zeros(0))
+        for frame in frames_of(video, every):
+            boxes, visibility = truth_at.get(frame.captured_at_ns + 1, nobody)
+            hidden = boxes[visibility < seen]
+            people = detector.detect([frame])[0].of_kind("person")
+            free = np.array(
+                [not len(hidden) or overlap(box, hidden).max() < 0.3 for box in people.boxes_px],
+                bool,
+            )
+            truth.append(boxes[visibility >= seen])
+            matched = np.array(
+                [len(truth[-1]) and overlap(b, truth[-1]).max() >= 0.5 for b in people.boxes_px],
+                bool,
+            )
+            found.append((people.boxes_px[free | matched], people.scores[free | matched]))
+        scores[video.stem] = score_kind(found, truth, threshold)
+    if not scores:
+        raise ModelError(f"{folder}: there are no clips cam*.mp4")
+    return scores
+
+
+def frames_of(video: Path, every: int) -> Iterator[Frame]:
+    """Decode every n-th frame of a video; `captured_at_ns` is the frame's number from 0."""
+    with av.open(str(video)) as container:
+        for number, decoded in enumerate(container.decode(video=0)):
+            if number % every:
+                continue
+            width, height = decoded.width // 2 * 2, decoded.height // 2 * 2
+            planes = decoded.reformat(width=width, height=height, format="yuv420p").to_ndarray()
+            image = _yuv_of_i420(planes.astype(np.uint8, copy=False), width, height)
+            yield Frame(camera=video.stem, captured_at_ns=number, image=image)
+
+
+def _line(what: str, score: Score, threshold: float) -> str:
+    return (
+        f"{what} AP50 {score.ap50:.3f}  recall {score.recall:.3f}  precision "
+        f"{score.precision:.3f} at {threshold}  ({score.boxes} boxes)"
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(
@@ -124,7 +194,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Score a model on labelled pictures: folders with images/ and YOLO labels/.",
     )
     parser.add_argument("--model", type=Path, default=SHIPPED)
-    parser.add_argument("--set", action="append", required=True, metavar="PATH[:KIND+KIND]")
+    parser.add_argument("--set", action="append", default=[], metavar="PATH[:KIND+KIND]")
+    parser.add_argument("--clip", type=Path, help="a sample site's folder: clips with MOT truth")
     parser.add_argument("--without", action="append", default=[], help="subfolder to leave out")
     parser.add_argument("--threshold", type=float, default=0.25, help="working threshold")
     parser.add_argument("--iou", type=float, default=0.6)
@@ -137,11 +208,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             folder = parse_folder(text)
             scores = evaluate(detector, folder, threshold=given.threshold, without=given.without)
             for kind, score in scores.items():
-                print(
-                    f"{folder.path.name:16s} {kind:8s} AP50 {score.ap50:.3f}  recall "
-                    f"{score.recall:.3f}  precision {score.precision:.3f} at {given.threshold}  "
-                    f"({score.boxes} boxes)"
-                )
+                print(_line(f"{folder.path.name:16s} {kind:8s}", score, given.threshold))
+        if given.clip:
+            for camera, score in evaluate_clip(
+                detector, given.clip, threshold=given.threshold
+            ).items():
+                print(_line(f"{camera:16s} person  ", score, given.threshold))
     except LamproomError as error:
         print(f"lamproom: {error}")
         return 2

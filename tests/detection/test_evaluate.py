@@ -1,15 +1,23 @@
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from detection.detector import Detector
-from detection.evaluate import evaluate, main, score_kind, yuv_of_bgr
+from detection.evaluate import (
+    evaluate,
+    evaluate_clip,
+    main,
+    mot_boxes,
+    score_kind,
+    yuv_of_bgr,
+)
 from detection.model import load_model
 from detection.training_set import parse_folder
 from scene.errors import ModelError
-from tests.detection.onnx_models import raw, write_model
+from tests.detection.onnx_models import Rows, raw, write_model
 
 BOX = np.array([[0.0, 0.0, 10.0, 10.0]])
 FAR = BOX + 100
@@ -63,3 +71,46 @@ def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out.startswith("lamproom: ")
     with pytest.raises(ModelError, match="too small"):
         yuv_of_bgr(np.zeros((1, 1, 3), np.uint8))
+
+
+def clip_folder(tmp_path: Path, rows: str) -> Path:
+    with av.open(str(tmp_path / "cam1.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 192, 128, "yuv420p"
+        for _ in range(3):
+            picture = np.full((128, 192, 3), 120, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    (tmp_path / "mot" / "cam1" / "gt").mkdir(parents=True)
+    (tmp_path / "mot" / "cam1" / "gt" / "gt.txt").write_text(rows)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("visibility", "second", "recall", "precision", "boxes"),
+    [(1.0, False, 1.0, 1.0, 3), (0.1, False, 0.0, 0.0, 0), (0.1, True, 1.0, 1.0, 3)],
+)
+def test_a_clip_with_truth(
+    tmp_path: Path, visibility: float, second: bool, recall: float, precision: float, boxes: int
+) -> None:
+    rows: Rows = [(10, 8, 30, 56, 0.9, 0), (60, 8, 80, 56, 0.8, 0)]
+    model = write_model(tmp_path / "m.onnx", raw(rows[: 1 + second], classes=3))
+    # MOT counts edges from 1: the first box is 20..60 x 16..112 in edges from 0
+    lines = [f"{frame},1,21,17,40,96,1,1,{visibility}" for frame in (1, 2, 3)]
+    if second:
+        lines += [f"{frame},2,121,17,40,96,1,1,0.9" for frame in (1, 2, 3)]
+    folder = clip_folder(tmp_path, "\n".join(lines) + "\n")
+    detector = Detector(load_model(model), score_threshold=0.01, iou_threshold=0.6)
+    score = evaluate_clip(detector, folder, threshold=0.25, every=1)["cam1"]
+    assert (score.recall, score.precision, score.boxes) == (recall, precision, boxes)
+
+
+def test_mot_boxes_are_in_camera_pixels(tmp_path: Path) -> None:
+    path = tmp_path / "gt.txt"
+    path.write_text("7,1,1,1,10,20,1,1,0.5\n")
+    boxes, visibility = mot_boxes(path)[7]
+    assert boxes.tolist() == [[-0.5, -0.5, 9.5, 19.5]]
+    assert visibility.tolist() == [0.5]
+    path.write_text("a,b\n")
+    with pytest.raises(ModelError, match=r"gt\.txt: not a MOT truth file"):
+        mot_boxes(path)
