@@ -73,5 +73,5 @@ if .venv/bin/python -c "import importlib.metadata as m; m.version('$other')" 2>/
 fi
 echo "Installing Python packages into .venv"
 pip_install -c requirements.lock -e ".[$runtime]" -r requirements-dev.txt
-touch ".venv/ready-$purpose" .venv/ready-demo
 .venv/bin/lamproom doctor --quiet
+touch ".venv/ready-$purpose" .venv/ready-demo
