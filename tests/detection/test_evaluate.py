@@ -87,11 +87,11 @@ def clip_folder(tmp_path: Path, rows: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("visibility", "second", "recall", "precision", "boxes"),
-    [(1.0, False, 1.0, 1.0, 3), (0.1, False, 0.0, 0.0, 0), (0.1, True, 1.0, 1.0, 3)],
+    ("visibility", "second", "expected"),
+    [(1.0, False, (1, 1, 3)), (0.1, False, (0, 0, 0)), (0.1, True, (1, 1, 3))],
 )
 def test_a_clip_with_truth(
-    tmp_path: Path, visibility: float, second: bool, recall: float, precision: float, boxes: int
+    tmp_path: Path, visibility: float, second: bool, expected: tuple[int, int, int]
 ) -> None:
     rows: Rows = [(10, 8, 30, 56, 0.9, 0), (60, 8, 80, 56, 0.8, 0)]
     model = write_model(tmp_path / "m.onnx", raw(rows[: 1 + second], classes=3))
@@ -102,7 +102,7 @@ def test_a_clip_with_truth(
     folder = clip_folder(tmp_path, "\n".join(lines) + "\n")
     detector = Detector(load_model(model), score_threshold=0.01, iou_threshold=0.6)
     score = evaluate_clip(detector, folder, threshold=0.25, every=1)["cam1"]
-    assert (score.recall, score.precision, score.boxes) == (recall, precision, boxes)
+    assert (score.recall, score.precision, score.boxes) == expected
 
 
 def test_mot_boxes_are_in_camera_pixels(tmp_path: Path) -> None:
