@@ -27,9 +27,10 @@ def write_clip(
     `shade_in` reads the shade back.
     """
     noise = np.random.default_rng(0)
-    muxing = {"movflags": movflags} if movflags else {}
+    muxing: dict[str, object] = {"movflags": movflags} if movflags else {}
     with av.open(str(path), "w", options=muxing) as container:
         stream = container.add_stream(codec, rate=fps)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = size_px
         stream.pix_fmt = pix_fmt
         if codec == "libx264":
