@@ -27,7 +27,7 @@ def write_clip(
     `shade_in` reads the shade back.
     """
     noise = np.random.default_rng(0)
-    muxing: dict[str, object] = {"movflags": movflags} if movflags else {}
+    muxing = {"movflags": movflags} if movflags else {}
     with av.open(str(path), "w", options=muxing) as container:
         stream = container.add_stream(codec, rate=fps)
         assert isinstance(stream, av.VideoStream)
@@ -35,7 +35,7 @@ def write_clip(
         stream.pix_fmt = pix_fmt
         if codec == "libx264":
             options = {"preset": "ultrafast", "crf": "12"} | (options or {})
-        stream.options = options or {}
+        stream.options = {**(options or {})}
         for index in range(frames):
             luma = noise.integers(60, 90, (size_px[1], size_px[0]))
             luma[:32, :32] = shade_of(index)
