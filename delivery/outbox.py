@@ -23,6 +23,10 @@ from scene.messages import AlarmState, Anomaly
 FILE = "outbox.sqlite"
 BALLAST_BYTES = 2_000_000
 """Kept in reserve on the disk, and freed for alarms when the disk is full."""
+CHECKPOINT_PAGES = 64
+"""The write-ahead log stays this short (256 KB), so that a nearly full disk holds many alarms."""
+MAX_RESCUED = 200_000
+"""So many of the newest rows of a damaged outbox are looked at."""
 KEEP_RECEIPTED_S = 24 * 3600.0
 """Receipted alarms are kept so long, so that one handed over twice isn't sent twice."""
 
@@ -222,6 +226,7 @@ class Outbox:
         try:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=FULL")
+            db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
             for statement in _TABLE.split(";")[:-1]:
                 db.execute(statement)
             found = db.execute("PRAGMA quick_check(1)").fetchone()
@@ -238,14 +243,7 @@ class Outbox:
 
     def _put_aside(self) -> list[Anomaly]:
         """Rename a damaged file; gives the waiting alarms that could still be read."""
-        rescued: list[Anomaly] = []
-        with contextlib.suppress(sqlite3.Error):
-            damaged = sqlite3.connect(self._file, timeout=1.0, isolation_level=None)
-            with contextlib.closing(damaged), contextlib.suppress(sqlite3.Error):
-                for (body,) in damaged.execute(
-                    "SELECT body FROM alarm NOT INDEXED WHERE receipted_at_ns IS NULL"
-                ):
-                    rescued += _readable([body])
+        rescued = _rescued(self._file)
         number = 1
         while (aside := self._folder / f"{FILE}.damaged-{number}").exists():
             number += 1
@@ -295,6 +293,21 @@ def _row_of(alarm: Anomaly, now_ns: int) -> tuple[Any, ...]:
         now_ns,
         _ANOMALY.dump_json(alarm).decode(),
     )
+
+
+def _rescued(file: Path) -> list[Anomaly]:
+    """Read what can be read of a damaged outbox, row by row: a bad page costs its own rows."""
+    found: list[Anomaly] = []
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(sqlite3.connect(file, timeout=1.0, isolation_level=None)) as damaged,
+    ):
+        (last,) = damaged.execute("SELECT seq FROM sqlite_sequence").fetchone() or (0,)
+        for number in range(max(1, int(last) - MAX_RESCUED), int(last) + 1):
+            with contextlib.suppress(sqlite3.Error):
+                sql = "SELECT body FROM alarm WHERE number = ? AND receipted_at_ns IS NULL"
+                found += _readable(damaged.execute(sql, (number,)).fetchone() or ())
+    return found
 
 
 def _readable(bodies: Iterable[Any]) -> Iterator[Anomaly]:

@@ -32,6 +32,7 @@ WINDOW = 500
 MAX_UNSTORED = 1000
 """So many alarms are kept in memory when even the outbox can't take them."""
 MAX_TOMBSTONES = 1000
+TIDY_S = 3600.0
 
 _Key = tuple[str, AlarmState]
 
@@ -127,7 +128,7 @@ class Publisher:
             if not again and sent_at_s is not None and now_s - sent_at_s < RESEND_S:
                 return
             self._sent_at_s[key] = now_s
-        if not self._connection.connected or not self._connection.publish(
+        if not self._connection.publish(
             self._alarm_topic(anomaly.id),
             self._encode(anomaly, "alarm"),
             qos=TOPICS["alarm"].qos,
@@ -135,6 +136,7 @@ class Publisher:
         ):
             with self._lock:
                 self._sent_at_s.pop(key, None)
+                self._seq["alarm"] -= 1  # nothing was missed: it will be sent
 
     def _to_be_kept(self, anomaly: Anomaly) -> bool:
         """Tell whether the broker shall keep it: a late raise of what is over must not stay."""
@@ -188,12 +190,16 @@ class Publisher:
     # ---- the thread that doesn't give up ----
 
     def _run(self) -> None:
+        tidy_at_s = self._clock.monotonic_s()
         while not self._stopping.is_set():
             self._wake.wait(timeout=RESEND_S / 4)
             self._wake.clear()
             try:
                 self._keep_receipts()
                 self._store_unstored()
+                if self._clock.monotonic_s() >= tidy_at_s:
+                    tidy_at_s = self._clock.monotonic_s() + TIDY_S
+                    self._outbox.forget_old()
                 if self._connection.connected:
                     for anomaly in self._waiting():
                         self._send_alarm(anomaly)
