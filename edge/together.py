@@ -138,7 +138,7 @@ class _Follower:
 
     def look(self, now_s: float) -> None:
         """Note what has come."""
-        times = _since_last_step_back(self.handle.times())
+        times = self.handle.times()
         self.is_fresh = bool(times) and times[-1] != (self.times or (None,))[-1]
         if self.is_fresh:
             if self._is_silent(now_s):  # it comes back: it gets a new chance
@@ -181,18 +181,6 @@ class _Follower:
         """Don't wait for it for a while."""
         self._rests_until_s = now_s + min(LONGEST_REST_S, FIRST_REST_S * 2**self.misses)
         self.misses = min(self.misses + 1, 10)
-
-
-def _since_last_step_back(times: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
-    """Leave out what came before the clock was last set back.
-
-    >>> _since_last_step_back(((1, 500), (2, 540), (3, 100), (4, 140)))
-    ((3, 100), (4, 140))
-    """
-    begin = len(times) - 1
-    while begin > 0 and times[begin - 1][1] < times[begin][1]:
-        begin -= 1
-    return times[max(0, begin) :]
 
 
 def lockstep(

@@ -128,6 +128,22 @@ def test_a_process_that_hangs_is_killed_and_started_again(
             os.kill(hung, 0)
 
 
+def test_a_process_that_dies_again_and_again_is_given_growing_pauses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(camera_process, "FIRST_PAUSE_S", 0.1)
+    path = write_clip(tmp_path / "a.mp4")
+    with started(config("left", path), in_processes=True, loop=True) as (camera,):
+        assert isinstance(camera, CameraProcess)
+        camera._pause_s = 0.1
+        for _ in range(3):
+            assert wait_for(lambda: camera.status().state == "running")
+            assert camera.pid is not None
+            os.kill(camera.pid, signal.SIGKILL)
+            assert wait_for(lambda: camera.status().state == "reconnecting")
+        assert camera._pause_s == pytest.approx(0.8)
+
+
 def test_stopping_ends_the_process_and_can_be_done_twice(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mp4")
     with started(config("left", path), in_processes=True, loop=True) as (camera,):

@@ -84,6 +84,12 @@ def test_a_picture_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
         FrameRing("left").write(frame(0))
 
 
+def test_memory_is_taken_before_it_is_used_so_that_no_write_can_fail() -> None:
+    ring = FrameRing("left")
+    ring.write(frame(0, 640, 480))
+    assert os.fstat(ring._fd).st_blocks * 512 >= SLOTS * 640 * 480 * 3 // 2
+
+
 def test_without_memory_there_is_one_clear_error() -> None:
     ring = FrameRing("left")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
