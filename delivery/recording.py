@@ -13,7 +13,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -48,7 +48,6 @@ MAX_HELD_BYTES = 400_000_000
 MAX_CHANNELS = 10_000
 
 _MAGIC = b"\x89MCAP0\r\n"
-_MCAP_ERRORS = (ValueError, KeyError, struct.error, EOFError, zstandard.ZstdError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,7 +368,7 @@ def _in_order(
                     yield message
                 try:
                     found = _unpacked(file, place)
-                except _MCAP_ERRORS:
+                except WireError:
                     on_missing(
                         f"{path}: damaged from {_time_text(place.from_ns)} to "
                         f"{_time_text(place.to_ns)}: a chunk of {place.length} bytes is passed over"
@@ -390,32 +389,29 @@ def _in_order(
 
 
 def _unpacked(file: IO[bytes], place: _Place) -> list[Any]:
-    """Unpack a chunk; raises one of `_MCAP_ERRORS` when any of its bytes is damaged."""
+    """Unpack a chunk; raises `WireError` when any of its bytes is damaged."""
     if place.length > MAX_CHUNK_BYTES:
-        raise ValueError("too large")
+        raise WireError("too large")
     file.seek(place.offset)
-    chunk = Chunk.read(ReadDataStream(BytesIO(file.read(place.length))))
+    raw = file.read(place.length)
+    try:
+        return _checked(Chunk.read(ReadDataStream(BytesIO(raw))), place)
+    except Exception as error:  # the libraries raise whatever the bytes make of them
+        raise WireError(f"damaged chunk: {error}") from None
+
+
+def _checked(chunk: Chunk, place: _Place) -> list[Any]:
+    data = chunk.data
     if chunk.uncompressed_size > MAX_CHUNK_BYTES or chunk.compression not in ("", "zstd"):
         raise ValueError("not a chunk of ours")
-    data = chunk.data
     if chunk.compression == "zstd":
         if zstandard.get_frame_parameters(data).content_size != chunk.uncompressed_size:
             raise ValueError("sizes disagree")
         data = zstandard.decompress(data, chunk.uncompressed_size)
     if len(data) != chunk.uncompressed_size or zlib.crc32(data) != chunk.uncompressed_crc:
-        raise ValueError("check sum")
-    plain = Chunk(
-        compression="",
-        data=data,
-        message_start_time=chunk.message_start_time,
-        message_end_time=chunk.message_end_time,
-        uncompressed_crc=0,
-        uncompressed_size=len(data),
-    )
-    try:
-        found = list(breakup_chunk(plain))
-    except Exception as error:  # the check sum fits, so somebody meant it
-        raise ValueError(str(error)) from None
+        raise ValueError("check sums disagree")
+    plain = replace(chunk, compression="", data=data, uncompressed_crc=0)
+    found = list(breakup_chunk(plain))
     times = [one.log_time for one in found if isinstance(one, McapMessage)]
     if times and (min(times), max(times)) != (place.from_ns, place.to_ns):
         raise ValueError("times disagree")

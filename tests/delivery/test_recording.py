@@ -1,0 +1,349 @@
+import os
+import random
+import signal
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import zstandard
+from google.protobuf import (  # type: ignore[import-untyped]
+    descriptor_pb2,
+    descriptor_pool,
+    message_factory,
+)
+from mcap.reader import make_reader
+from mcap.writer import Writer
+
+from delivery import recording
+from delivery.compressed_video import SCHEMA, video_message
+from delivery.recording import PANORAMA, Record, RecordingWriter, read_recording, repair
+from scene.clock import ReplayClock
+from scene.errors import LamproomError, RecordingError
+from scene.messages import PanoramaPacket
+from scene.packet import pack
+from scene.topics import topic_name
+from scene.wire import encode
+from tests.delivery.parts import alarm, packet, people, wait_until
+
+START_NS = 1_700_000_000_000_000_000
+STEP_NS = 100_000_000
+POSITIONS = topic_name("positions", site="roadway", gateway="gw1")
+
+
+def payload(i: int) -> bytes:
+    return encode(people(i, count=3), gateway="gw1", seq=i, sent_at_ns=i)
+
+
+def write(path: Path, frames: int = 100, size: int = 5000) -> Path:
+    clock = ReplayClock(START_NS)
+    writer = RecordingWriter(path, clock)
+    for i in range(frames):
+        clock.set(START_NS + i * STEP_NS)
+        writer.packet(packet(i, size=size))
+        writer.message(POSITIONS, payload(i), clock.now_ns())
+        if i % 20 == 0:
+            topic = topic_name("alarm", site="roadway", gateway="gw1", id=f"a-{i}")
+            body = encode(alarm(f"a-{i}"), gateway="gw1", seq=i, sent_at_ns=i)
+            writer.message(topic, body, clock.now_ns())
+    writer.close()
+    return writer.path
+
+
+def read(path: Path) -> tuple[list[Record], list[str]]:
+    missing: list[str] = []
+    return list(read_recording(path, on_missing=missing.append)), missing
+
+
+def keys(records: list[Record]) -> list[tuple[int, str, bytes]]:
+    return [(one.at_ns, one.topic, one.payload) for one in records]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("recording") / "run.mcap")
+
+
+def test_what_was_recorded_is_read_back_byte_for_byte(whole: Path) -> None:
+    records, missing = read(whole)
+    assert missing == []
+    assert [one.at_ns for one in records] == sorted(one.at_ns for one in records)
+    pictures = [one for one in records if one.topic == PANORAMA]
+    assert [one.payload for one in pictures] == [pack(packet(i, size=5000)) for i in range(100)]
+    assert isinstance(pictures[0].body, PanoramaPacket)
+    said = [one for one in records if one.topic == POSITIONS]
+    assert [one.payload for one in said] == [payload(i) for i in range(100)]
+    assert said[7].body == people(7, count=3)
+    alarms = [one for one in records if "/alarm/" in one.topic]
+    assert [one.topic.rpartition("/")[2] for one in alarms] == [f"a-{i}" for i in range(0, 100, 20)]
+    assert [one.body for one in alarms] == [alarm(f"a-{i}") for i in range(0, 100, 20)]
+
+
+def test_the_field_tools_own_reader_opens_it(whole: Path) -> None:
+    with whole.open("rb") as file:
+        reader = make_reader(file, validate_crcs=True)
+        summary = reader.get_summary()
+        found = list(reader.iter_messages())
+    assert summary is not None and summary.statistics is not None
+    assert summary.statistics.message_count == 100 + 2 * 100 + 5 == len(found)
+    topics = {channel.topic for channel in summary.channels.values()}
+    assert topics == {"panorama/frame", "panorama/video", POSITIONS, "mine/roadway/gw/gw1/alarm"}
+    encodings = {schema.name: schema.encoding for schema in summary.schemas.values()}
+    assert encodings["foxglove.CompressedVideo"] == "protobuf"
+    assert encodings["lamproom.positions"] == "jsonschema"
+
+
+def test_the_panorama_is_a_compressed_video_to_protobufs_own_library() -> None:
+    files = descriptor_pb2.FileDescriptorSet.FromString(SCHEMA)
+    pool = descriptor_pool.DescriptorPool()
+    for file in files.file:
+        pool.Add(file)
+    kind = message_factory.GetMessageClass(pool.FindMessageTypeByName("foxglove.CompressedVideo"))
+    read = kind.FromString(video_message(START_NS + 7, b"picture"))
+    assert (read.timestamp.seconds, read.timestamp.nanos) == divmod(START_NS + 7, 10**9)
+    assert (read.data, read.format, read.frame_id) == (b"picture", "h264", "panorama")
+
+
+def test_messages_that_came_out_of_order_are_put_in_order(tmp_path: Path) -> None:
+    writer = RecordingWriter(tmp_path / "a.mcap", ReplayClock(START_NS))
+    order = list(range(400))
+    random.Random(3).shuffle(order)
+    for i in order:
+        writer.message(POSITIONS, payload(i), START_NS + i)
+    writer.close()
+    records, missing = read(writer.path)
+    assert [one.at_ns - START_NS for one in records] == list(range(400))
+    assert missing == []
+
+
+def test_nothing_is_written_over(tmp_path: Path) -> None:
+    first = write(tmp_path / "run.mcap", 3)
+    before = first.read_bytes()
+    second = write(tmp_path / "run.mcap", 3)
+    assert second == tmp_path / "run-2.mcap"
+    assert first.read_bytes() == before
+
+
+def test_what_is_not_ours_is_passed_over(tmp_path: Path) -> None:
+    writer = RecordingWriter(tmp_path / "a.mcap", ReplayClock(START_NS))
+    other = encode(alarm("b"), gateway="gw1", seq=1, sent_at_ns=1)
+    alarms = topic_name("alarm", site="roadway", gateway="gw1", id="a")
+    writer.message("zigbee/lamp", b"on", START_NS)
+    writer.message(alarms, other, START_NS)
+    writer.message(alarms, b"", START_NS)  # ends a retained message
+    writer.message(POSITIONS, bytes(2_000_000), START_NS)
+    writer.message(POSITIONS, b"not JSON", START_NS)  # kept as it came, told when read
+    writer.message(POSITIONS, payload(1), START_NS)
+    writer.close()
+    assert writer.skipped == 3
+    records, missing = read(writer.path)
+    assert [one.payload for one in records] == [payload(1)]
+    assert len(missing) == 1
+    assert "1 messages can't be understood" in missing[0]
+
+
+def test_a_recording_cut_at_any_byte_gives_everything_up_to_its_last_chunk(
+    whole: Path, tmp_path: Path
+) -> None:
+    data = whole.read_bytes()
+    all_records, _ = read(whole)
+    chance = random.Random(11)
+    cut = tmp_path / "cut.mcap"
+    least = 0
+    for at in sorted(chance.sample(range(len(data)), 100)):
+        cut.write_bytes(data[:at])
+        try:
+            records, missing = read(cut)
+        except RecordingError as error:
+            assert at < 100
+            assert "cut.mcap" in str(error)
+            continue
+        assert keys(records) == keys(all_records[: len(records)])
+        assert len(records) >= least  # a later cut never gives less
+        least = len(records)
+        assert len(missing) == 1
+        assert "missing" in missing[0] or "index" in missing[0]
+    assert least > 150
+
+
+def test_a_damaged_byte_is_found_and_costs_only_its_chunk(whole: Path, tmp_path: Path) -> None:
+    data = whole.read_bytes()
+    all_records, _ = read(whole)
+    chance = random.Random(12)
+    harmed = tmp_path / "harmed.mcap"
+    chunks = [place for place in recording._survey(whole)[0]]
+    for place in chance.sample(chunks, min(20, len(chunks))):
+        spoilt = bytearray(data)
+        spoilt[place.offset + 60 + chance.randrange(place.length - 60)] ^= 1 << chance.randrange(8)
+        harmed.write_bytes(spoilt)
+        records, missing = read(harmed)
+        assert any("damaged" in text for text in missing)
+        assert set(keys(records)) <= set(keys(all_records))
+        assert len(all_records) > len(records) >= len(all_records) / 2
+
+
+def test_repair_writes_a_whole_new_file_and_leaves_the_old_one(whole: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.mcap"
+    cut.write_bytes(whole.read_bytes()[:30_000])
+    records, missing = read(cut)
+    mended, told = repair(cut)
+    assert mended == tmp_path / "cut-repaired.mcap"
+    assert told == tuple(missing)
+    again, still_missing = read(mended)
+    assert keys(again) == keys(records)
+    assert still_missing == []
+    assert cut.read_bytes() == whole.read_bytes()[:30_000]
+    with mended.open("rb") as file:
+        assert sum(1 for _ in make_reader(file).iter_messages()) > len(records)
+
+
+WRITER = """
+import random, sys
+from dataclasses import replace
+from pathlib import Path
+from delivery.recording import RecordingWriter
+from scene.clock import SystemClock
+from tests.delivery.parts import packet
+writer = RecordingWriter(Path(sys.argv[1]), SystemClock())
+i = 0
+while True:
+    writer.packet(replace(packet(i), payload=random.randbytes(20_000)))
+    print(i, flush=True)
+    i += 1
+"""
+
+
+def test_sigkill_costs_at_most_the_last_chunk(tmp_path: Path) -> None:
+    path = tmp_path / "killed.mcap"
+    writer = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    written = -1
+    while written < 300:
+        written = int(writer.stdout.readline())
+    os.kill(writer.pid, signal.SIGKILL)
+    written = max([written, *(int(line) for line in writer.stdout)])
+    writer.wait()
+    writer.stdout.close()
+    records, missing = read(path)
+    assert len(missing) == 1
+    instants = [one.body.captured_at_ns for one in records if isinstance(one.body, PanoramaPacket)]
+    assert instants == list(range(len(instants)))
+    assert written - instants[-1] <= 8  # a chunk of 64 KB, and what the file's buffer holds
+
+
+def test_while_it_is_written_everything_comes_to_the_disk_by_itself(tmp_path: Path) -> None:
+    writer = RecordingWriter(tmp_path / "a.mcap", ReplayClock(START_NS))
+    writer.packet(packet(1))
+    writer.message(POSITIONS, payload(1), START_NS)
+    wait_until(lambda: len(read(writer.path)[0]) == 2)
+    writer.close()
+
+
+def test_a_disk_that_refuses_stops_the_recording_and_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = RecordingWriter(tmp_path / "a.mcap", ReplayClock(START_NS))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer._mcap, "add_message", refuse)
+        with pytest.raises(RecordingError, match=r"a\.mcap: .*No space left.*free space"):
+            writer.packet(packet(1))
+    with pytest.raises(RecordingError, match="No space left"):
+        writer.packet(packet(2))
+    writer.close()
+
+
+def test_places_that_cannot_be_written_or_read(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match=r"none/a\.mcap"):
+        RecordingWriter(tmp_path / "none" / "a.mcap", ReplayClock(0))
+    with pytest.raises(RecordingError, match="there is no such recording"):
+        read_recording(tmp_path / "none.mcap")
+    with pytest.raises(RecordingError, match="can't be read"):
+        read_recording(tmp_path)
+
+
+def mcap_of_others(path: Path, profile: str = "") -> None:
+    with path.open("wb") as file:
+        writer = Writer(file)
+        writer.start(profile=profile)
+        schema = writer.register_schema("x", "jsonschema", b"{}")
+        channel = writer.register_channel("/x", "json", schema)
+        writer.add_message(channel, 1, b"{}", 1)
+        writer.finish()  # type: ignore[no-untyped-call]
+
+
+def test_foreign_files_are_refused_by_name(tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign.mcap"
+    for content in (b"", b"SQLite format 3\0", bytes(1000), b"\x89MCAP0\r\n"):
+        foreign.write_bytes(content)
+        with pytest.raises(RecordingError, match=r"foreign\.mcap"):
+            read_recording(foreign)
+    mcap_of_others(foreign)
+    with pytest.raises(RecordingError, match="not recorded by Lamproom"):
+        read_recording(foreign)
+    mcap_of_others(foreign, profile="lamproom")  # claims to be ours
+    assert read(foreign) == (
+        [],
+        [f"{foreign}: 1 messages can't be understood and were passed over"],
+    )
+
+
+def record_bytes(opcode: int, content: bytes, length: int | None = None) -> bytes:
+    return struct.pack("<BQ", opcode, len(content) if length is None else length) + content
+
+
+def chunk_bytes(data: bytes, size: int, compression: bytes = b"zstd") -> bytes:
+    head = struct.pack("<QQQI", 1, 2, size, 0) + struct.pack("<I", len(compression)) + compression
+    return record_bytes(6, head + struct.pack("<Q", len(data)) + data)
+
+
+def test_bombs_and_lies_cost_nothing(tmp_path: Path, whole: Path) -> None:
+    head = whole.read_bytes()[:8] + record_bytes(1, struct.pack("<I8sI0s", 8, b"lamproom", 0, b""))
+    bomb = zstandard.compress(bytes(500_000_000), 3)
+    lies = [
+        chunk_bytes(bomb, 500_000_000),
+        chunk_bytes(bomb, 1000),
+        chunk_bytes(b"x", 2**63),
+        chunk_bytes(b"x" * 100, 100, b"lz4"),
+        record_bytes(6, b"x" * 40, 2**62),
+        record_bytes(4, b"\xff" * 30),
+        record_bytes(0x42, b"unknown"),
+        record_bytes(6, b""),
+        record_bytes(2, b"\xff" * 20),
+    ]
+    evil = tmp_path / "evil.mcap"
+    for lie in lies:
+        evil.write_bytes(head + lie)
+        records, missing = read(evil)
+        assert records == []
+        assert missing
+
+
+def test_mutated_recordings_give_records_or_one_clear_error(whole: Path, tmp_path: Path) -> None:
+    data = whole.read_bytes()[:20_000]
+    chance = random.Random(13)
+    evil = tmp_path / "evil.mcap"
+    for _ in range(300):
+        spoilt = bytearray(data)
+        for _ in range(chance.randrange(1, 6)):
+            at = chance.randrange(len(spoilt))
+            kind = chance.randrange(4)
+            if kind == 0:
+                spoilt[at] = chance.randrange(256)
+            elif kind == 1:
+                spoilt[at : at + 8] = struct.pack("<Q", chance.choice([0, 1, 2**31, 2**63]))
+            elif kind == 2:
+                del spoilt[at : at + chance.randrange(1, 200)]
+            else:
+                spoilt[at:at] = chance.randbytes(chance.randrange(1, 50))
+        evil.write_bytes(spoilt)
+        try:
+            read(evil)
+        except LamproomError as error:
+            assert "evil.mcap" in str(error)
