@@ -263,7 +263,7 @@ def test_a_picture_that_stops_is_unmistakable(stage: Stage, tab: Tab) -> None:
     page.wait_for_function("() => lamproom.framesDrawn > 3")
     assert page.locator(".banner").count() == 0
     stage.gateway.streaming = False
-    page.locator(".banner.picture", has_text="PICTURE STOPPED").wait_for(timeout=5_000)
+    page.locator(".banner.picture", has_text="PICTURE STOPPED").wait_for()
     assert page.locator("#panorama.old").count() == 1
     tab.shoot("stopped")
     stage.gateway.streaming = True
@@ -283,7 +283,7 @@ def test_a_gateway_that_stops_is_an_alarm(stage: Stage, tab: Tab) -> None:
     page = tab.open(stage.url)
     page.wait_for_function("() => lamproom.framesDrawn > 3")
     stage.gateway.stop()
-    page.locator("#alarms button.critical[data-kind='gateway_silent']").wait_for(timeout=10_000)
+    page.locator("#alarms button.critical[data-kind='gateway_silent']").wait_for()
     page.get_by_text("head-count unknown; 40 m of 40 m not visible").wait_for()
     tab.shoot("silent")
 
@@ -294,7 +294,7 @@ def test_a_lost_connection_is_unmistakable_and_mends_itself(tab: Tab) -> None:
         with serving(room, gateway.open_stream) as url:
             page = tab.open(url)
             page.wait_for_function("() => lamproom.framesDrawn > 3")
-        page.locator(".banner.lost", has_text="CONNECTION LOST").wait_for(timeout=5_000)
+        page.locator(".banner.lost", has_text="CONNECTION LOST").wait_for()
         tab.shoot("lost")
         with serving(room, gateway.open_stream, port=int(url.rsplit(":", 1)[1].rstrip("/"))):
             page.wait_for_function("() => lamproom.connected")
