@@ -4,7 +4,7 @@ export OMP_NUM_THREADS ?= 1
 NEEDS := pyproject.toml requirements.lock requirements-dev.txt deploy/setup.sh
 BIN := .venv/bin
 SITE ?= sample_videos/roadway/site.yaml
-RECORDING ?= build/demo.mcap
+RECORDING ?= $(shell ls -t build/demo/*.mcap 2>/dev/null | head -n 1)
 
 .PHONY: help setup check fix demo test replay bench schemas package clean
 

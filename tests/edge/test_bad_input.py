@@ -1,0 +1,147 @@
+"""Each mistake a user can make gives one clear line (or one alarm), no traceback, no hang."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from delivery.outbox import Outbox
+from edge.main import main
+from scene.clock import SystemClock
+from tests.edge.camera_clips import write_clip
+
+LIMIT_S = 120
+SITE = """\
+version: 1
+site: tiny
+gateway: gw1
+cameras:
+  - {name: cam1, url: cam1.mp4}
+rig:
+  lens: {hfov_deg: 70}
+  mount: {xyz_m: [0, 0, 2.5], pitch_deg: -15}
+floor:
+  centre_line_m: [[0, 0, 0], [30, 0, 0]]
+broker: {url: "mqtt://127.0.0.1:1"}
+panorama: {port: 0}
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    write_clip(tmp_path / "cam1.mp4", frames=12, size_px=(320, 240))
+    path = tmp_path / "site.yaml"
+    path.write_text(SITE, encoding="utf-8")
+    assert main(["calibrate", str(path)]) == 0
+    return path
+
+
+def lamproom(*words: str | Path) -> tuple[int, str]:
+    ended = subprocess.run(
+        [sys.executable, "-m", "edge.main", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert "Traceback" not in ended.stdout
+    return ended.returncode, ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("url: cam1.mp4", "url: cam9.mp4", "cameras.0.url: there is no file"),
+        ("gateway: gw1", "gatewai: gw1", "gatewai: not a field; did you mean gateway?"),
+        ("version: 1", "version: one", "site.yaml:1:1: version: "),
+        ("port: 0", "port: many", "panorama.port: "),
+        ("mqtt://127.0.0.1:1", "http://127.0.0.1", "broker.url: "),
+    ],
+)
+def test_a_wrong_site_file(site: Path, before: str, after: str, expected: str) -> None:
+    text = site.read_text(encoding="utf-8")
+    assert before in text
+    site.write_text(text.replace(before, after, 1), encoding="utf-8")
+    code, said = lamproom("run", site)
+    assert code == 2
+    assert expected in said
+
+
+def test_a_rig_that_is_not_there(site: Path) -> None:
+    (site.parent / "rig.yaml").unlink()
+    code, said = lamproom("run", site)
+    assert (code, said.count("\n")) == (2, 1)
+    assert "run `lamproom calibrate`" in said
+
+
+def test_an_unreachable_broker_is_said_once_and_nothing_is_lost(site: Path) -> None:
+    code, said = lamproom("run", site, "--fast")
+    assert code == 0
+    assert said.count("mqtt://127.0.0.1:1") == 1
+    assert "12 instants" in said
+    code, said = lamproom("alarms", "--broker", "mqtt://127.0.0.1:1", "--timeout", "3")
+    assert code == 2
+    assert "mqtt://127.0.0.1:1" in said
+
+
+def test_a_model_without_metadata(site: Path) -> None:
+    shape = [1, 84, 2100]
+    graph = helper.make_graph(
+        [helper.make_node("ConstantOfShape", ["shape"], ["output0"])],
+        "nameless",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 320, 320])],
+        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, shape)],
+        [helper.make_tensor("shape", TensorProto.INT64, [3], shape)],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), site.parent / "m.onnx")
+    site.write_text(SITE + "detection: {model: m.onnx}\n", encoding="utf-8")
+    for command in ("check", "run"):
+        code, said = lamproom(command, site)
+        assert code in (1, 2)
+        assert "m.onnx" in said
+        assert "class_names" in said
+
+
+@pytest.mark.parametrize("damage", ["not a video", "cut off", "empty"])
+def test_a_damaged_camera_file(site: Path, damage: str) -> None:
+    clip = site.parent / "cam1.mp4"
+    whole = clip.read_bytes()
+    clip.write_bytes(
+        {"not a video": b"mine" * 500, "cut off": whole[: len(whole) // 3], "empty": b""}[damage]
+    )
+    code, said = lamproom("run", site, "--fast")
+    assert code == 2
+    assert "cam1" in said
+
+
+def test_a_camera_file_that_ends_ends_the_run(site: Path) -> None:
+    code, said = lamproom("run", site)
+    assert code == 0, said
+    assert "broker mqtt://127.0.0.1:1" in said or "mqtt://127.0.0.1:1" in said
+
+
+def test_a_camera_that_breaks_in_the_middle_is_an_alarm_and_the_other_goes_on(site: Path) -> None:
+    text = SITE.replace(
+        "  - {name: cam1, url: cam1.mp4}",
+        "  - {name: cam1, url: cam1.mp4}\n  - {name: cam2, url: cam2.mp4}",
+    )
+    rig = site.parent / "rig.yaml"
+    one = rig.read_text(encoding="utf-8")
+    start = one.index("cameras:\n") + len("cameras:\n")
+    rig.write_text(one + one[start:].replace("name: cam1", "name: cam2"), encoding="utf-8")
+    site.write_text(text, encoding="utf-8")
+    write_clip(site.parent / "cam1.mp4", frames=60, size_px=(320, 240))
+    write_clip(site.parent / "cam2.mp4", frames=60, size_px=(320, 240), movflags="frag_keyframe")
+    whole = (site.parent / "cam2.mp4").read_bytes()
+    (site.parent / "cam2.mp4").write_bytes(whole[: len(whole) // 2])
+    code, said = lamproom("run", site)
+    assert code == 0, said
+    kept = Outbox(site.parent / "state", SystemClock())
+    alarms = {(alarm.kind, alarm.camera) for alarm in kept.pending()}
+    kept.close()
+    assert ("camera_lost", "cam2") in alarms
