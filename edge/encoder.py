@@ -28,9 +28,9 @@ class PanoramaEncoder:
 
     Constant quality, held under `bitrate_kbit_s`. A key frame comes every 0.5 s of capture time,
     whatever the frame rate really is, each with its parameter sets (SPS, PPS) in front. No B
-    frames. The stream is tagged with the colours that it was told of: `full_range` is what the
-    cameras' `full_range` says (pictures are encoded as they are, never converted), the matrix of
-    cameras in HD is BT.709.
+    frames. Pictures are encoded as they are, never converted; the stream is tagged with what it is
+    told of their colours: `full_range` is what the cameras say of themselves (`SourceStatus`), the
+    matrix is BT.601 as everywhere else where planes become RGB (OpenCV).
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class PanoramaEncoder:
         bitrate_kbit_s: int,
         *,
         full_range: bool = False,
-        matrix: Matrix = "bt709",
+        matrix: Matrix = "bt601",
         preset: Literal["ultrafast", "superfast"] = "ultrafast",
     ) -> None:
         width, height = size_px

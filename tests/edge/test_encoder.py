@@ -94,7 +94,7 @@ def test_the_stream_says_its_colours(full_range: bool) -> None:
     )
     assert isinstance(frame, av.VideoFrame)
     assert frame.color_range == (2 if full_range else 1)
-    assert frame.colorspace == 1  # BT.709
+    assert frame.colorspace == 6  # SMPTE 170M, the matrix of BT.601
     if full_range:
         assert frame.format.name == "yuvj420p"
 
