@@ -133,7 +133,10 @@ class Outbox:
             "UPDATE alarm SET receipted_at_ns = ? "
             "WHERE id = ? AND state = ? AND receipted_at_ns IS NULL"
         )
-        return self._write(lambda db: sum(db.execute(sql, row).rowcount for row in rows))
+        # A receipt that a power cut takes back costs one more sending, so it isn't waited for.
+        return self._write(
+            lambda db: sum(db.execute(sql, row).rowcount for row in rows), synced=False
+        )
 
     def forget_old(self) -> int:
         """Delete what was receipted more than a day ago; tells how much. Active alarms stay."""
@@ -159,11 +162,17 @@ class Outbox:
         )
         return list(_readable(row[0] for row in rows))
 
-    def _write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+    def _write(self, change: Callable[[sqlite3.Connection], T], *, synced: bool = True) -> T:
         def commit(db: sqlite3.Connection) -> T:
-            with db:
-                db.execute("BEGIN IMMEDIATE")
-                return change(db)
+            if not synced:
+                db.execute("PRAGMA synchronous=NORMAL")
+            try:
+                with db:
+                    db.execute("BEGIN IMMEDIATE")
+                    return change(db)
+            finally:
+                if not synced:
+                    db.execute("PRAGMA synchronous=FULL")
 
         return self._do(commit)
 

@@ -27,8 +27,10 @@ from scene.wire import Message, decode, encode, type_name
 
 RESEND_S = 2.0
 """An alarm without a receipt is sent again after so long."""
-WINDOW = 500
-"""So many alarms wait for receipts at a time, the newest ones; a long backlog follows them."""
+WINDOW = 64
+"""So many old alarms are under way at a time, so that a new one never waits behind a backlog."""
+MAX_KEPT = 500
+"""So many active alarms are said again to a broker that may have forgotten them."""
 MAX_UNSTORED = 1000
 """So many alarms are kept in memory when even the outbox can't take them."""
 MAX_TOMBSTONES = 1000
@@ -170,7 +172,7 @@ class Publisher:
         # keep some that are over.
         for id in self._outbox.over(MAX_TOMBSTONES):
             self._bury(id)
-        for anomaly in reversed(self._outbox.active(WINDOW)):
+        for anomaly in reversed(self._outbox.active(MAX_KEPT)):
             self._send_alarm(anomaly)
         self._wake.set()
 

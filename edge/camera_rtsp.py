@@ -16,9 +16,8 @@ from scene.errors import CameraError
 from scene.messages import Frame
 
 OPEN_LIMIT_S = 5.0
-READ_LIMIT_S = 3.0
-"""A camera that is silent for so long has failed; one that sends less than a picture in half of
-this can't be used."""
+READ_LIMIT_S = 2.0
+"""A camera that is silent for so long has failed; one that is slower can't be used."""
 ODDLY_EARLY_NS = -500_000_000
 ODDLY_LATE_NS = 5_000_000_000
 """A camera clock that says a frame is younger or older than this, on arrival, is set wrong."""
@@ -125,8 +124,7 @@ class RtspCamera:
         options = OPTIONS | {"rtsp_transport": transport}
         started_s = self._clock.monotonic_s()
         try:
-            # FFmpeg waits for the read limit twice before it gives up.
-            container = av.open(url, options=options, timeout=(OPEN_LIMIT_S, READ_LIMIT_S / 2))
+            container = av.open(url, options=options, timeout=(OPEN_LIMIT_S, READ_LIMIT_S))
         except Exception as error:  # whatever it is, its text must not leave here unread
             took_s = self._clock.monotonic_s() - started_s
             told = SILENT if took_s > 0.9 * OPEN_LIMIT_S else _told(error)
@@ -140,13 +138,19 @@ class RtspCamera:
 
     def _frames(self) -> Generator[Frame, None, None]:
         try:
+            waiting_since_s = self._clock.monotonic_s()
             for packet in self._container.demux(video_in(self._container)):
                 arrival_ns = self._clock.now_ns()
                 if self._closed:
                     return
+                # After the limit FFmpeg first hands out what it still held back of the last
+                # picture, and waits as long again before it gives up.
+                if self._clock.monotonic_s() - waiting_since_s > 0.95 * READ_LIMIT_S:
+                    raise TimeoutError(SILENT)
                 self._note_camera_time(packet)
                 for frame in self._decoded(packet):
                     yield self._frame(frame, arrival_ns)
+                waiting_since_s = self._clock.monotonic_s()
         except Exception as error:  # as above
             if self._closed:
                 return
@@ -193,7 +197,7 @@ class RtspCamera:
 
 def _told(error: Exception) -> str:
     """Say a failure in words that help."""
-    if isinstance(error, av.error.ExitError | av.error.TimeoutError):
+    if isinstance(error, av.error.ExitError | TimeoutError):
         return SILENT
     if isinstance(error, av.error.HTTPUnauthorizedError):
         return "it refuses the user name or password (401)"

@@ -252,7 +252,7 @@ def test_a_live_camera_is_tried_for_ever_with_growing_pauses() -> None:
         return sources[-1]
 
     keep_going(live, opener, ring, SystemClock(), stopping)
-    assert stopping.pauses == [0.5, 1, 2, 4, 5, 5, 5]
+    assert stopping.pauses == [0.5, 1, 2, 3, 3, 3, 3]
     assert ring.status().state == "reconnecting"
     assert ring.times()[-1][0] == 18
     assert [source.closed for source in sources] == [1, 1, 0, 1, 1, 1, 1]
