@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from delivery.outbox import Outbox
-from edge.camera_process import CameraHandle, start_cameras
+from edge.camera_process import CameraHandle, failures, start_cameras
 from edge.camera_watch import CameraWatch
 from edge.encoder import PanoramaEncoder
 from edge.health import HealthReport
@@ -21,6 +21,7 @@ from edge.sender import open_sending
 from edge.services import Context
 from edge.together import Together
 from scene.clock import Clock, SystemClock
+from scene.errors import CameraError
 from scene.rig import Rig, load_rig
 from scene.site import Site
 from scene.topics import HEARTBEAT_S
@@ -105,7 +106,10 @@ class Live:
         parts.outlet.send(picture.positions)
         if self._encoder is None:
             self._encoder = PanoramaEncoder(
-                parts.rig.surface.size_px, 10.0, parts.site.panorama.bitrate_kbit_s
+                parts.rig.surface.size_px,
+                10.0,
+                parts.site.panorama.bitrate_kbit_s,
+                full_range=all(camera.status().full_range for camera in parts.cameras),
             )
         parts.outlet.send(packet_of(picture, self._encoder))
         self._health.panorama_rate.tick()
@@ -181,6 +185,9 @@ def run_cameras(
     )
     try:
         Live(parts, alive).run(stopped)
+        failed = failures(cameras)
+        if len(failed) == len(cameras) and not stopped():
+            raise CameraError("; ".join(failed))
     finally:
         for camera in cameras:
             camera.stop()

@@ -24,6 +24,9 @@ LOW_M = 1.1
 """A body that seems lower than this may be lying along the line of sight."""
 LYING_WIDTH_M = 1.15
 """A low body that is wider than this lies across the line of sight."""
+SQUAT_M, SQUAT_ASPECT = 1.3, 0.8
+"""A body that seems lower than this, in a box wider than this share of its height, lies aslant:
+nobody who crouches is that broad."""
 PIXEL_SHARE, PIXEL_MIN = 0.05, 2.0
 """Noise of a box's edges: a share of its longer side, and at least so many pixels."""
 BIAS_M = 0.12
@@ -93,10 +96,11 @@ def feet_on_floor(detections: Detections, camera: CameraModel, floor: Floor) -> 
     body_m = np.where(at_top, np.nan, body_m)
     keep = np.isfinite(xy).all(axis=1)
     # A detector's box often ends a little before the border that cuts it.
+    squat = width > SQUAT_ASPECT * height
     hidden |= close & ~at_top & ~fallen & ~(body_m > SHORT_M)
 
     # Low, wide or said to be fallen: lying. The middle of the floor that the box covers.
-    low = ~at_top & (body_m < LOW_M) | fallen
+    low = ~at_top & ((body_m < LOW_M) | (squat & (body_m < SQUAT_M))) | fallen
     lie = np.flatnonzero(low & ~hidden & keep)
     if len(lie):
         xy[lie], covariance[lie], body_m[lie] = _lie(
@@ -161,7 +165,9 @@ def _usable(detections: Detections, camera: CameraModel) -> tuple[Floats, Floats
     inside = (size > 1).all(axis=1)
     boxes, scores, fallen = boxes[inside], scores[inside], fallen[inside]
     kept, fallen = _once(boxes, scores, fallen)
-    return boxes[kept], scores[kept], fallen[kept]
+    boxes, scores, fallen = boxes[kept], scores[kept], fallen[kept]
+    whole = ~_parts_of_lying(boxes, scores)
+    return boxes[whole], scores[whole], fallen[whole]
 
 
 def _once(boxes: Floats, scores: Floats, fallen: Bools) -> tuple[Ints, Bools]:
@@ -177,6 +183,23 @@ def _once(boxes: Floats, scores: Floats, fallen: Bools) -> tuple[Ints, Bools]:
         elif fallen[index] and scores[index] > 0.7 * scores[same[0]]:
             fallen[same[0]] = True
     return np.array(sorted(kept), dtype=np.int64), fallen
+
+
+def _parts_of_lying(boxes: Floats, scores: Floats) -> Bools:
+    """Tell which boxes are only a part of somebody lying whom another, squat box shows better.
+
+    A detector that is unsure of a lying body often gives two boxes, one of them upright. A box
+    that scores half as much again stays: somebody may stand there.
+    """
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=2)
+    size = boxes[:, 2:] - boxes[:, :2]
+    area = np.prod(size, axis=1)
+    squat = size[:, 0] > SQUAT_ASPECT * size[:, 1]
+    inside = shared > 0.6 * np.minimum(area[:, None], area[None])
+    stronger = scores[:, None] > 1.5 * scores[None]
+    return np.asarray((inside & ~squat[:, None] & squat[None] & ~stronger).any(axis=1))
 
 
 def _overlap(boxes: Floats) -> Floats:
@@ -322,7 +345,8 @@ def _lie(
     good = hit & hit_far & (depth_m < 3.0)
     # A body is no longer than a person: what the box adds beyond that is the far edge's noise.
     along = along * np.minimum(1, 2.0 / np.maximum(depth_m, 1e-6))[:, None]
-    lying = good & (fallen | (wide_m > LYING_WIDTH_M))
+    squat = boxes[:, 2] - boxes[:, 0] > SQUAT_ASPECT * (boxes[:, 3] - boxes[:, 1])
+    lying = good & (fallen | squat | (wide_m > LYING_WIDTH_M))
     share = np.where(lying, 0.5, 0.25)[:, None]
     moved = np.where(good[:, None], near[:, :2] + share * along, xy)
     unsure = np.where(lying, 0.15, 0.25)[:, None] * along

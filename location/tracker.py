@@ -30,13 +30,16 @@ class TrackerLimits:
     cap_m: float = 0.6
     """Nor may it lie further off than this plus twice its own sigma."""
     high_score: float = 0.4
-    """Boxes that score less only carry on people who are known."""
+    """Boxes that score less only carry on people who are known, or begin one who lies."""
     apart_m: float = 0.45
     """Nearer than this to a known person nobody new begins."""
     confirm_hits: int = 3
     """Instants in which a new person must be seen before it counts; one less for two cameras."""
     confirm_cut_hits: int = 5
     """The same for one of whom only cut boxes are seen."""
+    confirm_vague_hits: int = 10
+    """The same for one of whom no box scores high; only for bodies that lie: detectors know them
+    least, and who lies in the dark must not stay unknown."""
     coast_s: float = 3.0
     """So long a person lives on unseen..."""
     coast_still_s: float = 8.0
@@ -65,6 +68,8 @@ class _Person:
     """0 until confirmed."""
     hits: int = 0
     strong_hits: int = 0
+    sure_hits: int = 0
+    """Instants in which a box of a high score showed the person."""
     joint_hits: int = 0
     """Instants in which two cameras or more saw the person."""
     misses: int = 0
@@ -197,12 +202,12 @@ class Tracker:
         return feet.only(self._floor.outside_m(feet.xy_m) <= allowed)
 
     def _match(self, at_ns: int, feet: Feet) -> tuple[list[tuple[_Person, int]], list[int]]:
-        """Pair one camera's observations with people; give the pairs and the sure ones left."""
+        """Pair one camera's observations with people; give the pairs and those left that may begin."""
         everyone = list(range(len(feet.xy_m)))
         sure = [i for i in everyone if feet.scores[i] >= self._limits.high_score]
         vague = [i for i in everyone if feet.scores[i] < self._limits.high_score]
         if not self._people or not everyone:
-            return [], sure
+            return [], [*sure, *self._low(feet, vague)]
         there = [predict(p.motion, at_ns, self._limits.acceleration_m_s2) for p in self._people]
         square, cost, apart = distances(
             np.array([motion.mean[:2] for motion in there]),
@@ -225,7 +230,12 @@ class Tracker:
                     pairs.append((self._people[row[r]], column[c]))
                     rows.remove(row[r])
         taken = {index for _, index in pairs}
-        return pairs, [i for i in sure if i not in taken]
+        return pairs, [i for i in (*sure, *self._low(feet, vague)) if i not in taken]
+
+    @staticmethod
+    def _low(feet: Feet, indices: list[int]) -> list[int]:
+        """Keep those whose whole body is seen and lies."""
+        return [i for i in indices if not feet.cut[i] and feet.height_m[i] < LYING_BELOW_M]
 
     def _correct(
         self, person: _Person, item: Detections, feet: Feet, index: int, *, first: bool
@@ -244,6 +254,8 @@ class Tracker:
             person.cameras_at_ns = item.captured_at_ns
         if not feet.cut[index]:
             person.strong_hits += 1
+        if feet.scores[index] >= self._limits.high_score:
+            person.sure_hits += 1
         if np.isfinite(feet.height_m[index]):
             person.heights.append((item.captured_at_ns, float(feet.height_m[index])))
 
@@ -273,7 +285,13 @@ class Tracker:
         seen: dict[int, list[int]],
     ) -> None:
         """Begin new people from observations that nobody explains, grouped over the cameras."""
-        order = sorted(left, key=lambda one: float(np.trace(one[1].covariance_m2[one[2]])))
+        order = sorted(
+            left,
+            key=lambda one: (
+                one[1].scores[one[2]] < self._limits.high_score,
+                float(np.trace(one[1].covariance_m2[one[2]])),
+            ),
+        )
         used: set[tuple[int, int]] = set()
         for view, feet, index in order:
             if (view, index) in used or not self._is_apart(views[view][0], feet, index):
@@ -311,6 +329,7 @@ class Tracker:
     def _correct_birth(self, person: _Person, item: Detections, feet: Feet, index: int) -> None:
         person.cameras, person.cameras_at_ns = (item.camera,), item.captured_at_ns
         person.strong_hits = 0 if feet.cut[index] else 1
+        person.sure_hits = int(feet.scores[index] >= self._limits.high_score)
         if np.isfinite(feet.height_m[index]):
             person.heights.append((item.captured_at_ns, float(feet.height_m[index])))
 
@@ -344,6 +363,8 @@ class Tracker:
             needed = limits.confirm_hits - (1 if person.joint_hits > 1 else 0)
             if person.strong_hits < 2:
                 needed = max(needed, limits.confirm_cut_hits)
+            if person.sure_hits < 2:
+                needed = max(needed, limits.confirm_vague_hits)
             agreed = person.share >= (0.3 if person.covering >= 3 else 0.5)
             if person.hits >= needed and agreed:
                 self._tracks += 1
