@@ -202,7 +202,7 @@ class Tracker:
         return feet.only(self._floor.outside_m(feet.xy_m) <= allowed)
 
     def _match(self, at_ns: int, feet: Feet) -> tuple[list[tuple[_Person, int]], list[int]]:
-        """Pair one camera's observations with people; give the pairs and those left that may begin."""
+        """Pair one camera's observations with people; give pairs and those left that may begin."""
         everyone = list(range(len(feet.xy_m)))
         sure = [i for i in everyone if feet.scores[i] >= self._limits.high_score]
         vague = [i for i in everyone if feet.scores[i] < self._limits.high_score]
