@@ -62,6 +62,7 @@ class Publisher:
         self._description: SiteDescription | None = None
         self._sent_at_s: dict[_Key, float] = {}
         self._receipted: deque[_Key] = deque()
+        self._say_again: deque[Anomaly] = deque()
         self._unstored: dict[_Key, Anomaly] = {}
         self._stopping = threading.Event()
         self._wake = threading.Event()
@@ -172,8 +173,7 @@ class Publisher:
         # keep some that are over.
         for id in self._outbox.over(MAX_TOMBSTONES):
             self._bury(id)
-        for anomaly in reversed(self._outbox.active(MAX_KEPT)):
-            self._send_alarm(anomaly)
+        self._say_again = deque(self._outbox.active(MAX_KEPT))
         self._wake.set()
 
     def _on_receipt(self, topic: str, payload: bytes, retained: bool) -> None:
@@ -203,15 +203,26 @@ class Publisher:
                     tidy_at_s = self._clock.monotonic_s() + TIDY_S
                     self._outbox.forget_old()
                 if self._connection.connected:
-                    for anomaly in self._waiting():
-                        self._send_alarm(anomaly)
+                    self._send_waiting()
             except OutboxError as error:
                 self.trouble = str(error)
 
-    def _waiting(self) -> list[Anomaly]:
+    def _send_waiting(self) -> None:
+        """Send what has no receipt; then, without haste, what a new broker may not know."""
         with self._lock:
             unstored = list(self._unstored.values())
-        return [*unstored, *self._outbox.pending(newest_first=True, limit=WINDOW)]
+        for anomaly in [*unstored, *self._outbox.pending(newest_first=True, limit=WINDOW)]:
+            self._send_alarm(anomaly)
+        while self._say_again and self._under_way() < WINDOW:
+            anomaly = self._say_again.popleft()
+            if not self._outbox.is_cleared(anomaly):
+                self._send_alarm(anomaly)
+
+    def _under_way(self) -> int:
+        """Count the alarms that were sent a moment ago and are not receipted yet."""
+        since_s = self._clock.monotonic_s() - RESEND_S
+        with self._lock:
+            return sum(sent_at_s > since_s for sent_at_s in self._sent_at_s.values())
 
     def _keep_receipts(self) -> None:
         keys: list[_Key] = []
