@@ -60,7 +60,7 @@ class Publisher:
         self._lock = threading.Lock()
         self._seq: dict[str, int] = {}
         self._description: SiteDescription | None = None
-        self._sent_at_s: dict[_Key, float] = {}
+        self._sent: dict[_Key, tuple[int, float]] = {}
         self._receipted: deque[_Key] = deque()
         self._say_again: deque[Anomaly] = deque()
         self._unstored: dict[_Key, Anomaly] = {}
@@ -103,8 +103,10 @@ class Publisher:
                 self._unstored[_key(anomaly)] = anomaly
                 while len(self._unstored) > MAX_UNSTORED:
                     self._unstored.pop(next(iter(self._unstored)))
-        if new or _key(anomaly) not in self._sent_at_s:
-            self._send_alarm(anomaly, again=new)
+        if new:
+            self._send_alarm(anomaly)
+        else:  # another process put it; if it still waits, it is sent
+            self._wake.set()
 
     def going_offline(self) -> None:
         """Say goodbye: nobody should wait for the next heartbeat."""
@@ -123,14 +125,14 @@ class Publisher:
         topic = topic_name(kind, site=self._site, gateway=self._gateway, prefix=self._prefix)
         return self._connection.publish(topic, payload, qos=row.qos, retain=row.retain)
 
-    def _send_alarm(self, anomaly: Anomaly, *, again: bool = False) -> None:
-        """Send unless it was sent a moment ago; an alarm that is over isn't kept by the broker."""
+    def _send_alarm(self, anomaly: Anomaly) -> None:
+        """Send unless this very word of it was sent a moment ago."""
         key, now_s = _key(anomaly), self._clock.monotonic_s()
         with self._lock:
-            sent_at_s = self._sent_at_s.get(key)
-            if not again and sent_at_s is not None and now_s - sent_at_s < RESEND_S:
+            word, sent_at_s = self._sent.get(key, (0, 0.0))
+            if word == anomaly.captured_at_ns and now_s - sent_at_s < RESEND_S:
                 return
-            self._sent_at_s[key] = now_s
+            self._sent[key] = (anomaly.captured_at_ns, now_s)
         if not self._connection.publish(
             self._alarm_topic(anomaly.id),
             self._encode(anomaly, "alarm"),
@@ -138,7 +140,7 @@ class Publisher:
             retain=self._to_be_kept(anomaly),
         ):
             with self._lock:
-                self._sent_at_s.pop(key, None)
+                self._sent.pop(key, None)
                 self._seq["alarm"] -= 1  # nothing was missed: it will be sent
 
     def _to_be_kept(self, anomaly: Anomaly) -> bool:
@@ -168,7 +170,7 @@ class Publisher:
         if self._description is not None:
             self._send(self._description)
         with self._lock:
-            self._sent_at_s.clear()
+            self._sent.clear()
         # A broker that was restarted may have forgotten alarms that are still active, or still
         # keep some that are over.
         for id in self._outbox.over(MAX_TOMBSTONES):
@@ -222,7 +224,7 @@ class Publisher:
         """Count the alarms that were sent a moment ago and are not receipted yet."""
         since_s = self._clock.monotonic_s() - RESEND_S
         with self._lock:
-            return sum(sent_at_s > since_s for sent_at_s in self._sent_at_s.values())
+            return sum(sent_at_s > since_s for _, sent_at_s in self._sent.values())
 
     def _keep_receipts(self) -> None:
         keys: list[_Key] = []
@@ -238,7 +240,7 @@ class Publisher:
             if state == "cleared":
                 self._bury(id)
             with self._lock:
-                self._sent_at_s.pop((id, state), None)
+                self._sent.pop((id, state), None)
 
     def _store_unstored(self) -> None:
         with self._lock:

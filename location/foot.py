@@ -253,18 +253,21 @@ def _stand(
     top_px = boxes[:, 1]
     foot_px = np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]])
     size = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
-    for _ in range(3):
-        point, hit = floor.meet(camera.centre_m, rays(camera, foot_px))
-        height = _height(camera, point, foot_px[:, 0], top_px)
+    for _ in range(2):
+        to_foot, to_top = _rays(camera, foot_px, np.column_stack([foot_px[:, 0], top_px]))
+        point, hit = floor.meet(camera.centre_m, to_foot)
+        height = _height(camera, point, to_top)
         post = _post(camera, point, np.clip(np.nan_to_num(height, nan=STATURE_M), 0.3, 2.2))
         shift = np.column_stack([_aside(boxes, post, side), boxes[:, 3] - post[:, 3]])
         good = hit & np.isfinite(shift).all(axis=1)
         limit = size[:, None]
         foot_px = foot_px + np.where(good[:, None], np.clip(shift, -limit, limit), 0.0)
-    point, hit = floor.meet(camera.centre_m, rays(camera, foot_px))
+    # The axis leans in the picture: its top is not straight above its foot.
     head_px = _pixels(camera, point + np.array([0.0, 0.0, STATURE_M]))
     head_u = np.where(np.isfinite(head_px[:, 0]), head_px[:, 0], foot_px[:, 0])
-    height = np.where(hit, _height(camera, point, head_u, top_px), np.nan)
+    to_foot, to_top = _rays(camera, foot_px, np.column_stack([head_u, top_px]))
+    point, hit = floor.meet(camera.centre_m, to_foot)
+    height = np.where(hit, _height(camera, point, to_top), np.nan)
     return foot_px, point[:, :2].copy(), height
 
 
@@ -305,9 +308,8 @@ def _post(camera: CameraModel, foot_m: Floats, height_m: Floats) -> Floats:
     return np.where(some[:, None], np.column_stack([low, high]), np.nan)
 
 
-def _height(camera: CameraModel, foot_m: Floats, head_u: Floats, top_px: Floats) -> Floats:
-    """Tell how high above the foot the line of sight through the box's top passes, (N,)."""
-    direction = rays(camera, np.column_stack([head_u, top_px]))
+def _height(camera: CameraModel, foot_m: Floats, direction: Floats) -> Floats:
+    """Tell how high above the foot (N, 3) lines of sight pass, (N,)."""
     offset = foot_m - camera.centre_m
     flat = np.sum(direction[:, :2] ** 2, axis=1)
     reach = np.sum(offset[:, :2] * direction[:, :2], axis=1) / np.maximum(flat, 1e-9)
@@ -328,16 +330,21 @@ def _lie(
     to be fallen may also be somebody who crouches at the near edge: half-way between, unsure.
     """
     middle = (boxes[:, 0] + boxes[:, 2]) / 2
-    near, hit = floor.meet(camera.centre_m, rays(camera, np.column_stack([middle, boxes[:, 3]])))
-    far, hit_far = floor.meet(
-        camera.centre_m,
-        rays(camera, np.column_stack([middle, boxes[:, 1]])),
-        above_m=LYING_HEIGHT_M,
+    to_near, to_far, to_left, to_right = _rays(
+        camera,
+        *(
+            np.column_stack([u, v])
+            for u, v in (
+                (middle, boxes[:, 3]),
+                (middle, boxes[:, 1]),
+                (boxes[:, 0], boxes[:, 3]),
+                (boxes[:, 2], boxes[:, 3]),
+            )
+        ),
     )
-    sides = [
-        floor.meet(camera.centre_m, rays(camera, np.column_stack([u, boxes[:, 3]])))[0]
-        for u in (boxes[:, 0], boxes[:, 2])
-    ]
+    near, hit = floor.meet(camera.centre_m, to_near)
+    far, hit_far = floor.meet(camera.centre_m, to_far, above_m=LYING_HEIGHT_M)
+    sides = [floor.meet(camera.centre_m, direction)[0] for direction in (to_left, to_right)]
     wide_m = np.linalg.norm(sides[1] - sides[0], axis=1)
     along = far[:, :2] - near[:, :2]
     depth_m = np.linalg.norm(along, axis=1)
@@ -354,9 +361,7 @@ def _lie(
         good[:, None, None], unsure[:, :, None] * unsure[:, None, :], 0.0
     )
     at = np.column_stack([moved, floor.z_m(moved)])
-    height = np.where(
-        lying, _height(camera, at, middle, boxes[:, 1]), _height(camera, near, middle, boxes[:, 1])
-    )
+    height = np.where(lying, _height(camera, at, to_far), _height(camera, near, to_far))
     return moved, spread, np.where(good, height, np.where(fallen, 0.5, np.nan))
 
 
@@ -407,27 +412,26 @@ def _covariance(
     above_m: float,
 ) -> Floats:
     """Carry pixel noise and pose covariance to the floor, (N, 2, 2); NaN where it is not met."""
-    n = len(pixels)
-    point, hit = floor.meet(camera.centre_m, rays(camera, pixels), above_m=above_m)
+    n, step = len(pixels), 0.5
+    right, down = np.array([step, 0.0]), np.array([0.0, step])
+    to_right, to_left, to_below, to_above, direction = _rays(
+        camera, pixels + right, pixels - right, pixels + down, pixels - down, pixels
+    )
+    point, hit = floor.meet(camera.centre_m, direction, above_m=above_m)
     slope = np.where(hit[:, None], floor.slope(np.nan_to_num(point[:, :2])), 0.0)
     normal = np.column_stack([-slope, np.ones(n)])
 
-    def on_tangent(origin: Floats, direction: Floats) -> Floats:
+    def on_tangent(origin: Floats, ray: Floats) -> Floats:
         """Meet the plane that touches the floor here: smooth, so its differences are slopes."""
-        down = np.sum(direction * normal, axis=1)
-        safe = np.where(np.abs(down) > 1e-9, down, -1e-9)
+        fall = np.sum(ray * normal, axis=1)
+        safe = np.where(np.abs(fall) > 1e-9, fall, -1e-9)
         reach = np.sum((point - origin) * normal, axis=1) / safe
-        return np.asarray((origin + reach[:, None] * direction)[:, :2])
+        return np.asarray((origin + reach[:, None] * ray)[:, :2])
 
     centre = np.broadcast_to(camera.centre_m, (n, 3))
-    step = 0.5
     by_pixel = [
-        (
-            on_tangent(centre, rays(camera, pixels + move))
-            - on_tangent(centre, rays(camera, pixels - move))
-        )
-        / (2 * step)
-        for move in (np.array([step, 0.0]), np.array([0.0, step]))
+        (on_tangent(centre, more) - on_tangent(centre, less)) / (2 * step)
+        for more, less in ((to_right, to_left), (to_below, to_above))
     ]
     jacobian = np.stack(by_pixel, axis=2)
     noise = np.zeros((n, 2, 2))
@@ -435,7 +439,6 @@ def _covariance(
     covariance = jacobian @ noise @ jacobian.transpose(0, 2, 1)
 
     rotation = camera.camera_from_mine[:3, :3]
-    direction = rays(camera, pixels)
     start = on_tangent(centre, direction)
     by_pose = []
     for axis in range(3):
@@ -454,6 +457,11 @@ def _covariance(
     covariance = covariance + BIAS_M**2 * np.eye(2)
     covariance = (covariance + covariance.transpose(0, 2, 1)) / 2
     return np.where(hit[:, None, None], covariance, np.nan)
+
+
+def _rays(camera: CameraModel, *pixels: Floats) -> list[Floats]:
+    """Give the lines of sight through several (N, 2) arrays of pixels, at the price of one."""
+    return np.split(rays(camera, np.concatenate(pixels)), len(pixels))
 
 
 def _largest(covariance: Floats) -> Floats:

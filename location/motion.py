@@ -77,9 +77,15 @@ def correct(
 
 
 def _doubt(step_s: float, acceleration_m_s2: float) -> Floats:
-    s = abs(step_s)
-    sign = 1.0 if step_s > 0 else -1.0
-    block = np.array([[s**4 / 4, sign * s**3 / 2], [sign * s**3 / 2, s**2]])
+    s, power = abs(step_s), acceleration_m_s2**2
     # A trace of doubt that is not along one acceleration keeps the matrix positive definite.
-    block = block + 1e-6 * s * np.eye(2)
-    return np.asarray(acceleration_m_s2**2 * np.kron(block, np.eye(2)))
+    place, speed = power * (s**4 / 4 + 1e-6 * s), power * (s**2 + 1e-6 * s)
+    both = power * s**3 / 2 * (1.0 if step_s > 0 else -1.0)
+    return np.array(
+        [
+            [place, 0.0, both, 0.0],
+            [0.0, place, 0.0, both],
+            [both, 0.0, speed, 0.0],
+            [0.0, both, 0.0, speed],
+        ]
+    )

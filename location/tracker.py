@@ -64,6 +64,7 @@ class _Person:
     seen_at_ns: int
     born: int
     """Order of birth."""
+    born_at_ns: int
     track: int = 0
     """0 until confirmed."""
     hits: int = 0
@@ -143,7 +144,11 @@ class Tracker:
         People are predicted from their last correction; those whom nobody has seen for too long
         before `at_ns` are left out.
         """
-        people = [person for person in self._people if person.track and self._alive(person, at_ns)]
+        people = [
+            person
+            for person in self._people
+            if person.track and _believed(person) and self._alive(person, at_ns)
+        ]
         return tuple(
             self._position(person, at_ns)
             for person in sorted(people, key=lambda person: person.track)
@@ -301,7 +306,11 @@ class Tracker:
             motion = start(item.captured_at_ns, feet.xy_m[index], feet.covariance_m2[index])
             self._births += 1
             person = _Person(
-                motion=motion, seen_at_ns=item.captured_at_ns, born=self._births, hits=1
+                motion=motion,
+                seen_at_ns=item.captured_at_ns,
+                born=self._births,
+                born_at_ns=item.captured_at_ns,
+                hits=1,
             )
             self._correct_birth(person, item, feet, index)
             by = {view}
@@ -405,7 +414,9 @@ class Tracker:
         if unseen_s <= limits.coast_outside_s:
             return True
         speed = float(np.hypot(*person.motion.mean[2:]))
-        if unseen_s > (limits.coast_still_s if speed < 0.3 else limits.coast_s):
+        # Somebody known for a moment only is not believed in for longer than that.
+        known_s = limits.coast_outside_s + (person.seen_at_ns - person.born_at_ns) / 1e9
+        if unseen_s > min(limits.coast_still_s if speed < 0.3 else limits.coast_s, known_s):
             return False
         where = predict(person.motion, at_ns, limits.acceleration_m_s2).mean[None, :2]
         return any(bool(covers(view, self._floor, where)[0]) for view in self._cameras.values())
@@ -433,8 +444,13 @@ class Tracker:
         )
 
 
-REPORTED_BIAS_M = 0.06
+REPORTED_BIAS_M = 0.08
 """Added to what is reported: the part of the bias that repeated looks do not average out."""
+
+
+def _believed(person: _Person) -> bool:
+    """Tell whether enough of the cameras that should see a person do."""
+    return person.covering < 3 or person.share >= 0.15
 
 
 def _height(person: _Person) -> float:

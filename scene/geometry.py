@@ -138,13 +138,15 @@ def _brown(normal: Floats, coefficients: Floats) -> Floats:
 
 
 def _solve_brown(bent: Floats, coefficients: Floats) -> Floats:
-    """Undo `_brown` by Newton's method with a numeric 2x2 Jacobian (8 rounds reach 1e-12)."""
+    """Undo `_brown` by Newton's method with a numeric 2x2 Jacobian (8 rounds at most)."""
     if not np.any(coefficients):
         return bent
     found, step = bent.copy(), 1e-6
     right, down = np.array([step, 0.0]), np.array([0.0, step])
     for _ in range(8):
         error = _brown(found, coefficients) - bent
+        if np.all(np.abs(error) < 1e-12):
+            break
         dx = (_brown(found + right, coefficients) - bent - error) / step
         dy = (_brown(found + down, coefficients) - bent - error) / step
         det = dx[:, 0] * dy[:, 1] - dy[:, 0] * dx[:, 1]
