@@ -7,24 +7,34 @@ from dataclasses import replace
 
 import numpy as np
 
-from scene.messages import XY, Position
+from scene.messages import Position
 from scene.surface import Cylinder
+
+FARTHEST_OUTSIDE = 2.0
+"""Feet straight below the cameras lie endlessly far below the picture: cut at this many heights."""
 
 
 def with_panorama(people: tuple[Position, ...], surface: Cylinder) -> tuple[Position, ...]:
-    """Add the panorama pixels of feet and head, each only where it lies in the picture."""
+    """Add the panorama pixels of feet and head of everybody of whom a part lies in the picture.
+
+    Feet may lie below the picture and heads above it: somebody close to the cameras is tagged, too.
+    """
     if not people:
         return ()
     feet_m = np.array([person.xyz_m for person in people])
-    heads_m = feet_m + [[0.0, 0.0, person.height_m] for person in people]
-    pixels = surface.panorama_from_mine(np.concatenate([feet_m, heads_m]))
-    inside = surface.inside(pixels)
-    places: list[XY | None] = [
-        (float(x), float(y)) if shown else None
-        for (x, y), shown in zip(pixels, inside, strict=True)
-    ]
-    count = len(people)
+    heads_m = feet_m + np.outer([person.height_m for person in people], [0.0, 0.0, 1.0])
+    feet, heads = (surface.panorama_from_mine(points) for points in (feet_m, heads_m))
+    width, height = surface.size_px
+    beside = (feet[:, 0] < 0) | (feet[:, 0] > width - 1)
+    shown = ~beside & (feet[:, 1] >= 0) & (heads[:, 1] <= height - 1)
+    for pixels in (feet, heads):
+        far = FARTHEST_OUTSIDE * height
+        pixels[:, 1] = np.clip(pixels[:, 1], -far, height + far)
     return tuple(
-        replace(person, panorama_xy=places[index], panorama_head_xy=places[count + index])
-        for index, person in enumerate(people)
+        replace(
+            person,
+            panorama_xy=(float(foot[0]), float(foot[1])) if there else None,
+            panorama_head_xy=(float(head[0]), float(head[1])) if there else None,
+        )
+        for person, foot, head, there in zip(people, feet, heads, shown, strict=True)
     )

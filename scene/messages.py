@@ -128,9 +128,10 @@ class Position:
     worker: str | None = None
     """Name or tag from the mine's tag system; none until it is known."""
     panorama_xy: XY | None = None
-    """The feet in panorama pixels, if the panorama shows them."""
+    """The feet in panorama pixels, below the picture where it ends above them; none where the
+    panorama shows no part of the person."""
     panorama_head_xy: XY | None = None
-    """The top of the body in panorama pixels."""
+    """The top of the body in panorama pixels, given together with `panorama_xy`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -152,8 +152,11 @@ function tagOf(person) {
   const pxPerM = tall / Math.max(0.3, person.height_m);
   const wide = Math.max(14, (person.posture === "lying" ? 1.9 : 0.75) * pxPerM);
   const middle = (feet[0] + head[0]) / 2;
-  const top = Math.min(feet[1], head[1]) - 3;
-  const box = [middle - wide / 2, top, wide, tall + 6];
+  // Who stands close has feet below the picture: the box ends where the picture does.
+  const inPicture = (y) => Math.min(Math.max(y, view.top), view.top + view.picture.height * view.scale);
+  const top = inPicture(Math.min(feet[1], head[1]) - 3);
+  const bottom = inPicture(Math.max(feet[1], head[1]) + 3);
+  const box = [middle - wide / 2, top, wide, Math.max(8, bottom - top)];
   const unseen_s = (msOf(header.captured_at_ns) - msOf(person.seen_at_ns)) / 1000;
   const alarm = alarmOf(model.shown, person.track);
   let state = "seen";

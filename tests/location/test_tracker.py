@@ -107,7 +107,6 @@ def test_walkers_through_a_rotation_rig_keep_their_identity() -> None:
     assert false <= 0.01 * 4 * len(history)
 
 
-@pytest.mark.xfail(strict=False, reason="open: clutter, see the closing note")
 @pytest.mark.parametrize("seed", range(3))
 def test_clutter_makes_no_people_where_cameras_disagree(seed: int) -> None:
     cameras = mine.corners()

@@ -1,0 +1,71 @@
+"""Tags on the panorama: also for those whose feet it does not reach."""
+
+import math
+
+import pytest
+
+from location.on_panorama import with_panorama
+from scene.messages import Position
+from scene.surface import Cylinder
+
+SURFACE = Cylinder(
+    centre_m=(0.0, 0.0, 3.0),
+    azimuth_left_rad=math.radians(60),
+    tan_top=0.3,
+    px_per_rad=500.0,
+    size_px=(1000, 400),
+)
+"""Two radians wide about the x axis; its lower edge looks down by a half: 6 m away on the floor."""
+
+
+def person(x_m: float, y_m: float) -> Position:
+    return Position(
+        track=1,
+        xyz_m=(x_m, y_m, 0.0),
+        covariance_m2=((0.01, 0.0), (0.0, 0.01)),
+        velocity_m_s=(0.0, 0.0),
+        height_m=1.8,
+        posture="upright",
+        certainty="certainly",
+        seen_at_ns=0,
+        cameras=("cam1",),
+    )
+
+
+def placed(x_m: float, y_m: float) -> Position:
+    return with_panorama((person(x_m, y_m),), SURFACE)[0]
+
+
+def test_feet_and_head_where_the_surface_puts_them() -> None:
+    found = placed(10.0, 0.0)
+    x = math.radians(60) * 500
+    assert found.panorama_xy == pytest.approx((x, (0.3 + 3.0 / 10) * 500))
+    assert found.panorama_head_xy == pytest.approx((x, (0.3 + 1.2 / 10) * 500))
+
+
+def test_feet_below_the_picture_are_given_while_the_head_is_in_it() -> None:
+    found = placed(3.0, 0.0)
+    assert found.panorama_xy is not None
+    assert found.panorama_xy[1] == pytest.approx((0.3 + 1.0) * 500)
+    assert found.panorama_head_xy is not None
+    assert found.panorama_head_xy[1] < 400
+
+
+@pytest.mark.parametrize("place", [(1.0, 0.0), (-10.0, 0.0), (1.0, 10.0)])
+def test_nobody_is_shown_whom_the_picture_does_not_reach(place: tuple[float, float]) -> None:
+    found = placed(*place)
+    assert found.panorama_xy is None
+    assert found.panorama_head_xy is None
+
+
+def test_straight_below_a_low_camera_the_feet_are_still_a_number() -> None:
+    low = Cylinder(
+        centre_m=(0.0, 0.0, 1.5),
+        azimuth_left_rad=math.radians(60),
+        tan_top=1e6,
+        px_per_rad=500.0,
+        size_px=(1000, 400),
+    )
+    found = with_panorama((person(1e-12, 0.0),), low)[0]
+    for place in (found.panorama_xy, found.panorama_head_xy):
+        assert place is None or (math.isfinite(place[1]) and abs(place[1]) <= 3 * 400)
