@@ -3,5 +3,5 @@
 Knows nothing about stitching, detection, location or the edge; the product never imports it.
 """
 
-GENERATOR_VERSION = "1"
+GENERATOR_VERSION = "2"
 """Goes up whenever the same scene file gives different truth."""

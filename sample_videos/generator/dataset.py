@@ -1,4 +1,4 @@
-"""Training pictures: random cameras, lamps, people and dust in random roadways, with labels.
+"""Training pictures: random mines, cameras, lamps, people and dust, with labels.
 
 Labels are YOLO text (`0 person, 1 helmet, 2 head`), boxes of what is seen. Knows no video.
 """
@@ -11,42 +11,24 @@ import multiprocessing
 import os
 import queue
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from sample_videos.generator import poses
-from sample_videos.generator.camera import make_camera
-from sample_videos.generator.scene_file import SceneError
+from sample_videos.generator.mine import Phase, camera_of
+from sample_videos.generator.random_scene import random_camera, random_miner, random_scene
+from sample_videos.generator.scene_file import SceneError, SceneSpec
 
 CLASSES = ("person", "helmet", "head")
 HIDDEN_ABOVE = 0.8
 MIN_PERSON_PX = 40
 MIN_HEAD_PX = 12
-SUITS = (
-    (0.020, 0.030, 0.075),
-    (0.50, 0.13, 0.02),
-    (0.028, 0.028, 0.030),
-    (0.03, 0.05, 0.10),
-    (0.16, 0.14, 0.10),
-    (0.05, 0.10, 0.22),
-    (0.35, 0.30, 0.05),
-    (0.10, 0.10, 0.11),
-    (0.45, 0.06, 0.04),
-)
-HELMETS = (
-    (0.70, 0.70, 0.66),
-    (0.62, 0.42, 0.03),
-    (0.45, 0.04, 0.03),
-    (0.03, 0.10, 0.35),
-    (0.55, 0.18, 0.02),
-    (0.06, 0.25, 0.07),
-)
-VESTS = ((0.42, 0.55, 0.03), (0.6, 0.2, 0.02))
 
 
-def random_pose(rng: np.random.Generator) -> tuple[str, poses.Pose]:
-    """Draw what a person does: walk, stand, crouch, bend, lie or fall."""
+def random_pose(rng: np.random.Generator) -> tuple[str, poses.Pose]:  # noqa: PLR0911
+    """Draw what a person does: walk, stand, crouch, bend, work, lie, fall or get up."""
 
     def loosen(pose: poses.Pose, degrees: float) -> poses.Pose:
         return {
@@ -56,17 +38,30 @@ def random_pose(rng: np.random.Generator) -> tuple[str, poses.Pose]:
             for joint, angles in pose.items()
         }
 
-    shares = [0.38, 0.22, 0.12, 0.10, 0.10, 0.08]
-    kind = str(rng.choice(["walk", "stand", "crouch", "lie", "fall", "bend"], p=shares))
+    def lying(kinds: int) -> poses.Pose:
+        pose = (poses.LIE_ON_SIDE, poses.LIE_ON_FRONT, poses.LIE_ON_BACK)[rng.integers(kinds)]
+        return pose if rng.random() < 0.5 else poses.mirrored(pose)
+
+    shares = {
+        "walk": 0.34, "stand": 0.20, "crouch": 0.10, "lie": 0.12, "fall": 0.08, "bend": 0.06,
+        "work": 0.06, "rise": 0.04,
+    }  # fmt: skip
+    kind = str(rng.choice(list(shares), p=list(shares.values())))
     if kind == "walk":
         return kind, loosen(poses.gait(rng.random(), rng.uniform(0.5, 1.1), rng.normal(0, 20)), 3)
     if kind == "crouch":
-        return kind, loosen(poses.mix(poses.STAND, poses.CROUCH, rng.uniform(0.6, 1.05)), 5)
+        low = poses.mix_carriages(poses.STANDING, poses.CROUCHING, rng.uniform(0.6, 1.0))
+        return kind, loosen(poses.hold(low), 5)
     if kind == "lie":
-        lying = poses.LIE_ON_SIDE if rng.random() < 0.5 else poses.LIE_ON_BACK
-        return kind, loosen(lying, 8)
+        return kind, loosen(lying(3), 4)
     if kind == "fall":
-        return kind, poses.falling(poses.gait(rng.random(), 0.8), rng.uniform(0.2, 0.9))
+        fall = poses.fall_to(lying(2))
+        return kind, fall.pose(poses.gait(rng.random(), 0.8), rng.uniform(0.2, 0.95))
+    if kind == "rise":
+        return kind, poses.rising(lying(2), rng.uniform(0.1, 0.95))
+    if kind == "work":
+        work = poses.working(rng.uniform(0, poses.WORK_PERIOD_S))
+        return kind, loosen(work if rng.random() < 0.5 else poses.mirrored(work), 3)
     pose = dict(poses.STAND)
     if kind == "bend":
         pose["spine"] = (rng.uniform(15, 40), 0, 0)
@@ -80,72 +75,37 @@ def random_pose(rng: np.random.Generator) -> tuple[str, poses.Pose]:
     return kind, loosen(pose, 3)
 
 
-def random_look(rng: np.random.Generator):
-    """Draw a person's size, clothes and helmet; 15 % go bare-headed."""
-    from sample_videos.generator.miner import Look
-
-    suit = np.clip(np.array(SUITS[rng.integers(len(SUITS))]) * rng.uniform(0.6, 1.5), 0.01, 0.7)
-    stripes = ((0.55, 0.60, 0.06), (0.6, 0.3, 0.05), tuple(suit))
-    return Look(
-        height_m=rng.uniform(1.60, 1.92),
-        suit=tuple(suit),
-        helmet=HELMETS[rng.integers(len(HELMETS))],
-        stripe=stripes[rng.integers(3)],
-        vest=VESTS[rng.integers(2)] if rng.random() < 0.35 else None,
-        helmet_on=bool(rng.random() > 0.15),
-        lamp_on=bool(rng.random() < 0.8),
-        dirt=rng.uniform(0.1, 0.6),
-    )
-
-
-def random_camera(rng: np.random.Generator, length_m: float, size_px: tuple[int, int]):
-    """Draw a fixed camera on a rib or near the roof, looking along or across the roadway."""
-    y = rng.choice(
-        [-2.0, rng.uniform(-1.8, 0.5), rng.uniform(-1.0, 0.5), 2.0], p=[0.4, 0.3, 0.1, 0.2]
-    )
-    along = rng.random() < 0.6 or abs(y) < 1
-    if along:
-        yaw = rng.choice([0, 180]) + rng.normal(0, 14)
-    else:
-        yaw = (90 if y < 0 else -90) + rng.uniform(-60, 60)
-    return make_camera(
-        "view",
-        (rng.uniform(8, length_m - 8), y, rng.uniform(2.0, 3.0)),
-        yaw_deg=yaw,
-        pitch_deg=rng.uniform(-30, -10),
-        hfov_deg=rng.uniform(60, 90),
-        size_px=size_px,
-        distortion=(rng.uniform(-0.22, -0.05), rng.uniform(0.01, 0.05), 0.0, 0.0, 0.0),
-    )
-
-
-def random_people(rng: np.random.Generator, camera, body):
-    """Draw up to five people on the floor in view, none inside another."""
+def random_people(rng: np.random.Generator, scene: SceneSpec, camera, body):
+    """Draw up to five people on the walkway in view, none inside another."""
+    from sample_videos.generator.clip import look_of
     from sample_videos.generator.miner import pose_miner
 
+    axis, middle = scene.axis, scene.cameras[0].at_m[0]
+    lefts = (-1.5, 0.75) if scene.roadway is not None else (1.3, 2.25)
     wanted = int(rng.choice(6, p=[0.06, 0.2, 0.26, 0.24, 0.16, 0.08]))
     looks, posed = [], []
     for _ in range(80):
         if len(looks) == wanted:
             break
-        x = camera.centre_m[0] + rng.uniform(-14, 14)
-        at = np.array([x, rng.uniform(-1.5, 0.75), 0.0])
+        place = (middle + rng.uniform(-14, 14), rng.uniform(*lefts))
+        at = axis.floor_m([place])[0]
         px, depth = camera.plate_pixels([at, at + np.array([0, 0, 1.2])])
-        within = (px[1] > [-30, -60]).all() and px[1, 0] < camera.width_px + 30
-        if depth.min() < 1.2 or depth[0] > 15 or not within or px[1, 1] > camera.height_px:
+        width, height = camera.plate_size_px
+        within = (px[1] > [-30, -60]).all() and px[1, 0] < width + 30
+        if depth.min() < 1.2 or depth[0] > 15 or not within or px[1, 1] > height:
             continue
         if rng.random() > 1.15 - depth[0] / 14:
             continue
         if any(np.hypot(*(p.feet_m[:2] - at[:2])) < 0.55 for p in posed):
             continue
-        look = random_look(rng)
+        look = look_of(random_miner(rng, len(looks) + 1))
         kind, pose = random_pose(rng)
         yaw = rng.uniform(-np.pi, np.pi)
         if kind == "walk" and rng.random() < 0.7:
-            yaw = rng.choice([0, np.pi]) + rng.normal(0, 0.3)
+            yaw = axis.heading_rad(place[0]) + rng.choice([0, np.pi]) + rng.normal(0, 0.3)
         looks.append(look)
         posed.append(
-            pose_miner(body, look, pose, (at[0], at[1]), yaw_rad=float(yaw), floor_z_m=0.0)
+            pose_miner(body, look, pose, (at[0], at[1]), yaw_rad=float(yaw), floor_z_m=float(at[2]))
         )
     return looks, posed
 
@@ -170,58 +130,48 @@ def labels(looks, seen, size_px: tuple[int, int]) -> list[str]:
     return lines
 
 
+def random_view(seed: int, size_px: tuple[int, int]) -> tuple[SceneSpec, Phase]:
+    """Draw a mine, one camera in it, and which of its lamps are out."""
+    rng = np.random.default_rng([seed, 2])
+    scene = random_scene(seed, size_px=size_px)
+    camera = random_camera(rng, scene.longwall is not None, scene.mine.length_m, size_px)
+    scene = replace(scene, cameras=(camera,), miners=())
+    lamps = range(12 if scene.longwall is not None else 4)
+    out = tuple(i for i in lamps if rng.random() < 0.15)
+    return scene, Phase(first_frame=0, camera=camera_of(scene, camera), lamps_out=out)
+
+
 def _render_view(seed: int, count: int, size_px, out: Path, report) -> None:
     """Render one random viewpoint's pictures."""
     import cv2
 
-    from sample_videos.generator import plates
-    from sample_videos.generator.frame import Stage, View, person_seen
+    from sample_videos.generator.clip import Still
+    from sample_videos.generator.frame import View, person_seen
     from sample_videos.generator.miner import build_body
-    from sample_videos.generator.roadway import roadway
+    from sample_videos.generator.movers import movers
     from sample_videos.generator.sensor import Sensor, SensorSettings, auto_exposure
-    from sample_videos.generator.textures import make_textures
 
     cv2.setNumThreads(1)
-    rng = np.random.default_rng(seed)
-    length_m, power = 40.0, float(rng.uniform(0.6, 1.4))
-    mi = plates.mitsuba()
-    layout = roadway(
-        length_m=length_m,
-        width_m=5.0,
-        leg_m=1.5,
-        lamp_every_m=float(rng.choice([6.0, 8.0, 10.0])),
-        seed=int(rng.integers(1000)),
-    )
-    lamps = [lamp for lamp in layout.lamps if rng.random() > 0.15] or layout.lamps[:1]
-    layout = type(layout)(meshes=layout.meshes, lamps=lamps)
-    textures = make_textures(512, int(rng.integers(1000)))
-    scene = plates.build_scene(mi, layout, textures, power)
-    camera = random_camera(rng, length_m, size_px)
-    plate = plates.render_plate(mi, scene, camera, lamps, samples=32, seed=seed)
-    forward = camera.rotation[2, 0]
-    spots = [
-        [np.clip(camera.centre_m[0] + d * np.sign(forward), 1, length_m - 1), y, 1.1]
-        for d in (1.5, 4.0, 7.0, 11.0)
-        for y in (-1.0, 0.4)
-    ]
-    spots = np.array(spots)
-    stage = Stage(mi, scene, lamps, spots, plates.indirect_light(mi, scene, spots, 256, seed))
-    body = build_body()
+    rng = np.random.default_rng([seed, 3])
+    scene, phase = random_view(seed, size_px)
+    still, machines, body = Still(scene, phase, None), movers(scene), build_body()
+    camera, power = phase.camera, scene.mine.lamp_power
     for k in range(count):
         dust = float(np.exp(rng.uniform(np.log(0.004), np.log(0.05))))
-        view = View(camera, plate, stage, dust)
-        looks, posed = random_people(rng, camera, body)
-        lighting = stage.lighting(looks, posed, power)
-        radiance, ids = view.draw(body, looks, posed, lighting)
+        view = View(camera, still.plate, still.stage, dust)
+        looks, posed = random_people(rng, scene, camera, body)
+        moved = [machine.at(float(rng.uniform(0, 60))) for machine in machines]
+        lighting = still.stage.lighting(looks, posed, power, moved)
+        radiance, ids = view.draw(body, looks, posed, lighting, moved)
         bias = float(np.exp(rng.uniform(np.log(0.45), np.log(2.0))))
         settings = SensorSettings(
             exposure=auto_exposure(radiance, bias),
             white_balance=(float(rng.uniform(0.92, 1.1)), 1.0, float(rng.uniform(0.92, 1.1))),
-            full_well=float(rng.choice([1500.0, 4000.0, 8000.0])),
+            full_well=float(rng.choice([1500.0, 4000.0, 8000.0, 16000.0])),
             read_noise=float(rng.uniform(2, 8)),
         )
         sensor = Sensor(camera, settings, seed * 1000 + k)
-        picture = sensor.expose(radiance, 0, _lens_dust(rng, size_px))
+        picture = sensor.expose(radiance, 0, lens_dust=_lens_dust(rng, size_px))
         ids = sensor.deliver_ids(ids)
         seen = [person_seen(camera, sensor, i, p, ids) for i, p in enumerate(posed)]
         lines = labels(looks, [s for s in seen if s is not None], size_px)

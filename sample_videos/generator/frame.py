@@ -7,6 +7,7 @@ Knows nothing about scripts, files or video.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -15,8 +16,10 @@ from numpy.typing import NDArray
 
 from sample_videos.generator import plates
 from sample_videos.generator.camera import Camera
+from sample_videos.generator.coco import Keypoint, encode_rle, keypoints_seen
 from sample_videos.generator.light import glow, relight
 from sample_videos.generator.miner import Body, Look, Posed
+from sample_videos.generator.movers import Moved
 from sample_videos.generator.plates import LAMP_WATTS, Plate
 from sample_videos.generator.raster import empty_buffers, rasterise, shade_people
 from sample_videos.generator.roadway import Lamp
@@ -49,6 +52,7 @@ class Seen:
 
     `full_box` is the whole body cut at the picture's border, `visible_box` what is seen of it;
     `visibility` is the share of the body's area that is seen, `head_*` the same for the head.
+    `mask_rle` is the mask of what is seen and `keypoints` are u, v, flag, both as COCO has them.
     """
 
     person: int
@@ -60,6 +64,8 @@ class Seen:
     head_box: tuple[int, int, int, int] | None
     head_px: int
     head_unhidden: float
+    mask_rle: str
+    keypoints: tuple[Keypoint, ...]
 
 
 class Stage:
@@ -68,9 +74,16 @@ class Stage:
     def __init__(self, mi, scene, lamps: list[Lamp], probes_m, probe_light) -> None:
         self.mi, self.scene, self.lamps = mi, scene, lamps
         self.probes_m, self.probe_light = probes_m, probe_light
+        self._stations = None
 
-    def lighting(self, looks: list[Look], posed: list[Posed], power: float = 1.0) -> Lighting:
-        """Find how each person is lit, and where their cap lamps shine."""
+    def lighting(
+        self,
+        looks: list[Look],
+        posed: list[Posed],
+        power: float = 1.0,
+        moved: Sequence[Moved] = (),
+    ) -> Lighting:
+        """Find how people and movers are lit, and where the people's cap lamps shine."""
         mi = self.mi
         below = np.array([0, 0, 0.08])
         share = np.zeros((len(posed), len(self.lamps)), np.float32)
@@ -85,10 +98,7 @@ class Stage:
                     seen = plates.visible(mi, self.scene, points, lamp.centre_m - below)
                     share[:, i] += 0.5 * seen
         for i, (look, p) in enumerate(zip(looks, posed, strict=True)):
-            distance = np.linalg.norm(self.probes_m[:, :2] - p.feet_m[:2], axis=1)
-            near = np.argsort(distance, kind="stable")[:4]
-            weight = 1 / (distance[near] + 0.1) ** 2
-            ambient[i] = np.einsum("k,kac->ac", weight / weight.sum(), self.probe_light[near])
+            ambient[i] = self._ambient(p.feet_m)
             if not (look.helmet_on and look.lamp_on):
                 beams[i, 8] = i
                 continue
@@ -103,6 +113,10 @@ class Stage:
                 bounces[i] = [*(spot + 0.05 * normal), *normal, BOUNCE_CANDELA]
         candela = LAMP_WATTS * power / np.pi**2
         lamps = [[*(lamp.centre_m - [0, 0, 0.03]), candela] for lamp in self.lamps]
+        if moved:
+            station_share, station_ambient = self._station_light(moved)
+            share = np.concatenate([share, station_share])
+            ambient = np.concatenate([ambient, station_ambient])
         return Lighting(
             lamps=np.array(lamps, np.float32).reshape(-1, 4),
             lamp_share=share,
@@ -110,6 +124,30 @@ class Stage:
             beams=beams,
             bounces=bounces,
         )
+
+    def _ambient(self, place_m) -> Floats:
+        """Give the bounced light (6, 3) near a place, between the four nearest probes."""
+        distance = np.linalg.norm(self.probes_m[:, :2] - place_m[:2], axis=1)
+        near = np.argsort(distance, kind="stable")[:4]
+        weight = 1 / (distance[near] + 0.1) ** 2
+        return np.einsum("k,kac->ac", weight / weight.sum(), self.probe_light[near])
+
+    def _station_light(self, moved: Sequence[Moved]) -> tuple[Floats, Floats]:
+        """Give the share of each lamp (s, l) and the bounced light (s, 6, 3) at the stations."""
+        places = [place for m in moved for place in m.stations_m]  # each (asked, 3)
+        asked = np.concatenate(places)
+        if self._stations is not None and np.array_equal(self._stations[0], asked):
+            return self._stations[1:]
+        first = np.r_[0, np.cumsum([len(p) for p in places])][:-1]
+        count = np.array([len(p) for p in places])
+        share = np.zeros((len(places), len(self.lamps)), np.float32)
+        for i, lamp in enumerate(self.lamps):
+            target = lamp.centre_m - [0, 0, 0.08]
+            seen = plates.visible(self.mi, self.scene, asked, target)
+            share[:, i] = np.add.reduceat(seen.astype(np.float32), first) / count
+        ambient = np.array([self._ambient(p.mean(0)) for p in places], np.float32)
+        self._stations = asked, share, ambient
+        return share, ambient
 
 
 class View:
@@ -155,14 +193,24 @@ class View:
         return out
 
     def draw(
-        self, body: Body, looks: list[Look], posed: list[Posed], lighting: Lighting
+        self,
+        body: Body,
+        looks: list[Look],
+        posed: list[Posed],
+        lighting: Lighting,
+        moved: Sequence[Moved] = (),
     ) -> tuple[Floats, NDArray[np.uint8]]:
-        """Give radiance (H, W, 3) and ids (H, W) on the plate: person + 1, + 64 on the head."""
+        """Give radiance (H, W, 3) and ids (H, W) on the plate: person + 1, + 64 on the head.
+
+        Movers hide what is behind them, and have no id.
+        """
         h, w = self.depth.shape
         camera, plate = self.camera, self.plate
-        limbs = np.concatenate([p.capsules for p in posed] or [np.zeros((0, 7), np.float32)])
-        limb_start = np.r_[0, np.cumsum([len(p.capsules) for p in posed])].astype(np.int64)
-        centres = np.array([p.feet_m for p in posed], np.float32).reshape(-1, 3)
+        groups = [p.capsules for p in posed] + [c for m in moved for c in m.capsules]
+        limbs = np.concatenate(groups or [np.zeros((0, 7), np.float32)])
+        limb_start = np.r_[0, np.cumsum([len(g) for g in groups])].astype(np.int64)
+        middles = [g[:, :6].reshape(-1, 3).mean(0) for g in groups[len(posed) :]]
+        centres = np.array([p.feet_m for p in posed] + middles, np.float32).reshape(-1, 3)
         light = np.empty((h, w, 3), np.float32)
         relight(
             plate.radiance, plate.albedo, plate.normal, plate.position_m, plate.lamp_seen,
@@ -174,7 +222,7 @@ class View:
         depth = self.fine_depth.copy()
         winner = np.full(depth.shape, -1, np.int32)
         screens, faces, first_face, first_vertex = [], [], 0, 0
-        for p in posed:
+        for p in [*posed, *moved]:
             uv, z = camera.plate_pixels(p.vertices)
             screen = np.c_[(uv + 0.5) * OVERSAMPLE - 0.5, z].astype(np.float32)
             rasterise(screen, p.faces, depth, winner, first_face)
@@ -185,18 +233,25 @@ class View:
         ys, xs = np.nonzero(winner >= 0)
         if len(ys):
             triangle = winner[ys, xs]
-            owner = np.concatenate([np.full(len(p.faces), i) for i, p in enumerate(posed)])
-            on_head = np.concatenate([p.head_faces for p in posed])
+            drawn = [*posed, *moved]
+            owner = np.concatenate([np.full(len(p.faces), i) for i, p in enumerate(drawn)])
+            on_head = np.concatenate(
+                [p.head_faces for p in posed] + [np.zeros(len(m.faces), bool) for m in moved]
+            )
+            stations = np.cumsum([len(posed)] + [len(m.stations_m) for m in moved])
             colour = np.empty((len(ys), 3), np.float32)
             shade_people(
                 ys, xs, triangle, np.concatenate(screens),
-                np.concatenate([p.vertices for p in posed]),
-                np.concatenate([p.normals for p in posed]),
-                np.tile(body.vertices, (len(posed), 1)),
-                np.tile(body.weights[:, 5:11].sum(1), len(posed)),
-                np.tile(body.part, len(posed)),
+                np.concatenate([p.vertices for p in drawn]),
+                np.concatenate([p.normals for p in drawn]),
+                np.concatenate([body.vertices] * len(posed) + [m.rest for m in moved]),
+                np.concatenate(
+                    [body.weights[:, 5:11].sum(1)] * len(posed)
+                    + [m.station + np.float32(k) for m, k in zip(moved, stations, strict=False)]
+                ),
+                np.concatenate([body.part] * len(posed) + [m.part for m in moved]),
                 np.concatenate(faces), owner.astype(np.int32),
-                np.array([look.parameters() for look in looks]),
+                np.array([look.parameters() for look in looks] + [m.look for m in moved]),
                 camera.centre_m.astype(np.float32), lighting.lamps, lighting.lamp_share,
                 lighting.ambient, limbs.astype(np.float32), limb_start,
                 lighting.beams, lighting.bounces, colour,
@@ -207,7 +262,8 @@ class View:
             np.add.at(people, (y, x), np.minimum(colour, 2e4) * np.float32(part))
             cover = np.bincount(y * w + x, minlength=h * w).reshape(h, w) * np.float32(part)
             light = light * (1 - cover[..., None]) + people
-            ids[y, x] = owner[triangle] + 1 + HEAD_ID * on_head[triangle]
+            whose = owner[triangle]
+            ids[y, x] = np.where(whose < len(posed), whose + 1 + HEAD_ID * on_head[triangle], 0)
             ids[cover < 0.5] = 0
             z = np.zeros((h, w), np.float32)
             z[y, x] = depth[ys, xs]
@@ -265,15 +321,8 @@ def person_seen(
     full = (max(x1, -0.5), max(y1, -0.5), min(x2, w - 0.5), min(y2, h - 0.5))
     if full[2] - full[0] < 1 or full[3] - full[1] < 1:
         return None
-    # The silhouette alone, on the picture and (at half size) on a canvas twice as wide and high.
-    depth, winner = empty_buffers(h, w)
-    rasterise(np.c_[uv, z].astype(np.float32), posed.faces, depth, winner, 0)
+    winner = _silhouette(camera, posed, uv, z)
     alone = sensor.deliver_ids(np.uint8(winner >= 0) + np.uint8(_is_head(winner, posed)))
-    inside = float((winner >= 0).sum())
-    depth, winner = empty_buffers(h, w)
-    wide = np.c_[(uv + 0.5) / 2 + [w / 4, h / 4] - 0.5, z].astype(np.float32)
-    rasterise(wide, posed.faces, depth, winner, 0)
-    in_frame = min(1.0, inside / max(4.0 * (winner >= 0).sum(), 1.0))
     mine = (ids & (HEAD_ID - 1)) == person + 1
     head = mine & (ids >= HEAD_ID)
     seen, whole = int(mine.sum()), int((alone > 0).sum())
@@ -286,12 +335,32 @@ def person_seen(
         full_box=full,
         visible_box=_box(mine),
         visible_px=seen,
-        visibility=unhidden * in_frame,
+        visibility=unhidden * share_in_picture(camera, posed),
         unhidden=unhidden,
         head_box=_box(head),
         head_px=head_seen,
         head_unhidden=min(1.0, head_seen / max(head_whole, 1)),
+        mask_rle=encode_rle(mine),
+        keypoints=keypoints_seen(camera, posed.keypoints_m, mine),
     )
+
+
+def share_in_picture(camera: Camera, posed: Posed) -> float:
+    """Tell which share of a body's area lies inside the delivered picture, hidden or not."""
+    uv, z = camera.plate_pixels(posed.vertices)
+    inside = (_silhouette(camera, posed, uv, z) >= 0) & camera.plate_delivered()
+    # The whole body at half size, on a canvas twice as wide and high as the plate.
+    middle = np.array(camera.plate_size_px) / 4
+    whole = _silhouette(camera, posed, (uv + 0.5) / 2 + middle - 0.5, z) >= 0
+    return min(1.0, float(inside.sum()) / max(4.0 * float(whole.sum()), 1.0))
+
+
+def _silhouette(camera: Camera, posed: Posed, uv, z) -> NDArray[np.int32]:
+    """Draw one person alone: the winning face per plate pixel, -1 where there is none."""
+    width, height = camera.plate_size_px
+    depth, winner = empty_buffers(height, width)
+    rasterise(np.c_[uv, z].astype(np.float32), posed.faces, depth, winner, 0)
+    return winner
 
 
 def _is_head(winner: NDArray[np.int32], posed: Posed) -> NDArray[np.bool_]:

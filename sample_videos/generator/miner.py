@@ -12,34 +12,38 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sample_videos.generator.poses import Pose
+from sample_videos.generator.poses import (
+    ARM,
+    ELBOW,
+    ID,
+    MIRROR,
+    REST,
+    REST_HEIGHT_M,
+    SHOULDER,
+    WRIST,
+    Pose,
+    bones_of,
+    rest_to_posed,
+)  # fmt: skip
 
 Floats = NDArray[np.float64]
-JOINTS = (
-    "pelvis", "spine", "chest", "neck", "head", "shL", "elL", "wrL", "shR", "elR", "wrR",
-    "hipL", "knL", "anL", "hipR", "knR", "anR",
-)  # fmt: skip
-PARENT = (-1, 0, 1, 2, 3, 2, 5, 6, 2, 8, 9, 0, 11, 12, 0, 14, 15)
-ID = {name: i for i, name in enumerate(JOINTS)}
-CLOTH, SKIN, HELMET, LAMP, BOOT, GLOVE, BELT = range(7)
-REST_HEIGHT_M = 1.82
-MIRROR = np.array([1, -1, 1])
-ARM = np.array([0, np.sin(np.radians(28)), -np.cos(np.radians(28))])
-SHOULDER = np.array([-0.01, 0.175, 1.425])
-ELBOW = SHOULDER + 0.29 * ARM
-WRIST = ELBOW + 0.255 * ARM
-REST = np.array(
-    [
-        [0, 0, 0.96], [0, 0, 1.12], [0, 0, 1.28], [-0.01, 0, 1.49], [0.01, 0, 1.58],
-        SHOULDER, ELBOW, WRIST, SHOULDER * MIRROR, ELBOW * MIRROR, WRIST * MIRROR,
-        [0, 0.095, 0.93], [0.015, 0.10, 0.50], [-0.02, 0.105, 0.09],
-        [0, -0.095, 0.93], [0.015, -0.10, 0.50], [-0.02, -0.105, 0.09],
-    ]
-)  # fmt: skip
+CLOTH, SKIN, HELMET, LAMP, BOOT, GLOVE, BELT, HAIR = range(8)
 LIMBS = (  # joint, joint, radius: the capsules that cast a miner's shadow
     (0, 2, 0.14), (2, 3, 0.13), (5, 6, 0.06), (6, 7, 0.05), (8, 9, 0.06), (9, 10, 0.05),
     (11, 12, 0.085), (12, 13, 0.07), (14, 15, 0.085), (15, 16, 0.07),
 )  # fmt: skip
+FACE = np.array(  # nose, left and right eye, left and right ear, on the resting head
+    [
+        [0.126, 0, 1.642], [0.095, 0.033, 1.674], [0.095, -0.033, 1.674],
+        [0.010, 0.076, 1.655], [0.010, -0.076, 1.655],
+    ]
+)  # fmt: skip
+KEYPOINT_JOINTS = [
+    ID[name + side] for name in ("sh", "el", "wr", "hip", "kn", "an") for side in "LR"
+]
+"""The twelve COCO keypoints after the face's five."""
+HIDES = {True: (HAIR,), False: (HELMET, LAMP)}
+"""Parts that are not there with the helmet on, with it off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,7 +81,11 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Posed:
-    """A miner in the mine: mesh, shadow capsules (k, 7), feet, head and cap lamp, metres."""
+    """A miner in the mine: mesh, shadow capsules (k, 7), feet, head and cap lamp, metres.
+
+    `keypoints_m` (17, 3) are COCO's, in its order; `height_m` is the body's top above the floor.
+    `lamp_lit`: the helmet is worn and its lamp is on.
+    """
 
     vertices: NDArray[np.float32]
     normals: NDArray[np.float32]
@@ -85,10 +93,13 @@ class Posed:
     head_faces: NDArray[np.bool_]
     capsules: NDArray[np.float32]
     joints_m: Floats
+    keypoints_m: Floats
     feet_m: Floats
     head_m: Floats
+    height_m: float
     lamp_m: Floats
     lamp_direction: Floats
+    lamp_lit: bool
 
 
 def _cone(p, a, b, r1, r2):
@@ -142,7 +153,7 @@ def _distance_fields(p, seed):
         )
         cloth = _blend(_blend(cloth, leg, 0.035), arm, 0.04)
         boot = _blend(
-            _cone(p, [-0.02, 0.105, 0.27] * m, [-0.025, 0.105, 0.07] * m, 0.068, 0.056),
+            _cone(p, [-0.02, 0.105, 0.27] * m, [-0.025, 0.105, 0.07] * m, 0.062, 0.056),
             _cone(p, [-0.05, 0.105, 0.05] * m, [0.165, 0.118, 0.045] * m, 0.048, 0.046),
             0.035,
         )
@@ -186,7 +197,10 @@ def _distance_fields(p, seed):
     battery = _block(p, [-0.175, -0.05, 1.03], (0.045, 0.085, 0.075), 0.015)
     rescuer = _block(p, [0.02, 0.215, 0.99], (0.06, 0.045, 0.085), 0.02)
     belt = np.minimum(belt, np.minimum(battery, rescuer))
-    return [cloth, skin, helmet, lamp, boots, gloves, belt]
+    hair = _ellipsoid(p, [0.008, 0, 1.662], (0.104, 0.087, 0.125))
+    hairline = np.interp(x, [-0.06, 0.0, 0.03, 0.09], [1.585, 1.66, 1.70, 1.735])
+    hair = np.maximum(hair + 0.0012 * creases, hairline - z)
+    return [cloth, skin, helmet, lamp, boots, gloves, belt, hair]
 
 
 def build_body(seed: int = 0, voxel_m: float = 0.014) -> Body:
@@ -246,12 +260,15 @@ def _skin_weights(v, part):
     w[np.ix_(left, ids(limbs, "R"))] = 0
     trunk = np.abs(v[:, 1]) < 0.15  # it must not follow the forearms
     w[np.ix_(trunk, ids(("el", "wr"), "L") + ids(("el", "wr"), "R"))] = 0
+    for side in "LR":  # nor must the flanks follow a raised arm
+        near = distance[:, ID["sh" + side]]
+        w[:, ID["sh" + side]] *= np.clip((0.125 - near) / 0.045, 0, 1)
     above = v[:, 2] > 1.02
     w[np.ix_(above, ids(("hip", "kn", "an"), "L") + ids(("hip", "kn", "an"), "R"))] = 0
-    head = (part == HELMET) | (part == LAMP) | ((part == SKIN) & (v[:, 2] > 1.56))
+    head = np.isin(part, (HELMET, LAMP, HAIR)) | ((part == SKIN) & (v[:, 2] > 1.56))
     w[head] = np.eye(17)[ID["head"]]
     w[part == BELT] = np.eye(17)[0]
-    boot = part == BOOT
+    boot = (part == BOOT) | ((part == CLOTH) & (v[:, 2] < 0.36))
     shaft = np.clip((v[:, 2] - 0.12) / 0.12, 0, 1)
     for side, knee, ankle in ((left, "knL", "anL"), (~left, "knR", "anR")):
         mine = boot & side
@@ -259,39 +276,6 @@ def _skin_weights(v, part):
         w[mine, ID[knee]] = shaft[mine]
         w[mine, ID[ankle]] = 1 - shaft[mine]
     return w / w.sum(1, keepdims=True)
-
-
-def _turn(axis, angle):
-    c, s = np.cos(angle), np.sin(angle)
-    if axis == "x":
-        return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
-    if axis == "y":
-        return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
-
-
-def _bones(pose: Pose, yaw_rad: float) -> Floats:
-    """Give each joint's transform from the rest pose, (17, 4, 4)."""
-    out = []
-    for j, name in enumerate(JOINTS):
-        if j == 0:
-            pitch, roll, _ = np.radians(pose.get("root", (0, 0, 0)))
-            if abs(pitch) < 60 / 57:
-                rotation = _turn("z", yaw_rad) @ _turn("y", pitch) @ _turn("x", roll)
-            else:
-                rotation = _turn("z", yaw_rad) @ _turn("x", roll) @ _turn("y", pitch)
-        else:
-            pitch, roll, yaw = np.radians(pose.get(name, (0, 0, 0)))
-            rotation = _turn("z", yaw) @ _turn("x", roll) @ _turn("y", pitch)
-        m = np.eye(4)
-        m[:3, :3] = rotation
-        m[:3, 3] = REST[j] - rotation @ REST[j]
-        if j == 0:
-            m[:3, 3] = REST[0] - rotation @ REST[0]
-            out.append(m)
-        else:
-            out.append(out[PARENT[j]] @ m)
-    return np.array(out)
 
 
 def pose_miner(
@@ -302,36 +286,47 @@ def pose_miner(
     *,
     yaw_rad: float,
     floor_z_m: float,
+    helmet_on: bool | None = None,
 ) -> Posed:
-    """Bend the body and stand it on the floor: pelvis over xy, lowest point on the floor."""
-    bones = _bones(pose, yaw_rad)
+    """Bend the body and stand it on the floor: pelvis over xy, lowest point on the floor.
+
+    `helmet_on` tells whether the helmet is worn now; None takes it from the look.
+    """
+    worn = look.helmet_on if helmet_on is None else helmet_on
+    bones = bones_of(pose, yaw_rad)
     scale = look.height_m / REST_HEIGHT_M
     skin = np.einsum("vj,jab->vab", body.weights, bones[:, :3].astype(np.float32))
     v = (np.einsum("vab,vb->va", skin[..., :3], body.vertices) + skin[..., 3]) * scale
     normals = np.einsum("vab,vb->va", skin[..., :3], body.normals)
-    joints = np.einsum("jab,jb->ja", bones, np.c_[REST, np.ones(17)])[:, :3] * scale
+    joints = rest_to_posed(bones) * scale
+    head = bones[ID["head"]]
+    gone = np.isin(body.part, HIDES[worn])
+    v[gone] = joints[ID["head"]]  # inside the head, so that boxes and the floor do not see it
     shift = np.array([xy_m[0], xy_m[1], floor_z_m - v[:, 2].min()])
     shift[:2] -= joints[0, :2]
     joints = joints + shift
-    head = bones[ID["head"]]
 
-    def on_head(point):
-        return (head @ np.r_[point, 1])[:3] * scale + shift
+    def on_head(points):
+        return (np.asarray(points) @ head[:3, :3].T + head[:3, 3]) * scale + shift
 
     direction = head[:3, :3] @ np.array([0.985, 0, -0.17])
     capsules = [np.r_[joints[a], joints[b], r] for a, b, r in LIMBS]
     capsules.append(np.r_[joints[ID["head"]], on_head([0.01, 0, 1.74]), 0.11])
     part = body.part[body.faces[:, 0]]
-    keep = np.ones(len(part), bool) if look.helmet_on else ~np.isin(part, (HELMET, LAMP))
+    keep = ~np.isin(part, HIDES[worn])
+    vertices = (v + shift).astype(np.float32)
     return Posed(
-        vertices=(v + shift).astype(np.float32),
+        vertices=vertices,
         normals=normals.astype(np.float32),
         faces=np.ascontiguousarray(body.faces[keep]),
-        head_faces=np.isin(part[keep], (SKIN, HELMET, LAMP)),
+        head_faces=np.isin(part[keep], (SKIN, HELMET, LAMP, HAIR)),
         capsules=np.array(capsules, np.float32),
         joints_m=joints,
+        keypoints_m=np.r_[on_head(FACE), joints[KEYPOINT_JOINTS]],
         feet_m=np.array([xy_m[0], xy_m[1], floor_z_m]),
         head_m=on_head([0.01, 0, 1.66]),
+        height_m=float(vertices[:, 2].max() - floor_z_m),
         lamp_m=on_head([0.20, 0, 1.765]),
         lamp_direction=direction / np.linalg.norm(direction),
+        lamp_lit=worn and look.lamp_on,
     )

@@ -131,7 +131,8 @@ def _sensor(mi, camera: Camera, samples: int):
     right, down, forward = camera.rotation
     to_world = np.eye(4)
     to_world[:3] = np.stack([-right, -down, forward, camera.centre_m], 1)
-    fov = np.degrees(2 * np.arctan(camera.width_px / 2 / camera.plate_k[0, 0]))
+    width, height = camera.plate_size_px
+    fov = np.degrees(2 * np.arctan(width / 2 / camera.plate_k[0, 0]))
     return mi.load_dict(
         {
             "type": "perspective",
@@ -142,8 +143,8 @@ def _sensor(mi, camera: Camera, samples: int):
             "to_world": mi.ScalarTransform4f(to_world),
             "film": {
                 "type": "hdrfilm",
-                "width": camera.width_px,
-                "height": camera.height_px,
+                "width": width,
+                "height": height,
                 "rfilter": {"type": "box"},
                 "pixel_format": "rgb",
             },
@@ -194,7 +195,7 @@ def render_plate(mi, scene, camera: Camera, lamps: list[Lamp], *, samples: int, 
 
 def plate_rays(camera: Camera) -> Floats:
     """Give the viewing direction of every plate pixel's centre, (H, W, 3), unit length."""
-    u, v = np.meshgrid(np.arange(camera.width_px), np.arange(camera.height_px))
+    u, v = np.meshgrid(*(np.arange(size) for size in camera.plate_size_px))
     pixels = np.stack([u, v], -1)
     x = (pixels - camera.plate_k[:2, 2]) / camera.plate_k[0, 0]
     rays = np.concatenate([x, np.ones((*x.shape[:2], 1))], -1) @ camera.rotation

@@ -1,4 +1,4 @@
-"""Draws triangles into a depth buffer and shades the people they make, pixel by pixel.
+"""Draws triangles into a depth buffer and shades the people and movers they make.
 
 Compiled by numba. Knows nothing about cameras' lenses, files or scripts.
 """
@@ -14,6 +14,9 @@ import numba as nb
 import numpy as np
 
 from sample_videos.generator.light import fast, fast_parallel, limb_shadow, spot
+
+RIGID = 7
+"""Part codes from here on belong to movers: paint, steel, coal, rubber."""
 
 
 @fast
@@ -136,6 +139,46 @@ def _surface(part, look, x, y, z, on_arm, n1, n2, n3):
     )
 
 
+@fast
+def _rigid_surface(part, look, up, n1, n2, n3):
+    """Colour a point of a mover as `_surface` does a miner; `up` is its normal's upward part."""
+    if part == 7:  # paint, chipped to the steel
+        f = 0.75 + 0.25 * n1 + 0.2 * n3
+        r, g, b, gloss, shine = look[0] * f, look[1] * f, look[2] * f, 0.05, 25.0
+        if n2 > 0.70 and n1 > 0.56:
+            r, g, b = 0.11 * f, 0.085 * f, 0.07 * f
+    elif part == 8:  # steel, rusty where the noise is high
+        rust = min(max(3.0 * (n1 + 0.4 * n2) - 1.7, 0.0), 1.0)
+        f = 0.8 + 0.4 * n3
+        r = (0.16 + rust * (0.12 - 0.16)) * f
+        g = (0.16 + rust * (0.06 - 0.16)) * f
+        b = (0.165 + rust * (0.032 - 0.165)) * f
+        gloss, shine = 0.16 * (1 - rust) + 0.02, 30.0
+    elif part == 9:  # coal: dull and bright bands
+        f = 0.008 + 0.028 * n1 * n2 + 0.014 * n3
+        r, g, b, gloss, shine = f, f, 1.03 * f, 0.05 * n2, 14.0
+        if n3 > 0.78:
+            gloss = 0.14
+    else:
+        r, g, b, gloss, shine = 0.022, 0.022, 0.024, 0.05, 25.0
+    dust = look[13] * min(max(0.58 + 0.5 * up + 1.3 * (n1 - 0.5) + 0.5 * (n2 - 0.5), 0.0), 1.0)
+    return (
+        r + dust * (0.042 - r),
+        g + dust * (0.040 - g),
+        b + dust * (0.037 - b),
+        gloss * (1 - dust),
+        shine,
+        0.0,
+    )
+
+
+@fast
+def _cube(ambient, colour, nx, ny, nz, ix, iy, iz):
+    """Give one colour of the light that an ambient cube (6, 3) sheds on a normal."""
+    across = nx * nx * ambient[ix, colour] + ny * ny * ambient[iy, colour]
+    return across + nz * nz * ambient[iz, colour]
+
+
 @fast_parallel
 def shade_people(
     ys, xs, triangle, screen, vertices, normals, rest, on_arm, part, faces, owner, looks,
@@ -143,11 +186,14 @@ def shade_people(
 ):  # fmt: skip
     """Shade the winning triangles at (ys, xs) into `out` (n, 3), linear radiance.
 
-    looks (m, 14); lamps (l, 4): xyz, candela; lamp_share (m, l): share of each lamp that reaches
-    a miner; ambient (m, 6, 3); limbs (k, 7) of miner m in limb_start[m]:limb_start[m + 1];
-    beams (m, 9): cap lamps' place, direction, candela, spill, owner; bounces (m, 7): where their
-    light returns from: place, normal, candela.
+    owner: whose a triangle is, m miners first, then the movers; looks: a row (14,) each. lamps
+    (l, 4): xyz, candela; lamp_share (m + s, l): share of each lamp that reaches a miner, then the
+    movers' stations; ambient (m + s, 6, 3). limbs (k, 7): capsules that cast shadows, of miner m in
+    limb_start[m]:limb_start[m + 1], then the movers'. beams (m, 9): cap lamps' place, direction,
+    candela, spill, owner; bounces (m, 7): where their light returns from: place, normal, candela.
+    on_arm: for a mover's vertex the row among m + s by which it is lit, between two.
     """
+    people = beams.shape[0]
     for q in nb.prange(ys.shape[0]):
         t = triangle[q]
         a, b, c = faces[t, 0], faces[t, 1], faces[t, 2]
@@ -169,12 +215,24 @@ def shade_people(
         m = owner[t]
         kind = part[a]
         shift = m * 17.3
+        rigid = kind >= RIGID
+        lit, beyond, share = m, m, 0.0  # lit as row `lit`, with a share of row `beyond`
+        if rigid:
+            lit = min(int(arm), ambient.shape[0] - 1)
+            beyond, share = min(lit + 1, ambient.shape[0] - 1), arm - lit
         n1 = _noise(r[0] * 9 + shift, r[1] * 9, r[2] * 9)
         n2 = _noise(r[0] * 34 + shift, r[1] * 34, r[2] * 34)
         n3 = _noise(r[0] * 130, r[1] * 130, r[2] * 130 + shift)
-        cr, cg, cb, gloss, shine, retro = _surface(
-            kind, looks[m], r[0], r[1], r[2], arm, n1, n2, n3
-        )
+        if rigid:
+            cr, cg, cb, gloss, shine, retro = _rigid_surface(kind, looks[m], n[2], n1, n2, n3)
+            rough = 0.6 if kind == 9 else 0.12
+            n[0] += rough * (_noise(r[0] * 27, r[1] * 27 + 5, r[2] * 27) - 0.5)
+            n[1] += rough * (_noise(r[0] * 27 + 3, r[1] * 27, r[2] * 27) - 0.5)
+            n[2] += rough * (_noise(r[0] * 27, r[1] * 27, r[2] * 27 + 7) - 0.5)
+        else:
+            cr, cg, cb, gloss, shine, retro = _surface(
+                kind, looks[m], r[0], r[1], r[2], arm, n1, n2, n3
+            )
         if kind == 0:  # weave
             n[0] += 0.22 * (_noise(p[0] * 40, p[1] * 40, p[2] * 40) - 0.5)
             n[2] += 0.22 * (_noise(p[0] * 40 + 9, p[1] * 40, p[2] * 40) - 0.5)
@@ -192,7 +250,7 @@ def shade_people(
             )
         ix, iy, iz = 0 if nx > 0 else 1, 2 if ny > 0 else 3, 4 if nz > 0 else 5
         nearby = 0.0  # ambient occlusion by the miner's own limbs
-        for i in range(limb_start[m], limb_start[m + 1]):
+        for i in range(0 if rigid else limb_start[m], 0 if rigid else limb_start[m + 1]):
             ux, uy, uz = (
                 limbs[i, 3] - limbs[i, 0],
                 limbs[i, 4] - limbs[i, 1],
@@ -206,15 +264,19 @@ def shade_people(
             towards = max((qx * nx + qy * ny + qz * nz) / (math.sqrt(q2) + 1e-4), 0.0)
             nearby += towards * min(limbs[i, 6] ** 2 / (q2 + 1e-3), 1.0)
         f = math.exp(-nearby)
-        er = f * (nx * nx * ambient[m, ix, 0] + ny * ny * ambient[m, iy, 0])
-        eg = f * (nx * nx * ambient[m, ix, 1] + ny * ny * ambient[m, iy, 1])
-        eb = f * (nx * nx * ambient[m, ix, 2] + ny * ny * ambient[m, iy, 2])
-        er += f * nz * nz * ambient[m, iz, 0]
-        eg += f * nz * nz * ambient[m, iz, 1]
-        eb += f * nz * nz * ambient[m, iz, 2]
+        er = f * _cube(ambient[lit], 0, nx, ny, nz, ix, iy, iz)
+        eg = f * _cube(ambient[lit], 1, nx, ny, nz, ix, iy, iz)
+        eb = f * _cube(ambient[lit], 2, nx, ny, nz, ix, iy, iz)
+        if share > 0:
+            er += share * (f * _cube(ambient[beyond], 0, nx, ny, nz, ix, iy, iz) - er)
+            eg += share * (f * _cube(ambient[beyond], 1, nx, ny, nz, ix, iy, iz) - eg)
+            eb += share * (f * _cube(ambient[beyond], 2, nx, ny, nz, ix, iy, iz) - eb)
         mirror = 0.0
         for i in range(lamps.shape[0]):
-            if lamp_share[m, i] <= 0:
+            reaches = lamp_share[lit, i]
+            if share > 0:
+                reaches += share * (lamp_share[beyond, i] - reaches)
+            if reaches <= 0:
                 continue
             dx, dy, dz = lamps[i, 0] - p[0], lamps[i, 1] - p[1], lamps[i, 2] - p[2]
             d2 = dx * dx + dy * dy + dz * dz
@@ -223,8 +285,8 @@ def shade_people(
             cos_in = nx * dx + ny * dy + nz * dz
             if cos_in <= 0:
                 continue
-            light = lamps[i, 3] * math.sqrt(max(1 - dx * dx, 0.0)) / d2 * lamp_share[m, i]
-            for o in range(limb_start.shape[0] - 1):
+            light = lamps[i, 3] * math.sqrt(max(1 - dx * dx, 0.0)) / d2 * reaches
+            for o in range(people if rigid else limb_start.shape[0] - 1):
                 if d2 > 150.0:
                     break
                 c0 = limb_start[o]

@@ -1,4 +1,4 @@
-"""Procedural surface textures of the mine: rock, floor, coal, steel, paint, wood.
+"""Procedural surface textures of the mine: rock, floor, coal, steel, paint, wood, dust.
 
 Knows nothing about shapes, lamps or cameras.
 """
@@ -178,7 +178,59 @@ def make_textures(n: int, seed: int) -> dict[str, Texture]:
         0.004 * stain,
         2.0,
     )
+    # A coal face: bright and dull bands, upright cleats, glossy where it broke.
+    bands = fractal_noise(n, 1.3, seed + 17, lowest=3, stretch=(5, 1))
+    edge, cell = cells(n, 1400, seed + 18)
+    block = np.random.default_rng(seed + 19).random(1400)[cell].astype(np.float32)
+    gloss = sigmoid(np.asarray(4 * (bands + 1.2 * block - 1.0), np.float32))
+    face_stops = [
+        (-2.0, (0.010, 0.010, 0.011)),
+        (0.2, (0.032, 0.032, 0.033)),
+        (2.2, (0.085, 0.083, 0.080)),  # dust on the ledges
+    ]
+    add(
+        "coal_face",
+        ramp(0.7 * bands + 0.9 * (block - 0.5) + 0.5 * fine, face_stops),
+        np.clip(0.85 - 0.6 * gloss, 0.2, 0.9),
+        0.03 * np.minimum(edge * 25, 1) + 0.03 * block + 0.006 * bands + 0.003 * fine,
+        2.4,
+    )
+    shale_stops = [(-2.0, (0.022, 0.022, 0.023)), (2.0, (0.10, 0.098, 0.095))]
+    add("shale", ramp(strata, shale_stops), 0.9, 0.02 * middle + 0.006 * fine, 2.0)
+    add(
+        "chrome",
+        np.array([0.36, 0.36, 0.37]) * (1 + 0.05 * grain[..., None]),
+        np.clip(0.18 + 0.3 * dirt, 0.15, 0.6),
+        0.0005 * grain,
+        1.0,
+    )
     fibres = fractal_noise(n, 1.0, seed + 15, stretch=(1, 12))
     wood = ramp(fibres, [(-2.0, (0.05, 0.035, 0.022)), (2.0, (0.20, 0.145, 0.09))])
     add("wood", wood, 0.85, 0.003 * grain, 1.0)
+    return out
+
+
+BLACK = ("coal", "coal_face", "shale")
+
+
+def dusty(textures: dict[str, Texture], share: float = 0.65, seed: int = 0) -> dict[str, Texture]:
+    """Cover all but coal with coal dust: thinly all over, thick in patches.
+
+    `share` (0..1) is how much of the dust's colour shows on average.
+    """
+    out = dict(textures)
+    for name, texture in textures.items():
+        if name in BLACK:
+            continue
+        n = len(texture.height)
+        patches = sigmoid(np.asarray(2.5 * fractal_noise(n, 1.3, seed + 61, lowest=2), np.float32))
+        cover = np.clip(share * (0.55 + 0.9 * patches), 0, 1)
+        dust = np.array([0.040, 0.038, 0.036], np.float32)
+        albedo = texture.albedo + cover[..., None] * (dust - texture.albedo)
+        out[name] = Texture(
+            albedo=albedo.astype(np.float32),
+            roughness=(texture.roughness + cover * (0.9 - texture.roughness)).astype(np.float32),
+            height=texture.height,
+            size_m=texture.size_m,
+        )
     return out

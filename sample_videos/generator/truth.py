@@ -6,7 +6,8 @@ Boxes follow MOTChallenge with OpenCV pixels (integer centres). Knows nothing ab
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,22 @@ from numpy.typing import NDArray
 
 from sample_videos.generator import GENERATOR_VERSION
 from sample_videos.generator.camera import Camera
-from sample_videos.generator.scene_file import Point, SceneSpec, ZoneSpec
-from sample_videos.generator.script import Moment
+from sample_videos.generator.coco import HIDDEN_BELOW
+from sample_videos.generator.mine import dead_from, phases
+from sample_videos.generator.scene_file import (
+    HAPPENINGS,
+    CameraSpec,
+    HappeningSpec,
+    MinerSpec,
+    SceneSpec,
+    ZoneSpec,
+)
+from sample_videos.generator.tags import tag_of
 
 Floats = NDArray[np.floating[Any]]
-HIDDEN_BELOW = 0.1
-MIN_VISIBLE_PX = 24
 CLASS_PEDESTRIAN = 1
-TRUTH_SCHEMA = "lamproom-sample-truth/1"
+LONGWALL_WALKWAY_M = (2.35, 0.9)
+TRUTH_SCHEMA = "lamproom-sample-truth/2"
 
 
 def write_json(path: Path, value: object) -> None:
@@ -39,121 +48,115 @@ def rounded(values: Any, digits: int = 4) -> Any:
     return (np.round(np.asarray(values, float), digits) + 0.0).tolist()
 
 
-def scene_truth(scene: SceneSpec, cameras: Sequence[Camera]) -> dict[str, Any]:
-    """Describe the site: frame, timing, zones and the cameras exactly as they deliver."""
+def scene_truth(scene: SceneSpec) -> dict[str, Any]:
+    """Describe the site: frame, timing, floor, zones and the cameras exactly as they deliver."""
     return {
         "schema": TRUTH_SCHEMA,
         "scene": scene.name,
         "seed": scene.seed,
         "generator_version": GENERATOR_VERSION,
-        "frame": "mine: metres, x along the roadway, y left, z up; the walkway's floor is z = 0",
-        "floor_z_m": 0.0,
+        "frame": "mine: metres, x along the roadway (chainage), y left, z up",
+        "floor": floor_truth(scene),
         "fps": scene.fps,
         "frames": scene.frames,
-        "zones": [
-            {"id": z.id, "kind": z.kind, "polygon_m": [list(p) for p in z.polygon_m]}
-            for z in scene.zones
-        ],
-        "miners": [
-            {"id": m.id, "height_m": m.height_m, "helmet_on": m.helmet_on, "lamp_on": m.lamp_on}
-            for m in scene.miners
-        ],
-        "cameras": [
-            {
-                "id": c.name,
-                "size_px": [c.width_px, c.height_px],
-                "K": rounded(c.k, 6),
-                "dist": rounded(c.distortion, 8),
-                "R": rounded(c.rotation, 12),
-                "t": rounded(c.translation, 9),
-                "position_m": rounded(c.centre_m, 9),
-            }
-            for c in cameras
-        ],
+        "zones": [_zone(scene, zone) for zone in scene.zones],
+        "immobile_after_s": scene.immobile_after_s,
+        "miners": [_miner(miner) for miner in scene.miners],
+        "tags": asdict(scene.tags),
+        "happenings": [_happening(happening) for happening in scene.happenings],
+        "cameras": [_camera(scene, spec) for spec in scene.cameras],
     }
 
 
-def world_line(frame: int, fps: int, people: list[dict[str, Any]]) -> str:
-    """Write one frame of `world.jsonl`."""
-    return json.dumps({"frame": frame, "t_s": round(frame / fps, 4), "people": people}) + "\n"
+def floor_truth(scene: SceneSpec) -> dict[str, Any]:
+    """Describe where people can walk, as a site's `floor` has it.
 
-
-def inside(point: Point, polygon: Sequence[Point]) -> bool:
-    """Tell whether a point is inside a polygon (even-odd rule).
-
-    >>> inside((1.0, 1.0), [(0, 0), (2, 0), (2, 2), (0, 2)])
-    True
+    The centre line is the walkway's own middle (a longwall's lies beside the scene's line).
     """
-    x, y = point
-    odd = False
-    for (xa, ya), (xb, yb) in zip(polygon, [*polygon[1:], polygon[0]], strict=True):
-        if (ya > y) != (yb > y) and x < (xb - xa) * (y - ya) / (yb - ya) + xa:
-            odd = not odd
-    return odd
-
-
-def find_events(
-    zones: Sequence[ZoneSpec], moments: dict[int, list[Moment]], fps: int
-) -> list[dict[str, Any]]:
-    """Find zone entries and falls; `t_end_s` is null while it lasts at the clip's end."""
-    events = []
-    for person, course in moments.items():
-        for zone in zones:
-            within = [inside(m.xy_m, zone.polygon_m) for m in course]
-            for start, end in _runs(within):
-                events.append(
-                    _event(
-                        "zone_entry",
-                        person=person,
-                        zone=zone.id,
-                        course=course,
-                        start=start,
-                        end=end,
-                        fps=fps,
-                    )
-                )
-        down = [m.state in ("fall", "lie") for m in course]
-        for start, end in _runs(down):
-            events.append(
-                _event(
-                    "fall", person=person, zone=None, course=course, start=start, end=end, fps=fps
-                )
-            )
-    return sorted(events, key=lambda e: (e["t_start_s"], e["type"], e["id"]))
-
-
-def _runs(flags: list[bool]) -> list[tuple[int, int | None]]:
-    """Give first frame and first frame after (or None) of each run of True."""
-    out = []
-    start = None
-    for i, flag in enumerate([*flags, False]):
-        if flag and start is None:
-            start = i
-        elif not flag and start is not None:
-            out.append((start, i if i < len(flags) else None))
-            start = None
-    return out
-
-
-def _event(
-    kind: str,
-    *,
-    person: int,
-    zone: str | None,
-    course: list[Moment],
-    start: int,
-    end: int | None,
-    fps: int,
-) -> dict[str, Any]:
-    at = course[start] if kind != "fall" else course[-1 if end is None else end - 1]
+    left, right = walkway_m(scene)
+    axis = scene.axis
+    middle = np.full(len(axis.chainage_m), (left + right) / 2)
     return {
-        "type": kind,
-        "id": person,
-        "zone": zone,
-        "t_start_s": round(start / fps, 4),
-        "t_end_s": None if end is None else round(end / fps, 4),
-        "xyz_m": rounded([*at.xy_m, 0.0], 3),
+        "centre_line_m": rounded(axis.floor_m(np.column_stack([axis.chainage_m, middle])), 6),
+        "cross_fall": scene.cross_fall,
+        "left_m": rounded((left - right) / 2),
+        "right_m": rounded((left - right) / 2),
     }
+
+
+def walkway_m(scene: SceneSpec) -> tuple[float, float]:
+    """Tell how far left of the scene's line the walkway's left and right edges are."""
+    if scene.roadway is not None:
+        return scene.roadway.width_m / 2, -scene.roadway.width_m / 2
+    return LONGWALL_WALKWAY_M
+
+
+def _zone(scene: SceneSpec, zone: ZoneSpec) -> dict[str, Any]:
+    return {
+        "id": zone.id,
+        "kind": zone.kind,
+        "polygon_m": rounded(scene.axis.floor_m(zone.polygon_m)[:, :2]),
+        "around_shearer_m": zone.around_shearer_m,
+        "capacity": zone.capacity,
+    }
+
+
+def _miner(miner: MinerSpec) -> dict[str, Any]:
+    return {
+        "id": miner.id,
+        "height_m": miner.height_m,
+        "helmet_on": miner.helmet_on,
+        "lamp_on": miner.lamp_on,
+        "tag": tag_of(miner),
+    }
+
+
+def _happening(happening: HappeningSpec) -> dict[str, Any]:
+    """Give a happening's fields, those that it has a use for."""
+    fields = {
+        "kind": happening.kind,
+        "at_s": happening.at_s,
+        **{name: getattr(happening, name) for name in HAPPENINGS[happening.kind]},
+    }
+    if happening.kind == "lens_dust":
+        fields["over_s"] = happening.over_s
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in fields.items()}
+
+
+def _camera(scene: SceneSpec, spec: CameraSpec) -> dict[str, Any]:
+    """Describe a camera; `poses` has a row for each frame from which it looks elsewhere."""
+    parts = phases(scene, spec)
+    camera = parts[0].camera
+    poses: list[dict[str, Any]] = []
+    for phase in parts:
+        pose = _pose(phase.camera)
+        if not poses or any(poses[-1][name] != pose[name] for name in pose):
+            poses.append({"from_frame": phase.first_frame, **pose})
+    return {
+        "id": camera.name,
+        "size_px": [camera.width_px, camera.height_px],
+        "lens": camera.lens,
+        "K": rounded(camera.k, 6),
+        "dist": rounded(camera.distortion, 8),
+        **_pose(camera),
+        "position_m": rounded(camera.centre_m, 9),
+        "poses": poses,
+        "dead_from_frame": dead_from(scene, camera.name),
+    }
+
+
+def _pose(camera: Camera) -> dict[str, Any]:
+    return {"R": rounded(camera.rotation, 12), "t": rounded(camera.translation, 9)}
+
+
+def world_line(
+    frame: int, fps: int, people: list[dict[str, Any]], movers: Mapping[str, Any] | None = None
+) -> str:
+    """Write one frame of `world.jsonl`; `movers` only where something moves by itself."""
+    row: dict[str, Any] = {"frame": frame, "t_s": round(frame / fps, 4), "people": people}
+    if movers:
+        row["movers"] = dict(movers)
+    return json.dumps(row) + "\n"
 
 
 def mot_line(
@@ -164,7 +167,7 @@ def mot_line(
     The box's left and top are pixel edges as MOT has them: the first pixel's edge is 1.
     """
     x1, y1, x2, y2 = box
-    flag = int(visibility >= HIDDEN_BELOW)
+    flag = int(round(visibility, 3) >= HIDDEN_BELOW)  # as it is written
     return (
         f"{frame + 1},{person},{x1 + 1.5:.2f},{y1 + 1.5:.2f},{x2 - x1:.2f},{y2 - y1:.2f},"
         f"{flag},{CLASS_PEDESTRIAN},{visibility:.3f}\n"
@@ -189,10 +192,9 @@ def _on_surface(camera: Camera, points: Floats, depth: Floats, margin_px: int) -
     ok = z > 0.5
     delivered = np.full((len(points), 2), -1e6)
     delivered[ok] = camera.pixels(points[ok])
-    h, w = depth.shape
-    size = np.array([w, h])
+    size = np.array([camera.width_px, camera.height_px])
     ok &= ((delivered >= margin_px) & (delivered <= size - 1 - margin_px)).all(1)
-    ok &= ((plate_px >= 3) & (plate_px <= size - 4)).all(1)
+    ok &= ((plate_px >= 3) & (plate_px <= np.array(camera.plate_size_px) - 4)).all(1)
     index = np.round(np.where(ok[:, None], plate_px, 5)).astype(int)
     for dv in (-1, 0, 1):
         for du in (-1, 0, 1):
@@ -212,7 +214,7 @@ def tie_points(
     """Pick static points that both cameras of a pair see, spread over the overlap.
 
     `positions` (H, W, 3) per camera are the plates' mine points. Each item: cameras, xyz_m, and
-    the pixel in each.
+    the pixel in each, as they look from frame 0. A pair with fewer than 20 does not overlap.
     """
     out = []
     depths = [p.astype(float) for p in _depths(cameras, positions)]
@@ -226,15 +228,16 @@ def tie_points(
             columns = rng.integers(4, w - 4, 12000)
             points = np.round(positions[a][rows, columns].astype(float), 4)
             ok = np.linalg.norm(points - first.centre_m, axis=1) < max_range_m
+            ok &= np.linalg.norm(points - second.centre_m, axis=1) < max_range_m
             ok &= _on_surface(first, points, depths[a], 4)
             ok &= _on_surface(second, points, depths[b], 4)
             pixels = np.zeros((len(points), 2))
             pixels[ok] = first.pixels(points[ok])
-            for i in np.nonzero(ok)[0]:  # keep them some 12 px apart
+            for i in np.nonzero(ok)[0].tolist():  # keep them some 12 px apart
                 if len(chosen) == per_pair:
                     break
                 if all(np.abs(pixels[i] - pixels[j]).max() > 12 for j in chosen):
-                    chosen.append(int(i))
+                    chosen.append(i)
             if len(chosen) < 20:
                 continue
             other = second.pixels(points[chosen])
@@ -263,7 +266,7 @@ def survey_points(
     out = []
     for i, (camera, depth) in enumerate(zip(cameras, _depths(cameras, positions), strict=True)):
         rng = np.random.default_rng([seed, 99, i])
-        h, w = depth.shape
+        h, w = depth.shape  # the plate's, larger than the picture behind a fisheye
         rows = rng.integers(4, h - 4, 6000)
         columns = rng.integers(4, w - 4, 6000)
         points = np.round(positions[i][rows, columns].astype(float), 3)
@@ -271,7 +274,8 @@ def survey_points(
         ok &= _on_surface(camera, points, depth, 40)
         points = points[ok]
         pixels = camera.pixels(points)
-        chosen = [int(np.linalg.norm(pixels - [0.15 * w, 0.2 * h], axis=1).argmin())]
+        corner = [0.15 * camera.width_px, 0.2 * camera.height_px]
+        chosen = [int(np.linalg.norm(pixels - corner, axis=1).argmin())]
         while len(chosen) < per_camera:
             gap = np.linalg.norm(pixels[:, None] - pixels[None, chosen], axis=2).min(1)
             chosen.append(int(gap.argmax()))
