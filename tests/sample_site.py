@@ -1,6 +1,12 @@
-"""The shipped sample site: its truth, one run of the whole pipeline over it, and the scores."""
+"""The sample sites: their truth as it lies on disk, and one run of the whole product over each.
+
+Knows nothing about scores. A folder with `scene.json` is a site or, under `events/`, an event's
+clip. Where there is no `site.yaml` and rig, both are made from the truth: then everything runs but
+the panorama.
+"""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -8,165 +14,357 @@ from typing import Any
 
 import numpy as np
 
-from detection.evaluate import Score as DetectionScore
-from detection.evaluate import score_kind
-from edge.fast import Instant as Output
-from edge.fast import instants
-from scene.arrays import Floats
-from scene.messages import Anomaly
+from detection.detector import open_detector
+from edge.camera_source import open_source
+from edge.camera_watch import CameraWatch
+from edge.frame_ring import SourceStatus
+from edge.pipeline import Frames, Pipeline
+from edge.together import lockstep
+from location.floor import Floor
+from location.tracker import Tracker
+from location.watch import Watch
+from scene.arrays import Bools, Bytes, Floats, Ints
+from scene.clock import ReplayClock, SystemClock
+from scene.geometry import CameraModel
+from scene.messages import Anomaly, Detections, Frame, Panorama, Positions
 from scene.rig import Rig, load_rig
-from scene.site import load_site
-from stitching.quality import tie_point_errors_px
-from tests.scoring import Instant, Score, score
+from scene.site import PanoramaConfig, Site, load_site
+from stitching.calibrate import usable_angle
+from stitching.layout import choose_surface
 
-FOLDER = Path(__file__).parents[1] / "sample_videos" / "roadway"
+SAMPLES = Path(__file__).parents[1] / "sample_videos"
+FOLDER = SAMPLES / "roadway"
 START_AT_NS = 1_790_000_000_000_000_000
-WARM_UP_S = 1.0
-"""Nobody can be known in the first second: a person is confirmed by several frames."""
-ALARM_OF_EVENT = {"fall": "man_down", "zone_entry": "restricted_zone"}
+KEEP_EVERY = 10
+"""Pictures of so many instants are one that is kept."""
+TURN_SIGMA_RAD, SHIFT_SIGMA_M = 1e-3, 5e-3
+"""What a rig made from the truth says of its poses: as a good survey would."""
+
+
+def sites() -> list[Path]:
+    """List the sites' folders that are there."""
+    return sorted(path.parent for path in SAMPLES.glob("*/scene.json"))
+
+
+def event_clips() -> list[Path]:
+    """List the folders of the events' clips that are there."""
+    return sorted(path.parent for path in SAMPLES.glob("events/*/scene.json"))
+
+
+@cache
+def read(folder: Path, name: str) -> Any:
+    """Read one of the truth's JSON files; raises FileNotFoundError."""
+    return json.loads((folder / name).read_text(encoding="utf-8"))
+
+
+@cache
+def world(folder: Path) -> list[dict[str, Any]]:
+    """Read where everybody is, per frame."""
+    lines = (folder / "world.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def duration_s(folder: Path) -> float:
+    """Tell how long a clip is."""
+    scene = read(folder, "scene.json")
+    return float(scene["frames"] / scene["fps"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Boxes:
+    """The people in one picture, hidden ones too."""
+
+    people: Ints
+    """(N,) ids."""
+    edges_px: Floats
+    """(N, 4) whole bodies cut at the picture's border, `x1 y1 x2 y2` in OpenCV pixels."""
+    visibility: Floats
+    """(N,) 0..1."""
+
+
+@cache
+def boxes(folder: Path) -> dict[str, list[Boxes]]:
+    """Read every camera's boxes, a list with one item per frame."""
+    found = {}
+    for path in sorted(folder.glob("mot/*/gt/gt.txt")):
+        rows = np.loadtxt(path, delimiter=",", ndmin=2).reshape(-1, 9)
+        # MOTChallenge counts pixel edges from 1, OpenCV pixel centres from 0.
+        left_top = rows[:, 2:4] - 1.5
+        edges = np.hstack([left_top, left_top + rows[:, 4:6]])
+        found[path.parents[1].name] = [
+            Boxes(
+                people=rows[now, 1].astype(np.int64), edges_px=edges[now], visibility=rows[now, 8]
+            )
+            for now in (rows[:, 0] == frame + 1 for frame in range(len(world(folder))))
+        ]
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask:
+    """What one camera shows of a person, run-length encoded as COCO has it."""
+
+    size_px: tuple[int, int]
+    """Width and height."""
+    counts: str | tuple[int, ...]
+    area_px: int
+
+    def pixels(self) -> Bools:
+        """Decode into (H, W)."""
+        width, height = self.size_px
+        runs = _runs(self.counts) if isinstance(self.counts, str) else list(self.counts)
+        inside = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+        return np.ascontiguousarray(inside.reshape(width, height).T)
+
+
+@cache
+def masks(folder: Path) -> dict[int, dict[str, dict[int, Mask]]]:
+    """Read the visible masks, by frame, camera and person; raises FileNotFoundError."""
+    paths = sorted({*folder.glob("coco*.json"), *folder.glob("coco/**/*.json")})
+    if not paths:
+        raise FileNotFoundError(f"{folder.name}: no coco.json: there are no masks")
+    found: dict[int, dict[str, dict[int, Mask]]] = {}
+    for path in paths:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        places = {image["id"]: (image["frame"], image["camera"]) for image in content["images"]}
+        for frame, camera in places.values():
+            found.setdefault(frame, {}).setdefault(camera, {})
+        for item in content["annotations"]:
+            frame, camera = places[item["image_id"]]
+            coded = item["segmentation"]
+            height, width = coded["size"]
+            counts = coded["counts"]
+            found[frame][camera][item["track_id"]] = Mask(
+                size_px=(width, height),
+                counts=counts if isinstance(counts, str) else tuple(counts),
+                area_px=item["area"],
+            )
+    return found
+
+
+def _runs(text: str) -> list[int]:
+    """Undo COCO's compression of run lengths (`rleFrString` of cocoapi)."""
+    runs: list[int] = []
+    value = shift = 0
+    for character in text:
+        code = ord(character) - 48
+        value |= (code & 31) << shift
+        shift += 5
+        if code & 32:
+            continue
+        if code & 16:
+            value -= 1 << shift
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+        value = shift = 0
+    return runs
+
+
+def cameras_from_truth(folder: Path) -> tuple[CameraModel, ...]:
+    """Make the cameras exactly as they were at the clip's start."""
+    return tuple(_camera(item) for item in read(folder, "scene.json")["cameras"])
+
+
+def _camera(item: dict[str, Any]) -> CameraModel:
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = item["R"], item["t"]
+    lens = item.get("lens", "brown")
+    spread = np.repeat([TURN_SIGMA_RAD, SHIFT_SIGMA_M], 3) ** 2
+    width, height = item["size_px"]
+
+    def model(max_angle_rad: float) -> CameraModel:
+        return CameraModel(
+            name=item["id"],
+            size_px=(width, height),
+            lens=lens,
+            k=np.array(item["K"], float),
+            distortion=np.array(item["dist"], float),
+            camera_from_mine=pose,
+            pose_covariance=np.diag(spread),
+            max_angle_rad=max_angle_rad,
+        )
+
+    return model(usable_angle(model(3.0 if lens == "fisheye" else 1.5)))
+
+
+def rig_from_truth(folder: Path) -> Rig:
+    """Make a rig of the cameras as they are, for sites that cannot be calibrated yet.
+
+    Its surface is a stand-in: cameras in several places have no common one, so don't stitch.
+    """
+    cameras = cameras_from_truth(folder)
+    surface = choose_surface(list(cameras), PanoramaConfig())
+    return Rig(cameras=cameras, surface=surface, anchor="survey", quality={})
+
+
+@cache
+def has_rig(folder: Path) -> bool:
+    """Tell whether the site was calibrated, and so has a panorama."""
+    return (folder / "site.yaml").exists() and load_site(folder / "site.yaml").rig.file.exists()
+
+
+@cache
+def rig_of(folder: Path) -> Rig:
+    """Load the calibrated rig, or make one from the truth."""
+    if has_rig(folder):
+        return load_rig(load_site(folder / "site.yaml").rig.file)
+    return rig_from_truth(folder)
+
+
+@cache
+def site_of(folder: Path) -> Site:
+    """Load the site file, or make one from the truth, with default limits."""
+    if (folder / "site.yaml").exists():
+        return load_site(folder / "site.yaml")
+    scene = read(folder, "scene.json")
+    rows = [
+        {"name": zone["id"], "kind": zone["kind"], "polygon_m": zone["polygon_m"]}
+        for zone in scene["zones"]
+        if zone["kind"] == "restricted"
+    ]
+    content = {
+        "version": 1,
+        "site": folder.name,
+        "gateway": "bench",
+        "cameras": [{"name": c["id"], "url": f"{c['id']}.mp4"} for c in scene["cameras"]],
+        "rig": {"mount": {"xyz_m": scene["cameras"][0]["position_m"]}},
+        "floor": scene["floor"],
+        "zones": rows,
+    }
+    return Site.model_validate(content, context={"folder": folder})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Output:
+    """What came out at one instant."""
+
+    frame: int
+    """Which frame of the truth it belongs to."""
+    people: tuple[Detections, ...]
+    positions: Positions
+    painter: Bytes | None
+    """As in `Panorama`; none without a calibrated rig."""
+    frames: Frames
+    """The cameras' pictures, of one instant in `KEEP_EVERY`; else empty."""
+    panorama: Panorama | None
+    """Of the same instants."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Run:
-    """What came out of one run over the clip."""
+    """What came out of one run over a clip."""
 
     outputs: tuple[Output, ...]
     anomalies: tuple[Anomaly, ...]
-
-
-def read(name: str) -> Any:
-    """Read one of the truth's JSON files."""
-    return json.loads((FOLDER / name).read_text(encoding="utf-8"))
-
-
-def world() -> list[dict[str, Any]]:
-    """Read where everybody is, per frame."""
-    lines = (FOLDER / "world.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+    """All that were raised or cleared, cameras' too."""
 
 
 @cache
-def run() -> Run:
-    """Run detector, tracker, stitcher and rules over every frame of the clip, once."""
-    site = load_site(FOLDER / "site.yaml")
-    outputs = tuple(instants(site, load_rig(site.rig.file), START_AT_NS))
-    return Run(
-        outputs=outputs,
-        anomalies=tuple(a for output in outputs for a in output.picture.anomalies),
-    )
-
-
-def location_score(radius_m: float = 1.0) -> Score:
-    """Score the positions of those whom the cameras can see, after the warm-up."""
-    truth: list[Instant] = []
-    found: list[Instant] = []
-    visible = visible_people()
-    for output, moment in zip(run().outputs, world(), strict=True):
-        if moment["t_s"] < WARM_UP_S:
-            continue
-        everybody = {p["id"]: (p["xyz_m"][0], p["xyz_m"][1]) for p in moment["people"]}
-        seen = visible[moment["frame"]]
-        given = {p.track: (p.xyz_m[0], p.xyz_m[1]) for p in output.picture.positions.people}
-        # Who is there but hidden may be followed or not; neither counts.
-        hidden = [spot for person, spot in everybody.items() if person not in seen]
-        truth.append({person: spot for person, spot in everybody.items() if person in seen})
-        found.append(
-            {
-                track: spot
-                for track, spot in given.items()
-                if not any(np.hypot(spot[0] - h[0], spot[1] - h[1]) < radius_m for h in hidden)
-            }
+def run(folder: Path) -> Run:
+    """Run everything over every frame of a clip, once; a camera that dies holds up nobody."""
+    site, rig = site_of(folder), rig_of(folder)
+    stages = _Stages(site, rig) if has_rig(folder) else _StagesWithoutPanorama(site, rig)
+    cameras = _CameraWatching(site)
+    fps = read(folder, "scene.json")["fps"]
+    outputs, anomalies = [], list[Anomaly]()
+    for frames in _instants(site):
+        at_ns = max(frame.captured_at_ns for frame in frames)
+        number = round((at_ns - START_AT_NS) / 1e9 * fps)
+        people, positions, panorama, found = stages.step(frames)
+        anomalies += [*found, *cameras.step(frames, at_ns)]
+        keep = number % KEEP_EVERY == 0 and folder.parent == SAMPLES
+        outputs.append(
+            Output(
+                frame=number,
+                people=people,
+                positions=positions,
+                painter=panorama.painter if panorama else None,
+                frames=frames if keep else (),
+                panorama=panorama if keep else None,
+            )
         )
-    return score(truth, found, radius_m)
+    return Run(outputs=tuple(outputs), anomalies=tuple(anomalies))
 
 
-def visible_people(least: float = 0.5, height_px: float = 60.0) -> dict[int, set[int]]:
-    """Tell by frame who shows at least so much of the body to some camera, not too small."""
-    seen: dict[int, set[int]] = {moment["frame"]: set() for moment in world()}
-    for path in sorted(FOLDER.glob("mot/*/gt/gt.txt")):
-        for row in np.loadtxt(path, delimiter=",", ndmin=2):
-            if row[8] >= least and max(row[4], row[5]) >= height_px:
-                seen[int(row[0]) - 1].add(int(row[1]))
-    return seen
+def _instants(site: Site) -> Iterator[Frames]:
+    clock = SystemClock()
+    sources = [
+        open_source(camera, clock, pace="as_fast_as_possible", loop=False, start_at_ns=START_AT_NS)
+        for camera in site.cameras
+    ]
+    try:
+        yield from lockstep(sources, until="last_ends")
+    finally:
+        for source in sources:
+            source.close()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlarmScore:
-    """How the clip's events and the alarms fit together."""
-
-    events: int
-    raised: int
-    """Events whose alarm came, for the right person's place."""
-    false: int
-    worst_delay_s: float
-    """From the event's start (the fall, the first step into the zone) to the alarm."""
-    worst_place_m: float
+_Step = tuple[tuple[Detections, ...], Positions, Panorama | None, tuple[Anomaly, ...]]
 
 
-def alarm_score() -> AlarmScore:
-    """Match alarms to the truth's events, by kind and place."""
-    events = [event for event in read("events.json") if event["type"] in ALARM_OF_EVENT]
-    alarms = [alarm for alarm in run().anomalies if alarm.state == "active"]
-    delays, places = [0.0], [0.0]
-    taken: set[str] = set()
-    for event in events:
-        for alarm in alarms:
-            if alarm.kind != ALARM_OF_EVENT[event["type"]] or alarm.id in taken:
-                continue
-            at_s = (alarm.raised_at_ns - START_AT_NS) / 1e9
-            where = _where(event["id"], at_s)
-            assert alarm.xyz_m is not None
-            apart = float(np.hypot(alarm.xyz_m[0] - where[0], alarm.xyz_m[1] - where[1]))
-            if at_s >= event["t_start_s"] and apart < 1.0:
-                taken.add(alarm.id)
-                delays.append(at_s - event["t_start_s"])
-                places.append(apart)
-                break
-    return AlarmScore(
-        events=len(events),
-        raised=len(taken),
-        false=len({alarm.id for alarm in alarms} - taken),
-        worst_delay_s=max(delays),
-        worst_place_m=max(places),
-    )
+class _Stages:
+    """The product's own pipeline."""
+
+    def __init__(self, site: Site, rig: Rig) -> None:
+        self._pipeline = Pipeline(site, rig)
+
+    def step(self, frames: Frames) -> _Step:
+        people = self._pipeline.see(frames)
+        picture = self._pipeline.show(frames)
+        return people, picture.positions, picture.panorama, picture.anomalies
 
 
-def _where(person: int, at_s: float) -> tuple[float, float]:
-    nearest = min(world(), key=lambda moment: abs(moment["t_s"] - at_s))
-    xyz = next(p["xyz_m"] for p in nearest["people"] if p["id"] == person)
-    return float(xyz[0]), float(xyz[1])
+class _StagesWithoutPanorama:
+    """The same, for a rig that has no surface."""
+
+    def __init__(self, site: Site, rig: Rig) -> None:
+        self._detector = open_detector(site.detection)
+        self._tracker = Tracker(rig, Floor(site.floor))
+        self._watch = Watch(site)
+
+    def step(self, frames: Frames) -> _Step:
+        people = self._detector.detect(frames)
+        self._tracker.update(people)
+        at_ns = max(frame.captured_at_ns for frame in frames)
+        positions = Positions(captured_at_ns=at_ns, people=self._tracker.positions(at_ns))
+        return people, positions, None, self._watch.update(positions)
 
 
-def tie_point_errors(rig: Rig) -> Floats:
-    """Tell how far static points that two cameras see miss each other through a rig, in pixels."""
-    by_pair: dict[tuple[str, str], list[Any]] = {}
-    for point in read("tiepoints.json"):
-        first, second = point["cameras"]
-        by_pair.setdefault((first, second), []).append(point["pixels"])
-    return np.concatenate(
-        [
-            tie_point_errors_px(rig, *pair, *np.moveaxis(np.array(pixels, float), 1, 0))
-            for pair, pixels in by_pair.items()
-        ]
-    )
+class _CameraWatching:
+    """The gateway's watch over its cameras, told the clip's time."""
+
+    def __init__(self, site: Site) -> None:
+        self._clock = ReplayClock(START_AT_NS)
+        self._watch = CameraWatch(site.limits.camera, self._clock)
+        self._cameras = {camera.name: _Filming(camera.name) for camera in site.cameras}
+
+    def step(self, frames: Frames, at_ns: int) -> tuple[Anomaly, ...]:
+        self._clock.set(at_ns)
+        for frame in frames:
+            camera = self._cameras[frame.camera]
+            camera.count, camera.captured_at_ns = camera.count + 1, frame.captured_at_ns
+        self._watch.look(list(self._cameras.values()), frames)
+        return self._watch.changes()
 
 
-def detection_score(threshold: float = 0.25) -> DetectionScore:
-    """Score the person boxes of every camera against those at least half visible."""
-    people: dict[tuple[int, str], Floats] = {}
-    for path in sorted(FOLDER.glob("mot/*/gt/gt.txt")):
-        camera = path.parents[1].name
-        rows = np.loadtxt(path, delimiter=",", ndmin=2)
-        rows = rows[rows[:, 8] >= 0.5]
-        for frame in range(len(world())):
-            left, top, width, height = rows[rows[:, 0] == frame + 1, 2:6].T
-            # MOTChallenge counts pixel edges from 1, OpenCV pixel centres from 0.
-            edges = np.column_stack([left, top, left + width, top + height]) - 1.5
-            people[frame, camera] = edges
-    found, truth = [], []
-    for frame, output in enumerate(run().outputs):
-        for finds in output.people:
-            persons = finds.of_kind("person")
-            found.append((persons.boxes_px, persons.scores))
-            truth.append(people[frame, finds.camera])
-    return score_kind(found, truth, threshold)
+class _Filming:
+    """A camera as its handle shows it: connected, with or without new pictures."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.count = 0
+        self.captured_at_ns = 0
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+    def times(self) -> tuple[tuple[int, int], ...]:
+        return ((self.count, self.captured_at_ns),) if self.count else ()
+
+    def read(self, number: int) -> Frame | None:
+        raise NotImplementedError
+
+    def latest(self, after: int = 0) -> tuple[Frame, int] | None:
+        raise NotImplementedError
+
+    def status(self) -> SourceStatus:
+        return SourceStatus(state="running")

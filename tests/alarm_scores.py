@@ -1,0 +1,144 @@
+"""How events and alarms fit together: raised or not, how late, how far off, what was false.
+
+Knows nothing about rules: it is told which kinds are watched, and after how long each may sound.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from scene.messages import XY, Anomaly
+
+ALARMS_OF_EVENT: dict[str, tuple[str, ...]] = {
+    "fall": ("man_down",),
+    "zone_entry": ("restricted_zone",),
+    "immobile": ("immobile",),
+    "near_danger": ("near_danger",),
+    "over_capacity": ("over_capacity",),
+    "helmet_off": ("helmet_missing",),
+    "left_coverage": ("worker_lost",),
+    "lens_dust": ("camera_obscured",),
+    "camera_knock": ("camera_moved",),
+    "camera_dead": ("camera_stalled", "camera_lost"),
+    "lamp_outage": ("lamp_outage",),
+    "belt_moving": (),
+}
+"""The alarms that may tell of each kind of event; none where nobody need be alarmed. An event of a
+kind that is not here is not watched."""
+WITHIN_M = 2.0
+"""An alarm further from the event's person than this is about something else."""
+AFTER_S = 2.0
+"""An alarm that comes so long after an event's end still belongs to it."""
+MARGIN_S = 1.0
+"""An event must last so much longer than the configured delay before an alarm is due."""
+
+
+@dataclass(slots=True, kw_only=True)
+class KindScore:
+    """All events of one kind."""
+
+    events: int = 0
+    """Those that last long enough for an alarm to be due."""
+    too_short: int = 0
+    """Those that do not: an alarm is welcome, none is no fault."""
+    not_watched: int = 0
+    """Those that the product has no rule for."""
+    raised: int = 0
+    false: int = 0
+    """Alarms of this kind that fit no event, or repeat one."""
+    delays_s: list[float] = field(default_factory=list)
+    """From the event's start to the alarm, less the configured delay."""
+    places_m: list[float] = field(default_factory=list)
+    """How far the alarm is from where the person truly was then."""
+
+    def __add__(self, other: "KindScore") -> "KindScore":
+        """Put two clips together."""
+        return KindScore(
+            **{
+                part.name: getattr(self, part.name) + getattr(other, part.name)
+                for part in fields(self)
+            }
+        )
+
+
+def score_alarms(
+    events: Sequence[Mapping[str, Any]],
+    alarms: Sequence[tuple[float, Anomaly]],
+    *,
+    watched: Mapping[str, float],
+    ends_s: float,
+    where: Callable[[int, float], XY],
+) -> dict[str, KindScore]:
+    """Score one clip, by the events' kind.
+
+    `alarms` are (when raised, alarm); `watched` has by alarm kind the delay that it is configured
+    to have; `where` tells where a person truly is. The earliest alarm that fits is an event's own;
+    it may have one of each of its kinds (a camera stalls, then is lost).
+    """
+    scores: dict[str, KindScore] = {}
+    left = sorted(alarms, key=lambda item: (item[0], item[1].id))
+    for event in sorted(events, key=lambda event: event["t_start_s"]):
+        kinds = ALARMS_OF_EVENT.get(event["type"], (event["type"],))
+        if not kinds:
+            continue
+        kind = scores.setdefault(event["type"], KindScore())
+        delays_s = [watched[name] for name in kinds if name in watched]
+        if not delays_s:
+            kind.not_watched += 1
+            continue
+        own = _own(event, kinds, left, ends_s, where)
+        taken = {alarm.id for (_, alarm), _ in own}
+        left = [item for item in left if item[1].id not in taken]
+        end_s = ends_s if event["t_end_s"] is None else event["t_end_s"]
+        if end_s - event["t_start_s"] < min(delays_s) + MARGIN_S:
+            kind.too_short += 1
+            continue
+        kind.events += 1
+        if own:
+            (at_s, _), apart_m = own[0]
+            kind.raised += 1
+            kind.delays_s.append(at_s - event["t_start_s"] - min(delays_s))
+            kind.places_m += [] if apart_m is None else [apart_m]
+    for _, alarm in left:
+        scores.setdefault(_event_of(alarm.kind), KindScore()).false += 1
+    return scores
+
+
+def _own(
+    event: Mapping[str, Any],
+    kinds: Sequence[str],
+    alarms: Sequence[tuple[float, Anomaly]],
+    ends_s: float,
+    where: Callable[[int, float], XY],
+) -> list[tuple[tuple[float, Anomaly], float | None]]:
+    """Find an event's alarms, the first of each kind, each with how far off it is, metres."""
+    end_s = ends_s if event["t_end_s"] is None else event["t_end_s"] + AFTER_S
+    found: dict[str, tuple[tuple[float, Anomaly], float | None]] = {}
+    for at_s, alarm in alarms:
+        if alarm.kind not in kinds or alarm.kind in found:
+            continue
+        if not event["t_start_s"] <= at_s <= end_s or (event["zone"] or "") != (alarm.zone or ""):
+            continue
+        apart_m = _apart(event, at_s, alarm, where)
+        another = alarm.camera is not None and alarm.camera != event["camera"]
+        if another or (apart_m or 0.0) > WITHIN_M:
+            continue
+        found[alarm.kind] = (at_s, alarm), apart_m
+    return list(found.values())
+
+
+def _apart(
+    event: Mapping[str, Any], at_s: float, alarm: Anomaly, where: Callable[[int, float], XY]
+) -> float | None:
+    if alarm.xyz_m is None or (event["id"] is None and event["xyz_m"] is None):
+        return None
+    x, y = event["xyz_m"][:2] if event["id"] is None else where(event["id"], at_s)
+    return float(((alarm.xyz_m[0] - x) ** 2 + (alarm.xyz_m[1] - y) ** 2) ** 0.5)
+
+
+def _event_of(alarm: str) -> str:
+    """Name the kind of event that an alarm tells of; the alarm's own name where there is none."""
+    for event, kinds in ALARMS_OF_EVENT.items():
+        if alarm in kinds:
+            return event
+    return alarm

@@ -1,0 +1,244 @@
+"""How well the product does on a sample site: detection, location, alarms, tie points.
+
+Knows nothing about how figures are shown. Rendered scores are not real-mine accuracy.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from detection.evaluate import Score as DetectionScore
+from detection.evaluate import score_kind
+from detection.nms import overlap
+from edge.camera_watch import ALARM_OF
+from location.watch import rules
+from scene.arrays import Bools, Floats
+from scene.messages import XY
+from scene.rig import Rig
+from stitching.quality import tie_point_errors_px
+from tests.alarm_scores import KindScore, score_alarms
+from tests.sample_site import START_AT_NS, Boxes, boxes, duration_s, read, run, site_of, world
+from tests.scoring import Instant, Score, score, share_inside
+
+WARM_UP_S = 1.0
+"""Nobody can be known in the first second: a person is confirmed by several frames."""
+SEEN = 0.5
+"""Who shows less of the body need not be found, and may be."""
+HIT_IOU, NEAR_IOU = 0.5, 0.3
+HEIGHT_PX = 60.0
+"""Smaller people need not be located."""
+HONEST_WITHIN_M = 2.0
+"""Errors up to here are judged against their covariance: a tighter gate would flatter it."""
+SIZES_PX = (80, 160)
+"""Longer sides of boxes at which recall is told apart."""
+
+
+def tie_point_errors(folder: Path, rig: Rig) -> Floats:
+    """Tell how far static points that two cameras see miss each other through a rig, in pixels."""
+    by_pair: dict[tuple[str, str], list[object]] = {}
+    for point in read(folder, "tiepoints.json"):
+        first, second = point["cameras"]
+        by_pair.setdefault((first, second), []).append(point["pixels"])
+    return np.concatenate(
+        [
+            tie_point_errors_px(rig, *pair, *np.moveaxis(np.array(pixels, float), 1, 0))
+            for pair, pixels in by_pair.items()
+        ]
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Finds:
+    """The person boxes of one picture beside the truth."""
+
+    frame: int
+    boxes_px: Floats
+    scores: Floats
+    truth: Boxes
+    """Those who must be found."""
+
+
+def finds(folder: Path) -> list[Finds]:
+    """List all pictures' finds; such as lie on somebody hardly seen are left out.
+
+    Detections and truth are of the same pictures; a find counts as on somebody who must be found
+    from an overlap (IoU) of 0.5, as on somebody hardly seen from 0.3.
+    """
+    found = []
+    for output in run(folder).outputs:
+        for given in output.people:
+            persons, there = given.of_kind("person"), boxes(folder)[given.camera][output.frame]
+            must = there.visibility >= SEEN
+            free = _best(persons.boxes_px, there.edges_px[must]) < HIT_IOU
+            drop = free & (_best(persons.boxes_px, there.edges_px[~must]) >= NEAR_IOU)
+            found.append(
+                Finds(
+                    frame=output.frame,
+                    boxes_px=persons.boxes_px[~drop],
+                    scores=persons.scores[~drop],
+                    truth=Boxes(
+                        people=there.people[must],
+                        edges_px=there.edges_px[must],
+                        visibility=there.visibility[must],
+                    ),
+                )
+            )
+    return found
+
+
+def detection_score(folder: Path, threshold: float = 0.25) -> DetectionScore:
+    """Score the person boxes of every camera against those at least half visible."""
+    pictures = finds(folder)
+    return score_kind(
+        [(picture.boxes_px, picture.scores) for picture in pictures],
+        [picture.truth.edges_px for picture in pictures],
+        threshold,
+    )
+
+
+def recalls(folder: Path, threshold: float = 0.25) -> dict[str, tuple[float, int]]:
+    """Tell recall and number of boxes by what the person does, and by the box's longer side.
+
+    Names are the truth's states, and `under_80px`, `80_160px`, `over_160px`.
+    """
+    hits: dict[str, list[bool]] = {}
+    states = [{p["id"]: p["state"] for p in moment["people"]} for moment in world(folder)]
+    small, large = SIZES_PX
+    for picture in finds(folder):
+        edges = picture.truth.edges_px
+        found = _found(picture, threshold)
+        sides = (edges[:, 2:] - edges[:, :2]).max(axis=1, initial=0)
+        for person, side, hit in zip(picture.truth.people.tolist(), sides, found, strict=True):
+            size = f"under_{small}px" if side < small else f"{small}_{large}px"
+            size = size if side < large else f"over_{large}px"
+            for name in (states[picture.frame][person], size):
+                hits.setdefault(name, []).append(bool(hit))
+    return {name: (float(np.mean(found)), len(found)) for name, found in hits.items()}
+
+
+def _found(picture: Finds, threshold: float) -> Bools:
+    """Tell who (N,) is found; the best-scored box takes the free person that it covers most."""
+    hit = np.zeros(len(picture.truth.people), bool)
+    for row in np.argsort(-picture.scores, kind="stable").tolist():
+        if picture.scores[row] < threshold or hit.all():
+            break
+        shared = overlap(picture.boxes_px[row], picture.truth.edges_px) * ~hit
+        best = int(shared.argmax())
+        hit[best] |= bool(shared[best] >= HIT_IOU)
+    return hit
+
+
+def _best(given: Floats, truth: Floats) -> Floats:
+    """Tell each box's (N,) largest overlap with any of the others."""
+    if not len(given) or not len(truth):
+        return np.zeros(len(given))
+    return np.array([overlap(box, truth).max() for box in given])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Followed:
+    """Who was where and who was said to be where, at the same instants."""
+
+    frames: list[int]
+    truth: list[Instant]
+    found: list[Instant]
+    covariances_m2: list[dict[int, Floats]]
+    """(2, 2) by track."""
+
+
+def followed(folder: Path, radius_m: float = 1.0) -> Followed:
+    """List true and found places, after the warm-up, of those whom the cameras can see.
+
+    Who is there but hidden may be followed or not; neither counts.
+    """
+    moments, visible = world(folder), visible_people(folder)
+    frames: list[int] = []
+    truth: list[Instant] = []
+    found: list[Instant] = []
+    covariances: list[dict[int, Floats]] = []
+    for output in run(folder).outputs:
+        moment = moments[output.frame]
+        if moment["t_s"] < WARM_UP_S:
+            continue
+        everybody = {p["id"]: (p["xyz_m"][0], p["xyz_m"][1]) for p in moment["people"]}
+        seen = visible[output.frame]
+        hidden = [spot for person, spot in everybody.items() if person not in seen]
+        given = {
+            p.track: (p.xyz_m[0], p.xyz_m[1])
+            for p in output.positions.people
+            if not any(np.hypot(p.xyz_m[0] - x, p.xyz_m[1] - y) < radius_m for x, y in hidden)
+        }
+        frames.append(output.frame)
+        truth.append({person: spot for person, spot in everybody.items() if person in seen})
+        found.append(given)
+        covariances.append(
+            {p.track: np.array(p.covariance_m2, float) for p in output.positions.people}
+        )
+    return Followed(frames=frames, truth=truth, found=found, covariances_m2=covariances)
+
+
+def location_score(folder: Path, radius_m: float = 1.0) -> Score:
+    """Score the positions of those whom the cameras can see, after the warm-up."""
+    people = followed(folder, radius_m)
+    return score(people.truth, people.found, radius_m)
+
+
+def errors_by_state(folder: Path) -> dict[str, Floats]:
+    """List the errors in metres of those matched, by what they were doing."""
+    people = followed(folder)
+    found: dict[str, list[float]] = {}
+    for match in score(people.truth, people.found).matches:
+        moment = world(folder)[people.frames[match.instant]]
+        state = next(p["state"] for p in moment["people"] if p["id"] == match.person)
+        found.setdefault(state, []).append(match.error_m)
+    return {state: np.array(errors) for state, errors in found.items()}
+
+
+def honesty(folder: Path, probability: float) -> float:
+    """Tell which share of errors lies in the published ellipses of that probability."""
+    people = followed(folder)
+    matches = score(people.truth, people.found, HONEST_WITHIN_M).matches
+    off = [
+        np.subtract(people.found[m.instant][m.track], people.truth[m.instant][m.person])
+        for m in matches
+    ]
+    spread = [people.covariances_m2[m.instant][m.track] for m in matches]
+    return share_inside(np.array(off), np.array(spread), probability) if matches else float("nan")
+
+
+def visible_people(folder: Path) -> dict[int, set[int]]:
+    """Tell by frame who shows at least half of the body to some camera, not too small."""
+    seen: dict[int, set[int]] = {moment["frame"]: set() for moment in world(folder)}
+    for pictures in boxes(folder).values():
+        for frame, there in enumerate(pictures):
+            sides = there.edges_px[:, 2:] - there.edges_px[:, :2]
+            clear = (there.visibility >= SEEN) & (sides.max(axis=1, initial=0) >= HEIGHT_PX)
+            seen[frame] |= set(there.people[clear].tolist())
+    return seen
+
+
+def alarm_scores(folder: Path) -> dict[str, KindScore]:
+    """Score a clip's alarms against its events, by the events' kind."""
+    site, found = site_of(folder), run(folder)
+    watched = {rule.kind: rule.raise_after_s for rule in rules(site)}
+    # A camera that stalls is alarmed about first; lost is the same cause, later.
+    watched |= {kind: site.limits.camera.stalled_after_s for kind in ALARM_OF.values()}
+    alarms = {
+        alarm.id: ((alarm.raised_at_ns - START_AT_NS) / 1e9, alarm)
+        for alarm in found.anomalies
+        if alarm.state == "active"
+    }
+
+    def where(person: int, at_s: float) -> XY:
+        nearest = min(world(folder), key=lambda moment: abs(moment["t_s"] - at_s))
+        xyz = next(p["xyz_m"] for p in nearest["people"] if p["id"] == person)
+        return float(xyz[0]), float(xyz[1])
+
+    return score_alarms(
+        read(folder, "events.json"),
+        list(alarms.values()),
+        watched=watched,
+        ends_s=duration_s(folder),
+        where=where,
+    )
