@@ -206,6 +206,8 @@ class Publisher:
                     self._outbox.forget_old()
                 if self._connection.connected:
                     self._send_waiting()
+                if not self._unstored:
+                    self.trouble = ""
             except OutboxError as error:
                 self.trouble = str(error)
 

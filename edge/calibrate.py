@@ -4,13 +4,14 @@ Knows nothing about how a rig is solved; it takes pictures and writes the rig fi
 """
 
 import argparse
+import os
 from pathlib import Path
 
 from rich.progress import Progress
 
 from edge.camera_source import open_source
 from scene.clock import SystemClock
-from scene.errors import CameraError
+from scene.errors import CameraError, LamproomError, RigError
 from scene.messages import YuvImage
 from scene.rig import save_rig
 from scene.site import Site, load_site
@@ -20,6 +21,8 @@ HELP = """\
 Find out how the cameras of a site hang together and where they are in the mine, from what they
 see now and from the surveyed points (or the mount) in the site file. Writes the rig file.
 The same pictures give the same rig file."""
+
+OTHER_PLACE = "give another file with --out"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Calibrate and say how good it is."""
+    for option, value in (("--frames", args.frames), ("--every", args.every)):
+        if value < 1:
+            raise LamproomError(f"{option} {value}: give a number from 1 up")
     site = load_site(args.site)
     path = args.out or site.rig.file
+    _check_writable(path)
     with Progress(transient=True) as progress:
         task = progress.add_task("taking pictures", total=1.0)
 
@@ -46,11 +53,24 @@ def run(args: argparse.Namespace) -> int:
 
         images = take_pictures(site, args.frames, args.every)
         rig = calibrate(images, site.rig, site.panorama, show)
-    save_rig(rig, path)
+    try:
+        save_rig(rig, path)
+    except OSError as error:
+        raise RigError(f"{path}: can't be written: {error.strerror}; {OTHER_PLACE}") from None
     print(f"{path}: {len(rig.cameras)} cameras, anchored by {rig.anchor}, geometry {rig.id}")
     for name, value in rig.quality.items():
         print(f"  {name:32} {value:g}")
     return 0
+
+
+def _check_writable(path: Path) -> None:
+    """Raise before minutes of work whose result could not be kept."""
+    if path.is_dir():
+        raise RigError(f"{path}: is a folder; {OTHER_PLACE}")
+    if not path.parent.is_dir():
+        raise RigError(f"{path}: there is no folder {path.parent}; make it, or {OTHER_PLACE}")
+    if not os.access(path.parent, os.W_OK):
+        raise RigError(f"{path}: the folder can't be written to; {OTHER_PLACE}")
 
 
 def take_pictures(site: Site, count: int, every: int) -> dict[str, list[YuvImage]]:

@@ -18,11 +18,16 @@ from scene.messages import Frame
 OPEN_LIMIT_S = 5.0
 READ_LIMIT_S = 2.0
 """A camera that is silent for so long has failed; one that is slower can't be used."""
-ODDLY_EARLY_NS = -500_000_000
-ODDLY_LATE_NS = 5_000_000_000
-"""A camera clock that says a frame is younger or older than this, on arrival, is set wrong."""
+CLOCK_OFF_NS = 100_000_000
+"""A camera clock further than this from the time by arrival is not believed. Twice as much (one
+camera's clock ahead, another's behind) is still within the pictures that a ring holds back, so
+that a clock that is a little off never leaves a camera out of every instant."""
+CLOCK_WRONG_NS = 500_000_000
+"""No way takes so long: then it is the clock, and somebody should set it."""
 REBASE_NS = 1_000_000_000
 """Stream time and arrival time further apart than this: the stream's times have jumped."""
+LONGEST_STEP_NS = 1_000_000_000
+"""A step in the stream's times longer than this is a gap, not the time between two pictures."""
 DRIFT = 1e-3
 """How fast a camera's stream time may run away from ours."""
 
@@ -41,13 +46,15 @@ class CaptureTimes:
     """Finds each frame's capture time from the camera's clock, else from its arrival.
 
     A camera tells its wall clock in RTCP sender reports, which FFmpeg hands on per packet. Before
-    the first one, and when that clock is set wrong by seconds, the time is the arrival, smoothed
-    by the stream's own time stamps: the quickest recent arrival is taken for undelayed.
+    the first one, and when that clock is off by more than `CLOCK_OFF_NS`, the time is the arrival,
+    smoothed by the stream's own time stamps: the quickest recent arrival is taken for undelayed.
     """
 
     def __init__(self) -> None:
         self.note = ""
         self._base_ns: int | None = None
+        self._last_stream_ns: int | None = None
+        self._step_ns = 0
         self._last_arrival_ns = 0
         self._last_ns = 0
 
@@ -58,17 +65,24 @@ class CaptureTimes:
         for it, `arrival_ns` our own clock when it came.
         """
         found_ns = self._by_arrival(stream_ns, arrival_ns)
+        held_back_ns = self._held_back_ns(stream_ns)
         if camera_ns is not None:
-            age_ns = arrival_ns - camera_ns
-            if ODDLY_EARLY_NS <= age_ns <= ODDLY_LATE_NS:
-                found_ns, self.note = camera_ns, ""
-            else:
-                self.note = (
-                    f"the camera's clock is {abs(age_ns) / 1e9:.1f} s "
-                    f"{'behind' if age_ns > 0 else 'ahead'}; arrival times are used"
-                )
+            behind_ns = found_ns - held_back_ns - camera_ns
+            self.note = _note_of(behind_ns)
+            if abs(behind_ns) <= CLOCK_OFF_NS:
+                found_ns = camera_ns
         self._last_ns = max(found_ns, self._last_ns + 1)
         return self._last_ns
+
+    def _held_back_ns(self, stream_ns: int | None) -> int:
+        """Tell how long FFmpeg held a picture: it gives one out when the next one begins."""
+        if stream_ns is not None:
+            if self._last_stream_ns is not None:
+                step_ns = stream_ns - self._last_stream_ns
+                if 0 < step_ns <= LONGEST_STEP_NS:
+                    self._step_ns = step_ns
+            self._last_stream_ns = stream_ns
+        return self._step_ns
 
     def _by_arrival(self, stream_ns: int | None, arrival_ns: int) -> int:
         if stream_ns is None:
@@ -193,6 +207,16 @@ class RtspCamera:
 
     def _error(self, what: str) -> CameraError:
         return CameraError(f"camera {self.name}: {self._place}: {what}")
+
+
+def _note_of(behind_ns: int) -> str:
+    """Say that a camera's clock is wrong; a small difference may be the way its pictures take."""
+    if abs(behind_ns) <= CLOCK_WRONG_NS:
+        return ""
+    return (
+        f"the camera's clock is {abs(behind_ns) / 1e9:.1f} s "
+        f"{'behind' if behind_ns > 0 else 'ahead'}; arrival times are used"
+    )
 
 
 def _told(error: Exception) -> str:

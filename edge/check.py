@@ -7,13 +7,16 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from scene.errors import LamproomError, ModelError, RigError
+from delivery.mqtt import Connection
+from scene.clock import SystemClock
+from scene.errors import CameraError, LamproomError, ModelError, RigError
 from scene.messages import KINDS
 from scene.rig import load_rig
-from scene.site import Site, load_site
+from scene.site import CameraConfig, Site, load_site
 
 HELP = """\
-Check a site file: its fields, the camera files, the rig file and the model.
+Check a site file: its fields, the camera files (one picture of each), the rig file, the model and
+the broker's address and password file. Nobody is connected to.
 Every mistake is one line with its place in the file."""
 
 
@@ -26,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     """Print one line per part; 0 when all of them are right, 1 otherwise."""
     site = load_site(args.site)
     print(f"ok    {args.site}: {len(site.cameras)} cameras, {len(site.zones)} zones")
-    return int(any([not _check("rig", _rig, site), not _check("model", _model, site)]))
+    return int(not all([_check(what, look, site) for what, look in LOOKS.items()]))
 
 
 def _check(what: str, look: Callable[[Site], str], site: Site) -> bool:
@@ -36,6 +39,51 @@ def _check(what: str, look: Callable[[Site], str], site: Site) -> bool:
         print(f"FAIL  {what}: {error}")
         return False
     return True
+
+
+def _cameras(site: Site) -> str:
+    """Take one picture from each camera file; a real camera is not asked."""
+    from edge.camera_source import is_live
+
+    pictures = {c.name: _size_of(c) for c in site.cameras if not is_live(c)}
+    unfit = _unfit(site, pictures)
+    if unfit:
+        raise CameraError("; ".join(unfit))
+    live = [camera.name for camera in site.cameras if camera.name not in pictures]
+    said = [f"{name} {width}x{height}" for name, (width, height) in pictures.items()]
+    return ", ".join(said + [f"{name} not asked" for name in live])
+
+
+def _size_of(camera: CameraConfig) -> tuple[int, int]:
+    from edge.camera_source import open_source
+
+    source = open_source(camera, SystemClock(), pace="as_fast_as_possible")
+    try:
+        for frame in source.frames():
+            return frame.image.size_px
+        raise CameraError(f"camera {camera.name}: {camera.url}: there is no picture in it")
+    finally:
+        source.close()
+
+
+def _unfit(site: Site, pictures: dict[str, tuple[int, int]]) -> list[str]:
+    """List the cameras whose pictures are not of the size that the rig was calibrated with."""
+    try:
+        sizes = {camera.name: camera.size_px for camera in load_rig(site.rig.file).cameras}
+    except RigError:  # said under "rig"
+        return []
+    return [
+        f"camera {name}: its picture is {size[0]} x {size[1]}, the rig was calibrated at "
+        f"{sizes[name][0]} x {sizes[name][1]}; run `lamproom calibrate` again"
+        for name, size in pictures.items()
+        if name in sizes and sizes[name] != size
+    ]
+
+
+def _broker(site: Site) -> str:
+    """Look at the address and the password file; the broker itself is not asked."""
+    Connection(site.broker, client_id="lamproom-check")
+    return f"{site.broker.url} (not asked)"
 
 
 def _rig(site: Site) -> str:
@@ -63,3 +111,11 @@ def _model(site: Site) -> str:
         )
     text = f"{model.path}: {', '.join(model.names)}; runs on {detector.provider}"
     return text + (f"; degraded: {detector.degraded}" if detector.degraded else "")
+
+
+LOOKS: dict[str, Callable[[Site], str]] = {
+    "cameras": _cameras,
+    "rig": _rig,
+    "model": _model,
+    "broker": _broker,
+}

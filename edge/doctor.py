@@ -16,18 +16,23 @@ from pathlib import Path
 from scene.errors import LamproomError
 
 MODULES = {
+    "amqtt": "amqtt",
     "av": "av",
     "cv2": "opencv-python",
     "mcap": "mcap",
     "numpy": "numpy",
     "paho.mqtt.client": "paho-mqtt",
     "pydantic": "pydantic",
+    "rich": "rich",
     "scipy": "scipy",
     "starlette": "starlette",
     "uvicorn": "uvicorn",
     "websockets": "websockets",
     "yaml": "PyYAML",
+    "zstandard": "zstandard",
 }
+
+SHARED_MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,14 +130,18 @@ def look_at_onnxruntime() -> list[Finding]:
 
 
 def look_at_shared_memory() -> list[Finding]:
-    """See that frames of eight 1080p cameras fit into shared memory."""
-    folder = Path("/dev/shm")
-    if not folder.is_dir():
-        return [Finding(good=False, text="/dev/shm is missing", remedy="use --single-process")]
-    free_mb = shutil.disk_usage(folder).free // 1_000_000
-    good = free_mb >= 128
-    remedy = "" if good else "128 MB are needed; enlarge it (docker: --shm-size=256m)"
-    return [Finding(good=good, text=f"/dev/shm has {free_mb} MB free", remedy=remedy)]
+    """Look at /dev/shm: a few numbers are shared there, or else in the temporary folder.
+
+    Frames are not: they lie in memory without a name (`edge.frame_ring`).
+    """
+    if not SHARED_MEMORY.is_dir():
+        text, free_mb = f"{SHARED_MEMORY} is missing", 0.0
+    else:
+        free_mb = shutil.disk_usage(SHARED_MEMORY).free / 1e6
+        text = f"{SHARED_MEMORY} has {free_mb:.1f} MB free"
+    good = free_mb >= 1
+    remedy = "" if good else "1 MB is used; the temporary folder is taken instead"
+    return [Finding(good=good, text=text, remedy=remedy, needed=False)]
 
 
 def look_at_browser() -> list[Finding]:

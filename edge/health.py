@@ -3,10 +3,11 @@
 Knows nothing about how frames are taken or sent.
 """
 
-import threading
-from collections import deque
+from collections.abc import Collection
+from dataclasses import replace
 
 from edge.coverage import coverage
+from edge.detection_watch import Rate
 from location.floor import Floor
 from scene.alarms import ALARMS
 from scene.clock import Clock
@@ -14,30 +15,9 @@ from scene.messages import Anomaly, CameraHealth, GatewayHealth
 from scene.rig import Rig
 from scene.site import Site
 
-WINDOW_S = 3.0
-
-
-class Rate:
-    """How often something happens, over the last seconds; safe between threads."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._times_s: deque[float] = deque(maxlen=1000)
-        self._lock = threading.Lock()
-
-    def tick(self) -> None:
-        """Note that it happened now."""
-        with self._lock:
-            self._times_s.append(self._clock.monotonic_s())
-
-    def per_s(self) -> float:
-        """Tell how often a second, over the last `WINDOW_S`."""
-        now_s = self._clock.monotonic_s()
-        with self._lock:
-            recent = [time_s for time_s in self._times_s if now_s - time_s <= WINDOW_S]
-        if len(recent) < 2:
-            return 0.0
-        return (len(recent) - 1) / max(now_s - recent[0], 1e-3)
+KIND = "degraded_inference"
+CLEAR_AFTER_S = 10.0
+"""An alarm that comes and goes stays one alarm until all has been well for so long."""
 
 
 class HealthReport:
@@ -49,18 +29,33 @@ class HealthReport:
         self._floor = Floor(site.floor)
         self._clock = clock
         self._coverage: dict[frozenset[str], tuple[float, tuple[int, ...]]] = {}
-        self._degraded_since_ns: int | None = None
+        self._raised: Anomaly | None = None
+        self._bad_s = 0.0
         self.panorama_rate = Rate(clock)
-        self.detection_rate = Rate(clock)
         self.detected_at_ns: int | None = None
         """Capture time of the newest frames that were searched for people."""
 
     def report(
-        self, cameras: tuple[CameraHealth, ...], provider: str, degraded: str
+        self,
+        cameras: tuple[CameraHealth, ...],
+        provider: str,
+        degraded: str,
+        *,
+        detection_fps: float,
+        unsearched: Collection[str],
+        blind: bool,
     ) -> GatewayHealth:
-        """Write the heartbeat of this moment."""
+        """Write the heartbeat of this moment.
+
+        What the `unsearched` cameras look at is not covered, and nothing is when detection is
+        `blind`: a picture in which nobody is looked for tells of nobody.
+        """
         now_ns = self._clock.now_ns()
-        healthy = frozenset(camera.name for camera in cameras if camera.state == "ok")
+        healthy = frozenset(
+            camera.name
+            for camera in cameras
+            if camera.state == "ok" and camera.name not in unsearched and not blind
+        )
         from_x_m, counts = self._covered_by(healthy)
         age_s = None
         if self.detected_at_ns is not None:
@@ -69,7 +64,7 @@ class HealthReport:
             captured_at_ns=now_ns,
             cameras=cameras,
             panorama_fps=round(self.panorama_rate.per_s(), 2),
-            detection_fps=round(self.detection_rate.per_s(), 2),
+            detection_fps=round(detection_fps, 2),
             detection_age_s=age_s,
             detection_provider=provider,
             degraded=degraded,
@@ -77,27 +72,36 @@ class HealthReport:
             coverage=counts,
         )
 
+    def adopt(self, alarm: Anomaly) -> bool:
+        """Carry on an alarm of the run before; tells whether it is one of this report's."""
+        if alarm.kind != KIND or self._raised is not None:
+            return False
+        self._raised, self._bad_s = alarm, self._clock.monotonic_s()
+        return True
+
     def degradation(self, reason: str) -> tuple[Anomaly, ...]:
-        """Raise or clear `degraded_inference` when the reason comes or goes."""
-        now_ns = self._clock.now_ns()
-        since_ns = self._degraded_since_ns
-        if bool(reason) == (since_ns is not None):
-            return ()
-        self._degraded_since_ns = now_ns if reason else None
-        raised_at_ns = now_ns if since_ns is None else since_ns
-        return (
-            Anomaly(
-                id=f"degraded_inference-{raised_at_ns // 1_000_000}",
-                kind="degraded_inference",
-                severity=ALARMS["degraded_inference"].severity,
-                state="active" if reason else "cleared",
+        """Raise `degraded_inference` when there is a reason, clear it when long there was none."""
+        now_s, now_ns = self._clock.monotonic_s(), self._clock.now_ns()
+        if reason:
+            self._bad_s = now_s
+        if reason and self._raised is None:
+            self._raised = Anomaly(
+                id=f"{KIND}-{now_ns // 1_000_000}",
+                kind=KIND,
+                severity=ALARMS[KIND].severity,
+                state="active",
                 captured_at_ns=now_ns,
-                raised_at_ns=raised_at_ns,
+                raised_at_ns=now_ns,
                 probability=1.0,
                 certainty="certainly",
-                evidence=reason or "inference runs as the site file asks again",
-            ),
-        )
+                evidence=reason,
+            )
+            return (self._raised,)
+        if self._raised is None or now_s - self._bad_s < CLEAR_AFTER_S:
+            return ()
+        raised, self._raised = self._raised, None
+        what = f"inference has run as the site file asks for {CLEAR_AFTER_S:.0f} s"
+        return (replace(raised, state="cleared", captured_at_ns=now_ns, evidence=what),)
 
     def _covered_by(self, healthy: frozenset[str]) -> tuple[float, tuple[int, ...]]:
         if healthy not in self._coverage:

@@ -5,29 +5,36 @@ the newest frames as often as the machine holds.
 """
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from delivery.outbox import Outbox
 from edge.camera_process import CameraHandle, failures, start_cameras
 from edge.camera_watch import CameraWatch
+from edge.detection_watch import DetectionWatch
 from edge.encoder import PanoramaEncoder
 from edge.health import HealthReport
+from edge.line import LineOut
 from edge.options import RunOptions
-from edge.outlet import Outlet, QueueOutlet
+from edge.outlet import LIMITS, LineOutlet, Outlet
 from edge.packets import packet_of
 from edge.pipeline import Frames, Pipeline
 from edge.sender import open_sending
 from edge.services import Context
 from edge.together import Together
+from scene.alarms import ALARMS
 from scene.clock import Clock, SystemClock
 from scene.errors import CameraError
+from scene.messages import Anomaly
 from scene.rig import Rig, load_rig
 from scene.site import Site
 from scene.topics import HEARTBEAT_S
 
 IDLE_S = 0.004
 """How long to rest when no camera has a new frame."""
+STOP_LIMIT_S = 2.0
+"""A search that hangs is not waited for longer."""
+STARTED_ANEW = "the gateway was started anew, and nothing there watches this any more"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,9 +80,31 @@ class Live:
         self._newest = NewestFrames()
         self._watch = CameraWatch(parts.site.limits.camera, parts.clock)
         self._health = HealthReport(parts.site, parts.rig, parts.clock)
+        self._detection = DetectionWatch(parts.clock)
         self._detection_error = ""
+        self._unsearched: frozenset[str] = frozenset()
         self._encoder: PanoramaEncoder | None = None
         self._heartbeat_due_s = 0.0
+
+    def take_over(self, alarms: Iterable[Anomaly]) -> None:
+        """Carry on what was active when the gateway went down, before `run`.
+
+        Alarms about the system go on until all has been well for a while; those that nobody
+        watches any more (a camera taken out of the site, say) are cleared at once.
+        """
+        now_ns = self._parts.clock.now_ns()
+        cameras = {camera.name for camera in self._parts.cameras}
+        people = []
+        for alarm in alarms:
+            if alarm.kind in ALARMS and ALARMS[alarm.kind].about == "person":
+                people.append(alarm)
+            elif alarm.camera in cameras and self._watch.adopt(alarm):
+                continue
+            elif not self._health.adopt(alarm):
+                self._parts.outlet.send(
+                    replace(alarm, state="cleared", captured_at_ns=now_ns, evidence=STARTED_ANEW)
+                )
+        self._parts.pipeline.adopt(people)
 
     def run(self, stopped: Callable[[], bool]) -> None:
         """Show, see and report until the cameras end or `stopped` says so."""
@@ -85,8 +114,10 @@ class Live:
         try:
             while not stopped():
                 frames = together.newest()
-                self._watch.look(self._parts.cameras, frames or ())
+                unfit = self._parts.pipeline.unfit(frames)
+                self._watch.look(self._parts.cameras, frames, unfit)
                 if frames:
+                    self._detection.fed()
                     self._newest.give(frames)
                     self._show(frames)
                 elif together.ended():
@@ -96,7 +127,7 @@ class Live:
                 self._report()
         finally:
             self._over.set()
-            seeing.join(timeout=10.0)
+            seeing.join(timeout=STOP_LIMIT_S)
 
     def _show(self, frames: Frames) -> None:
         parts = self._parts
@@ -122,8 +153,9 @@ class Live:
                 continue
             started_s = clock.monotonic_s()
             try:
-                self._parts.pipeline.see(frames)
-                problems = self._parts.pipeline.detector.problems
+                people = self._parts.pipeline.see(frames)
+                problems = dict(self._parts.pipeline.detector.problems)
+                self._unsearched = frozenset(problems)
                 self._detection_error = "; ".join(
                     f"{camera} is not searched: {why}" for camera, why in sorted(problems.items())
                 )
@@ -131,8 +163,9 @@ class Live:
                 self._detection_error = f"detection fails: {error}"
                 clock.sleep(0.5)
                 continue
-            self._health.detected_at_ns = max(frame.captured_at_ns for frame in frames)
-            self._health.detection_rate.tick()
+            if people:  # else not one of the frames was searched
+                self._health.detected_at_ns = max(found.captured_at_ns for found in people)
+                self._detection.searched()
             clock.sleep(pace_s - (clock.monotonic_s() - started_s))
 
     def _report(self) -> None:
@@ -143,10 +176,21 @@ class Live:
             return
         self._heartbeat_due_s = now_s + HEARTBEAT_S
         detector = parts.pipeline.detector
-        degraded = self._detection_error or detector.degraded
-        for anomaly in self._health.degradation(degraded):
+        reasons = (self._detection.look(), self._detection_error, detector.degraded)
+        degraded = "; ".join(reason for reason in reasons if reason)
+        changes = self._health.degradation(degraded)
+        parts.outlet.send(
+            self._health.report(
+                self._watch.health(),
+                detector.provider,
+                degraded,
+                detection_fps=self._detection.rate.per_s(),
+                unsearched=self._unsearched,
+                blind=self._detection.blind,
+            )
+        )
+        for anomaly in changes:
             parts.outlet.send(anomaly)
-        parts.outlet.send(self._health.report(self._watch.health(), detector.provider, degraded))
         self._alive()
 
 
@@ -154,14 +198,32 @@ def main(context: Context) -> None:
     """Run the pipeline's process: cameras in, results to the sender, until the run ends."""
     options = context.options
     site = options.site()
-    outlet = QueueOutlet(context.urgent, context.bulk, Outbox(site.state_folder, SystemClock()))
-    run_cameras(options, outlet, context.alive, context.stopping.is_set, in_processes=True)
+    line = LineOut(context.door_out, LIMITS)
+    outlet = LineOutlet(line, lambda: Outbox(site.state_folder, SystemClock()))
+    try:
+        run_cameras(
+            options,
+            outlet,
+            context.alive,
+            context.stopped,
+            in_processes=True,
+            before=outlet.active(),
+        )
+    finally:
+        line.close()
 
 
 def run_in_threads(options: RunOptions, say: Callable[[str], None]) -> int:
     """Run everything in this process, for tests and tiny boxes."""
     with open_sending(options.site(), options) as sending:
-        run_cameras(options, sending.outlet, lambda: None, lambda: False, in_processes=False)
+        run_cameras(
+            options,
+            sending.outlet,
+            lambda: None,
+            lambda: False,
+            in_processes=False,
+            before=sending.outbox.active(),
+        )
     say("the cameras have ended")
     return 0
 
@@ -173,8 +235,12 @@ def run_cameras(
     stopped: Callable[[], bool],
     *,
     in_processes: bool,
+    before: Iterable[Anomaly] = (),
 ) -> None:
-    """Start a site's cameras and show, see and report until they end or `stopped` says so."""
+    """Start a site's cameras and show, see and report until they end or `stopped` says so.
+
+    `before` are the alarms that were active when the gateway, or only its pipeline, went down.
+    """
     site, clock = options.site(), SystemClock()
     rig = load_rig(site.rig.file)
     pipeline = Pipeline(site, rig)
@@ -184,7 +250,9 @@ def run_cameras(
         site=site, rig=rig, pipeline=pipeline, cameras=cameras, outlet=outlet, clock=clock
     )
     try:
-        Live(parts, alive).run(stopped)
+        live = Live(parts, alive)
+        live.take_over(before)
+        live.run(stopped)
         failed = failures(cameras)
         if len(failed) == len(cameras) and not stopped():
             raise CameraError("; ".join(failed))

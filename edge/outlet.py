@@ -4,17 +4,22 @@ Knows nothing about how results come about. Under overload the panorama is shed 
 positions and health; alarms never are: they are in the outbox on disk before anything else.
 """
 
-import contextlib
-import queue
-from multiprocessing.queues import Queue
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
 
-from delivery.outbox import Outbox
+from delivery.outbox import Outbox, OutboxError
 from delivery.publisher import Publisher
 from delivery.stream import StreamServer
-from scene.messages import Anomaly, GatewayHealth, PanoramaPacket, Positions
+from edge.line import LineIn, LineOut
+from scene.messages import AlarmState, Anomaly, GatewayHealth, PanoramaPacket, Positions
 
 Result = PanoramaPacket | Positions | Anomaly | GatewayHealth
+
+ALARMS, MESSAGES, PICTURES = range(3)
+"""The lanes to the sending process, most urgent first."""
+LIMITS = (10_000, 64, 8)
+"""So many of each lane may wait; of alarms as many as could be raised in days."""
 
 
 class Outlet(Protocol):
@@ -39,46 +44,84 @@ class DirectOutlet:
         elif isinstance(result, Positions):
             self._publisher.positions(result)
         elif isinstance(result, GatewayHealth):
-            self._publisher.health(result)
+            self._publisher.health(with_trouble(result, self._publisher.trouble))
         else:
             self._publisher.alarm(result)
 
 
-class QueueOutlet:
-    """Hands results to the sending process through two bounded queues."""
+class LineOutlet:
+    """Hands results to the sending process; an outbox that can't even be opened stops nothing."""
 
-    def __init__(self, urgent: "Queue[Any]", bulk: "Queue[Any]", outbox: Outbox) -> None:
-        self._urgent = urgent
-        self._bulk = bulk
-        self._outbox = outbox
+    def __init__(self, line: LineOut, open_outbox: Callable[[], Outbox]) -> None:
+        self._line = line
+        self._open_outbox = open_outbox
+        self._outbox: Outbox | None = None
+        self._unstored: dict[tuple[str, AlarmState], Anomaly] = {}
+        self._waits_for_key = False
+        self.trouble = ""
+        """Why alarms are not safe on disk now; empty when they are. The heartbeat says it."""
+
+    def active(self) -> list[Anomaly]:
+        """List the alarms that are active on the disk; none when it can't be read."""
+        try:
+            return self._opened().active()
+        except OutboxError as error:
+            self.trouble = str(error)
+            return []
 
     def send(self, result: Result) -> None:
         """Pass one result on; picture and positions are dropped when the other side is behind."""
         if isinstance(result, Anomaly):
-            self._outbox.put(result)
-            # If even this queue is full, the sender finds the alarm in the outbox.
-            with contextlib.suppress(queue.Full):
-                self._urgent.put_nowait(result)
+            self._store(result)
+            self._line.put(ALARMS, result)
+        elif isinstance(result, PanoramaPacket):
+            self._show(result)
+        elif isinstance(result, Positions):
+            self._line.put(MESSAGES, result)
+        else:
+            for anomaly in tuple(self._unstored.values()):
+                self._store(anomaly)
+            self._line.put(MESSAGES, with_trouble(result, self.trouble))
+
+    def _opened(self) -> Outbox:
+        self._outbox = self._outbox or self._open_outbox()
+        return self._outbox
+
+    def _store(self, anomaly: Anomaly) -> None:
+        """Put an alarm on the disk; one that the disk refuses is kept and tried again."""
+        key = anomaly.id, anomaly.state
+        try:
+            self._opened().put(anomaly)
+        except OutboxError as error:
+            self.trouble = str(error)
+            self._unstored[key] = anomaly
+            while len(self._unstored) > LIMITS[ALARMS]:
+                self._unstored.pop(next(iter(self._unstored)))
             return
-        if isinstance(result, PanoramaPacket) and self._bulk.qsize() > 8:
-            return
-        with contextlib.suppress(queue.Full):
-            self._bulk.put_nowait(result)
+        self._unstored.pop(key, None)
+        if not self._unstored:
+            self.trouble = ""
+
+    def _show(self, packet: PanoramaPacket) -> None:
+        """Send a picture; after one that was shed only a key frame can be shown again."""
+        behind = self._line.waiting(PICTURES) >= LIMITS[PICTURES]
+        self._waits_for_key = behind or (self._waits_for_key and not packet.key_frame)
+        if not self._waits_for_key:
+            self._line.put(PICTURES, packet)
 
 
-def pass_on(urgent: "Queue[Any]", bulk: "Queue[Any]", outlet: Outlet, wait_s: float) -> None:
-    """Carry what is waiting to the outlet, alarms first; returns when nothing came for `wait_s`."""
-    while True:
-        result = _take(urgent, 0.0) or _take(bulk, wait_s)
-        if result is None:
-            return
-        outlet.send(result)
-        if isinstance(result, GatewayHealth):
-            return  # once a second the caller gets to say that it is alive
+def with_trouble(health: GatewayHealth, trouble: str) -> GatewayHealth:
+    """Say in a heartbeat that alarms are not safe on disk."""
+    if not trouble or trouble in health.degraded:
+        return health
+    text = f"alarms are kept in memory only: {trouble}"
+    return replace(health, degraded=f"{health.degraded}; {text}" if health.degraded else text)
 
 
-def _take(waiting: "Queue[Any]", wait_s: float) -> Any:
-    try:
-        return waiting.get(timeout=wait_s) if wait_s > 0 else waiting.get_nowait()
-    except queue.Empty:
-        return None
+def pass_on(line: LineIn, outlet: Outlet, wait_s: float) -> bool:
+    """Carry one result to the outlet, alarms first; tells whether one came within `wait_s`."""
+    result: Result | None = line.take(wait_s)
+    if result is None:
+        return False
+    outlet.send(result)
+    return True

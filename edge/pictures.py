@@ -10,6 +10,7 @@ import numpy as np
 
 from edge.pipeline import Picture
 from scene.arrays import Bytes
+from scene.errors import LamproomError
 from scene.messages import KINDS, Detections, Frame, YuvImage
 
 EVERY_NS = 1_000_000_000
@@ -20,7 +21,13 @@ class PictureBook:
     """Writes `panorama-00001.000s.png` and `cam1-00001.000s.png` once a second of camera time."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LamproomError(
+                f"--pictures {folder}: there can't be such a folder: {error.strerror}; "
+                "give another one"
+            ) from None
         self._folder = folder
         self._first_ns: int | None = None
         self._due_ns = 0
@@ -36,10 +43,17 @@ class PictureBook:
             return
         self._due_ns = at_ns + EVERY_NS
         stamp = f"{(at_ns - self._first_ns) / 1e9:09.3f}s"
-        cv2.imwrite(str(self._folder / f"panorama-{stamp}.png"), tagged(picture))
+        self._write(f"panorama-{stamp}.png", tagged(picture))
         for frame in frames:
             finds = [found for found in people if found.camera == frame.camera]
-            cv2.imwrite(str(self._folder / f"{frame.camera}-{stamp}.png"), boxed(frame, finds))
+            self._write(f"{frame.camera}-{stamp}.png", boxed(frame, finds))
+
+    def _write(self, name: str, canvas: Bytes) -> None:
+        if not cv2.imwrite(str(self._folder / name), canvas):
+            raise LamproomError(
+                f"--pictures {self._folder}: {name} can't be written; free space on its disk, "
+                "or give another folder"
+            )
 
 
 def bgr_of(image: YuvImage) -> Bytes:

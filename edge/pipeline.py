@@ -4,6 +4,7 @@ Knows nothing about processes, queues, MQTT or where frames come from.
 """
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from detection.detector import open_detector
@@ -46,8 +47,11 @@ class Pipeline:
         self._tracking = threading.Lock()
 
     def see(self, frames: Frames) -> tuple[Detections, ...]:
-        """Find the people in one instant's frames and follow them in mine metres."""
-        people = self.detector.detect(frames)
+        """Find the people in one instant's frames and follow them in mine metres.
+
+        Frames that don't fit the rig are left out: what is found there has no right place.
+        """
+        people = self.detector.detect([f for f in frames if not self._stitcher.problem_of(f)])
         with self._tracking:
             self._tracker.update(people)
         return people
@@ -61,6 +65,15 @@ class Pipeline:
             positions=positions,
             anomalies=self._watch.update(positions),
         )
+
+    def unfit(self, frames: Frames) -> dict[str, str]:
+        """Say, by camera, why frames don't fit the rig; mostly empty."""
+        problems = {frame.camera: self._stitcher.problem_of(frame) for frame in frames}
+        return {camera: why for camera, why in problems.items() if why}
+
+    def adopt(self, alarms: Sequence[Anomaly]) -> None:
+        """Give alarms about people, active since before the start, back to the rules."""
+        self._watch.adopt(alarms)
 
     def locate(self, at_ns: int) -> Positions:
         """Predict everybody to one instant."""

@@ -16,12 +16,15 @@ from scene.messages import PanoramaPacket
 from scene.site import Site
 from scene.topics import LIVE_PREFIX, TOPICS, topic_name
 
+LAST_WORDS_S = 0.5
+"""So long the recorder goes on after the others."""
+
 
 class Recorder:
     """Writes one gateway's messages and panorama to a file until it is closed."""
 
     def __init__(self, path: Path, site: Site, stream_url: str, clock: Clock) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path)
         self._writer = RecordingWriter(path, clock)
         self._clock = clock
         self._writing = threading.Lock()
@@ -59,17 +62,28 @@ class Recorder:
         self.trouble = error
 
 
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordingError(
+            f"--record {path}: there can't be a folder {path.parent}: {error.strerror}; "
+            "give another file"
+        ) from None
+
+
 def main(context: Context) -> None:
     """Record the run until it ends."""
     site = context.options.site()
     assert context.options.record is not None
-    recorder = Recorder(context.options.record, site, context.options.stream_url(), SystemClock())
+    clock = SystemClock()
+    recorder = Recorder(context.options.record, site, context.options.stream_url(), clock)
     try:
-        while not context.stopping.wait(0.5):
+        while not context.rest(0.5):
             if recorder.trouble is not None:
                 raise RecordingError(f"{context.options.record}: {recorder.trouble}")
             context.alive()
-        # The last words of the pipeline and of the sender still come.
-        context.stopping.wait(0.5)
+        # Pipeline and sender have ended; their last words are still on the way.
+        clock.sleep(LAST_WORDS_S)
     finally:
         recorder.close()

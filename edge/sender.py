@@ -1,9 +1,10 @@
-"""The sending process: MQTT and the panorama stream, fed by the pipeline's queues.
+"""The sending process: MQTT and the panorama stream, fed by the pipeline's line.
 
 Knows nothing about frames or people; it could be killed and started again at any time without an
 alarm being lost, because alarms are in the outbox on disk.
 """
 
+import time
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -12,6 +13,7 @@ from delivery.outbox import Outbox
 from delivery.publisher import Publisher
 from delivery.stream import StreamServer
 from edge.description import describe
+from edge.line import LineIn
 from edge.options import RunOptions
 from edge.outlet import DirectOutlet, pass_on
 from edge.services import Context
@@ -22,6 +24,9 @@ from scene.site import Site
 from scene.topics import topic_name
 from scene.wire import encode
 
+LAST_WORDS_S = 2.0
+"""So long at most the sender goes on after it is told to stop."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sending:
@@ -29,6 +34,7 @@ class Sending:
 
     connection: Connection
     publisher: Publisher
+    outbox: Outbox
     stream: StreamServer
     outlet: DirectOutlet
 
@@ -58,12 +64,14 @@ def open_sending(site: Site, options: RunOptions) -> Sending:
     )
     stream = StreamServer(site.panorama.host, site.panorama.port)
     connection = Connection(site.broker, client_id=f"{site.gateway}-{site.site}", will=will)
-    publisher = Publisher(site, connection, Outbox(site.state_folder, clock), clock)
+    outbox = Outbox(site.state_folder, clock)
+    publisher = Publisher(site, connection, outbox, clock)
     publisher.announce(describe(site, load_rig(site.rig.file), options.site_yaml(), stream.url))
     connection.connect(timeout_s=10.0)
     return Sending(
         connection=connection,
         publisher=publisher,
+        outbox=outbox,
         stream=stream,
         outlet=DirectOutlet(publisher, stream),
     )
@@ -72,9 +80,13 @@ def open_sending(site: Site, options: RunOptions) -> Sending:
 def main(context: Context) -> None:
     """Send what the pipeline hands over until the run ends."""
     site = context.options.site()
+    line = LineIn(context.door_in)
     with open_sending(site, context.options) as sending:
-        while not context.stopping.is_set():
+        while not context.stopped():
             context.alive()
-            pass_on(context.urgent, context.bulk, sending.outlet, wait_s=0.2)
-        # What the pipeline said last still goes out.
-        pass_on(context.urgent, context.bulk, sending.outlet, wait_s=0.3)
+            pass_on(line, sending.outlet, wait_s=0.2)
+        # What the pipeline said last still goes out, if that is not endless.
+        until_s = time.monotonic() + LAST_WORDS_S
+        while time.monotonic() < until_s and pass_on(line, sending.outlet, wait_s=0.3):
+            context.alive()
+    line.close()

@@ -1,8 +1,10 @@
 """The processes of a gateway as rows of a table, and the supervisor that keeps them going.
 
 Knows nothing about what the services do. A service that dies or goes quiet is started again, with
-growing pauses, for ever; nobody is there to do it by hand. (Each camera has a process of its own
-besides, which belongs to the pipeline: see `edge/camera_process.py`.)
+growing pauses, for ever; nobody is there to do it by hand. Processes share no lock, only plain
+numbers in memory and an `edge/line.py`, so that none can block another by the way it dies. (Each
+camera has a process of its own besides, which belongs to the pipeline: see
+`edge/camera_process.py`.)
 """
 
 import contextlib
@@ -11,23 +13,26 @@ import importlib
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.context import SpawnProcess
-from multiprocessing.queues import Queue
-from multiprocessing.sharedctypes import Synchronized
-from multiprocessing.synchronize import Event
-from typing import Any
+from multiprocessing.sharedctypes import RawValue
 
+from edge.line import new_door
 from edge.options import RunOptions
 from scene.errors import LamproomError
 
 START_LIMIT_S = 120.0
 """So long may a service take before its first sign of life (loading a model on a busy machine)."""
 LONGEST_PAUSE_S = 5.0
-STOP_LIMIT_S = 8.0
+STOP_LIMIT_S = 5.0
+"""A service that is told to stop and does not within so long is killed."""
+LOOK_EVERY_S = 0.1
+BAD_INPUT = 2
+"""Exit code of a service that says what the user has to mend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,44 +48,68 @@ class Service:
 
 
 SERVICES: dict[str, Service] = {
-    "sender": Service(
-        module="edge.sender", wanted=lambda options: True, quiet_limit_s=4.0, ends_run=False
-    ),
     "recorder": Service(
         module="edge.recorder",
         wanted=lambda options: options.record is not None,
         quiet_limit_s=10.0,
     ),
+    "sender": Service(module="edge.sender", wanted=lambda options: True, quiet_limit_s=4.0),
     "pipeline": Service(
         module="edge.live", wanted=lambda options: True, quiet_limit_s=6.0, ends_run=True
     ),
 }
-"""In the order in which they are started."""
+"""In the order in which they are started. They are stopped one by one in the opposite order, so
+that the last words of each still find their way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Signs:
+    """What a service and its supervisor tell each other: plain numbers in shared memory.
+
+    No lock guards them: one side writes, the other reads, and a process that is killed, or
+    interrupted by a signal, holds nothing.
+    """
+
+    stop: "ctypes.c_byte" = field(default_factory=lambda: RawValue(ctypes.c_byte, 0))
+    """Not 0 once the service shall end."""
+    alive_s: "ctypes.c_double" = field(default_factory=lambda: RawValue(ctypes.c_double, 0.0))
+    """The service's last sign of life on the monotonic clock; 0 before the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Context:
-    """What a service is given: its orders, its queues, and how to say that it is alive."""
+    """What a service is given: its orders, its doors, and how to say that it is alive."""
 
     options: RunOptions
-    urgent: "Queue[Any]"
-    """Alarms, from the pipeline to the sender."""
-    bulk: "Queue[Any]"
-    """Everything else, from the pipeline to the sender."""
-    stopping: Event
-    last_sign_s: "Synchronized[float]" = field(repr=False)
+    door_out: socket.socket
+    """Where the pipeline hands over its lines of results (`LineOut`)."""
+    door_in: socket.socket
+    """Where the sender takes them (`LineIn`)."""
+    signs: Signs = field(repr=False)
 
     def alive(self) -> None:
         """Say that all is well; to be called at least once a second."""
-        self.last_sign_s.value = time.monotonic()
+        self.signs.alive_s.value = time.monotonic()
+
+    def stopped(self) -> bool:
+        """Tell whether the service shall end."""
+        return self.signs.stop.value != 0
+
+    def rest(self, duration_s: float) -> bool:
+        """Wait, but not longer than until the end; tells whether the service shall end."""
+        until_s = time.monotonic() + duration_s
+        while not self.stopped() and (left_s := until_s - time.monotonic()) > 0:
+            time.sleep(min(left_s, LOOK_EVERY_S / 2))
+        return self.stopped()
 
 
 @dataclass(slots=True, kw_only=True)
 class _Running:
     process: SpawnProcess
-    last_sign_s: "Synchronized[float]"
+    signs: Signs
     started_s: float
-    has_lived: bool = False
+    is_first: bool
+    """Whether it has not been started before."""
 
 
 class Supervisor:
@@ -96,9 +125,8 @@ class Supervisor:
         self._say = say
         self._services = services
         self._spawn = multiprocessing.get_context("spawn")
-        self._stopping = self._spawn.Event()
-        self._urgent: Queue[Any] = self._spawn.Queue(10_000)
-        self._bulk: Queue[Any] = self._spawn.Queue(64)
+        self._stopping = False
+        self._door_out, self._door_in = new_door()
         self._running: dict[str, _Running] = {}
         self._failures: dict[str, int] = {}
         self._due_s: dict[str, float] = {}
@@ -108,7 +136,7 @@ class Supervisor:
 
         Gives the exit code: 0, or 2 when a service can't start because of bad input.
         """
-        with _signals(self._stopping):
+        with self._signals():
             try:
                 for name, service in self._services.items():
                     if service.wanted(self._options):
@@ -116,35 +144,36 @@ class Supervisor:
                         code = self._wait_for_life(name)
                         if code is not None:
                             return code
-                while not self._stopping.is_set() and not until():
+                while not self._stopping and not until():
                     code = self._look_after()
                     if code is not None:
                         return code
-                    time.sleep(0.1)
+                    time.sleep(LOOK_EVERY_S)
                 return 0
             finally:
                 self._stop()
 
     def _start(self, name: str) -> None:
-        last_sign_s = self._spawn.Value("d", 0.0)
+        signs = Signs()
         context = Context(
-            options=self._options,
-            urgent=self._urgent,
-            bulk=self._bulk,
-            stopping=self._stopping,
-            last_sign_s=last_sign_s,
+            options=self._options, door_out=self._door_out, door_in=self._door_in, signs=signs
         )
         process = self._spawn.Process(
-            target=_serve, args=(self._services[name].module, context), name=f"lamproom-{name}"
+            target=_serve,
+            args=(name, self._services[name].module, context),
+            name=f"lamproom-{name}",
         )
         process.start()
         self._running[name] = _Running(
-            process=process, last_sign_s=last_sign_s, started_s=time.monotonic()
+            process=process,
+            signs=signs,
+            started_s=time.monotonic(),
+            is_first=name not in self._running,
         )
 
     def _wait_for_life(self, name: str) -> int | None:
         running = self._running[name]
-        while running.last_sign_s.value == 0.0 and not self._stopping.is_set():
+        while running.signs.alive_s.value == 0.0 and not self._stopping:
             if not running.process.is_alive():
                 code = running.process.exitcode
                 return 0 if code == 0 and self._services[name].ends_run else (code or 1)
@@ -159,12 +188,12 @@ class Supervisor:
         for name, running in list(self._running.items()):
             service = self._services[name]
             if not running.process.is_alive():
-                if running.process.exitcode == 0 and service.ends_run:
-                    return 0
-                self._restart_when_due(name, f"ended with {running.process.exitcode}")
+                code = running.process.exitcode
+                if service.ends_run and (code == 0 or (code == BAD_INPUT and running.is_first)):
+                    return code
+                self._restart_when_due(name, f"ended with {code}")
                 continue
-            sign_s = running.last_sign_s.value
-            running.has_lived |= sign_s > 0
+            sign_s = running.signs.alive_s.value
             limit_s = service.quiet_limit_s if sign_s else START_LIMIT_S
             if now_s - (sign_s or running.started_s) > limit_s:
                 self._say(f"{name} has been quiet for {limit_s:.0f} s; killing it")
@@ -187,16 +216,36 @@ class Supervisor:
             self._start(name)
 
     def _stop(self) -> None:
-        self._stopping.set()
-        deadline_s = time.monotonic() + STOP_LIMIT_S
-        for running in reversed(self._running.values()):
-            running.process.join(timeout=max(0.1, deadline_s - time.monotonic()))
+        """Stop one after the other, the last one first; those that don't want to are killed."""
+        for name in reversed(list(self._services)):
+            running = self._running.get(name)
+            if running is None:
+                continue
+            running.signs.stop.value = 1
+            running.process.join(timeout=STOP_LIMIT_S)
             if running.process.is_alive():
+                self._say(f"{name} does not stop within {STOP_LIMIT_S:.0f} s; killing it")
                 running.process.kill()
                 running.process.join(timeout=2.0)
-        for waiting in (self._urgent, self._bulk):
-            waiting.cancel_join_thread()
-            waiting.close()
+        self._door_out.close()
+        self._door_in.close()
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Turn Ctrl-C and `kill` into a quiet end while the block runs.
+
+        The handler only sets a flag of this object: it runs between any two lines of ours.
+        """
+
+        def stop(*_: object) -> None:
+            self._stopping = True
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def die_with_parent() -> None:
@@ -207,32 +256,15 @@ def die_with_parent() -> None:
         sys.exit(1)
 
 
-def _serve(module: str, context: Context) -> None:
+def _serve(name: str, module: str, context: Context) -> None:
     """Run in the new process: hand over to the service's own `main`."""
     die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor tells us
-    signal.signal(signal.SIGTERM, lambda *_: context.stopping.set())
-    name = module.rsplit(".", 1)[-1]
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(15, name.encode()[:15])  # PR_SET_NAME, for `top`
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the supervisor tells us
     try:
         importlib.import_module(module).main(context)
     except LamproomError as error:
         print(f"lamproom {name}: {error}", file=sys.stderr, flush=True)
-        sys.exit(2)
-    finally:
-        # What the sender never took must not keep this process from ending.
-        context.urgent.cancel_join_thread()
-        context.bulk.cancel_join_thread()
-
-
-@contextlib.contextmanager
-def _signals(stopping: Event) -> Any:
-    """Turn Ctrl-C and `kill` into a quiet end while the block runs."""
-    before = {
-        number: signal.signal(number, lambda *_: stopping.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        sys.exit(BAD_INPUT)

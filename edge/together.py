@@ -11,7 +11,7 @@ from typing import Literal
 
 from edge.camera_process import OVER, CameraHandle
 from edge.camera_source import CameraSource
-from edge.frame_ring import SLOTS
+from edge.frame_ring import NOTHING, SLOTS
 from scene.messages import Frame
 
 PATIENCE_S = 0.25
@@ -52,8 +52,9 @@ class Together:
         now_s = self._monotonic_s()
         for camera in self._cameras:
             camera.look(now_s)
-        self._note_lags()
-        self._follow_clock_back()
+        newest_ns = self._newest_ns(now_s)
+        self._note_lags(newest_ns)
+        self._follow_clock_back(newest_ns)
         instants = self._new_instants()
         if not instants:
             self._waiting_since_s = None
@@ -84,18 +85,23 @@ class Together:
             camera.look(self._monotonic_s())
         return not self._new_instants()
 
-    def _note_lags(self) -> None:
+    def _newest_ns(self, now_s: float) -> int | None:
+        """Find the newest capture time; what a silent camera left behind says nothing of now."""
+        found = [c.times[-1][1] for c in self._cameras if c.times and not c.is_silent(now_s)]
+        return max(found, default=None)
+
+    def _note_lags(self, newest_ns: int | None) -> None:
         """Note how far behind the newest picture of all each camera's newest one came."""
-        newest_ns = max((c.times[-1][1] for c in self._cameras if c.times), default=0)
         for camera in self._cameras:
-            if camera.is_fresh:
+            if camera.is_fresh and newest_ns is not None:
                 camera.lag_s = (newest_ns - camera.times[-1][1]) / 1e9
 
-    def _follow_clock_back(self) -> None:
+    def _follow_clock_back(self, newest_ns: int | None) -> None:
         """Begin anew when all capture times have gone back, as they do when a clock is set."""
-        newest_ns = max((c.times[-1][1] for c in self._cameras if c.times), default=self._last_ns)
-        if newest_ns < self._last_ns - CLOCK_SET_NS:
+        if newest_ns is not None and newest_ns < self._last_ns - CLOCK_SET_NS:
             self._last_ns = 0
+            for camera in self._cameras:
+                camera.forget_later_than(newest_ns + CLOCK_SET_NS)
 
     def _new_instants(self) -> list[int]:
         """List capture times later than the last set, oldest first."""
@@ -134,14 +140,15 @@ class _Follower:
         self.is_fresh = False
         self.lag_s = 0.0
         self._came_s: float | None = None
+        self._forgotten = NOTHING
         self._rests_until_s = -float("inf")
 
     def look(self, now_s: float) -> None:
         """Note what has come."""
-        times = self.handle.times()
+        times = tuple(one for one in self.handle.times() if one[0] > self._forgotten)
         self.is_fresh = bool(times) and times[-1] != (self.times or (None,))[-1]
         if self.is_fresh:
-            if self._is_silent(now_s):  # it comes back: it gets a new chance
+            if self.is_silent(now_s):  # it comes back: it gets a new chance
                 self._rests_until_s, self.misses = -float("inf"), 0
             self._came_s = now_s
             if len(times) > 1:
@@ -158,9 +165,16 @@ class _Follower:
         state = self.handle.status().state
         if self._came_s is None:
             return state in ("connecting", "running")
-        return state not in OVER and not self._is_silent(now_s)
+        return state not in OVER and not self.is_silent(now_s)
 
-    def _is_silent(self, now_s: float) -> bool:
+    def forget_later_than(self, at_ns: int) -> None:
+        """Pass over pictures of a future that a clock set back has taken away."""
+        later = [number for number, time_ns in self.times if time_ns > at_ns]
+        self._forgotten = max(later, default=self._forgotten)
+        self.times = tuple(one for one in self.times if one[0] > self._forgotten)
+
+    def is_silent(self, now_s: float) -> bool:
+        """Tell whether its next picture is long overdue."""
         return self._came_s is not None and now_s - self._came_s > PATIENCE_S + 2 * self.period_s
 
     def is_there(self, instant_ns: int, skew_ns: int) -> bool:

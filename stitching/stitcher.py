@@ -72,7 +72,7 @@ class Stitcher:
         images: dict[int, YuvImage] = {}
         self.problems = {}
         for frame in frames:
-            problem = self._problem_of(frame)
+            problem = self.problem_of(frame)
             if problem:
                 self.problems[frame.camera] = problem
             else:
@@ -82,7 +82,8 @@ class Stitcher:
                 self.problems.setdefault(name, "there is no frame of it")
         return images
 
-    def _problem_of(self, frame: Frame) -> str:
+    def problem_of(self, frame: Frame) -> str:
+        """Tell why a frame does not fit the rig, so that it has no place; else empty."""
         if frame.camera not in self._names:
             return "it is not in the rig; run `lamproom calibrate` again for all cameras"
         width, height = self._rig.camera(frame.camera).size_px

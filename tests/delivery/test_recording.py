@@ -173,14 +173,20 @@ def test_a_damaged_byte_is_found_and_costs_only_its_chunk(whole: Path, tmp_path:
     chance = random.Random(12)
     harmed = tmp_path / "harmed.mcap"
     chunks = [place for place in recording._survey(whole)[0]]
+    found = 0
     for place in chance.sample(chunks, min(20, len(chunks))):
         spoilt = bytearray(data)
         spoilt[place.offset + 60 + chance.randrange(place.length - 60)] ^= 1 << chance.randrange(8)
         harmed.write_bytes(spoilt)
         records, missing = read(harmed)
+        if not missing:  # zstd has bits that mean nothing: then nothing is lost
+            assert keys(records) == keys(all_records)
+            continue
+        found += 1
         assert any("damaged" in text for text in missing)
         assert set(keys(records)) <= set(keys(all_records))
         assert len(all_records) > len(records) >= len(all_records) / 2
+    assert found >= 0.8 * min(20, len(chunks))
 
 
 def test_repair_writes_a_whole_new_file_and_leaves_the_old_one(whole: Path, tmp_path: Path) -> None:

@@ -114,9 +114,47 @@ def test_a_damaged_camera_file(site: Path, damage: str) -> None:
     clip.write_bytes(
         {"not a video": b"mine" * 500, "cut off": whole[: len(whole) // 3], "empty": b""}[damage]
     )
-    code, said = lamproom("run", site, "--fast")
+    for live in ("--fast", "--loop"):
+        code, said = lamproom("run", site, live)
+        assert code == 2
+        assert said.count("cam1.mp4: can't be read as a video") == 1
+        assert "starting it again" not in said
+    code, said = lamproom("check", site)
+    assert code == 1
+    assert "FAIL  cameras: camera cam1" in said
+
+
+def test_check_looks_at_every_picture_size_and_at_the_password(site: Path) -> None:
+    code, said = lamproom("check", site)
+    assert code == 0
+    assert "ok    cameras: cam1 320x240" in said
+    write_clip(site.parent / "cam1.mp4", frames=2, size_px=(64, 48))
+    text = SITE.replace('127.0.0.1:1"', '127.0.0.1:1", username: me, password_file: no-such-file')
+    site.write_text(text, encoding="utf-8")
+    code, said = lamproom("check", site)
+    assert code == 1
+    assert "its picture is 64 x 48, the rig was calibrated at 320 x 240" in said
+    assert "FAIL  broker: broker.password_file: " in said
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["calibrate", "{site}", "--every", "0"], "--every 0: give a number from 1 up"),
+        (["calibrate", "{site}", "--frames", "-1"], "--frames -1: give a number from 1 up"),
+        (["calibrate", "{site}", "--out", "/nonexistent/rig.yaml"], "no folder /nonexistent"),
+        (["calibrate", "{site}", "--out", "{folder}"], "is a folder"),
+        (["run", "{site}", "--fast", "--pictures", "{site}"], "--pictures {site}: there can't be"),
+        (["run", "{site}", "--fast", "--pictures", "{site}/x"], "--pictures {site}/x: there can"),
+        (["run", "{site}", "--record", "{site}/x.mcap"], "--record {site}/x.mcap: there can't be"),
+    ],
+)
+def test_a_place_or_number_that_can_not_be(site: Path, words: list[str], expected: str) -> None:
+    places = {"site": str(site), "folder": str(site.parent)}
+    code, said = lamproom(*(word.format(**places) for word in words))
     assert code == 2
-    assert "cam1" in said
+    assert expected.format(**places) in said
+    assert len([line for line in said.splitlines() if line.startswith("lamproom")]) == 1
 
 
 def test_a_camera_file_that_ends_ends_the_run(site: Path) -> None:

@@ -287,6 +287,27 @@ def test_the_camera_clock_is_believed_when_it_can_be_right() -> None:
     assert times.note == ""
 
 
+@pytest.mark.parametrize("off_ms", [-3000, -1500, -300, 300, 450])
+def test_a_camera_clock_that_is_a_little_off_gives_way_to_the_arrival(off_ms: int) -> None:
+    times = CaptureTimes()
+    delays_ms = [130, 104, 180, 103, 250, 104, 103, 104] * 4
+    got = []
+    for index, delay_ms in enumerate(delays_ms):
+        at_ns = 10 * SECOND + index * 100 * MS
+        got.append(times.at(index * 100 * MS, at_ns + off_ms * MS, at_ns + delay_ms * MS) - at_ns)
+    assert np.allclose(np.array(got[2:]) / MS, 104, atol=4), "arrival, smoothed"
+    assert bool(times.note) == (abs(off_ms) > 500)
+
+
+@pytest.mark.parametrize("off_ms", [-90, 0, 60])
+def test_a_camera_clock_as_good_as_ours_is_believed_whatever_the_way_takes(off_ms: int) -> None:
+    times = CaptureTimes()
+    for index, delay_ms in enumerate([104, 180, 103, 250, 104, 103, 104]):
+        at_ns = 10 * SECOND + index * 100 * MS
+        found_ns = times.at(index * 100 * MS, at_ns + off_ms * MS, at_ns + delay_ms * MS)
+        assert index < 2 or found_ns == at_ns + off_ms * MS
+
+
 @pytest.mark.parametrize(("wrong_s", "word"), [(-600, "behind"), (600, "ahead")])
 def test_a_camera_clock_that_is_wrong_is_not_believed_and_said_so(wrong_s: int, word: str) -> None:
     times = CaptureTimes()
@@ -322,5 +343,5 @@ def test_when_our_clock_is_set_back_capture_times_follow() -> None:
 def test_times_always_increase() -> None:
     times = CaptureTimes()
     first = times.at(0, None, SECOND)
-    second = times.at(100 * MS, SECOND - 200 * MS, SECOND + 100 * MS)
+    second = times.at(10 * MS, SECOND - 60 * MS, SECOND + 10 * MS)
     assert second == first + 1

@@ -1,11 +1,15 @@
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from edge.camera_watch import START_LIMIT_S, CameraWatch
+from edge.camera_watch import CLEAR_AFTER_S, NO_PROBLEMS, START_LIMIT_S, CameraWatch
 from edge.frame_ring import SourceStatus
 from scene.clock import ReplayClock
 from scene.messages import Anomaly, CameraHealth, Frame, YuvImage
 from scene.site import CameraLimits
+from tests.delivery.parts import alarm
 from tests.edge.camera_clips import picture
 
 LIMITS = CameraLimits(stalled_after_s=2.0, lost_after_s=4.0)
@@ -46,7 +50,15 @@ class Day:
         self.cameras = {name: Camera(name) for name in names}
         self.alarms: list[Anomaly] = []
 
-    def run(self, seconds: float, *filming: str, fps: float = 10, frozen: str = "") -> None:
+    def run(
+        self,
+        seconds: float,
+        *filming: str,
+        fps: float = 10,
+        frozen: str = "",
+        left_out: str = "",
+        unfit: Mapping[str, str] = NO_PROBLEMS,
+    ) -> None:
         for _ in range(round(seconds * fps)):
             self.clock.sleep(1 / fps)
             frames = []
@@ -58,8 +70,11 @@ class Day:
                 image = picture(64, 48, 0)
                 if name != frozen:
                     image = YuvImage(y=NOISE[camera.count % 500], u=image.u, v=image.v)
-                frames.append(Frame(camera=name, captured_at_ns=camera.captured_at_ns, image=image))
-            self.watch.look(list(self.cameras.values()), frames)
+                if name != left_out:
+                    frames.append(
+                        Frame(camera=name, captured_at_ns=camera.captured_at_ns, image=image)
+                    )
+            self.watch.look(list(self.cameras.values()), frames, unfit)
             self.alarms += self.watch.changes()
 
     def health(self, name: str) -> CameraHealth:
@@ -97,6 +112,9 @@ def test_a_camera_that_stops_is_stalled_then_lost_then_back() -> None:
     assert len(day.alarms) == 3
     day.run(0.5, "a", "b")
     assert day.health("b").state == "ok"
+    day.run(CLEAR_AFTER_S - 1, "a", "b")
+    assert len(day.alarms) == 3, "not before all has been well for a while"
+    day.run(1, "a", "b")
     assert day.told()[3:] == [("camera_lost", "cleared")]
     assert day.health("a").state == "ok"
 
@@ -104,15 +122,116 @@ def test_a_camera_that_stops_is_stalled_then_lost_then_back() -> None:
 def test_an_alarm_keeps_its_id_until_it_is_cleared_and_the_next_has_another() -> None:
     day = Day("a")
     for _ in range(2):
-        day.run(5, "a")
+        day.run(5 + CLEAR_AFTER_S, "a")
         day.run(3)
-    day.run(1, "a")
+    day.run(1 + CLEAR_AFTER_S, "a")
     first, cleared, second, _ = day.alarms
     assert first.id == cleared.id != second.id
     assert first.id == f"camera_stalled-a-{first.raised_at_ns // 1_000_000}"
     assert first.raised_at_ns == cleared.raised_at_ns
     assert (first.camera, first.severity, first.probability) == ("a", "warning", 1.0)
     assert "camera a: no picture for 2." in first.evidence
+
+
+@pytest.mark.parametrize(("every_s", "kind"), [(2.5, "camera_stalled"), (4.5, "camera_lost")])
+def test_a_camera_that_comes_and_goes_is_one_alarm(every_s: float, kind: str) -> None:
+    day = Day("a", "b")
+    day.run(5, "a", "b")
+    for _ in range(24):
+        day.run(0.1, "a", "b")
+        day.run(every_s - 0.1, "b")
+    kinds = [kind] if kind == "camera_stalled" else ["camera_stalled", kind]
+    assert [one.kind for one in day.alarms if one.state == "active"] == kinds
+    assert len(day.alarms) == 2 * len(kinds) - 1
+    day.run(CLEAR_AFTER_S + 1, "a", "b")
+    assert day.told()[-1] == (kind, "cleared")
+
+
+def test_a_lost_camera_that_only_stalls_after_a_while_is_told_as_that() -> None:
+    day = Day("a", "b")
+    day.run(5, "a", "b")
+    day.run(5, "b")
+    day.run(CLEAR_AFTER_S + 5, "a", "b", frozen="a")
+    assert day.health("a").state == "frozen"
+    assert day.told()[-2:] == [("camera_lost", "cleared"), ("camera_stalled", "active")]
+
+
+def test_a_camera_whose_pictures_fit_no_instant_is_not_ok() -> None:
+    day = Day("a", "b")
+    day.run(5, "a", "b")
+    day.run(2.5, "a", "b", left_out="b")
+    assert day.health("b").state == "ok"
+    day.run(1.5, "a", "b", left_out="b")
+    assert day.health("b").state == "stalled"
+    assert day.health("b").fps == pytest.approx(10, rel=0.1)
+    assert day.told() == [("camera_stalled", "active")]
+    assert "fitted no instant" in day.alarms[0].evidence
+    day.run(30, "a", "b", left_out="b")
+    assert day.health("b").state == "stalled"
+    assert len(day.alarms) == 1
+    day.run(CLEAR_AFTER_S + 0.5, "a", "b")
+    assert day.health("b").state == "ok"
+    assert day.told()[1:] == [("camera_stalled", "cleared")]
+
+
+def test_one_instant_without_it_before_a_gap_in_our_own_work_is_not_blamed_on_a_camera() -> None:
+    day = Day("a", "b")
+    day.run(5, "a", "b")
+    day.run(0.1, "a", "b", left_out="b")
+    day.clock.sleep(6.0)
+    day.run(0.1, "a", "b", left_out="b")
+    day.run(1, "a", "b")
+    assert not day.alarms
+
+
+def test_a_camera_that_comes_back_from_being_lost_gets_its_time_to_fit_in() -> None:
+    day = Day("a", "b")
+    day.run(5, "a", "b")
+    day.run(6, "a")
+    day.run(1, "a", "b", left_out="b")
+    assert day.health("b").state == "ok"
+
+
+def test_a_camera_whose_pictures_do_not_fit_the_rig_is_lost() -> None:
+    day = Day("a", "b")
+    day.run(5, "a", "b")
+    day.run(5, "a", "b", unfit={"b": "its picture is 640 x 480"})
+    assert day.health("a").state == "ok"
+    assert day.health("b").state == "lost"
+    assert day.health("b").detail == "its picture is 640 x 480"
+    assert day.told() == [("camera_lost", "active")]
+    day.run(CLEAR_AFTER_S + 0.5, "a", "b")
+    assert day.told()[1:] == [("camera_lost", "cleared")]
+
+
+def before(kind: str, camera: str) -> Anomaly:
+    return replace(
+        alarm(f"{kind}-{camera}-1"), kind=kind, severity="warning", camera=camera, xyz_m=None
+    )
+
+
+def test_alarms_of_the_run_before_are_cleared_once_all_is_well() -> None:
+    day = Day("a", "b")
+    lost = before("camera_lost", "a")
+    assert day.watch.adopt(lost)
+    assert not day.watch.adopt(before("camera_stalled", "a")), "the newest one only"
+    assert not day.watch.adopt(before("degraded_inference", "a"))
+    day.run(5, "b")
+    day.run(CLEAR_AFTER_S - 1, "a", "b")
+    assert not day.alarms
+    day.run(2, "a", "b")
+    (cleared,) = day.alarms
+    assert (cleared.id, cleared.state) == (lost.id, "cleared")
+    assert cleared.raised_at_ns == lost.raised_at_ns
+    assert [camera.name for camera in day.watch.health()] == ["a", "b"]
+
+
+def test_an_alarm_of_the_run_before_that_holds_again_goes_on_under_its_id() -> None:
+    day = Day("a")
+    assert day.watch.adopt(before("camera_lost", "a"))
+    day.run(60)
+    assert day.health("a").state == "lost"
+    assert not day.alarms
 
 
 def test_a_camera_that_says_it_failed_is_lost_sooner() -> None:
@@ -169,6 +288,7 @@ def test_the_same_picture_again_and_again_is_frozen_while_frames_arrive() -> Non
     assert "same picture" in day.alarms[0].evidence
     day.run(0.5, "a", "b")
     assert day.health("b").state == "ok"
+    day.run(CLEAR_AFTER_S, "a", "b")
     assert day.told()[1:] == [("camera_stalled", "cleared")]
     assert day.health("a").state == "ok"
 

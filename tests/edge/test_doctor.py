@@ -1,4 +1,5 @@
 import argparse
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,21 @@ def test_a_gpu_wheel_without_a_gpu_is_only_a_note(
     installed(monkeypatch, onnxruntime=None, onnxruntime_gpu="1.31")
     assert doctor.run(argparse.Namespace(quiet=False)) == 0
     assert "note  onnxruntime-gpu finds no GPU" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("place", ["/dev/shm", "/no/such/folder"])
+def test_little_shared_memory_is_only_a_note(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    usage = type("Usage", (), {"free": 300_000})
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: usage)
+    monkeypatch.setattr(doctor, "SHARED_MEMORY", Path(place))
+    assert doctor.run(argparse.Namespace(quiet=False)) == 0
+    assert f"note  {place} " in capsys.readouterr().out
+
+
+def test_all_that_running_needs_is_imported() -> None:
+    assert {"amqtt", "rich", "zstandard", "paho.mqtt.client"} <= set(doctor.MODULES)
 
 
 def test_a_missing_module_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,41 +1,45 @@
-import multiprocessing
+import os
 import time
 from collections.abc import Iterator
-from multiprocessing.queues import Queue
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from delivery.outbox import Outbox
-from edge.outlet import QueueOutlet, Result, pass_on
+from delivery.memory import MemoryBroker
+from delivery.outbox import Outbox, OutboxError
+from delivery.publisher import Publisher
+from delivery.stream import StreamServer
+from edge.line import LineIn, LineOut, new_door
+from edge.outlet import LIMITS, PICTURES, DirectOutlet, LineOutlet, Result, pass_on
 from scene.clock import ReplayClock
-from scene.messages import Anomaly, PanoramaPacket, Positions
+from scene.messages import Anomaly, GatewayHealth, PanoramaPacket, Positions
+from tests.delivery.parts import alarm as plain_alarm
+from tests.delivery.parts import site, wait_until
 
 EMPTY = Positions(captured_at_ns=1, people=())
+HEALTH = GatewayHealth(
+    captured_at_ns=1,
+    cameras=(),
+    panorama_fps=10.0,
+    detection_fps=10.0,
+    detection_age_s=0.1,
+    detection_provider="CPUExecutionProvider",
+)
 
 
 def alarm(number: int) -> Anomaly:
-    return Anomaly(
-        id=f"man_down-{number}",
-        kind="man_down",
-        severity="critical",
-        state="active",
-        captured_at_ns=1,
-        raised_at_ns=1,
-        probability=1.0,
-        certainty="certainly",
-    )
+    return plain_alarm(f"man_down-{number}")
 
 
-def packet() -> PanoramaPacket:
+def packet(number: int, *, key_frame: bool = True, size: int = 200_000) -> PanoramaPacket:
     return PanoramaPacket(
-        captured_at_ns=1,
-        key_frame=True,
+        captured_at_ns=number,
+        key_frame=key_frame,
         geometry="g",
         size_px=(4, 2),
         positions=EMPTY,
-        payload=b"",
+        payload=bytes(size),
     )
 
 
@@ -46,46 +50,146 @@ class Taken:
     def send(self, result: Result) -> None:
         self.results.append(result)
 
+    def pictures(self) -> list[int]:
+        return [one.captured_at_ns for one in self.results if isinstance(one, PanoramaPacket)]
+
+
+class Way:
+    """A pipeline's outlet with a real outbox, and the sender's end of the line."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.doors = new_door()
+        self.line = LineOut(self.doors[0], LIMITS)
+        self.outbox: Outbox | None = None
+        self.outlet = LineOutlet(self.line, self.open)
+        self.into = LineIn(self.doors[1])
+
+    def open(self) -> Outbox:
+        self.outbox = Outbox(self.folder, ReplayClock())
+        return self.outbox
+
+    def take(self) -> Taken:
+        taken = Taken()
+        while pass_on(self.into, taken, wait_s=0.5):
+            pass
+        return taken
+
+    def close(self) -> None:
+        self.line.close(limit_s=0.1)
+        self.into.close()
+        if self.outbox is not None:
+            self.outbox.close()
+        for door in self.doors:
+            door.close()
+
 
 @pytest.fixture
-def queues() -> Iterator[tuple["Queue[Any]", "Queue[Any]"]]:
-    spawn = multiprocessing.get_context("spawn")
-    urgent: Queue[Any] = spawn.Queue(3)
-    bulk: Queue[Any] = spawn.Queue(20)
-    yield urgent, bulk
-    for waiting in (urgent, bulk):
-        waiting.cancel_join_thread()
-        waiting.close()
+def way(tmp_path: Path) -> Iterator[Way]:
+    made = Way(tmp_path / "state")
+    yield made
+    made.close()
 
 
-def test_alarms_overtake_pictures(
-    queues: tuple["Queue[Any]", "Queue[Any]"], tmp_path: Path
-) -> None:
-    outbox = Outbox(tmp_path, ReplayClock())
-    outlet = QueueOutlet(*queues, outbox)
-    for result in (packet(), EMPTY, alarm(1)):
-        outlet.send(result)
-    while queues[0].empty() or queues[1].empty():
+def test_alarms_overtake_pictures(way: Way) -> None:
+    way.outlet.send(packet(0, size=500_000))
+    while way.line.waiting(PICTURES):  # it fills the socket, the rest waits
         time.sleep(0.01)
-    taken = Taken()
-    pass_on(*queues, taken, wait_s=0.5)
-    assert isinstance(taken.results[0], Anomaly)
-    assert len(taken.results) == 3
-    outbox.close()
+    for result in (packet(1), packet(2), EMPTY, alarm(1)):
+        way.outlet.send(result)
+    taken = way.take()
+    assert len(taken.results) == 5
+    assert taken.pictures() == [0, 1, 2]
+    kinds = [type(one) for one in taken.results]
+    assert kinds[-2:] == [PanoramaPacket] * 2
+    assert kinds.index(Anomaly) < kinds.index(Positions)
 
 
-def test_a_sender_that_takes_nothing_costs_pictures_but_no_alarm(
-    queues: tuple["Queue[Any]", "Queue[Any]"], tmp_path: Path
-) -> None:
-    outbox = Outbox(tmp_path, ReplayClock())
-    outlet = QueueOutlet(*queues, outbox)
+def test_a_sender_that_takes_nothing_costs_pictures_but_no_alarm(way: Way) -> None:
     for number in range(50):
-        outlet.send(packet())
-        outlet.send(EMPTY)
-        outlet.send(alarm(number))
-    assert {kept.id for kept in outbox.pending()} == {f"man_down-{n}" for n in range(50)}
-    taken = Taken()
-    pass_on(*queues, taken, wait_s=0.5)
-    pictures = [result for result in taken.results if isinstance(result, PanoramaPacket)]
-    assert 0 < len(pictures) <= 10, "the panorama is shed first"
-    outbox.close()
+        way.outlet.send(packet(number))
+        way.outlet.send(EMPTY)
+        way.outlet.send(alarm(number))
+    assert way.outbox is not None
+    assert {kept.id for kept in way.outbox.pending()} == {f"man_down-{n}" for n in range(50)}
+    taken = way.take()
+    assert 0 < len(taken.pictures()) <= LIMITS[2] + 4, "the panorama is shed first"
+    assert {one.id for one in taken.results if isinstance(one, Anomaly)} == {
+        f"man_down-{n}" for n in range(50)
+    }
+    assert sum(isinstance(one, Positions) for one in taken.results) == 50
+
+
+def test_after_pictures_were_shed_a_key_frame_comes_first(way: Way) -> None:
+    for number in range(40):
+        way.outlet.send(packet(number, key_frame=number % 10 == 0))
+    before = way.take().pictures()
+    assert before == list(range(len(before)))
+    assert len(before) < 20
+    for number in range(41, 60):
+        way.outlet.send(packet(number, key_frame=number % 10 == 0, size=10))
+        time.sleep(0.01)
+    assert way.take().pictures() == list(range(50, 60))
+
+
+def spoil(folder: Path) -> None:
+    """Put a folder where the outbox's file is: neither opening nor writing works any more."""
+    folder.mkdir(exist_ok=True)
+    for file in folder.iterdir():
+        file.unlink()
+    (folder / "outbox.sqlite").mkdir()
+
+
+@pytest.mark.parametrize("used_before", [True, False])
+def test_an_alarm_goes_out_although_the_outbox_fails_and_the_heartbeat_says_so(
+    way: Way, used_before: bool
+) -> None:
+    if used_before:
+        way.outlet.send(alarm(0))
+        way.take()
+    spoil(way.folder)
+    way.outlet.send(alarm(1))
+    way.outlet.send(replace(HEALTH, degraded="slow"))
+    way.outlet.send(EMPTY)
+    raised, beat, positions = way.take().results
+    assert raised == alarm(1)
+    assert positions == EMPTY
+    assert isinstance(beat, GatewayHealth)
+    assert beat.degraded.startswith("slow; alarms are kept in memory only: ")
+    assert "outbox.sqlite" in beat.degraded
+    os.rmdir(way.folder / "outbox.sqlite")
+    way.outlet.send(HEALTH)
+    assert way.take().results == [HEALTH]
+    assert [kept.id for kept in Outbox(way.folder, ReplayClock()).pending()] == ["man_down-1"]
+
+
+def test_what_was_active_before_is_told_even_by_an_outbox_that_fails(way: Way) -> None:
+    way.outlet.send(alarm(0))
+    assert way.outlet.active() == [alarm(0)]
+    spoil(way.folder)
+    assert way.outlet.active() == []
+    assert "outbox.sqlite" in way.outlet.trouble
+
+
+def test_the_sender_says_its_own_trouble_with_the_disk_in_the_heartbeat(tmp_path: Path) -> None:
+    broker = MemoryBroker()
+    folder, clock = tmp_path / "state", ReplayClock()
+    outbox = Outbox(folder, clock)
+    heard: list[bytes] = []
+    broker.connection().subscribe("mine/+/gw/+/health", 0, lambda _t, body, _r: heard.append(body))
+    publisher = Publisher(site(tmp_path), broker.connection(), outbox, clock)
+    with StreamServer() as stream:
+        outlet = DirectOutlet(publisher, stream)
+        spoil(folder)
+        outlet.send(alarm(1))
+        outlet.send(HEALTH)
+        wait_until(lambda: bool(heard))
+        assert b"kept in memory only" in heard[-1]
+        os.rmdir(folder / "outbox.sqlite")
+        wait_until(lambda: publisher.trouble == "")
+        outlet.send(HEALTH)
+        wait_until(lambda: len(heard) > 1)
+        assert b"kept in memory only" not in heard[-1]
+    publisher.going_offline()
+    with pytest.raises(OutboxError):
+        Outbox(tmp_path / "state" / "outbox.sqlite", clock)

@@ -228,6 +228,37 @@ def test_a_clock_that_is_set_stops_nothing(step_ms: float) -> None:
     assert len(late) >= 35
 
 
+@pytest.mark.parametrize("every_ms", [40, 100])
+@pytest.mark.parametrize("off_ms", [-200, -100, 100, 200])
+def test_clocks_as_far_apart_as_believed_ones_can_be_blind_nobody(
+    off_ms: float, every_ms: float
+) -> None:
+    """See `edge.camera_rtsp.CLOCK_OFF_NS`."""
+    play = Play("abc")
+    for name in "ab":
+        play.film(name, every_ms, start=1000, end=6000)
+    play.film("c", every_ms, start=1000 + off_ms, end=6000 + off_ms, delay=5 - off_ms)
+    play.run(5500)
+    assert set(play.names(2000, 5400)) == {"abc"}
+    assert len(play.names(2000, 5400)) >= 0.8 * 3400 / every_ms
+
+
+@pytest.mark.parametrize("dead", ["", "b"])
+def test_a_clock_set_back_while_a_camera_is_dead_stops_nothing(dead: str) -> None:
+    play = Play("ab")
+    play.now_ms = start = 1_000_000.0
+    for name in "ab":
+        play.film(name, 100, start=start, end=start + (3000 if name == dead else 4000))
+        if name != dead:
+            for index in range(1000):
+                at_ms = start + 4000 + 100 * index
+                play.coming.append((at_ms + 5, name, at_ms - 60_000))
+    play.run(start + 70_000, step_ms=20)
+    alive = "a" if dead else "ab"
+    assert set(play.names(start + 5000)) == {alive}, "what the dead one left is never shown again"
+    assert len(play.names(start + 5000)) >= 0.9 * 650
+
+
 def test_the_end_comes_after_the_last_frame_was_given() -> None:
     play = Play("ab")
     play.film("a", 40, start=1000, end=1200)

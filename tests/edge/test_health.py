@@ -1,0 +1,80 @@
+import pytest
+
+from edge.health import CLEAR_AFTER_S, HealthReport
+from scene.clock import ReplayClock
+from scene.messages import Anomaly, CameraHealth, GatewayHealth
+from scene.site import parse_site
+from tests.edge.test_coverage import FLOOR, rig
+
+SITE = """
+version: 1
+site: s
+gateway: g
+cameras: [{name: ahead, url: "rtsp://c/1"}, {name: back, url: "rtsp://c/2"}]
+rig: {mount: {xyz_m: [20, 0, 2.6]}}
+floor: {centre_line_m: [[0, 0, 0], [60, 0, 0.6]], left_m: 2.4, right_m: 2.4}
+"""
+
+
+class Report:
+    def __init__(self, tmp: "object") -> None:
+        self.clock = ReplayClock(now_ns=1_700_000_000_000_000_000)
+        site = parse_site(SITE, name="site.yaml", folder=tmp)  # type: ignore[arg-type]
+        assert site.floor == FLOOR
+        self.health = HealthReport(site, rig(), self.clock)
+        self.alarms: list[Anomaly] = []
+
+    def run(self, seconds: float, reason: str) -> None:
+        for _ in range(round(seconds)):
+            self.clock.sleep(1.0)
+            self.alarms += self.health.degradation(reason)
+
+    def beat(self, *, unsearched: tuple[str, ...] = (), blind: bool = False) -> GatewayHealth:
+        cameras = tuple(
+            CameraHealth(name=name, state="ok", fps=10.0, last_frame_at_ns=1)
+            for name in ("ahead", "back")
+        )
+        return self.health.report(
+            cameras, "CPU", "", detection_fps=5.0, unsearched=unsearched, blind=blind
+        )
+
+
+@pytest.fixture
+def report(tmp_path: object) -> Report:
+    return Report(tmp_path)
+
+
+def test_what_nobody_searches_is_not_covered(report: Report) -> None:
+    assert report.beat().coverage[30] == report.beat().coverage[10] == 1
+    assert report.beat(unsearched=("ahead",)).coverage[30] == 0
+    assert report.beat(unsearched=("ahead",)).coverage[10] == 1
+    assert not any(report.beat(blind=True).coverage)
+    assert len(report.beat(blind=True).coverage) == 60
+
+
+def test_a_reason_that_comes_and_goes_is_one_alarm(report: Report) -> None:
+    for _ in range(10):
+        report.run(3, "detection gives no answer")
+        report.run(4, "")
+    assert [alarm.state for alarm in report.alarms] == ["active"]
+    report.run(CLEAR_AFTER_S, "")
+    raised, cleared = report.alarms
+    assert (cleared.id, cleared.state) == (raised.id, "cleared")
+    report.run(2, "again")
+    assert report.alarms[-1].state == "active"
+    assert report.alarms[-1].id != raised.id
+
+
+def test_an_alarm_of_the_run_before_goes_on_until_all_is_well(
+    report: Report, tmp_path: object
+) -> None:
+    report.run(1, "slow")
+    (raised,) = report.alarms
+    after = Report(tmp_path)
+    assert after.health.adopt(raised)
+    assert not after.health.adopt(raised)
+    after.run(5, "slow again")
+    after.run(CLEAR_AFTER_S - 1, "")
+    assert not after.alarms
+    after.run(2, "")
+    assert [(alarm.id, alarm.state) for alarm in after.alarms] == [(raised.id, "cleared")]

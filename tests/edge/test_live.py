@@ -1,0 +1,147 @@
+"""A live run in threads, with a real camera file, stitcher and model."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detection.detector import Detector
+from edge import detection_watch, live
+from edge.main import main
+from edge.options import RunOptions
+from edge.outlet import Result
+from scene.messages import Anomaly, Detections, Frame, GatewayHealth, Positions
+from tests.delivery.parts import alarm
+from tests.edge.camera_clips import write_clip
+from tests.edge.test_bad_input import SITE
+
+HANG_S = 60.0
+
+
+@pytest.fixture
+def site_file(tmp_path: Path) -> Path:
+    write_clip(tmp_path / "cam1.mp4", frames=30, size_px=(320, 240))
+    path = tmp_path / "site.yaml"
+    path.write_text(SITE, encoding="utf-8")
+    assert main(["calibrate", str(path)]) == 0
+    return path
+
+
+class Taken:
+    """Takes results until the test has seen enough."""
+
+    def __init__(self) -> None:
+        self.results: list[Result] = []
+
+    def send(self, result: Result) -> None:
+        self.results.append(result)
+
+    def alarms(self) -> list[Anomaly]:
+        return [one for one in self.results if isinstance(one, Anomaly)]
+
+    def degraded(self) -> list[Anomaly]:
+        return [one for one in self.alarms() if one.kind == "degraded_inference"]
+
+    def beats(self) -> list[GatewayHealth]:
+        return [one for one in self.results if isinstance(one, GatewayHealth)]
+
+    def run(
+        self,
+        site_file: Path,
+        enough: Callable[[], bool],
+        before: list[Anomaly] | None = None,
+    ) -> None:
+        until_s = time.monotonic() + HANG_S
+
+        def stopped() -> bool:
+            assert time.monotonic() < until_s, "it never happened"
+            return enough()
+
+        options = RunOptions(site_file=site_file, loop=True)
+        live.run_cameras(
+            options, self, lambda: None, stopped, in_processes=False, before=before or ()
+        )
+
+
+def test_what_is_searched_is_covered(site_file: Path) -> None:
+    taken = Taken()
+    taken.run(site_file, lambda: any(any(beat.coverage) for beat in taken.beats()))
+    assert taken.beats()[-1].degraded == ""
+    assert [camera.state for camera in taken.beats()[-1].cameras] == ["ok"]
+
+
+@pytest.mark.parametrize("starts_well", [True, False])
+def test_a_detection_that_hangs_is_an_alarm_and_nothing_counts_as_covered(
+    site_file: Path, monkeypatch: pytest.MonkeyPatch, starts_well: bool
+) -> None:
+    monkeypatch.setattr(detection_watch, "START_LIMIT_S", 1.0)
+    monkeypatch.setattr(live, "STOP_LIMIT_S", 0.1)
+    detect, taken = Detector.detect, Taken()
+
+    def hang(self: Detector, frames: list[Frame]) -> tuple[Detections, ...]:
+        if starts_well and not any(any(beat.coverage) for beat in taken.beats()):
+            return detect(self, frames)
+        while not taken.degraded():
+            time.sleep(0.05)
+        time.sleep(3.0)
+        return ()
+
+    monkeypatch.setattr(Detector, "detect", hang)
+    taken.run(site_file, lambda: bool(taken.degraded()))
+    assert [one.state for one in taken.degraded()] == ["active"]
+    beat = taken.beats()[-1]
+    assert "nobody has been looked for" in beat.degraded
+    assert not any(beat.coverage)
+
+
+def test_a_camera_that_changes_its_picture_size_is_an_alarm_and_finds_nobody(
+    site_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_clip(site_file.parent / "cam1.mp4", frames=30, size_px=(640, 480))
+    monkeypatch.setattr(detection_watch, "START_LIMIT_S", 1.0)
+
+    def find(self: Detector, frames: list[Frame]) -> tuple[Detections, ...]:
+        self.problems = {}
+        return tuple(
+            Detections(
+                camera=frame.camera,
+                captured_at_ns=frame.captured_at_ns,
+                boxes_px=np.array([[140.0, 150.0, 170.0, 236.0]]),
+                scores=np.array([0.9]),
+                kinds=np.array([0]),
+            )
+            for frame in frames
+        )
+
+    monkeypatch.setattr(Detector, "detect", find)
+    taken = Taken()
+    taken.run(site_file, lambda: bool(taken.degraded()) and len(taken.beats()) > 3)
+    (lost,) = (one for one in taken.alarms() if one.kind == "camera_lost")
+    assert "its picture is 640 x 480, the rig was calibrated at 320 x 240" in lost.evidence
+    assert "lost" in {camera.state for beat in taken.beats() for camera in beat.cameras}
+    assert not any(any(beat.coverage) for beat in taken.beats())
+    assert not any(one.people for one in taken.results if isinstance(one, Positions))
+
+
+def test_alarms_of_the_run_before_are_taken_over_or_cleared(
+    site_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.camera_watch.CLEAR_AFTER_S", 1.0)
+    monkeypatch.setattr("edge.health.CLEAR_AFTER_S", 1.0)
+    down = alarm("man_down-7-1")
+
+    def system(kind: str, camera: str | None) -> Anomaly:
+        return replace(down, id=f"{kind}-{camera}", kind=kind, camera=camera, xyz_m=None)
+
+    gone, lost = system("camera_lost", "cam9"), system("camera_lost", "cam1")
+    slow = system("degraded_inference", None)
+    taken = Taken()
+    taken.run(site_file, lambda: len(taken.alarms()) >= 3, [down, gone, lost, slow])
+    assert taken.alarms()[0].id == gone.id
+    assert {(one.id, one.state) for one in taken.alarms()} == {
+        (one.id, "cleared") for one in (gone, lost, slow)
+    }, "somebody who was down is not cleared by starting anew"
+    assert "started anew" in taken.alarms()[0].evidence
