@@ -49,6 +49,12 @@ WHERE excluded.captured_at_ns > captured_at_ns
 """
 
 
+_WORST = "MIN(CASE c.severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END)"
+
+MAX_UNSEEN, NO_LIMIT = 500, -1
+"""Of alarms that are over, so many at most are listed as open; of active ones all."""
+
+
 class JournalError(LamproomError):
     """The journal can't be opened or written; names the file."""
 
@@ -136,8 +142,16 @@ class Journal:
         return found[0] if found else None
 
     def open_entries(self) -> list[Entry]:
-        """List the alarms that still ask for somebody: active, or never acknowledged."""
-        return self._entries(having="HAVING cleared = 0 OR acknowledged IS NULL", limit=500)
+        """List the alarms that still ask for somebody: active, or never acknowledged.
+
+        The active ones come first, all of them; then of those that were over before anybody saw
+        them the first `MAX_UNSEEN`. The worst come before the others, the newest before the older.
+        """
+        unseen = "HAVING cleared = 1 AND acknowledged IS NULL"
+        return [
+            *self._entries(having="HAVING cleared = 0", worst_first=True, limit=NO_LIMIT),
+            *self._entries(having=unseen, worst_first=True, limit=MAX_UNSEEN),
+        ]
 
     def history(self, limit: int = 100) -> list[Entry]:
         """List the newest alarms, newest first."""
@@ -157,7 +171,13 @@ class Journal:
                 raise JournalError(f"{self._name}: the journal can't be written: {error}") from None
 
     def _entries(
-        self, values: tuple[object, ...] = (), *, where: str = "", having: str = "", limit: int = 1
+        self,
+        values: tuple[object, ...] = (),
+        *,
+        where: str = "",
+        having: str = "",
+        worst_first: bool = False,
+        limit: int = 1,
     ) -> list[Entry]:
         sql = f"""
             SELECT c.site, c.gateway, c.alarm,
@@ -169,7 +189,7 @@ class Journal:
                    MAX(CASE WHEN c.state = 'active' THEN c.body END)
             FROM change AS c LEFT JOIN acknowledgement AS a USING (site, gateway, alarm)
             {where} GROUP BY c.site, c.gateway, c.alarm {having}
-            ORDER BY MAX(c.raised_at_ns) DESC LIMIT ?
+            ORDER BY {_WORST + ", " if worst_first else ""} MAX(c.raised_at_ns) DESC LIMIT ?
         """
         with self._lock:
             try:

@@ -4,6 +4,7 @@ Knows nothing about files, MQTT or pictures.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from location.watch import Watch
@@ -19,14 +20,20 @@ def site_of(description: SiteDescription, *, name: str) -> Site:
     )
 
 
-def judge(site: Site, positions: Iterable[Positions]) -> tuple[Anomaly, ...]:
-    """Run the site's rules over positions; gives every raise and clear in order.
+def judge(
+    site: Site, positions: Iterable[Positions], recorded: Iterable[Anomaly] = ()
+) -> tuple[Anomaly, ...]:
+    """Run the site's rules over positions; gives every raise, clear and carrying on, in order.
 
     The same instant may be given twice, as it is recorded both by MQTT and with its picture; the
-    order does not matter.
+    order does not matter. Of the `recorded` alarms those from before the first instant are taken
+    as active then, as the gateway took them back when it started.
     """
     instants = {one.captured_at_ns: one for one in positions}
     watch = Watch(site)
+    from_ns = min(instants, default=0)
+    before = {one.id: one for one in recorded if one.raised_at_ns < from_ns}
+    watch.adopt(tuple(replace(one, state="active") for one in before.values()))
     return tuple(anomaly for at_ns in sorted(instants) for anomaly in watch.update(instants[at_ns]))
 
 
@@ -57,7 +64,7 @@ def differences(
     """
     lines = []
     first, second = (
-        {(one.id, one.state): one for one in given if about_people(one)}
+        {(one.id, one.state): one for one in once_each(given) if about_people(one)}
         for given in (recorded, judged)
     )
     for key in sorted(first.keys() | second.keys()):

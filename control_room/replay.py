@@ -152,13 +152,14 @@ def load(path: Path) -> Recording:
         )
     if not positions:
         raise RecordingError(f"{path}: has no positions and no pictures; there is nothing to play")
+    once = once_each(recorded)
     return Recording(
         name=str(path),
         site=place[0],
         gateway=place[1],
         description=description,
-        recorded=once_each(recorded),
-        judged=judge(site_of(description, name=str(path)), positions),
+        recorded=once,
+        judged=judge(site_of(description, name=str(path)), positions, once),
         from_ns=min(one.captured_at_ns for one in positions),
         records=lambda: read_recording(path),
     )

@@ -58,6 +58,8 @@ class Room:
         self._send_receipt = send_receipt
         self._heartbeats = HeartbeatWatch(clock)
         self._last: dict[tuple[str, str], dict[str, Envelope]] = {}
+        self._heard_s: dict[tuple[str, str, str], float] = {}
+        """When each of them was heard, on the monotonic clock."""
         self._listeners: list[Listener] = []
         self._lock = threading.RLock()
         self._trouble = ""
@@ -77,6 +79,7 @@ class Room:
                     self._keep_alarm(*place, envelope.body, receipt=True)
                 return
             self._last[place][address.topic] = envelope
+            self._heard_s[*place, address.topic] = self._clock.monotonic_s()
             self._tell(address.topic, _said(*place, address.topic, envelope))
             if isinstance(envelope.body, GatewayHealth):
                 self._keep_silence(*place, self._heartbeats.beat(*place))
@@ -170,8 +173,10 @@ class Room:
             self._tell("alarm", json.dumps({"is": "alarm", **_alarm(entry)}))
 
     def _snapshot(self) -> str:
+        now_s = self._clock.monotonic_s()
         said = [
             json.loads(_said(*place, topic, envelope))
+            | {"age_s": round(now_s - self._heard_s[*place, topic], 3)}
             for place, topics in self._last.items()
             for topic, envelope in topics.items()
         ]

@@ -5,7 +5,7 @@ Knows nothing about time: each box is looked at alone. Its body is an upright po
 leans in the picture), does not shift the place; a lying body is told by a long or low box.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,6 +56,10 @@ class Feet:
     cut: Bools
     """(N,) the box is cut by the picture's border or its feet are hidden: no proof of a person
     apart."""
+    if_lying: "Feet | None" = None
+    """A second reading, row by row, of boxes at the lower border: somebody close whose feet are
+    below the picture looks the same as somebody further off who lies. Only who is known to be
+    there tells which. NaN where a box reads in one way only; none where all do."""
 
     def only(self, keep: Bools) -> "Feet":
         """Keep some of the people."""
@@ -65,6 +69,21 @@ class Feet:
             height_m=self.height_m[keep],
             scores=self.scores[keep],
             cut=self.cut[keep],
+            if_lying=None if self.if_lying is None else self.if_lying.only(keep),
+        )
+
+    def lying(self, these: list[int]) -> "Feet":
+        """Take the second reading of some, by index."""
+        other = self.if_lying
+        if other is None or not these:
+            return self
+        taken = np.zeros(len(self.scores), bool)
+        taken[these] = True
+        return replace(
+            self,
+            xy_m=np.where(taken[:, None], other.xy_m, self.xy_m),
+            covariance_m2=np.where(taken[:, None, None], other.covariance_m2, self.covariance_m2),
+            height_m=np.where(taken, other.height_m, self.height_m),
         )
 
 
@@ -109,6 +128,8 @@ def feet_on_floor(detections: Detections, camera: CameraModel, floor: Floor) -> 
 
     # Feet out of the picture or behind somebody: the top of the body and a stature instead.
     unseen = np.flatnonzero(hidden)
+    border = hidden & (close | at_bottom) & ~at_top & ~fallen & keep & (squat | (body_m < LOW_M))
+    lain = _lain(camera, floor, boxes, np.flatnonzero(border), (xy, covariance))
     if len(unseen):
         xy[unseen], covariance[unseen], body_m[unseen] = _hang(
             camera,
@@ -121,13 +142,15 @@ def feet_on_floor(detections: Detections, camera: CameraModel, floor: Floor) -> 
 
     sigma = np.sqrt(np.nan_to_num(_largest(covariance), nan=np.inf))
     keep = np.isfinite(xy).all(axis=1) & (sigma < MAX_SIGMA_M)
-    return Feet(
-        xy_m=xy[keep],
-        covariance_m2=covariance[keep],
-        height_m=body_m[keep],
-        scores=scores[keep],
-        cut=(hidden | at_left | at_right)[keep],
+    feet = Feet(
+        xy_m=xy,
+        covariance_m2=covariance,
+        height_m=body_m,
+        scores=scores,
+        cut=hidden | at_left | at_right,
+        if_lying=lain,
     )
+    return feet.only(keep)
 
 
 def covers(camera: CameraModel, floor: Floor, xy_m: Floats) -> Bools:
@@ -363,6 +386,27 @@ def _lie(
     at = np.column_stack([moved, floor.z_m(moved)])
     height = np.where(lying, _height(camera, at, to_far), _height(camera, near, to_far))
     return moved, spread, np.where(good, height, np.where(fallen, 0.5, np.nan))
+
+
+def _lain(
+    camera: CameraModel, floor: Floor, boxes: Floats, these: Ints, standing: tuple[Floats, Floats]
+) -> Feet | None:
+    """Read some of the boxes, by index, as lying bodies: NaN for the others; none if no box is."""
+    if not len(these):
+        return None
+    n = len(boxes)
+    xy, covariance, height = np.full((n, 2), np.nan), np.full((n, 2, 2), np.nan), np.full(n, np.nan)
+    xy[these], covariance[these], height[these] = _lie(
+        camera,
+        floor,
+        boxes[these],
+        (standing[0][these], standing[1][these]),
+        np.zeros(len(these), bool),
+    )
+    height[~np.isfinite(covariance).all(axis=(1, 2))] = np.nan
+    return Feet(
+        xy_m=xy, covariance_m2=covariance, height_m=height, scores=np.zeros(n), cut=np.ones(n, bool)
+    )
 
 
 def _hang(

@@ -18,6 +18,13 @@ def speed_m_s(person: Position) -> float:
     return hypot(*person.velocity_m_s)
 
 
+def height_age_s(person: Position) -> float:
+    """Tell how long before the person was last seen a look last showed the height."""
+    if person.height_at_ns is None:
+        return 0.0
+    return (person.seen_at_ns - person.height_at_ns) / 1e9
+
+
 def probability_lower(person: Position, height_m: float) -> float:
     """Tell P(body lower than `height_m`), the height taken as Gaussian.
 

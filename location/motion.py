@@ -31,26 +31,28 @@ def start(at_ns: int, xy_m: Floats, covariance_m2: Floats) -> Motion:
     return Motion(at_ns=at_ns, mean=np.concatenate([xy_m, [0.0, 0.0]]), covariance=covariance)
 
 
-def predict(motion: Motion, at_ns: int, acceleration_m_s2: float) -> Motion:
+def predict(motion: Motion, at_ns: int, unrest_m2_s3: float) -> Motion:
     """Carry on to a later (or back to an earlier) instant; the doubt grows either way.
 
-    `acceleration_m_s2` is the standard deviation of a constant acceleration over the step.
+    `unrest_m2_s3` is the power density of a white acceleration, so that many small steps doubt as
+    much as one large step (Bar-Shalom, Li, Kirubarajan 2001, "Estimation with Applications to
+    Tracking and Navigation", section 6.2.2).
 
-    >>> moved = predict(start(0, np.zeros(2), 0.01 * np.eye(2)), 1_000_000_000, 1.0)
+    >>> moved = predict(start(0, np.zeros(2), 0.01 * np.eye(2)), 1_000_000_000, 0.3)
     >>> moved.covariance[:2, :2].round(2).tolist()
-    [[1.26, 0.0], [0.0, 1.26]]
+    [[1.11, 0.0], [0.0, 1.11]]
     """
     step_s = (at_ns - motion.at_ns) / 1e9
     if step_s == 0:
         return motion
     carry = np.eye(4)
     carry[0, 2] = carry[1, 3] = step_s
-    covariance = carry @ motion.covariance @ carry.T + _doubt(step_s, acceleration_m_s2)
+    covariance = carry @ motion.covariance @ carry.T + _doubt(step_s, unrest_m2_s3)
     return Motion(at_ns=at_ns, mean=carry @ motion.mean, covariance=(covariance + covariance.T) / 2)
 
 
 def correct(
-    motion: Motion, at_ns: int, xy_m: Floats, covariance_m2: Floats, acceleration_m_s2: float
+    motion: Motion, at_ns: int, xy_m: Floats, covariance_m2: Floats, unrest_m2_s3: float
 ) -> Motion:
     """Take in an observed place.
 
@@ -58,11 +60,11 @@ def correct(
     person was then; the state's instant stays. Joseph's form keeps the covariance positive.
     """
     if at_ns >= motion.at_ns:
-        motion = predict(motion, at_ns, acceleration_m_s2)
+        motion = predict(motion, at_ns, unrest_m2_s3)
         back_s = 0.0
     else:
         back_s = (at_ns - motion.at_ns) / 1e9
-        covariance_m2 = covariance_m2 + _doubt(back_s, acceleration_m_s2)[:2, :2]
+        covariance_m2 = covariance_m2 + _doubt(back_s, unrest_m2_s3)[:2, :2]
     look = np.zeros((2, 4))
     look[:, :2], look[:, 2:] = np.eye(2), back_s * np.eye(2)
     spread = look @ motion.covariance @ look.T + covariance_m2
@@ -76,11 +78,10 @@ def correct(
     )
 
 
-def _doubt(step_s: float, acceleration_m_s2: float) -> Floats:
-    s, power = abs(step_s), acceleration_m_s2**2
-    # A trace of doubt that is not along one acceleration keeps the matrix positive definite.
-    place, speed = power * (s**4 / 4 + 1e-6 * s), power * (s**2 + 1e-6 * s)
-    both = power * s**3 / 2 * (1.0 if step_s > 0 else -1.0)
+def _doubt(step_s: float, unrest_m2_s3: float) -> Floats:
+    s = abs(step_s)
+    place, speed = unrest_m2_s3 * s**3 / 3, unrest_m2_s3 * s
+    both = unrest_m2_s3 * s**2 / 2 * (1.0 if step_s > 0 else -1.0)
     return np.array(
         [
             [place, 0.0, both, 0.0],

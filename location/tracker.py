@@ -4,8 +4,10 @@ Knows nothing about pictures, zones or alarms, and asks no clock: only capture t
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, pairwise
+from statistics import median_low
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from location.floor import Floor
 from location.foot import STATURE_M, Feet, covers, feet_on_floor
 from location.match import assign, distances
 from location.motion import Motion, correct, predict, start
-from scene.arrays import Floats
+from scene.arrays import Bools, Floats
 from scene.messages import Certainty, Detections, Position, Posture
 from scene.rig import Rig
 
@@ -24,7 +26,9 @@ LYING_BELOW_M, CROUCHING_BELOW_M = 0.9, 1.35
 class TrackerLimits:
     """How the tracker decides; the defaults suit people who walk, at 2 to 30 pictures a second."""
 
-    acceleration_m_s2: float = 1.5
+    unrest_m2_s3: float = 0.4
+    """How much people turn, stop and start: the power density of their acceleration. Measured on
+    people who walk about a room: 0.2 to 0.4, whether one looks half a second ahead or two."""
     gate: float = 16.0
     """Mahalanobis² beyond which an observation is somebody else's."""
     cap_m: float = 0.6
@@ -45,7 +49,11 @@ class TrackerLimits:
     coast_still_s: float = 8.0
     """... and so long one who stood or lay still..."""
     coast_outside_s: float = 1.0
-    """... and so long where no camera looks."""
+    """... and so long where no camera looks, or before it counts as a person..."""
+    coast_periods: float = 2.5
+    """... but each at least for so many times between two pictures of a camera..."""
+    coast_periods_most_s: float = 5.0
+    """... which make no more than this."""
     together_s: float = 0.06
     """Pictures within this are one instant."""
     late_s: float = 1.0
@@ -103,6 +111,7 @@ class Tracker:
         self._calls = 0
         self._newest: dict[str, tuple[int, int]] = {}
         self._used: dict[str, deque[int]] = {}
+        self._fresh_s = self._limits.coast_outside_s
 
     def update(self, detections: tuple[Detections, ...]) -> None:
         """Take in what cameras saw, in any order; each capture of a camera counts once.
@@ -113,6 +122,7 @@ class Tracker:
         fresh = [item for item in detections if self._is_fresh(item)]
         if not fresh:
             return
+        self._fresh_s = self._freshness_s()
         clock_ns = self._clock_ns()
         late_ns, jump_ns = (int(s * 1e9) for s in (self._limits.late_s, self._limits.jump_s))
         if self._now_ns is not None and clock_ns < self._now_ns - jump_ns:
@@ -172,6 +182,20 @@ class Tracker:
         stamps = sorted(at_ns for at_ns, call in self._newest.values() if call > lately)
         return stamps[(len(stamps) - 1) // 2]
 
+    def _freshness_s(self) -> float:
+        """Tell for how long a look is good: by the time between a camera's last pictures.
+
+        The slowest of the cameras heard lately counts, so that a slow detector or a slow camera
+        has the two or three looks that it takes to know somebody.
+        """
+        limits = self._limits
+        lately = self._calls - 10 * len(self._cameras)
+        periods = [
+            _period_s(self._used[name]) for name, (_, call) in self._newest.items() if call > lately
+        ]
+        wanted = limits.coast_periods * max(periods, default=0.0)
+        return min(max(wanted, limits.coast_outside_s), limits.coast_periods_most_s)
+
     def _see(self, instant: list[Detections]) -> None:
         """Take in one instant of one or more cameras."""
         at_ns = instant[-1].captured_at_ns
@@ -182,10 +206,13 @@ class Tracker:
         views = [(item, self._observe(item)) for item in instant]
         pairs: list[tuple[_Person, int, Feet, int]] = []
         left: list[tuple[int, Feet, int]] = []
-        for view, (item, feet) in enumerate(views):
-            matched, rest = self._match(item.captured_at_ns, feet)
-            pairs += [(person, view, feet, index) for person, index in matched]
-            left += [(view, feet, index) for index in rest]
+        for view, (item, observed) in enumerate(views):
+            matched, rest = self._match(item.captured_at_ns, observed)
+            lain = self._match_lying(item.captured_at_ns, observed, matched, rest)
+            taken = [index for _, index in lain]
+            feet = observed.lying(taken)
+            pairs += [(person, view, feet, index) for person, index in [*matched, *lain]]
+            left += [(view, feet, index) for index in rest if index not in taken]
         seen: dict[int, list[int]] = {}
         for person, view, feet, index in pairs:
             item = views[view][0]
@@ -213,15 +240,7 @@ class Tracker:
         vague = [i for i in everyone if feet.scores[i] < self._limits.high_score]
         if not self._people or not everyone:
             return [], [*sure, *self._low(feet, vague)]
-        there = [predict(p.motion, at_ns, self._limits.acceleration_m_s2) for p in self._people]
-        square, cost, apart = distances(
-            np.array([motion.mean[:2] for motion in there]),
-            np.array([motion.covariance[:2, :2] for motion in there]),
-            feet.xy_m,
-            feet.covariance_m2,
-        )
-        sigma = np.sqrt(np.linalg.eigvalsh(feet.covariance_m2)[:, 1])
-        allowed = (square <= self._limits.gate) & (apart <= self._limits.cap_m + 2 * sigma)
+        cost, allowed = self._compare(self._people, at_ns, feet)
         pairs: list[tuple[_Person, int]] = []
         rows = list(range(len(self._people)))
         # People who are known come first, then those who may be clutter; sure boxes before vague.
@@ -237,6 +256,31 @@ class Tracker:
         taken = {index for _, index in pairs}
         return pairs, [i for i in (*sure, *self._low(feet, vague)) if i not in taken]
 
+    def _match_lying(
+        self, at_ns: int, feet: Feet, matched: list[tuple[_Person, int]], rest: list[int]
+    ) -> list[tuple[_Person, int]]:
+        """Pair boxes that nobody explains with known people, if they may show somebody lying."""
+        found = {person.born for person, _ in matched}
+        people = [p for p in self._people if p.track and p.born not in found]
+        if feet.if_lying is None or not people:
+            return []
+        columns = [i for i in rest if np.isfinite(feet.if_lying.height_m[i])]
+        cost, allowed = self._compare(people, at_ns, feet.lying(columns))
+        return [(people[r], columns[c]) for r, c in assign(cost[:, columns], allowed[:, columns])]
+
+    def _compare(self, people: list[_Person], at_ns: int, feet: Feet) -> tuple[Floats, Bools]:
+        """Compare people with one camera's observations: costs, and which pairs may be."""
+        there = [predict(p.motion, at_ns, self._limits.unrest_m2_s3) for p in people]
+        square, cost, apart = distances(
+            np.array([motion.mean[:2] for motion in there]),
+            np.array([motion.covariance[:2, :2] for motion in there]),
+            feet.xy_m,
+            feet.covariance_m2,
+        )
+        sigma = np.sqrt(np.linalg.eigvalsh(feet.covariance_m2)[:, 1])
+        near = apart <= self._limits.cap_m + 2 * sigma
+        return cost, np.asarray((square <= self._limits.gate) & near)
+
     @staticmethod
     def _low(feet: Feet, indices: list[int]) -> list[int]:
         """Keep those whose whole body is seen and lies."""
@@ -250,7 +294,7 @@ class Tracker:
             item.captured_at_ns,
             feet.xy_m[index],
             feet.covariance_m2[index],
-            self._limits.acceleration_m_s2,
+            self._limits.unrest_m2_s3,
         )
         person.seen_at_ns = max(person.seen_at_ns, item.captured_at_ns)
         if item.captured_at_ns >= person.cameras_at_ns:
@@ -345,7 +389,7 @@ class Tracker:
     def _between(
         self, person: _Person, item: Detections, feet: Feet, index: int
     ) -> tuple[float, float, float]:
-        there = predict(person.motion, item.captured_at_ns, self._limits.acceleration_m_s2)
+        there = predict(person.motion, item.captured_at_ns, self._limits.unrest_m2_s3)
         square, cost, apart = distances(
             there.mean[None, :2],
             there.covariance[None, :2, :2],
@@ -392,7 +436,8 @@ class Tracker:
                 continue
             older, younger = (one, two) if self._rank(one) < self._rank(two) else (two, one)
             near.add(younger.born)
-            if younger.beside_s + step_s > 1.0 or not younger.track:
+            # Half a second at most for one look: two who pass each other stay two.
+            if younger.beside_s + min(step_s, 0.5) > 1.0 or not younger.track:
                 gone.add(younger.born)
                 if younger.seen_at_ns > older.seen_at_ns and younger.track:
                     older.motion, older.seen_at_ns = younger.motion, younger.seen_at_ns
@@ -407,29 +452,34 @@ class Tracker:
         return (not person.track, person.born)
 
     def _alive(self, person: _Person, at_ns: int) -> bool:
-        limits = self._limits
+        limits, fresh_s = self._limits, self._fresh_s
         unseen_s = (at_ns - person.seen_at_ns) / 1e9
         if not person.track:
-            return person.misses < 2 and unseen_s <= limits.coast_outside_s
-        if unseen_s <= limits.coast_outside_s:
+            return person.misses < 2 and unseen_s <= fresh_s
+        if unseen_s <= fresh_s:
             return True
         speed = float(np.hypot(*person.motion.mean[2:]))
         # Somebody known for a moment only is not believed in for longer than that.
-        known_s = limits.coast_outside_s + (person.seen_at_ns - person.born_at_ns) / 1e9
+        known_s = fresh_s + (person.seen_at_ns - person.born_at_ns) / 1e9
         if unseen_s > min(limits.coast_still_s if speed < 0.3 else limits.coast_s, known_s):
             return False
-        where = predict(person.motion, at_ns, limits.acceleration_m_s2).mean[None, :2]
+        where = predict(person.motion, at_ns, limits.unrest_m2_s3).mean[None, :2]
         return any(bool(covers(view, self._floor, where)[0]) for view in self._cameras.values())
 
     def _position(self, person: _Person, at_ns: int) -> Position:
         limits = self._limits
-        motion = predict(person.motion, at_ns, limits.acceleration_m_s2)
+        motion = predict(person.motion, at_ns, limits.unrest_m2_s3)
         xy = motion.mean[:2]
-        covariance = motion.covariance[:2, :2] + REPORTED_BIAS_M**2 * np.eye(2)
+        covariance, seen_covariance = (
+            state.covariance[:2, :2] + REPORTED_BIAS_M**2 * np.eye(2)
+            for state in (motion, person.motion)
+        )
+        seen_x, seen_y = person.motion.mean[:2]
         sigma = float(np.sqrt(np.linalg.eigvalsh(covariance)[1]))
-        height = _height(person)
-        seen = (at_ns - person.seen_at_ns) / 1e9 < 1.0
-        sure = seen and sigma < 1.0 and person.share >= 0.3
+        height, height_at_ns = _height(person)
+        seen = (at_ns - person.seen_at_ns) / 1e9 < self._fresh_s
+        known_height = (person.seen_at_ns - height_at_ns) / 1e9 <= HEIGHT_KEPT_S
+        sure = seen and known_height and sigma < 1.0 and person.share >= 0.3
         certainty: Certainty = "certainly" if sure else "possibly"
         return Position(
             track=person.track,
@@ -438,12 +488,17 @@ class Tracker:
             velocity_m_s=(float(motion.mean[2]), float(motion.mean[3])),
             height_m=height,
             posture=_posture(height),
+            height_at_ns=height_at_ns,
+            seen_xy_m=(float(seen_x), float(seen_y)),
+            seen_covariance_m2=_rows(seen_covariance),
             certainty=certainty,
             seen_at_ns=person.seen_at_ns,
             cameras=person.cameras,
         )
 
 
+HEIGHT_KEPT_S = 3.0
+"""Nobody's posture is certain whose height no look has shown for so long."""
 REPORTED_BIAS_M = 0.08
 """Added to what is reported: the part of the bias that repeated looks do not average out."""
 
@@ -453,13 +508,23 @@ def _believed(person: _Person) -> bool:
     return person.covering < 3 or person.share >= 0.15
 
 
-def _height(person: _Person) -> float:
-    """Take the middle of the heights of the person's last second; a stature before any."""
+def _height(person: _Person) -> tuple[float, int]:
+    """Take the middle of the heights of the last second in which looks showed any, and say when.
+
+    A stature, at 0 ns, before any.
+    """
     if not person.heights:
-        return STATURE_M
+        return STATURE_M, 0
     newest = max(at_ns for at_ns, _ in person.heights)
     recent = [height for at_ns, height in person.heights if newest - at_ns <= 1_000_000_000]
-    return float(np.clip(np.median(recent[-15:]), 0.0, 2.5))
+    return float(np.clip(np.median(recent[-15:]), 0.0, 2.5)), newest
+
+
+def _period_s(stamps_ns: Iterable[int]) -> float:
+    """Tell the time between a camera's last pictures: the middle of five gaps; 0 before two."""
+    last = sorted(stamps_ns)[-6:]
+    gaps = [after - before for before, after in pairwise(last)]
+    return median_low(gaps) / 1e9 if gaps else 0.0
 
 
 def _posture(height_m: float) -> Posture:

@@ -132,6 +132,13 @@ class Position:
     panorama shows no part of the person."""
     panorama_head_xy: XY | None = None
     """The top of the body in panorama pixels, given together with `panorama_xy`."""
+    seen_xy_m: XY | None = None
+    """Where the person was at `seen_at_ns`, not predicted; none means `xyz_m[:2]`."""
+    seen_covariance_m2: Covariance | None = None
+    """Of `seen_xy_m`; none means `covariance_m2`."""
+    height_at_ns: int | None = None
+    """When a look last showed how high the body reaches, 0 if none ever did; none means at
+    `seen_at_ns`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

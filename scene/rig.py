@@ -47,13 +47,18 @@ class Rig:
 
 
 def save_rig(rig: Rig, path: Path) -> None:
-    """Write the rig as YAML; the same rig gives the same bytes."""
+    """Write the rig as YAML; the same rig gives the same bytes. Raises `RigError`."""
     content = {"version": VERSION, "anchor": rig.anchor, "quality": rig.quality, **_geometry(rig)}
     text = "# Written by `lamproom calibrate`; metres, radians, pixels (centres at integers).\n"
     text += yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=100)
     partial = path.with_suffix(path.suffix + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise RigError(
+            f"{path}: the rig can't be written: {error.strerror}; give another rig.file"
+        ) from None
 
 
 def load_rig(path: Path) -> Rig:

@@ -5,6 +5,7 @@ place: `site.yaml:7:5: cameras.1.urll: not a field; did you mean url?`.
 """
 
 import difflib
+from math import hypot
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,16 +17,22 @@ from pydantic import (
     Field,
     ValidationError,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
 from scene.errors import SiteError
 from scene.messages import Severity
+from scene.polygon import area_m2, crossing_edges
 
 Metres = Annotated[float, Field(ge=-1e6, le=1e6)]
 PointXY = tuple[Metres, Metres]
 PointXYZ = tuple[Metres, Metres, Metres]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+
+
+MIN_AREA_M2 = 0.01
+SAME_POINT_M = 1e-6
 
 
 def _in_site_folder(path: Path, info: ValidationInfo) -> Path:
@@ -117,6 +124,14 @@ class FloorConfig(_Section):
     cross_fall: float = Field(default=0.0, ge=-0.5, le=0.5)
     """Rise per metre towards the left."""
 
+    @field_validator("centre_line_m")
+    @classmethod
+    def _leads_somewhere(cls, line: tuple[PointXYZ, ...]) -> tuple[PointXYZ, ...]:
+        x0, y0, _ = line[0]
+        if all(hypot(x - x0, y - y0) <= SAME_POINT_M for x, y, _ in line):
+            raise ValueError("all its points are one in plan; give at least two different ones")
+        return line
+
 
 class ZoneConfig(_Section):
     """A named area of the floor."""
@@ -124,7 +139,26 @@ class ZoneConfig(_Section):
     name: Name
     kind: Literal["restricted"] = "restricted"
     polygon_m: tuple[PointXY, ...] = Field(min_length=3)
+    """The corners in the order in which one walks round the area, either way."""
     severity: Severity = "critical"
+
+    @field_validator("polygon_m")
+    @classmethod
+    def _encloses_an_area(cls, corners: tuple[PointXY, ...]) -> tuple[PointXY, ...]:
+        crossing = crossing_edges(corners)
+        if crossing is not None:
+            first, second = crossing
+            raise ValueError(
+                f"the edges from corner {first} and from corner {second} cross or touch; give the "
+                "corners in the order in which one walks round the area, each once"
+            )
+        size_m2 = area_m2(corners)
+        if size_m2 <= MIN_AREA_M2:
+            raise ValueError(
+                f"encloses {size_m2:.3f} m2, and more than {MIN_AREA_M2} m2 is wanted; its corners "
+                "must not lie on one line"
+            )
+        return corners
 
 
 class ZoneLimits(_Section):
@@ -134,6 +168,15 @@ class ZoneLimits(_Section):
     enter_after_s: float = Field(default=1.0, ge=0)
     leave_probability: float = Field(default=0.1, gt=0, lt=1)
     leave_after_s: float = Field(default=3.0, ge=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "ZoneLimits":
+        if self.leave_probability >= self.enter_probability:
+            raise ValueError(
+                f"leave_probability ({self.leave_probability:g}) must be below enter_probability "
+                f"({self.enter_probability:g}), or alarms would come and go with every picture"
+            )
+        return self
 
 
 class ManDownLimits(_Section):
@@ -145,6 +188,15 @@ class ManDownLimits(_Section):
     """Higher than this is up again."""
     after_s: float = Field(default=3.0, ge=0)
     up_after_s: float = Field(default=2.0, ge=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "ManDownLimits":
+        if self.up_height_m <= self.height_m:
+            raise ValueError(
+                f"up_height_m ({self.up_height_m:g}) must be above height_m ({self.height_m:g}), "
+                "or alarms would come and go with every picture"
+            )
+        return self
 
 
 class CameraLimits(_Section):

@@ -47,22 +47,26 @@ function drawCount() {
   let counted = false;
   let metres = 0;
   let unseen = 0;
+  const unknown = [];
   for (const known of model.gateways.values()) {
     if (known.positions !== undefined && silentFor(known, "positions") < COUNT_OLD_S) {
       people += known.positions.people.length;
       counted = true;
     }
-    for (const { seen } of coverageOf(known)) {
-      metres += 1;
-      if (!seen) unseen += 1;
-    }
+    const coverage = coverageOf(known);
+    metres += coverage.length;
+    unseen += coverage.filter(({ seen }) => !seen).length;
+    if (coverage.length === 0) unknown.push(known.gateway);
   }
   let text = word("count_unknown");
   if (counted && model.link.open) text = people === 1 ? word("count_one") : word("count", people);
-  const unseenText = unseen === 0 ? word("all_seen", metres)
-    : word("unseen_of", unseen, metres);
-  setText(count, `${text}; ${metres === 0 ? word("coverage_unknown") : unseenText}`);
-  count.classList.toggle("partly", unseen > 0 || metres === 0 || !counted);
+  const parts = [text];
+  if (unseen > 0) parts.push(word("unseen_of", unseen, metres));
+  else if (metres > 0) parts.push(word("all_seen", metres));
+  if (unknown.length > 0 && metres > 0) parts.push(word("coverage_unknown_of", unknown.join(", ")));
+  else if (metres === 0) parts.push(word("coverage_unknown"));
+  setText(count, parts.join("; "));
+  count.classList.toggle("partly", unseen > 0 || unknown.length > 0 || metres === 0 || !counted);
 }
 
 function drawStrip() {

@@ -56,8 +56,8 @@ export function takeSnapshot(said) {
   changed("gateways");
 }
 
-/** Take one gateway's message. */
-export function takeMessage({ site, gateway, topic, envelope }) {
+/** Take one gateway's message; `age_s` is for how long the control room has known it. */
+export function takeMessage({ site, gateway, topic, envelope, age_s = 0 }) {
   const place = `${site}/${gateway}`;
   let known = model.gateways.get(place);
   if (known === undefined) {
@@ -66,7 +66,7 @@ export function takeMessage({ site, gateway, topic, envelope }) {
     if (model.shown === null) model.shown = place;
   }
   known[topic] = envelope.body;
-  known.heardAt[topic] = performance.now();
+  known.heardAt[topic] = performance.now() - age_s * 1000;
   if (topic === "site" || topic === "state") changed("gateways");
   changed(topic, known);
 }

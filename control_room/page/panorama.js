@@ -10,6 +10,8 @@ import { View, whenClicked } from "./view.js";
 import { language, word } from "./words.js";
 
 const PREDICTED_AFTER_S = 1;
+/** A posture that no look has shown for so long is not told any more. */
+const HEIGHT_OLD_S = 3;
 const LABEL_PX = 13;
 const COLOURS = {
   seen: "#6fe3d6", possibly: "#a9b8ff", predicted: "#c9d1d6", alarm: "#ff4d4d", dark: "#0b1116",
@@ -170,8 +172,15 @@ function tagOf(person) {
   };
 }
 
+/** Who stood when the body was last seen whole need not stand any more. */
+function postureOf({ posture, seen_at_ns, height_at_ns }) {
+  if (height_at_ns === null || height_at_ns === undefined) return word(posture);
+  const old_s = (msOf(seen_at_ns) - msOf(height_at_ns)) / 1000;
+  return word(old_s > HEIGHT_OLD_S ? "posture_unknown" : posture);
+}
+
 function textOf(person, unseen_s, alarm) {
-  const parts = [person.worker ?? `#${person.track}`, word(person.posture),
+  const parts = [person.worker ?? `#${person.track}`, postureOf(person),
     `${person.xyz_m[0].toFixed(1)} m`];
   if (unseen_s > PREDICTED_AFTER_S) parts.push(word("seconds_ago", unseen_s.toFixed(0)));
   if (alarm !== null) {

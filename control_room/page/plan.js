@@ -43,15 +43,29 @@ export function start() {
   legend();
 }
 
-/** Cut the coverage of a gateway into { from, to, seen } along the roadway; [] when unknown. */
+/**
+ * Cut the coverage of a gateway into { from, to, seen } along the roadway. Without word of what its
+ * cameras see the whole roadway is unseen; [] when even the roadway is unknown.
+ */
 export function coverageOf(known) {
-  const { health } = known;
-  if (health === undefined || health.coverage.length === 0) return [];
+  const { health, site } = known;
+  if (health === undefined || health.coverage.length === 0) return unseenRoadway(site);
   const deaf = silentFor(known, "health") > SILENT_AFTER_S;
   return health.coverage.slice(0, MAX_METRES).map((cameras, i) => ({
     from: health.coverage_from_x_m + i,
     to: health.coverage_from_x_m + i + 1,
     seen: !deaf && cameras > 0,
+  }));
+}
+
+function unseenRoadway(site) {
+  if (!isDrawable(site)) return [];
+  const xs = site.centre_line_m.map(([x]) => x);
+  const from = Math.min(...xs);
+  const to = Math.max(...xs);
+  const metres = Math.min(MAX_METRES, Math.ceil(to - from));
+  return Array.from({ length: metres }, (_, i) => ({
+    from: from + i, to: Math.min(to, from + i + 1), seen: false,
   }));
 }
 

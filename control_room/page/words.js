@@ -14,6 +14,7 @@ const WORDS = {
   upright: ["upright", "站立"],
   crouching: ["crouching", "蹲下"],
   lying: ["lying", "倒地"],
+  posture_unknown: ["posture unknown", "姿态未知"],
   possibly: ["possibly", "可能"],
   certainly: ["certainly", "确定"],
   seconds_ago: ["{0} s ago", "{0} 秒前"],
@@ -24,6 +25,7 @@ const WORDS = {
   unseen_of: ["{0} m of {1} m not visible", "{1} 米中有 {0} 米不可见"],
   all_seen: ["all {0} m visible", "{0} 米全部可见"],
   coverage_unknown: ["what is visible is unknown", "可见范围未知"],
+  coverage_unknown_of: ["what {0} sees is unknown", "{0} 的可见范围未知"],
 
   critical: ["Critical", "严重"],
   warning: ["Warning", "警告"],

@@ -76,6 +76,25 @@ def test_a_cleared_alarm_stays_open_until_somebody_has_seen_it(journal: Journal)
     assert entry.acknowledged_at_ns == 8
 
 
+def test_no_flood_pushes_an_active_alarm_out_of_what_is_open(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("control_room.journal.MAX_UNSEEN", 5)
+    journal.store(KEY, alarm(at_ns=1), stored_at_ns=1)
+    for i in range(10):
+        key = Key(site="roadway", gateway="gw1", alarm=f"lost-{i}")
+        for state in ("active", "cleared"):
+            said = alarm(key.alarm, at_ns=10 + i, state=state, severity="warning")
+            journal.store(key, said, stored_at_ns=2)
+    for i in range(10):
+        key = Key(site="roadway", gateway="gw1", alarm=f"still-{i}")
+        journal.store(key, alarm(key.alarm, at_ns=30 + i, severity="warning"), stored_at_ns=2)
+    listed = [entry.key.alarm for entry in journal.open_entries()]
+    assert listed[0] == KEY.alarm, "the worst first, however old"
+    assert listed[1:11] == [f"still-{i}" for i in reversed(range(10))], "active ones have no limit"
+    assert listed[11:] == [f"lost-{i}" for i in (9, 8, 7, 6, 5)]
+
+
 def test_history_is_newest_first(journal: Journal) -> None:
     for at_ns in (30, 10, 20):
         key = Key(site="roadway", gateway="gw1", alarm=f"a{at_ns}")

@@ -26,6 +26,7 @@ from tests.control_room.fake_gateway import (
     alarm,
     description,
     health,
+    people_at,
 )
 
 # Where a colour is on the canvas, in panorama pixels, and where the tag says that the miner is:
@@ -224,6 +225,61 @@ def test_the_head_count_says_what_nobody_sees(stage: Stage, tab: Tab) -> None:
     page.get_by_text("2 people seen; 3 m of 40 m not visible").wait_for()
     page.locator("#plan path.unseen[fill='url(#unseen-hatch)']").first.wait_for(state="attached")
     page.locator("#health-strip .chip.bad", has_text="c2 lost").wait_for()
+
+
+def test_a_gateway_without_health_sees_nothing(stage: Stage, tab: Tab) -> None:
+    page = tab.open(stage.url)
+    page.get_by_text("2 people seen; 3 m of 40 m not visible").wait_for()
+    hatched = page.locator("#plan path.unseen").count()
+    silent = LocalGateway(stage.room.hear, name="gw2")
+    silent.say(description())  # retained by the broker; the gateway itself is down
+    page.get_by_text("2 people seen; 43 m of 80 m not visible").wait_for()
+    page.wait_for_function(
+        f"() => document.querySelectorAll('#plan path.unseen').length >= {hatched} + 38"
+    )
+    unheard = LocalGateway(stage.room.hear, name="gw3")
+    unheard.say(GatewayState(online=False, since_ns=1))
+    page.get_by_text("43 m of 80 m not visible; what gw3 sees is unknown").wait_for()
+
+
+def test_what_a_page_hears_first_is_as_old_as_it_is(tab: Tab) -> None:
+    clock = AheadClock()
+    room = Room(Journal(None), clock, lambda *_: None, prefix="mine")
+    gateway = LocalGateway(room.hear)
+    for message in (description(), health(time.time_ns()), people_at(0, time.time_ns())):
+        gateway.say(message)
+    clock.ahead_s = 3600.0
+    with serving(room, gateway.open_stream) as url:
+        page = tab.open(url)
+        first = page.evaluate("() => document.getElementById('count').textContent")
+    assert first == "head-count unknown; 40 m of 40 m not visible"
+
+
+class AheadClock(SystemClock):
+    """The real time, and as much later as one likes."""
+
+    ahead_s = 0.0
+
+    def monotonic_s(self) -> float:
+        return super().monotonic_s() + self.ahead_s
+
+
+def test_a_posture_that_nobody_has_seen_for_long_is_not_told(stage: Stage, tab: Tab) -> None:
+    stage.gateway.change = heights_are_old
+    page = tab.open(stage.url)
+    page.wait_for_function(
+        f"() => lamproom.tags.find(t => t.track === {WALKER})?.text.includes('posture unknown')"
+        f" && lamproom.tags.find(t => t.track === {FALLEN}).text.includes('lying')"
+    )
+
+
+def heights_are_old(positions: Positions) -> Positions:
+    """The walker's height was last shown ten seconds ago, the other's just now."""
+    people = []
+    for person in positions.people:
+        age_s = 10 if person.track == WALKER else 0
+        people.append(replace(person, height_at_ns=person.seen_at_ns - age_s * 1_000_000_000))
+    return replace(positions, people=tuple(people))
 
 
 def test_a_name_stays_text(stage: Stage, tab: Tab) -> None:

@@ -169,6 +169,18 @@ def test_what_began_before_the_recording_is_not_compared() -> None:
     assert differences([before], [], from_ns=5) != []
 
 
+def test_an_alarm_from_before_a_restart_is_not_raised_again_by_the_replay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = site_of(told(), name="live")
+    lying = replace(alarm("man_down-7", at_ns=START_NS - 5), zone=None, xyz_m=(20.3, 0.0, 0.0))
+    recorded = judge(site, story(), [lying])
+    assert [one.id for one in recorded if one.kind == "man_down"] == ["man_down-7"], "carried on"
+    recording = write(tmp_path / "run.mcap", *everything(recorded))
+    assert run(args_of(str(recording), "--check")) == 0
+    assert "equal" in capsys.readouterr().out
+
+
 def test_repeated_alarms_count_once() -> None:
     first = alarm(at_ns=5)
     assert once_each([first, first]) == (first,)

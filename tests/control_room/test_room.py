@@ -120,6 +120,16 @@ def test_a_newcomer_hears_everything_at_once_and_no_secrets() -> None:
     assert hall.room.stream_url(SITE, GATEWAY) == "ws://10.0.0.7:8765/panorama"
 
 
+def test_a_newcomer_hears_how_old_everything_is() -> None:
+    hall = Hall()
+    hall.say(people_at(0, NOW_NS))
+    hall.clock.sleep(3600)
+    hall.say(health(NOW_NS))
+    hall.clock.sleep(2)
+    said = json.loads(hall.room.join(hall.listen))["said"]
+    assert {one["topic"]: one["age_s"] for one in said} == {"positions": 3602.0, "health": 2.0}
+
+
 def test_only_websocket_addresses_are_followed() -> None:
     hall = Hall()
     hall.say(description("file:///etc/passwd"))

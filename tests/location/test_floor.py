@@ -82,5 +82,5 @@ def test_rising_floor_is_met_earlier_than_a_flat_one() -> None:
 
 
 def test_a_line_without_direction_is_refused() -> None:
-    with pytest.raises(ValueError, match="two different points"):
+    with pytest.raises(ValueError, match="at least two different"):
         Floor(FloorConfig(centre_line_m=((1, 1, 0), (1, 1, 5))))

@@ -131,3 +131,107 @@ def test_covariance_is_honest() -> None:
     # 2.28 and 5.99: 68 % and 95 % of a chi² with 2 degrees of freedom.
     assert (square < 2.28).mean() >= 0.6
     assert (square < 5.99).mean() >= 0.92
+
+
+@pytest.mark.parametrize("period_s", [0.1, 0.5, 1.0, 1.05, 2.0])
+def test_however_rare_the_looks_people_are_known_until_the_next_one_comes(period_s: float) -> None:
+    cameras = mine.fan()
+    tracker = Tracker(rig(cameras), floor())
+    walks = [straight(15, 1.2, 0.0), straight(24, 0.5, 0.3)]
+    history = run(tracker, cameras, walks, seconds=8 * period_s, fps=1 / period_s)
+    assert [len(people) for _, people in history][4:] == [2] * 4
+    assert {person.track for _, people in history for person in people} == {1, 2}
+    # The next look is taken a period later, and its finds come a period after that.
+    late_ns = round((history[-1][0] + 2 * period_s) * mine.SECOND_NS)
+    assert len(tracker.positions(late_ns)) == 2
+
+
+def test_positions_tell_where_people_were_when_they_were_seen() -> None:
+    cameras = mine.fan()
+    tracker = Tracker(rig(cameras), floor())
+    walk = straight(14, 1.0, 0.8)
+    [(t, people)] = run(tracker, cameras, [walk], seconds=4)[-1:]
+    [later] = tracker.positions(round((t + 0.8) * mine.SECOND_NS))
+    assert later.seen_xy_m == people[0].seen_xy_m
+    assert np.hypot(*(np.array(later.seen_xy_m) - walk(t))) < 0.3
+    assert later.xyz_m[0] - people[0].xyz_m[0] == pytest.approx(0.64, abs=0.25)
+    assert np.array(later.seen_covariance_m2).max() < np.array(later.covariance_m2).max()
+
+
+def test_two_who_pass_each_other_stay_two_when_looks_are_rare() -> None:
+    """At 12 m both are at one place for one look, each seen by a camera that misses the other."""
+    cameras = mine.corners()[:2]
+    tracker = Tracker(rig(cameras), floor())
+    walks = [straight(15, -0.15, 0.0), straight(15, 0.15, 0.0)]
+    for second in range(12):
+        apart = 1.0 if second != 9 else 0.0
+        bodies = [
+            mine.standing() + at(straight(x0 + side * apart, y0, 0), 0.0)
+            for side, (x0, y0) in zip((-1, 1), (walk(0) for walk in walks), strict=True)
+        ]
+        at_ns = second * 1_200_000_000
+        seen = [bodies, bodies] if second != 9 else [bodies[:1], bodies[1:]]
+        tracker.update(
+            tuple(mine.detections(c, at_ns, who) for c, who in zip(cameras, seen, strict=True))
+        )
+    assert {person.track for person in tracker.positions(at_ns)} == {1, 2}
+
+
+AHEAD = mine.camera("c1", (20.0, 0.0, 2.95), 0.0)
+
+
+def at_the_border(
+    body: Callable[[float], Floats], walk: Walk, *, seconds: float, seed: int = 1
+) -> list[Position]:
+    """Follow one person with one camera that looks along the roadway, 10 pictures a second."""
+    rng = np.random.default_rng(seed)
+    tracker = Tracker(rig([AHEAD]), floor())
+    people: list[Position] = []
+    for step in range(round(seconds * 10)):
+        t = step / 10
+        at_ns = step * 100_000_000
+        bodies = [body(t) + at(walk, t)]
+        tracker.update((mine.detections(AHEAD, at_ns, bodies, rng=rng, missed=0.1),))
+        people += tracker.positions(at_ns)
+    return people
+
+
+@pytest.mark.parametrize("yaw_deg", [0, 60, 120])
+@pytest.mark.parametrize("x_m", [23.3, 23.75])
+def test_who_falls_at_the_lower_border_lies_where_they_fell(x_m: float, yaw_deg: float) -> None:
+    def walk(t: float) -> tuple[float, float]:
+        return x_m + 0.8 * max(0.0, 4.0 - t), 0.2
+
+    def body(t: float) -> Floats:
+        return mine.standing() if t < 4.5 else mine.lying(np.radians(yaw_deg))
+
+    person = at_the_border(body, walk, seconds=9)[-1]
+    assert person.track == 1
+    assert person.height_m < 1.0, "the limit of man_down"
+    assert np.hypot(person.xyz_m[0] - x_m, person.xyz_m[1] - 0.2) < 1.0
+
+
+@pytest.mark.parametrize("y_m", [-0.8, 0.8])
+@pytest.mark.parametrize("x_m", [21.2, 22.2, 23.0])
+def test_who_stands_close_with_feet_below_the_picture_never_lies(x_m: float, y_m: float) -> None:
+    def walk(t: float) -> tuple[float, float]:
+        return x_m + 1.0 * max(0.0, 4.0 - t), y_m
+
+    people = at_the_border(lambda _: mine.standing(), walk, seconds=9)
+    assert {person.posture for person in people} == {"upright"}
+    assert np.hypot(people[-1].xyz_m[0] - x_m, people[-1].xyz_m[1] - y_m) < 0.6
+
+
+def test_a_height_that_looks_no_longer_show_is_told_as_old() -> None:
+    """Somebody walks up to the camera until only the head is in the picture, and stays."""
+
+    def walk(t: float) -> tuple[float, float]:
+        return 21.8 + 1.0 * max(0.0, 4.0 - t), 0.0
+
+    people = at_the_border(lambda _: mine.standing(), walk, seconds=10)
+    far, close = people[5], people[-1]
+    assert far.height_at_ns == far.seen_at_ns
+    assert far.certainty == "certainly"
+    assert close.height_at_ns is not None
+    assert close.seen_at_ns - close.height_at_ns > 3 * mine.SECOND_NS
+    assert close.certainty == "possibly", "nobody has seen for long whether they stand"

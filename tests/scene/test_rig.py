@@ -74,3 +74,8 @@ def test_no_rig_file_says_what_to_do(tmp_path: Path) -> None:
         load_rig(tmp_path / "rig.yaml")
     with pytest.raises(RigError, match="cam7"):
         rig().camera("cam7")
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RigError, match=r"nowhere/rig\.yaml: the rig can't be written"):
+        save_rig(rig(), tmp_path / "nowhere" / "rig.yaml")

@@ -69,6 +69,57 @@ def test_mistakes_name_field_and_remedy(before: str, after: str, expected: str) 
     assert expected in error_of(GOOD.replace(before, after))
 
 
+POLYGON = "[[1, 1], [2, 1], [2, 2]]"
+
+
+@pytest.mark.parametrize(
+    ("corners", "expected"),
+    [
+        ("[[0, 0], [2, 2], [2, 0], [0, 2]]", "the edges from corner 0 and from corner 2 cross"),
+        ("[[0, 0], [1, 0], [2, 0]]", "encloses 0.000 m2"),
+        ("[[0, 0], [2, 0], [2, 2], [0, 2], [0, 0]]", "each once"),
+        ("[[0, 0], [3, 0], [1, 0], [1, 2]]", "the edges from corner 0 and from corner 1 cross"),
+        ("[[0, 0], [0.1, 0], [0.1, 0.1]]", "more than 0.01 m2 is wanted"),
+    ],
+)
+def test_a_zone_must_enclose_an_area(corners: str, expected: str) -> None:
+    error = error_of(GOOD.replace(POLYGON, corners))
+    assert error.startswith("site.yaml:13:5: zones.0.polygon_m: ")
+    assert expected in error
+
+
+@pytest.mark.parametrize(
+    "corners",
+    [
+        "[[0, 0], [0, 2], [2, 2], [2, 0]]",
+        "[[0, 0], [1, 0], [2, 0], [2, 2], [0, 2]]",
+        "[[0, 0], [4, 0], [4, 4], [2, 1], [0, 4]]",
+    ],
+)
+def test_a_zone_may_turn_either_way_bend_inwards_and_have_corners_on_an_edge(corners: str) -> None:
+    assert len(parse(GOOD.replace(POLYGON, corners)).zones[0].polygon_m) >= 4
+
+
+def test_limits_that_would_let_alarms_flap_are_refused() -> None:
+    limits = """\
+limits:
+  zone: {enter_probability: 0.5, leave_probability: 0.8}
+  man_down: {height_m: 1.0, up_height_m: 0.5}
+"""
+    lines = error_of(GOOD + limits).splitlines()
+    assert lines[0].startswith(
+        "site.yaml:15:3: limits.zone: leave_probability (0.8) must be below enter_probability (0.5)"
+    )
+    assert lines[1].startswith(
+        "site.yaml:16:3: limits.man_down: up_height_m (0.5) must be above height_m (1)"
+    )
+
+
+def test_a_floor_leads_somewhere() -> None:
+    error = error_of(GOOD.replace("[[0, 0, 0], [40, 0, 0.4]]", "[[0, 0, 0], [0, 0, 1]]"))
+    assert error.startswith("site.yaml:10:3: floor.centre_line_m: all its points are one in plan")
+
+
 def test_names_are_unique_and_survey_points_belong_to_a_camera() -> None:
     twice = GOOD.replace("rig:", "  - {name: cam1, url: rtsp://b/1}\nrig:")
     assert "the name 'cam1' is given twice" in error_of(twice)
