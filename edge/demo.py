@@ -46,10 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the demo until Ctrl-C or `--seconds`."""
     if not args.site.exists():
-        raise LamproomError(f"{args.site}: the sample site is not here; run from a checkout")
+        raise LamproomError(
+            f"{args.site}: there is no such site file; the sample site comes with a checkout"
+        )
     args.folder.mkdir(parents=True, exist_ok=True)
     _calibrate_once(args.site)
     page_port = _free_port(args.port)
+    if page_port != args.port:
+        _say(f"port {args.port} is in use; the page goes to {page_port}")
     recording = args.folder / time.strftime("demo-%Y%m%d-%H%M%S.mcap")
     with EmbeddedBroker(port=_free_port(1883)) as broker:
         options = RunOptions(

@@ -13,9 +13,9 @@ BLIND_AFTER_S = 3.0
 """Without a searched set of frames for so long nobody is looking."""
 START_LIMIT_S = 10.0
 """The first search may take so long (the model warms up, cameras connect) without an alarm."""
-SLOWEST_S = 1.5
-"""With more time than this between two searches somebody who walks is 2 m further on: nobody can
-tell any more who is who, and alarms come late."""
+SLOWEST_S = 0.75
+"""With more time than this between two searches somebody who walks is 1 m further on, and who lies
+is found too rarely to be followed: falls have been missed at 1 search a second."""
 SLOW_OVER = 4
 """So many searches the time between them is averaged over."""
 SLOW_AFTER_S = 5.0

@@ -6,6 +6,7 @@ Knows nothing about the stages; it decides between processes, threads and one fr
 import argparse
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from edge.options import RunOptions
@@ -48,11 +49,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="camera files only: every frame in order, as fast as possible, then stop",
     )
-    parser.add_argument("--state", type=Path, metavar="FOLDER", help="where alarms are kept")
+    parser.add_argument(
+        "--state", type=Path, metavar="FOLDER", help="where alarms are kept (with --fast: nowhere)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run until the cameras end or Ctrl-C."""
+    if args.fast and args.state is None:
+        # A trial's alarms must never be sent later, as those of a live run.
+        with tempfile.TemporaryDirectory(prefix="lamproom-") as folder:
+            args.state = Path(folder)
+            return run(args)
     options = RunOptions(
         site_file=args.site,
         broker_url=args.broker,

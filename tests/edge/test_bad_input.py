@@ -183,3 +183,9 @@ def test_a_camera_that_breaks_in_the_middle_is_an_alarm_and_the_other_goes_on(si
     alarms = {(alarm.kind, alarm.camera) for alarm in kept.pending()}
     kept.close()
     assert ("camera_lost", "cam2") in alarms
+
+
+def test_a_fast_trial_leaves_no_alarms_that_a_live_run_would_send(site: Path) -> None:
+    code, _ = lamproom("run", site, "--fast")
+    assert code == 0
+    assert not (site.parent / "state").exists()
