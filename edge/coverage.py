@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from location.floor import Floor
+from scene.floor import Floor
 from scene.arrays import Floats
 from scene.geometry import CameraModel, project, rays
 from scene.messages import XY

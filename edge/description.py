@@ -6,7 +6,7 @@ Knows nothing about MQTT.
 from importlib.metadata import version
 
 from edge.coverage import view_outline
-from location.floor import Floor
+from scene.floor import Floor
 from scene.messages import CameraDescription, SiteDescription, ZoneDescription
 from scene.rig import Rig
 from scene.site import Site

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from edge.coverage import coverage
 from edge.detection_watch import Rate
-from location.floor import Floor
+from scene.floor import Floor
 from scene.alarms import ALARMS
 from scene.clock import Clock
 from scene.messages import Anomaly, CameraHealth, GatewayHealth

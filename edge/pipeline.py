@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from detection.detector import open_detector
-from location.floor import Floor
+from scene.floor import Floor
 from location.on_panorama import with_panorama
 from location.tracker import Tracker
 from location.watch import Watch

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from location.floor import Floor
+from scene.floor import Floor
 from scene.arrays import Bools, Floats, Ints
 from scene.geometry import CameraModel, distort, rays
 from scene.messages import KINDS, Detections

@@ -11,7 +11,7 @@ from statistics import median_low
 
 import numpy as np
 
-from location.floor import Floor
+from scene.floor import Floor
 from location.foot import STATURE_M, Feet, covers, feet_on_floor
 from location.match import assign, distances
 from location.motion import Motion, correct, predict, start

@@ -14,9 +14,11 @@ import yaml
 
 from scene.errors import RigError
 from scene.geometry import CameraModel
+from scene.ribbon import Ribbon
 from scene.surface import Cylinder
 
 VERSION = 1
+Surface = Cylinder | Ribbon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,7 +26,7 @@ class Rig:
     """Calibrated cameras and the surface that their panorama lies on."""
 
     cameras: tuple[CameraModel, ...]
-    surface: Cylinder
+    surface: Surface
     anchor: str
     """`survey` or `mount`: whether mine metres come from surveyed points or a stated mount."""
     quality: dict[str, float]
@@ -91,16 +93,8 @@ def load_rig(path: Path) -> Rig:
 
 
 def _geometry(rig: Rig) -> dict[str, Any]:
-    surface = rig.surface
     return {
-        "surface": {
-            "kind": "cylinder",
-            "centre_m": [round(value, 6) for value in surface.centre_m],
-            "azimuth_left_rad": round(surface.azimuth_left_rad, 9),
-            "tan_top": round(surface.tan_top, 9),
-            "px_per_rad": round(surface.px_per_rad, 6),
-            "size_px": list(surface.size_px),
-        },
+        "surface": _surface_fields(rig.surface),
         "cameras": [
             {
                 "name": camera.name,
@@ -114,6 +108,30 @@ def _geometry(rig: Rig) -> dict[str, Any]:
             }
             for camera in rig.cameras
         ],
+    }
+
+
+def _surface_fields(surface: Surface) -> dict[str, Any]:
+    if isinstance(surface, Cylinder):
+        return {
+            "kind": "cylinder",
+            "centre_m": [round(value, 6) for value in surface.centre_m],
+            "azimuth_left_rad": round(surface.azimuth_left_rad, 9),
+            "tan_top": round(surface.tan_top, 9),
+            "px_per_rad": round(surface.px_per_rad, 6),
+            "size_px": list(surface.size_px),
+        }
+    return {
+        "kind": "ribbon",
+        "line_m": _rounded(surface.line_m, 6),
+        "cross_fall": round(surface.cross_fall, 9),
+        "section_m": _rounded(surface.section_m, 6),
+        "chainage_left_m": round(surface.chainage_left_m, 6),
+        "px_per_m": round(surface.px_per_m, 6),
+        "mirrored": surface.mirrored,
+        "size_px": list(surface.size_px),
+        "relief_step_m": round(surface.relief_step_m, 6),
+        "relief_m": _rounded(surface.relief_m, 4),
     }
 
 
@@ -139,18 +157,31 @@ def _camera(item: dict[str, Any]) -> CameraModel:
     )
 
 
-def _surface(item: dict[str, Any]) -> Cylinder:
-    if item.get("kind") != "cylinder":
-        raise ValueError(f"surface.kind: {item.get('kind')!r} is not known; only cylinder is")
-    x, y, z = (float(value) for value in item["centre_m"])
+def _surface(item: dict[str, Any]) -> Surface:
+    kind = item.get("kind")
     width, height = (int(value) for value in item["size_px"])
-    return Cylinder(
-        centre_m=(x, y, z),
-        azimuth_left_rad=float(item["azimuth_left_rad"]),
-        tan_top=float(item["tan_top"]),
-        px_per_rad=float(item["px_per_rad"]),
-        size_px=(width, height),
-    )
+    if kind == "cylinder":
+        x, y, z = (float(value) for value in item["centre_m"])
+        return Cylinder(
+            centre_m=(x, y, z),
+            azimuth_left_rad=float(item["azimuth_left_rad"]),
+            tan_top=float(item["tan_top"]),
+            px_per_rad=float(item["px_per_rad"]),
+            size_px=(width, height),
+        )
+    if kind == "ribbon":
+        return Ribbon(
+            line_m=tuple((float(x), float(y), float(z)) for x, y, z in item["line_m"]),
+            cross_fall=float(item["cross_fall"]),
+            section_m=tuple((float(left), float(up)) for left, up in item["section_m"]),
+            chainage_left_m=float(item["chainage_left_m"]),
+            px_per_m=float(item["px_per_m"]),
+            mirrored=bool(item["mirrored"]),
+            size_px=(width, height),
+            relief_step_m=float(item["relief_step_m"]),
+            relief_m=tuple(tuple(float(value) for value in row) for row in item["relief_m"]),
+        )
+    raise ValueError(f"surface.kind: {kind!r} is not known; it is cylinder or ribbon")
 
 
 def _matrix(value: object, shape: tuple[int, ...], field: str) -> Any:

@@ -5,6 +5,7 @@ place: `site.yaml:7:5: cameras.1.urll: not a field; did you mean url?`.
 """
 
 import difflib
+from itertools import pairwise
 from math import hypot
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -99,8 +100,8 @@ class SurveyPoint(_Section):
 class RigConfig(_Section):
     """How the cameras hang together."""
 
-    kind: Literal["rotation"] = "rotation"
-    """`rotation`: fanned out from one place."""
+    kind: Literal["rotation", "strip"] = "rotation"
+    """`rotation`: fanned out from one place; `strip`: strung along the roadway or face."""
     file: SitePath = Field(default=Path("rig.yaml"), validate_default=True)
     lens: LensConfig = LensConfig()
     mount: MountConfig | None = None
@@ -234,11 +235,42 @@ class DetectionConfig(_Section):
     """Detection never runs more often than this, and less often where the machine is slow."""
 
 
+class SurfaceConfig(_Section):
+    """What the panorama is painted on."""
+
+    kind: Literal["auto", "cylinder", "ribbon"] = "auto"
+    """`cylinder` round a rotation rig, `ribbon` along a roadway; auto goes by `rig.kind`."""
+    wall: Literal["auto", "left", "right", "both"] = "auto"
+    """Which walls a ribbon shows beside the floor; auto takes the one that the cameras look at."""
+    wall_height_m: float = Field(default=2.5, gt=0, le=20)
+    wall_left_m: float | None = Field(default=None, gt=0)
+    """How far left of the centre line the left wall stands; none takes `floor.left_m`."""
+    wall_right_m: float | None = Field(default=None, gt=0)
+    section_m: tuple[PointXY, ...] | None = Field(default=None, min_length=2)
+    """The whole cross-section instead, from the panorama's top to its bottom: metres left of the
+    centre line, metres above the floor."""
+    chainage_m: tuple[Metres, Metres] | None = None
+    """From where to where a ribbon reaches; none takes all that the cameras see."""
+
+    @model_validator(mode="after")
+    def _has_extent(self) -> "SurfaceConfig":
+        if self.chainage_m is not None and self.chainage_m[0] >= self.chainage_m[1]:
+            raise ValueError("chainage_m: give the lower chainage first, then the higher one")
+        if self.section_m is not None:
+            for index, (a, b) in enumerate(pairwise(self.section_m)):
+                if hypot(a[0] - b[0], a[1] - b[1]) <= SAME_POINT_M:
+                    raise ValueError(f"section_m: corners {index} and {index + 1} are the same")
+        return self
+
+
 class PanoramaConfig(_Section):
     """How the panorama is made and encoded."""
 
+    surface: SurfaceConfig = SurfaceConfig()
     px_per_degree: float | None = Field(default=None, gt=0.5, le=60)
     """None takes the cameras' own resolution, halved until the width is at most `max_width_px`."""
+    px_per_m: float | None = Field(default=None, gt=1, le=1000)
+    """The same for a ribbon."""
     max_width_px: int = Field(default=2560, ge=320, le=8192)
     blend_px: int = Field(default=32, ge=0, le=512)
     bitrate_kbit_s: int = Field(default=4000, ge=100, le=100_000)

@@ -1,13 +1,15 @@
 """The panorama's surface: which pixel belongs to which direction in the mine.
 
-Knows nothing about cameras' lenses or pictures.
+Knows nothing about pictures. The surface of a strip rig is `scene.ribbon.Ribbon`; both have
+`panorama_from_mine`, `panorama_from_sight`, `in_camera`, `inside` and `size_px`.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from scene.arrays import Floats
+from scene.arrays import Bools, Floats
+from scene.geometry import CameraModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,17 @@ class Cylinder:
         y = (self.tan_top - dz / np.maximum(np.hypot(dx, dy), 1e-9)) * self.px_per_rad
         return np.column_stack([x, y])
 
+    def panorama_from_sight(self, centre_m: Floats, directions: Floats) -> Floats:
+        """Carry (N, 3) lines of sight from a camera at `centre_m` to (N, 2) panorama pixels.
+
+        The rig's cameras are taken to hang in one place: where exactly does not count.
+        """
+        return self.panorama_from_direction(directions)
+
+    def in_camera(self, camera: CameraModel, pixels: Floats) -> Floats:
+        """Give (N, 3) directions in the camera's frame that (N, 2) panorama pixels show."""
+        return np.asarray(self.directions(pixels) @ camera.camera_from_mine[:3, :3].T)
+
     def directions(self, pixels: Floats) -> Floats:
         """Give (N, 3) unit directions from the centre, mine axes, through (N, 2) pixels."""
         x, y = np.asarray(pixels, float).reshape(-1, 2).T
@@ -50,7 +63,7 @@ class Cylinder:
         direction = np.column_stack([np.cos(azimuth), np.sin(azimuth), rise])
         return np.asarray(direction / np.linalg.norm(direction, axis=1, keepdims=True))
 
-    def inside(self, pixels: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def inside(self, pixels: Floats) -> Bools:
         """Tell which of (N, 2) panorama pixels lie in the picture."""
         width, height = self.size_px
         x, y = np.asarray(pixels, float).reshape(-1, 2).T

@@ -1,4 +1,4 @@
-"""Choose the panorama's surface: how wide and high a cylinder the cameras can fill.
+"""Choose the panorama's surface: a ribbon, or how wide and high a cylinder the cameras can fill.
 
 Knows nothing about how cameras were calibrated.
 """
@@ -6,9 +6,12 @@ Knows nothing about how cameras were calibrated.
 import numpy as np
 
 from scene.arrays import Bools, Floats
+from scene.errors import RigError
 from scene.geometry import CameraModel, project, rays
-from scene.site import PanoramaConfig
+from scene.rig import Surface
+from scene.site import FloorConfig, PanoramaConfig
 from scene.surface import Cylinder
+from stitching.ribbon_layout import choose_ribbon
 
 MIN_ROW_COVERAGE = 0.2
 """A row of the panorama that shows less than this share of its width is cut off."""
@@ -18,7 +21,23 @@ GRID = 720
 """Columns of the coarse grid on which coverage is judged; half a degree each."""
 
 
-def choose_surface(cameras: list[CameraModel], panorama: PanoramaConfig) -> Cylinder:
+def choose_surface(
+    cameras: list[CameraModel],
+    panorama: PanoramaConfig,
+    *,
+    strip: bool = False,
+    floor: FloorConfig | None = None,
+) -> Surface:
+    """Choose what the panorama is painted on: as the site says, else by whether it is a `strip`."""
+    kind = panorama.surface.kind
+    if kind == "ribbon" or (kind == "auto" and strip):
+        if floor is None:
+            raise RigError("floor: a ribbon runs along floor.centre_line_m; give a floor")
+        return choose_ribbon(cameras, panorama, floor)
+    return choose_cylinder(cameras, panorama)
+
+
+def choose_cylinder(cameras: list[CameraModel], panorama: PanoramaConfig) -> Cylinder:
     """Choose the upright cylinder round the cameras' common centre that their pictures fill."""
     centre = np.mean([camera.centre_m for camera in cameras], axis=0)
     tans = np.linspace(MAX_TAN, -MAX_TAN, 401)

@@ -20,15 +20,15 @@ from edge.camera_watch import CameraWatch
 from edge.frame_ring import SourceStatus
 from edge.pipeline import Frames, Pipeline
 from edge.together import lockstep
-from location.floor import Floor
 from location.tracker import Tracker
 from location.watch import Watch
 from scene.arrays import Bools, Bytes, Floats, Ints
 from scene.clock import ReplayClock, SystemClock
+from scene.floor import Floor
 from scene.geometry import CameraModel
 from scene.messages import Anomaly, Detections, Frame, Panorama, Positions
 from scene.rig import Rig, load_rig
-from scene.site import PanoramaConfig, Site, load_site
+from scene.site import FloorConfig, PanoramaConfig, Site, load_site
 from stitching.calibrate import usable_angle
 from stitching.layout import choose_surface
 
@@ -187,12 +187,12 @@ def _camera(item: dict[str, Any]) -> CameraModel:
 
 
 def rig_from_truth(folder: Path) -> Rig:
-    """Make a rig of the cameras as they are, for sites that cannot be calibrated yet.
-
-    Its surface is a stand-in: cameras in several places have no common one, so don't stitch.
-    """
+    """Make a rig of the cameras as they are, for sites that are not calibrated."""
     cameras = cameras_from_truth(folder)
-    surface = choose_surface(list(cameras), PanoramaConfig())
+    floor = FloorConfig.model_validate(read(folder, "scene.json")["floor"])
+    centres_m = np.array([camera.centre_m for camera in cameras])
+    strip = bool(np.ptp(centres_m, axis=0).max() > 1.0)
+    surface = choose_surface(list(cameras), PanoramaConfig(), strip=strip, floor=floor)
     return Rig(cameras=cameras, surface=surface, anchor="survey", quality={})
 
 

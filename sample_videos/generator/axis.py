@@ -21,7 +21,7 @@ LONGEST_M = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Axis:
-    """A polyline in the mine, cut along each corner's bisector, as `location.floor` has it."""
+    """A polyline in the mine, cut along each corner's bisector, as `scene.floor` has it."""
 
     chainage_m: Floats
     """(n,) horizontal length up to each corner."""

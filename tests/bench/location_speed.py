@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
 
-from location.floor import Floor
+from scene.floor import Floor
 from location.tracker import Tracker
 from scene.rig import Rig
 from scene.surface import Cylinder

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from edge.coverage import FAR_M, coverage, view_outline
-from location.floor import Floor
+from scene.floor import Floor
 from scene.geometry import CameraModel, pose_from_mount
 from scene.rig import Rig
 from scene.site import FloorConfig

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from location.floor import Floor
+from scene.floor import Floor
 from location.foot import Feet, covers, feet_on_floor
 from scene.arrays import Floats
 from scene.messages import KINDS, Detections

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from location.floor import Floor
+from scene.floor import Floor
 from location.tracker import Tracker
 from scene.arrays import Floats
 from scene.geometry import CameraModel

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from location.floor import Floor
+from scene.floor import Floor
 from sample_videos.generator.axis import LONGEST_M, cut_long, make_axis
 from sample_videos.generator.mesh import box
 from scene.site import FloorConfig

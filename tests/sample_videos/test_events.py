@@ -326,7 +326,7 @@ def test_scene_truth_has_zones_tags_and_happenings() -> None:
 @pytest.mark.parametrize("fall", [0.0, 0.05])
 def test_floor_is_as_a_site_has_it(fall: float) -> None:
     """The walkway's edges and middle on the site's floor are at the height that the mine has."""
-    from location.floor import Floor
+    from scene.floor import Floor
     from scene.site import FloorConfig
 
     line: tuple[Point3, ...] = ((0, 0, 0), (20, 0, -1), (45, 8, -2))

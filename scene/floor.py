@@ -40,12 +40,57 @@ class Floor:
         inner = np.where(norm > 1e-6, inner / np.maximum(norm, 1e-6), self._along[:-1])
         self._first_bisector = np.vstack([self._along[:1], inner])
         self._last_bisector = np.vstack([inner, self._along[-1:]])
+        # Chainage counts as x does: upwards along the line, or downwards where x falls along it.
+        self._sign = 1.0 if line[-1, 0] >= line[0, 0] else -1.0
+        self._passed = np.concatenate([[0.0], np.cumsum(self._length)])
+        self._first_m = float(line[0, 0])
 
     def z_m(self, xy_m: Floats) -> Floats:
         """Tell the floor's height (N,) at (N, 2) mine positions."""
         segment, share, left_m = self._place(xy_m)
         rise = self._grade[segment] * self._length[segment] * share
         return np.asarray(self._start[segment, 2] + rise + self._cross_fall * left_m)
+
+    @property
+    def chainages_m(self) -> tuple[float, float]:
+        """Chainage of the centre line's first and last point."""
+        return self._first_m, self._first_m + self._sign * float(self._passed[-1])
+
+    def place(self, xy_m: Floats) -> Floats:
+        """Tell chainage and metres to the left of the centre line, (N, 2), of (N, 2) positions.
+
+        Chainage starts with the x of the line's first point and counts metres along the line, in
+        plan; on a straight line along x it is x. Left is as one walks along the line.
+        """
+        segment, share, left_m = self._place(xy_m)
+        passed = self._passed[segment] + share * self._length[segment]
+        return np.column_stack([self._first_m + self._sign * passed, left_m])
+
+    def at(self, chainage_m: Floats, left_m: Floats) -> Floats:
+        """Give the floor's points (N, 3) at (N,) chainages and metres to the left: undoes `place`.
+
+        >>> config = FloorConfig(centre_line_m=((0, 0, 0), (10, 0, 0), (10, 10, 1)))
+        >>> Floor(config).at(np.array([15.0]), np.array([-2.0])).round(3).tolist()
+        [[12.0, 5.029, 0.5]]
+        """
+        passed = (np.asarray(chainage_m, float) - self._first_m) * self._sign
+        left = np.asarray(left_m, float)
+        segment = np.clip(
+            np.searchsorted(self._passed, passed, side="right") - 1, 0, len(self._length) - 1
+        )
+        length = self._length[segment]
+        share = (passed - self._passed[segment]) / length
+        along, aside = self._along[segment], self._left[segment]
+        starts = _cut(along, aside, self._first_bisector[segment], left)
+        ends = length + _cut(along, aside, self._last_bisector[segment], left)
+        # Between two bisectors that are not parallel, the share falls with either's distance.
+        lean0 = np.sum(along * self._first_bisector[segment], axis=1) * (1 - share)
+        lean1 = np.sum(along * self._last_bisector[segment], axis=1) * share
+        s = (starts * lean0 + ends * lean1) / (lean0 + lean1)
+        s = np.where((share < 0) | (share > 1), share * length, s)
+        xy = self._start[segment, :2] + s[:, None] * along + left[:, None] * aside
+        z = self._start[segment, 2] + self._grade[segment] * length * share
+        return np.column_stack([xy, z + self._cross_fall * left])
 
     def slope(self, xy_m: Floats) -> Floats:
         """Tell how the height changes per metre along x and y, (N, 2), at (N, 2) positions."""
@@ -137,6 +182,11 @@ class Floor:
             between, e0 / np.where(between, e0 + e1, 1.0), s[row, segment] / self._length[segment]
         )
         return segment, share, left[row, segment]
+
+
+def _cut(along: Floats, aside: Floats, bisector: Floats, left_m: Floats) -> Floats:
+    """Tell how far along a stretch the line `left_m` beside it cuts a bisector through its end."""
+    return np.asarray(-left_m * np.sum(aside * bisector, axis=1) / np.sum(along * bisector, axis=1))
 
 
 def _without_repeats(line: Floats) -> Floats:

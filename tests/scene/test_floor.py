@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from location.floor import Floor
+from scene.floor import Floor
 from scene.site import FloorConfig
 
 BENT = FloorConfig(
