@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
             progress.update(task, description=stage, completed=share)
 
         images = take_pictures(site, args.frames, args.every)
-        rig = calibrate(images, site.rig, site.panorama, show)
+        rig = calibrate(images, site.rig, site.panorama, site.floor, show)
     try:
         save_rig(rig, path)
     except OSError as error:

@@ -5,6 +5,7 @@ Knows nothing about how it was found.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,9 +49,13 @@ class Rig:
         )
 
 
-def save_rig(rig: Rig, path: Path) -> None:
-    """Write the rig as YAML; the same rig gives the same bytes. Raises `RigError`."""
-    content = {"version": VERSION, "anchor": rig.anchor, "quality": rig.quality, **_geometry(rig)}
+def save_rig(rig: Rig, path: Path, notes: Mapping[str, Any] | None = None) -> None:
+    """Write the rig as YAML; the same rig gives the same bytes. Raises `RigError`.
+
+    `notes` are further fields, which `load_rig` passes over.
+    """
+    content = {"version": VERSION, "anchor": rig.anchor, "quality": rig.quality}
+    content |= {**(notes or {}), **_geometry(rig)}
     text = "# Written by `lamproom calibrate`; metres, radians, pixels (centres at integers).\n"
     text += yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=100)
     partial = path.with_suffix(path.suffix + ".partial")
@@ -124,13 +129,13 @@ def _surface_fields(surface: Surface) -> dict[str, Any]:
     return {
         "kind": "ribbon",
         "line_m": _rounded(surface.line_m, 6),
-        "cross_fall": round(surface.cross_fall, 9),
+        "cross_fall": round(float(surface.cross_fall), 9),
         "section_m": _rounded(surface.section_m, 6),
-        "chainage_left_m": round(surface.chainage_left_m, 6),
-        "px_per_m": round(surface.px_per_m, 6),
+        "chainage_left_m": round(float(surface.chainage_left_m), 6),
+        "px_per_m": round(float(surface.px_per_m), 6),
         "mirrored": surface.mirrored,
         "size_px": list(surface.size_px),
-        "relief_step_m": round(surface.relief_step_m, 6),
+        "relief_step_m": round(float(surface.relief_step_m), 6),
         "relief_m": _rounded(surface.relief_m, 4),
     }
 

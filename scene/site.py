@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from scene.errors import SiteError
+from scene.geometry import Lens
 from scene.messages import Severity
 from scene.polygon import area_m2, crossing_edges
 
@@ -33,6 +34,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
 
 MIN_AREA_M2 = 0.01
+WIDEST_BROWN_DEG = 110.0
+"""Wider lenses are fisheyes unless the site says otherwise."""
 SAME_POINT_M = 1e-6
 
 
@@ -71,9 +74,27 @@ class CameraConfig(_Section):
 class LensConfig(_Section):
     """What is known of the lenses before calibration."""
 
-    model: Literal["brown", "fisheye"] = "brown"
+    model: Literal["auto", "brown", "fisheye"] = "auto"
+    """`brown` for ordinary lenses, `fisheye` (Kannala-Brandt) for very wide ones; auto takes
+    fisheye where `hfov_deg` is above 110."""
     hfov_deg: float | None = Field(default=None, gt=10, lt=200)
     """Horizontal field of view, a start for calibration; none lets it guess."""
+
+    @property
+    def kind(self) -> Lens:
+        """Which lens model it is."""
+        if self.model == "auto":
+            wide = self.hfov_deg is not None and self.hfov_deg > WIDEST_BROWN_DEG
+            return "fisheye" if wide else "brown"
+        return self.model
+
+    @model_validator(mode="after")
+    def _model_fits(self) -> "LensConfig":
+        if self.model == "brown" and self.hfov_deg is not None and self.hfov_deg > 140:
+            raise ValueError(
+                f"model: brown can't describe a lens of {self.hfov_deg:g} degrees; give fisheye"
+            )
+        return self
 
 
 class MountConfig(_Section):
@@ -97,6 +118,54 @@ class SurveyPoint(_Section):
     mine_m: PointXYZ
 
 
+MarkerFamily = Literal[
+    "apriltag_16h5",
+    "apriltag_25h9",
+    "apriltag_36h10",
+    "apriltag_36h11",
+    "aruco_4x4_50",
+    "aruco_5x5_50",
+    "aruco_6x6_50",
+    "aruco_original",
+]
+
+
+class MarkerConfig(_Section):
+    """A printed marker whose corners were surveyed."""
+
+    id: int = Field(ge=0)
+    corners_m: tuple[PointXYZ, PointXYZ, PointXYZ, PointXYZ]
+    """Mine metres, as one looks at it: top left, top right, bottom right, bottom left."""
+
+
+class MarkersConfig(_Section):
+    """Printed markers that calibration finds by itself."""
+
+    dictionary: MarkerFamily = "apriltag_36h11"
+    tags: tuple[MarkerConfig, ...] = Field(min_length=1)
+    sigma_m: float = Field(default=0.01, gt=0)
+    """How well the corners are known."""
+
+    def by_id(self) -> dict[int, MarkerConfig]:
+        """Give the markers by the number that is printed on them."""
+        return {tag.id: tag for tag in self.tags}
+
+    @field_validator("tags")
+    @classmethod
+    def _once_each(cls, tags: tuple[MarkerConfig, ...]) -> tuple[MarkerConfig, ...]:
+        numbers = [tag.id for tag in tags]
+        twice = sorted({number for number in numbers if numbers.count(number) > 1})
+        if twice:
+            raise ValueError(f"marker {twice[0]} is given twice; give each number once")
+        return tags
+
+
+class PoseConfig(MountConfig):
+    """Where one camera of a strip rig hangs, as surveyed or as drawn; refined by calibration."""
+
+    camera: Name
+
+
 class RigConfig(_Section):
     """How the cameras hang together."""
 
@@ -108,11 +177,27 @@ class RigConfig(_Section):
     survey_points: tuple[SurveyPoint, ...] = ()
     survey_sigma_m: float = Field(default=0.01, gt=0)
     """How well the survey points are known."""
+    auto_apply: bool = False
+    """Whether a gateway hangs a camera that was knocked anew by itself, once it has stayed as it is
+    for half a minute; else somebody says `lamproom rig apply`."""
+    markers: MarkersConfig | None = None
+    poses: tuple[PoseConfig, ...] = ()
+    """Of a strip rig: where cameras hang. Without one, a camera needs 4 points of its own."""
 
     @model_validator(mode="after")
     def _anchored(self) -> "RigConfig":
-        if self.mount is None and len(self.survey_points) < 4:
-            raise ValueError("the rig is not anchored: give at least 4 survey_points, or a mount")
+        if self.kind == "strip":
+            if self.mount is not None:
+                raise ValueError("mount: a strip rig hangs in several places; give poses instead")
+            if not (self.poses or self.survey_points or self.markers):
+                raise ValueError("the rig is not anchored: give survey_points, markers or poses")
+            return self
+        if self.poses:
+            raise ValueError("poses: a rotation rig hangs in one place; give a mount instead")
+        if self.mount is None and self.markers is None and len(self.survey_points) < 4:
+            raise ValueError(
+                "the rig is not anchored: give at least 4 survey_points, markers, or a mount"
+            )
         return self
 
 
@@ -273,6 +358,9 @@ class PanoramaConfig(_Section):
     """The same for a ribbon."""
     max_width_px: int = Field(default=2560, ge=320, le=8192)
     blend_px: int = Field(default=32, ge=0, le=512)
+    backend: Literal["opencv", "onnx", "onnx-cpu"] = "opencv"
+    """What paints: OpenCV on the CPU, or ONNX Runtime on a CUDA GPU. `onnx-cpu` runs the GPU's
+    graph on the CPU, for trials: many times slower than OpenCV."""
     bitrate_kbit_s: int = Field(default=4000, ge=100, le=100_000)
     host: str = "127.0.0.1"
     port: int = Field(default=8765, ge=0, le=65535)
@@ -313,11 +401,15 @@ class Site(_Section):
             twice = sorted({name for name in given if given.count(name) > 1})
             if twice:
                 raise ValueError(f"{what}: the name {twice[0]!r} is given twice; names are unique")
-        unknown = sorted({p.camera for p in self.rig.survey_points} - set(names))
-        if unknown:
-            raise ValueError(
-                f"rig.survey_points: camera {unknown[0]!r} is not one of {', '.join(names)}"
-            )
+        for field, given in (
+            ("survey_points", [point.camera for point in self.rig.survey_points]),
+            ("poses", [pose.camera for pose in self.rig.poses]),
+        ):
+            unknown = sorted(set(given) - set(names))
+            if unknown:
+                raise ValueError(
+                    f"rig.{field}: camera {unknown[0]!r} is not one of {', '.join(names)}"
+                )
         return self
 
 

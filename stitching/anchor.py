@@ -9,15 +9,12 @@ import cv2
 import numpy as np
 
 from scene.arrays import Floats
-from scene.errors import RigError
 from scene.geometry import CameraModel, pose_from_mount, undistort
 from scene.site import MountConfig
-from stitching.bundle import Survey
 from stitching.rotation import best_rotation
+from stitching.survey import Survey
 
 TRIALS = 4000
-MIN_SPREAD = 0.02
-"""Second over first extent of the surveyed points; less is a line."""
 
 
 def anchor_by_mount(cameras: list[CameraModel], mount: MountConfig) -> list[CameraModel]:
@@ -45,28 +42,6 @@ def placed(
         pose[:3, 3] = -pose[:3, :3] @ centre_m
         result.append(replace(camera, camera_from_mine=pose))
     return result
-
-
-def check_survey(survey: Survey, cameras: list[CameraModel]) -> None:
-    """Refuse surveyed points that can't fix a place: too few, outside a picture, on a line."""
-    if len(np.unique(survey.points_m.round(4), axis=0)) < 4:
-        raise RigError(
-            f"rig.survey_points: {len(survey.points_m)} given, at least 4 different ones are "
-            "needed; survey more points, or give rig.mount"
-        )
-    for number, (index, pixel) in enumerate(zip(survey.camera, survey.pixels, strict=True)):
-        width, height = cameras[index].size_px
-        if not (-0.5 <= pixel[0] <= width - 0.5 and -0.5 <= pixel[1] <= height - 0.5):
-            raise RigError(
-                f"rig.survey_points.{number}: pixel {pixel[0]:g}, {pixel[1]:g} lies outside the "
-                f"{width} x {height} picture of camera {cameras[index].name}; correct it"
-            )
-    extents = np.linalg.svd(survey.points_m - survey.points_m.mean(axis=0), compute_uv=False)
-    if extents[1] < MIN_SPREAD * extents[0]:
-        raise RigError(
-            "rig.survey_points: the points lie on one line, so the rig could turn round it; "
-            "survey points at different heights and on both walls"
-        )
 
 
 def anchor_by_survey(

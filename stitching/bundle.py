@@ -13,32 +13,15 @@ import numpy as np
 from scene.arrays import Bools, Floats, Ints
 from scene.geometry import CameraModel, Lens, distort, undistort
 from stitching.features import Matches
+from stitching.lens import OWN, SHARED, camera_of_terms
+from stitching.survey import Survey, survey_error, survey_weights
 
 PIXEL_SIGMA = 0.5
 """How well a matched point is found."""
-SURVEY_PIXEL_SIGMA = 0.7
-"""How well a surveyed point is found in the picture."""
 GATES_PX = (30.0, 12.0, 6.0, 4.0, 3.0)
 """Matches further off than this, at 1280 px width, are left out, round by round."""
 ROBUST_PX = 1.0
 MAX_PER_PAIR = 500
-SHARED = 5
-"""Lens terms that all cameras share: log of focal length / width, k1, k2, p1, p2."""
-OWN = 3
-"""Lens terms of each camera's own: log focal length, and the principal point's shift / width."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Survey:
-    """Surveyed points and where the cameras see them."""
-
-    camera: Ints
-    """(K,) index of the camera."""
-    pixels: Floats
-    """(K, 2)."""
-    points_m: Floats
-    """(K, 3) mine metres."""
-    sigma_m: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,24 +49,6 @@ class State:
     """(5 + 3 N,)."""
     centre_m: Floats
     """(3,) the common centre; zero without a survey."""
-
-
-def lens_prior(cameras: list[CameraModel], hfov_known: bool) -> tuple[Floats, Floats]:
-    """Give what the lens terms of guessed cameras are expected to be, and how surely."""
-    count = len(cameras)
-    first = cameras[0]
-    prior = np.zeros(SHARED + OWN * count)
-    prior[0] = np.log(first.k[0, 0] / first.size_px[0])
-    sigma = np.zeros_like(prior)
-    fisheye = first.lens == "fisheye"
-    sigma[:SHARED] = [0.15 if hfov_known else 0.7, 0.3, 0.3, 0, 0]
-    if not fisheye:
-        sigma[3:5] = 0.002
-    alike = len({camera.size_px for camera in cameras}) == 1
-    sigma[SHARED:] = np.tile([0.02 if alike else 0.3, 0.01, 0.01], count)
-    if count == 1:
-        sigma[SHARED:] = [0, 0.005, 0.005]
-    return prior, sigma
 
 
 def start_state(problem: Problem, cameras: list[CameraModel]) -> State:
@@ -140,17 +105,6 @@ def transfer(first: CameraModel, second: CameraModel, pixels: Floats) -> Floats:
     return distort(second, undistort(first, pixels) @ second_from_first.T)
 
 
-def survey_error(cameras: list[CameraModel], survey: Survey) -> Floats:
-    """Tell how far (K, 2), in px, each surveyed point lands from where it was seen."""
-    error = np.zeros((len(survey.camera), 2))
-    for index, camera in enumerate(cameras):
-        mine = survey.camera == index
-        pose = camera.camera_from_mine
-        points = survey.points_m[mine] @ pose[:3, :3].T + pose[:3, 3]
-        error[mine] = distort(camera, points) - survey.pixels[mine]
-    return error
-
-
 def pose_covariances(problem: Problem, state: State, chosen: list[Bools]) -> list[Floats]:
     """Give each camera's (6, 6) covariance: turn, then shift, about its own axes.
 
@@ -182,29 +136,16 @@ def pose_covariances(problem: Problem, state: State, chosen: list[Bools]) -> lis
 
 
 def _camera(problem: Problem, state: State, index: int) -> CameraModel:
-    width, height = problem.sizes_px[index]
-    log_focal, k1, k2, p1, p2 = state.lens[:SHARED]
-    own = state.lens[SHARED + OWN * index : SHARED + OWN * (index + 1)]
-    focal = width * np.exp(np.clip(log_focal + own[0], -4, 4))
     pose = np.eye(4)
     pose[:3, :3] = state.rotations[index]
     pose[:3, 3] = -state.rotations[index] @ state.centre_m
-    fisheye = problem.lens == "fisheye"
-    return CameraModel(
+    return camera_of_terms(
         name=problem.names[index],
-        size_px=(width, height),
+        size_px=problem.sizes_px[index],
         lens=problem.lens,
-        k=np.array(
-            [
-                [focal, 0, (width - 1) / 2 + own[1] * width],
-                [0, focal, (height - 1) / 2 + own[2] * width],
-                [0, 0, 1],
-            ]
-        ),
-        distortion=np.array([k1, k2, 0, 0] if fisheye else [k1, k2, p1, p2, 0]),
-        camera_from_mine=pose,
-        pose_covariance=np.zeros((6, 6)),
-        max_angle_rad=3.0 if fisheye else 1.5,
+        terms=state.lens,
+        index=index,
+        pose=pose,
     )
 
 
@@ -395,8 +336,6 @@ def _cross_matrices(v: Floats) -> Floats:
 
 
 def _survey_weights(problem: Problem, state: State, survey: Survey) -> Floats:
-    """Give (K,) one over each surveyed point's variance in px: finding it, and its own metres."""
     width = np.array([problem.sizes_px[i][0] for i in survey.camera], float)
     focal = width * np.exp(np.clip(state.lens[0], -4, 4))
-    reach = np.maximum(np.linalg.norm(survey.points_m - state.centre_m, axis=1), 0.3)
-    return np.asarray(1 / (SURVEY_PIXEL_SIGMA**2 + (focal * survey.sigma_m / reach) ** 2))
+    return survey_weights(survey, focal, state.centre_m)

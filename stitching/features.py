@@ -77,8 +77,8 @@ def match(first: Features, second: Features) -> tuple[Floats, Floats]:
     if len(first.points_px) < 2 or len(second.points_px) < 2:
         return np.zeros((0, 2)), np.zeros((0, 2))
     likeness = first.descriptors @ second.descriptors.T
-    forward, forward_ok = _best(likeness)
-    backward, backward_ok = _best(likeness.T)
+    forward, forward_ok = best_columns(likeness, RATIO)
+    backward, backward_ok = best_columns(likeness.T, RATIO)
     a = np.arange(len(forward))
     keep = forward_ok & (backward[forward] == a) & backward_ok[forward]
     points = np.column_stack([first.points_px[a[keep]], second.points_px[forward[keep]]])
@@ -86,8 +86,11 @@ def match(first: Features, second: Features) -> tuple[Floats, Floats]:
     return points[:, :2], points[:, 2:]
 
 
-def _best(likeness: NDArray[np.float32]) -> tuple[Ints, NDArray[np.bool_]]:
-    """Find each row's best column, and whether it passes the ratio test."""
+def best_columns(likeness: NDArray[np.float32], ratio: float) -> tuple[Ints, NDArray[np.bool_]]:
+    """Find each row's best column (N,), and whether it passes Lowe's ratio test (N,).
+
+    `likeness` (N, M) holds cosines; -1 stands for what can't be a match.
+    """
     rows = np.arange(len(likeness))
     best = likeness.argmax(axis=1)
     top = likeness[rows, best]
@@ -95,4 +98,4 @@ def _best(likeness: NDArray[np.float32]) -> tuple[Ints, NDArray[np.bool_]]:
     rest[rows, best] = -1.0
     second = rest.max(axis=1)
     # Of unit vectors, the squared distance is 2 - 2 cos.
-    return best, (1 - top) < RATIO**2 * (1 - second)
+    return best, (top > -1) & ((1 - top) < ratio**2 * (1 - second))

@@ -49,7 +49,7 @@ def choose_ribbon(
     return replace(
         whole,
         chainage_left_m=round(float(whole.chainage_left_m + (-step if mirrored else step)), 6),
-        px_per_m=px_per_m,
+        px_per_m=float(px_per_m),
         size_px=(_even(length_m * px_per_m), _even(height_m * px_per_m)),
     )
 

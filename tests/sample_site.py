@@ -29,8 +29,8 @@ from scene.geometry import CameraModel
 from scene.messages import Anomaly, Detections, Frame, Panorama, Positions
 from scene.rig import Rig, load_rig
 from scene.site import FloorConfig, PanoramaConfig, Site, load_site
-from stitching.calibrate import usable_angle
 from stitching.layout import choose_surface
+from stitching.lens import usable_angle
 
 SAMPLES = Path(__file__).parents[1] / "sample_videos"
 FOLDER = SAMPLES / "roadway"

@@ -14,7 +14,9 @@ from detection.nms import overlap
 from edge.camera_watch import ALARM_OF
 from location.watch import rules
 from scene.arrays import Bools, Floats
+from scene.geometry import rays
 from scene.messages import XY
+from scene.ribbon import Ribbon
 from scene.rig import Rig
 from stitching.quality import tie_point_errors_px
 from tests.alarm_scores import KindScore, score_alarms
@@ -46,6 +48,32 @@ def tie_point_errors(folder: Path, rig: Rig) -> Floats:
             for pair, pixels in by_pair.items()
         ]
     )
+
+
+def surface_errors_px(folder: Path, rig: Rig, near_m: float) -> Floats:
+    """Tell how far two cameras draw static points of a strip apart, in panorama pixels.
+
+    Only points that truly lie on the ribbon, within `near_m`, and that both draw on it.
+    """
+    surface = rig.surface
+    assert isinstance(surface, Ribbon)
+    gaps = []
+    for point in read(folder, "tiepoints.json"):
+        place = np.array([point["xyz_m"]], float)
+        shown = surface.panorama_from_mine(place)
+        if not surface.inside(shown)[0]:
+            continue
+        if np.linalg.norm(surface.mine_from_panorama(shown) - place) > near_m:
+            continue
+        drawn = [
+            surface.panorama_from_sight(camera.centre_m, rays(camera, np.array([pixel], float)))
+            for camera, pixel in zip(
+                map(rig.camera, point["cameras"]), point["pixels"], strict=True
+            )
+        ]
+        gaps.append(float(np.linalg.norm(drawn[0] - drawn[1])))
+    found = np.array(gaps)
+    return np.asarray(found[np.isfinite(found)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -10,8 +10,8 @@ from scene.geometry import CameraModel, pose_from_mount, rays
 from scene.messages import Frame, YuvImage
 from scene.rig import Rig
 from scene.site import PanoramaConfig
-from stitching.calibrate import usable_angle
 from stitching.layout import choose_surface
+from stitching.lens import usable_angle
 from stitching.rotation import ideal_camera
 
 CENTRE_M = np.array([20.0, -2.0, 2.5])
