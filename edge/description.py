@@ -6,6 +6,7 @@ Knows nothing about MQTT.
 from importlib.metadata import version
 
 from edge.coverage import view_outline
+from edge.ruler import ruler
 from scene.floor import Floor
 from scene.messages import CameraDescription, SiteDescription, ZoneDescription
 from scene.rig import Rig
@@ -41,5 +42,6 @@ def describe(site: Site, rig: Rig, site_yaml: str, stream_url: str) -> SiteDescr
             for camera in rig.cameras
         ),
         stream_url=stream_url,
+        ruler=ruler(rig, site.floor),
         site_yaml=site_yaml,
     )

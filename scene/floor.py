@@ -177,7 +177,8 @@ class Floor:
         segment = np.argmin(distance, axis=1)
         row = np.arange(len(xy))
         e0, e1 = past[row, segment], ahead[row, segment]
-        between = (e0 >= 0) & (e1 >= 0) & (e0 + e1 > 1e-9)
+        # On a bisector, rounding must not throw a point out of both stretches.
+        between = (e0 >= -1e-9) & (e1 >= -1e-9) & (e0 + e1 > 1e-9)
         share = np.where(
             between, e0 / np.where(between, e0 + e1, 1.0), s[row, segment] / self._length[segment]
         )

@@ -244,6 +244,17 @@ class CameraDescription:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RulerMark:
+    """One whole metre of roadway on the panorama."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    chainage_m: float
+    across_px: tuple[XY, ...]
+    """Panorama pixels of a line across the floor, from its left edge to its right one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteDescription:
     """Retained: what a viewer must know before the first frame."""
 
@@ -264,6 +275,8 @@ class SiteDescription:
     cameras: tuple[CameraDescription, ...]
     stream_url: str
     """WebSocket address of the panorama: `ws://host:port/panorama`."""
+    ruler: tuple[RulerMark, ...] = ()
+    """The chainage ruler, metre by metre; only what lies in the picture."""
     site_yaml: str = ""
     """The site file as it is in force, so that a recording can be judged by the same rules."""
 

@@ -57,6 +57,7 @@ window.lamproom = Object.freeze({
   get connected() { return model.link.open; },
   get prefix() { return model.prefix; },
   get framesDrawn() { return panorama.drawn.frames; },
+  get ruler() { return panorama.drawn.ruler; },
   get framesSkipped() { return panorama.drawn.skipped; },
   get scale() { return panorama.drawn.scale; },
   get tags() { return structuredClone(panorama.drawn.tags); },

@@ -5,6 +5,7 @@ import { msOf } from "./json.js";
 import {
   OLD_PICTURE_S, alarmOf, changed, isSelected, model, nowMs, on, personOf, replayEnded, selectTrack,
 } from "./model.js";
+import { drawRuler } from "./ruler.js";
 import { PanoramaStream } from "./stream.js";
 import { View, whenClicked } from "./view.js";
 import { language, word } from "./words.js";
@@ -30,10 +31,11 @@ let trouble = "";
 let drawnAt = performance.now();
 let late_s = 0;
 let waiting = false;
+let rulerIsOn = true;
 
 /** What has been drawn, for whoever looks from outside. */
 export const drawn = {
-  frames: 0, tags: [], capturedAtNs: null, codec: null, skipped: 0, scale: 1,
+  frames: 0, tags: [], ruler: [], capturedAtNs: null, codec: null, skipped: 0, scale: 1,
 };
 
 /**
@@ -57,6 +59,12 @@ export function start() {
   on("language", draw);
   new ResizeObserver(resize).observe(canvas.parentElement);
   document.getElementById("panorama-fit").addEventListener("click", () => { view.fit(); draw(); });
+  const toggle = document.getElementById("panorama-ruler");
+  toggle.addEventListener("click", () => {
+    rulerIsOn = !rulerIsOn;
+    toggle.setAttribute("aria-pressed", String(rulerIsOn));
+    draw();
+  });
   whenClicked(canvas, click);
   setInterval(showAge, 500);
   resize();
@@ -132,6 +140,7 @@ function draw() {
   const { width, height } = view.picture;
   context.imageSmoothingQuality = "high";
   context.drawImage(frame, view.left, view.top, width * view.scale, height * view.scale);
+  drawn.ruler = rulerIsOn ? drawRuler(context, marks(), onCanvas, view.box) : [];
   const tags = header.positions.people.filter((person) => person.panorama_xy !== null).map(tagOf);
   // Alarms last, so that nothing covers them.
   tags.sort((a, b) => Number(a.state === "alarm") - Number(b.state === "alarm"));
@@ -139,6 +148,12 @@ function draw() {
   for (const tag of tags) drawTag(tag, taken);
   drawn.tags = tags;
   drawn.scale = view.scale;
+}
+
+/** The ruler of the geometry that the picture has: after a camera was hung anew they may differ. */
+function marks() {
+  const site = model.gateways.get(stream?.place)?.site;
+  return site && header.geometry === site.geometry ? site.ruler ?? [] : [];
 }
 
 /** Panorama pixels to canvas pixels; whole numbers are the middles of panorama pixels. */

@@ -9,6 +9,7 @@ const WORDS = {
   past: ["Past alarms", "历史报警"],
   health: ["Gateways and cameras", "网关与摄像机"],
   fit: ["Show all", "显示全部"],
+  ruler: ["Metres", "里程"],
   metres: ["m", "米"],
 
   upright: ["upright", "站立"],

@@ -22,6 +22,7 @@ from scene.messages import (
     PanoramaPacket,
     Position,
     Positions,
+    RulerMark,
     SiteDescription,
     ZoneDescription,
 )
@@ -147,6 +148,16 @@ def description(stream_url: str = "ws://127.0.0.1:1/panorama") -> SiteDescriptio
             ),
         ),
         stream_url=stream_url,
+        ruler=tuple(
+            RulerMark(
+                chainage_m=float(chainage_m),
+                across_px=(
+                    (chainage_m * WIDTH / LENGTH_M, 150.0),
+                    (chainage_m * WIDTH / LENGTH_M, 230.0),
+                ),
+            )
+            for chainage_m in range(1, int(LENGTH_M))
+        ),
         site_yaml="secret: rtsp://user:password@camera",
     )
 

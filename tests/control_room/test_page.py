@@ -106,6 +106,30 @@ def test_tags_are_drawn_on_the_very_frame(stage: Stage, tab: Tab) -> None:
     assert tab.complaints == []
 
 
+def test_the_ruler_tells_metres_and_thins_out(stage: Stage, tab: Tab) -> None:
+    page = tab.open(stage.url)
+    page.wait_for_function("() => lamproom.framesDrawn > 3 && lamproom.ruler.length > 0")
+
+    def numbers() -> list[int]:
+        return sorted(int(text) for text in page.evaluate("() => lamproom.ruler.map(m => m.text)"))
+
+    whole = numbers()
+    assert {10, 20, 30} <= set(whole)
+    at_20 = page.evaluate("() => lamproom.ruler.find(m => m.text === '20').x")
+    canvas = page.evaluate(
+        "() => document.getElementById('panorama').getBoundingClientRect().width"
+    )
+    assert abs(at_20 - canvas / 2) < 2
+    page.mouse.move(500, 180)
+    page.mouse.wheel(0, -300)
+    page.wait_for_function("() => lamproom.scale > 1.2 && lamproom.ruler.length > 0")
+    near = numbers()
+    assert near == list(range(near[0], near[-1] + 1)), "enlarged, every metre has its mark"
+    page.click("#panorama-ruler")
+    page.wait_for_function("() => lamproom.ruler.length === 0")
+    assert tab.complaints == []
+
+
 def test_each_frame_keeps_its_own_people_however_many_wait(stage: Stage, tab: Tab) -> None:
     page = tab.open(stage.url)
     pairs = page.evaluate(
