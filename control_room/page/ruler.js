@@ -7,7 +7,7 @@ const FAINT = "rgba(255, 255, 255, 0.2)";
 
 /**
  * Draw `marks` on `context`; `place` carries panorama pixels to the canvas, `box` is its size.
- * Where marks come too near to each other, only every second, fifth or tenth is shown.
+ * Where marks come too near to each other, only every fifth, tenth … is shown.
  * Gives what was written: `{ text, x, y }`.
  */
 export function drawRuler(context, marks, place, box) {
@@ -17,11 +17,12 @@ export function drawRuler(context, marks, place, box) {
   context.textAlign = "center";
   context.textBaseline = "bottom";
   context.lineWidth = 1;
-  for (const { chainage_m, across_px } of byImportance(marks)) {
-    const line = across_px.map(place);
-    const [x, y] = lowestShown(line, box);
+  const lines = new Map(marks.map(({ chainage_m, across_px }) => [chainage_m, across_px.map(place)]));
+  const places = new Map([...lines].map(([metre, line]) => [metre, lowestShown(line, box)]));
+  for (const [chainage_m, line] of lines) {
+    const [x, y] = places.get(chainage_m);
     if (x < 12 || x > box.width - 12 || y < 12) continue;
-    if (written.some((other) => Math.hypot(other.x - x, (other.y - y) * 2) < GAP_PX)) continue;
+    if (!hasRoom(places, chainage_m, x, y)) continue;
     context.strokeStyle = FAINT;
     context.beginPath();
     line.forEach(([px, py], index) => (index ? context.lineTo(px, py) : context.moveTo(px, py)));
@@ -50,8 +51,14 @@ function lowestShown(line, box) {
   return [above[0] + share * (below[0] - above[0]), box.height];
 }
 
-/** Tens first, then fives, twos and ones: what comes first keeps its place. */
-function byImportance(marks) {
-  const rank = ({ chainage_m }) => [10, 5, 2, 1].findIndex((step) => chainage_m % step === 0);
-  return [...marks].sort((a, b) => rank(a) - rank(b));
+/**
+ * Tens are shown where the next ten is far enough off, fives where the next five is, and so on:
+ * marks stay evenly spaced, and each step shows the coarser one's marks, too.
+ */
+function hasRoom(places, chainage_m, x, y) {
+  return [1, 5, 10, 50, 100].some((step) => chainage_m % step === 0
+    && [-step, step].every((off) => {
+      const next = places.get(chainage_m + off);
+      return next === undefined || Math.hypot(next[0] - x, 2 * (next[1] - y)) >= GAP_PX;
+    }));
 }
