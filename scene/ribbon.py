@@ -76,8 +76,11 @@ class Ribbon:
                 chainage_m, arc_m = self._meet(np.asarray(centre_m, float), ahead, out_m)
         return np.column_stack([self._x(chainage_m), arc_m * self.px_per_m])
 
-    def mine_from_panorama(self, pixels: Floats) -> Floats:
-        """Give the surface's points (N, 3), mine metres, at (N, 2) panorama pixels."""
+    def mine_from_panorama(self, pixels: Floats, floor: Floor | None = None) -> Floats:
+        """Give the surface's points (N, 3), mine metres, at (N, 2) panorama pixels.
+
+        The ribbon has its own floor; `floor` is only there for both surfaces to be asked alike.
+        """
         x, y = np.asarray(pixels, float).reshape(-1, 2).T
         left_m, up_m, out = self._section(y / self.px_per_m)
         out_m = self._relief(x, y)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scene.arrays import Bools, Floats
+from scene.floor import Floor
 from scene.geometry import CameraModel
 
 
@@ -50,6 +51,13 @@ class Cylinder:
         The rig's cameras are taken to hang in one place: where exactly does not count.
         """
         return self.panorama_from_direction(directions)
+
+    def mine_from_panorama(self, pixels: Floats, floor: Floor) -> Floats:
+        """Give (N, 3) mine points on the floor that (N, 2) panorama pixels show; NaN above it.
+
+        A cylinder knows directions only; on the floor a direction is a place.
+        """
+        return floor.meet(np.array(self.centre_m), self.directions(pixels))[0]
 
     def in_camera(self, camera: CameraModel, pixels: Floats) -> Floats:
         """Give (N, 3) directions in the camera's frame that (N, 2) panorama pixels show."""

@@ -16,6 +16,7 @@ from scene.rig import Rig
 from scene.site import FloorConfig, PanoramaConfig, RigConfig
 from stitching import features
 from stitching.layout import choose_surface
+from stitching.lens import unexplained_share
 from stitching.ribbon_layout import choose_ribbon
 from stitching.rotation_rig import solve_rotation_rig
 from stitching.solved import Progress, Solved
@@ -23,6 +24,8 @@ from stitching.strip_rig import solve_strip_rig
 from stitching.survey import Survey, survey_error, survey_of
 
 LEAST_POINTS = 4
+MOST_UNEXPLAINED = 0.15
+"""Of the picture, where the lens model has no sight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,6 +78,7 @@ def calibrate_with_evidence(
     else:
         survey = _anchoring(survey, config)
         solved = solve_rotation_rig(lumas, config, survey, report)
+    _check_lens(solved)
     report("choosing the panorama", 0.97)
     rig = Rig(
         cameras=solved.cameras,
@@ -84,6 +88,18 @@ def calibrate_with_evidence(
     )
     report("done", 1.0)
     return Calibration(rig=rig, solved=solved, survey=survey, lumas=lumas)
+
+
+def _check_lens(solved: Solved) -> None:
+    """Refuse a lens model that can't describe a good part of the picture."""
+    for camera in solved.cameras:
+        share = unexplained_share(camera)
+        if share > MOST_UNEXPLAINED:
+            raise RigError(
+                f"camera {camera.name}: the lens model {camera.lens} can't describe "
+                f"{100 * share:.0f} % of its picture; check rig.lens.hfov_deg, and set "
+                "rig.lens.model: fisheye for a lens wider than 110 degrees"
+            )
 
 
 def _anchoring(survey: Survey | None, config: RigConfig) -> Survey | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from scene.arrays import Floats
+from scene.arrays import Bools, Floats
 from scene.geometry import CameraModel, Lens, distort, undistort
 
 SHARED = 5
@@ -74,14 +74,29 @@ def usable_angle(camera: CameraModel) -> float:
 
     The picture's corners, or where the polynomial folds back, if that comes first.
     """
+    ahead, explained = _sights(camera)
+    angle = np.arctan2(np.hypot(ahead[:, 0], ahead[:, 1]), ahead[:, 2])
+    widest = float(angle[explained].max()) * 1.002 if explained.any() else 0.1
+    return min(widest, _fold(camera))
+
+
+def unexplained_share(camera: CameraModel) -> float:
+    """Tell for which share of the picture the lens model has no sight at all.
+
+    Far beyond a few corners, it is the wrong model.
+    """
+    ahead, explained = _sights(camera)
+    angle = np.arctan2(np.hypot(ahead[:, 0], ahead[:, 1]), ahead[:, 2])
+    return float(1 - (explained & (angle <= _fold(camera))).mean())
+
+
+def _sights(camera: CameraModel) -> tuple[Floats, Bools]:
+    """Give sights through a grid of pixels, and which of them lead back to their pixel."""
     width, height = camera.size_px
     u, v = np.meshgrid(np.linspace(0, width - 1, 33), np.linspace(0, height - 1, 33))
     pixels = np.column_stack([u.ravel(), v.ravel()])
     ahead = undistort(camera, pixels)
-    angle = np.arctan2(np.hypot(ahead[:, 0], ahead[:, 1]), ahead[:, 2])
-    true = np.linalg.norm(distort(camera, ahead) - pixels, axis=1) < 0.5
-    widest = float(angle[true].max()) * 1.002 if true.any() else 0.1
-    return min(widest, _fold(camera))
+    return ahead, np.linalg.norm(distort(camera, ahead) - pixels, axis=1) < 0.5
 
 
 def _fold(camera: CameraModel) -> float:

@@ -18,7 +18,7 @@ from stitching.maps import view_of
 COARSE_PX_PER_M = 8.0
 MIN_COVERAGE = 0.1
 """A row or column of which less is seen is cut off."""
-FINEST_PX_PER_M = 120.0
+FINEST_PX_PER_M = 100.0
 """More shows no more of a person."""
 MARGIN_M = 40.0
 """How far beyond the outermost cameras the ribbon may reach."""

@@ -3,7 +3,9 @@ import numpy as np
 import pytest
 
 from scene.arrays import Floats
+from scene.floor import Floor
 from scene.geometry import CameraModel, Lens, pose_from_mount, project, rays
+from scene.site import FloorConfig
 from scene.surface import Cylinder
 
 
@@ -74,3 +76,21 @@ def test_the_cylinder_and_the_mine_agree_both_ways_across_the_angle_seam() -> No
         points = np.array(surface.centre_m) + surface.directions(pixels) * 9
         assert np.abs(surface.panorama_from_mine(points) - pixels).max() < 1e-6
         assert surface.inside(pixels).all()
+
+
+def test_a_panorama_pixel_of_the_floor_has_a_mine_point_and_goes_back() -> None:
+    surface = Cylinder(
+        centre_m=(20.0, -2.0, 2.5),
+        azimuth_left_rad=2.0,
+        tan_top=0.4,
+        px_per_rad=500.0,
+        size_px=(900, 500),
+    )
+    floor = Floor(FloorConfig(centre_line_m=((0, 0, 0), (40, 0, 1.0)), cross_fall=0.02))
+    pixels = np.random.default_rng(2).uniform([0, 0], [899, 499], (300, 2))
+    points = surface.mine_from_panorama(pixels, floor)
+    below = np.isfinite(points[:, 0])
+    assert 50 < below.sum() < 300
+    assert np.abs(surface.panorama_from_mine(points[below]) - pixels[below]).max() < 1e-3
+    assert np.abs(points[below, 2] - floor.z_m(points[below, :2])).max() < 2e-3
+    assert np.all(pixels[~below, 1] < 260)  # above the horizon there is no floor

@@ -6,6 +6,7 @@ import pytest
 
 from scene.errors import RigError
 from scene.geometry import CameraModel, pose_from_mount
+from scene.ribbon import Ribbon
 from scene.rig import Rig, load_rig, save_rig
 from scene.surface import Cylinder
 
@@ -38,6 +39,24 @@ def test_a_rig_file_reads_back_as_it_was_and_byte_for_byte(tmp_path: Path) -> No
     assert np.allclose(again.camera("cam1").camera_from_mine, rig().cameras[0].camera_from_mine)
     save_rig(again, tmp_path / "again.yaml")
     assert (tmp_path / "again.yaml").read_bytes() == (tmp_path / "rig.yaml").read_bytes()
+
+
+def test_a_strip_rig_reads_back_as_it_was(tmp_path: Path) -> None:
+    ribbon = Ribbon(
+        line_m=((0.0, 0.0, 0.0), (20.0, 0.0, 1.0)),
+        cross_fall=0.02,
+        section_m=((2.5, 2.6), (2.5, 0.0), (-2.5, 0.0)),
+        chainage_left_m=3.25,
+        px_per_m=61.234567,
+        mirrored=True,
+        size_px=(2400, 600),
+        relief_step_m=0.5,
+        relief_m=((0.01, -0.02), (0.0, 0.125)),
+    )
+    strip = replace(rig(), surface=ribbon)
+    save_rig(strip, tmp_path / "rig.yaml")
+    again = load_rig(tmp_path / "rig.yaml")
+    assert again.surface == ribbon and again.id == strip.id != rig().id
 
 
 def test_the_id_changes_with_the_geometry_only() -> None:

@@ -100,6 +100,50 @@ def test_a_zone_may_turn_either_way_bend_inwards_and_have_corners_on_an_edge(cor
     assert len(parse(GOOD.replace(POLYGON, corners)).zones[0].polygon_m) >= 4
 
 
+STRIP = GOOD.replace(
+    "rig:\n  mount: {xyz_m: [0, 0, 2.5]}",
+    "rig:\n  kind: strip\n  poses: [{camera: cam1, xyz_m: [0, 0, 2.5]}]",
+)
+
+
+def test_a_strip_rig_may_be_drawn_surveyed_or_marked() -> None:
+    assert parse(STRIP).rig.poses[0].camera == "cam1"
+    tag = "{id: 3, corners_m: [[1, 2, 2], [1.2, 2, 2], [1.2, 2, 1.8], [1, 2, 1.8]]}"
+    marked = STRIP.replace(
+        "poses: [{camera: cam1, xyz_m: [0, 0, 2.5]}]", f"markers: {{tags: [{tag}]}}"
+    )
+    assert parse(marked).rig.markers.by_id()[3].corners_m[0] == (1, 2, 2)  # type: ignore[union-attr]
+    twice = marked.replace(f"[{tag}]", f"[{tag}, {tag}]")
+    assert "marker 3 is given twice" in error_of(twice)
+    assert "a strip rig hangs in several places" in error_of(
+        STRIP.replace("kind: strip\n", "kind: strip\n  mount: {xyz_m: [0, 0, 2]}\n")
+    )
+    assert "not anchored" in error_of(STRIP.replace("[{camera: cam1, xyz_m: [0, 0, 2.5]}]", "[]"))
+    assert "a rotation rig hangs in one place" in error_of(
+        STRIP.replace("kind: strip", "kind: rotation\n  mount: {xyz_m: [0, 0, 2]}")
+    )
+    assert "rig.poses: camera 'cam9'" in error_of(STRIP.replace("camera: cam1", "camera: cam9"))
+
+
+@pytest.mark.parametrize(
+    ("surface", "expected"),
+    [
+        ("{wall: middle}", "panorama.surface.wall"),
+        ("{chainage_m: [20, 10]}", "the lower chainage first"),
+        ("{section_m: [[2, 2], [2, 2]]}", "corners 0 and 1 are the same"),
+        ("{section_m: [[2, 2]]}", "section_m"),
+        ("{walls: both}", "did you mean wall?"),
+    ],
+)
+def test_a_surface_that_makes_no_sense_is_named(surface: str, expected: str) -> None:
+    assert expected in error_of(STRIP + f"panorama: {{surface: {surface}}}\n")
+
+
+def test_a_lens_too_wide_for_its_model_is_refused() -> None:
+    text = STRIP.replace("  poses:", "  lens: {model: brown, hfov_deg: 150}\n  poses:")
+    assert "give fisheye" in error_of(text)
+
+
 def test_limits_that_would_let_alarms_flap_are_refused() -> None:
     limits = """\
 limits:

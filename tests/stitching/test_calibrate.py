@@ -153,6 +153,23 @@ def test_wide_lenses_are_calibrated_as_fisheye() -> None:
     assert rig.cameras[0].lens == "fisheye"
 
 
+def test_a_wrong_lens_model_is_refused() -> None:
+    truth = [
+        camera("a", 35.0, hfov_deg=130.0, lens="fisheye", k1=0.02),
+        camera("b", -35.0, hfov_deg=130.0, lens="fisheye", k1=0.02),
+    ]
+    lens = {"model": "brown", "hfov_deg": 130.0}
+    text = refused(truth, mount=MOUNT, survey_points=[], lens=lens)
+    assert "camera a" in text and "fisheye" in text
+
+
+def test_a_lens_wider_than_110_degrees_is_a_fisheye() -> None:
+    assert (
+        RigConfig.model_validate({"mount": MOUNT, "lens": {"hfov_deg": 130}}).lens.kind == "fisheye"
+    )
+    assert RigConfig.model_validate({"mount": MOUNT, "lens": {"hfov_deg": 90}}).lens.kind == "brown"
+
+
 def test_cameras_of_different_size_fit_together() -> None:
     truth = [camera("a", 25.0), camera("b", -15.0, size_px=(640, 360))]
     rig = calibrate(pictures(truth), RigConfig.model_validate({"mount": MOUNT}), PanoramaConfig())
