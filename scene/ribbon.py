@@ -18,7 +18,6 @@ NEAR_SURFACE_M = 0.3
 REACH_M = 60.0
 """Lines of sight are followed so far."""
 STEPS = 300
-ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +42,6 @@ class Ribbon:
     mirrored: bool
     size_px: tuple[int, int]
     """Width and height, even."""
-    relief_step_m: float = 1.0
-    relief_m: tuple[tuple[float, ...], ...] = ()
-    """How far the real surface stands out of the plain one into the roadway, metres: rows along
-    the cross-section, columns along the panorama, every `relief_step_m`, from its left top."""
 
     def panorama_from_mine(self, points_m: Floats) -> Floats:
         """Carry (N, 3) mine points to (N, 2) panorama pixels, some of them outside the picture.
@@ -69,11 +64,7 @@ class Ribbon:
         """
         ahead = np.asarray(directions, float).reshape(-1, 3)
         ahead = ahead / np.linalg.norm(ahead, axis=1, keepdims=True)
-        chainage_m, arc_m = self._meet(np.asarray(centre_m, float), ahead, 0.0)
-        if self.relief_m:
-            for _ in range(ROUNDS):
-                out_m = np.nan_to_num(self._relief(self._x(chainage_m), arc_m * self.px_per_m))
-                chainage_m, arc_m = self._meet(np.asarray(centre_m, float), ahead, out_m)
+        chainage_m, arc_m = self._meet(np.asarray(centre_m, float), ahead)
         return np.column_stack([self._x(chainage_m), arc_m * self.px_per_m])
 
     def mine_from_panorama(self, pixels: Floats, floor: Floor | None = None) -> Floats:
@@ -82,9 +73,7 @@ class Ribbon:
         The ribbon has its own floor; `floor` is only there for both surfaces to be asked alike.
         """
         x, y = np.asarray(pixels, float).reshape(-1, 2).T
-        left_m, up_m, out = self._section(y / self.px_per_m)
-        out_m = self._relief(x, y)
-        left_m, up_m = left_m + out[:, 0] * out_m, up_m + out[:, 1] * out_m
+        left_m, up_m = self._section(y / self.px_per_m)
         sign = -1.0 if self.mirrored else 1.0
         floor_m = self._floor.at(self.chainage_left_m + sign * x / self.px_per_m, left_m)
         floor_m[:, 2] += up_m
@@ -122,15 +111,12 @@ class Ribbon:
         arcs = np.concatenate([[0.0], np.cumsum(length)])
         return corners[:-1], edge / length[:, None], arcs
 
-    def _section(self, arc_m: Floats) -> tuple[Floats, Floats, Floats]:
-        """Give metres left and above at (N,) arcs, and the (N, 2) normals into the roadway."""
+    def _section(self, arc_m: Floats) -> tuple[Floats, Floats]:
+        """Give metres left of the line and above the floor at (N,) arcs."""
         start, along, arcs = self._corners()
         edge = np.clip(np.searchsorted(arcs, arc_m, side="right") - 1, 0, len(start) - 1)
-        passed = (arc_m - arcs[edge])[:, None]
-        place = start[edge] + passed * along[edge]
-        sign = -1.0 if self.mirrored else 1.0
-        out = sign * np.column_stack([along[edge, 1], -along[edge, 0]])
-        return place[:, 0], place[:, 1], out
+        place = start[edge] + (arc_m - arcs[edge])[:, None] * along[edge]
+        return place[:, 0], place[:, 1]
 
     def _nearest(self, left_m: Floats, up_m: Floats) -> tuple[Floats, Floats]:
         """Give the nearest section point's arc, and how far off it is, (N,) each."""
@@ -154,26 +140,8 @@ class Ribbon:
         order = np.argsort(lefts, kind="stable")
         return np.asarray(np.interp(left_m, lefts[order], found[order]))
 
-    def _relief(self, x: Floats, y: Floats) -> Floats:
-        """Give how far the surface stands out at (N,) panorama pixels, bilinear."""
-        if not self.relief_m:
-            return np.zeros(np.shape(x))
-        grid = np.array(self.relief_m, float)
-        rows, columns = grid.shape
-        step = self.relief_step_m * self.px_per_m
-        column = np.clip(np.nan_to_num(x) / step, 0, columns - 1)
-        row = np.clip(np.nan_to_num(y) / step, 0, rows - 1)
-        j, i = np.floor(column).astype(int), np.floor(row).astype(int)
-        a, b = column - j, row - i
-        j1, i1 = np.minimum(j + 1, columns - 1), np.minimum(i + 1, rows - 1)
-        upper = grid[i, j] * (1 - a) + grid[i, j1] * a
-        lower = grid[i1, j] * (1 - a) + grid[i1, j1] * a
-        return np.asarray(upper * (1 - b) + lower * b)
-
-    def _meet(
-        self, centre_m: Floats, directions: Floats, out_m: Floats | float
-    ) -> tuple[Floats, Floats]:
-        """Follow lines of sight to the section moved in by `out_m`; gives chainage and arc."""
+    def _meet(self, centre_m: Floats, directions: Floats) -> tuple[Floats, Floats]:
+        """Follow (N, 3) lines of sight to the section; gives chainage and arc, (N,) each."""
         count = len(directions)
         # Denser near the camera: what is near is what it sees in detail.
         reach = REACH_M * np.linspace(0, 1, STEPS) ** 2
@@ -188,7 +156,6 @@ class Ribbon:
         for edge in range(len(start)):
             out = sign * np.array([along[edge, 1], -along[edge, 0]])
             height = (left - start[edge, 0]) * out[0] + (up - start[edge, 1]) * out[1]
-            height = height - np.asarray(out_m).reshape(-1, 1)
             passed = (left - start[edge, 0]) * along[edge, 0] + (up - start[edge, 1]) * along[
                 edge, 1
             ]

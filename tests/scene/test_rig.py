@@ -50,8 +50,6 @@ def test_a_strip_rig_reads_back_as_it_was(tmp_path: Path) -> None:
         px_per_m=61.234567,
         mirrored=True,
         size_px=(2400, 600),
-        relief_step_m=0.5,
-        relief_m=((0.01, -0.02), (0.0, 0.125)),
     )
     strip = replace(rig(), surface=ribbon)
     save_rig(strip, tmp_path / "rig.yaml")
