@@ -135,8 +135,6 @@ def _surface_fields(surface: Surface) -> dict[str, Any]:
         "px_per_m": round(float(surface.px_per_m), 6),
         "mirrored": surface.mirrored,
         "size_px": list(surface.size_px),
-        "relief_step_m": round(float(surface.relief_step_m), 6),
-        "relief_m": _rounded(surface.relief_m, 4),
     }
 
 
@@ -183,8 +181,6 @@ def _surface(item: dict[str, Any]) -> Surface:
             px_per_m=float(item["px_per_m"]),
             mirrored=bool(item["mirrored"]),
             size_px=(width, height),
-            relief_step_m=float(item["relief_step_m"]),
-            relief_m=tuple(tuple(float(value) for value in row) for row in item["relief_m"]),
         )
     raise ValueError(f"surface.kind: {kind!r} is not known; it is cylinder or ribbon")
 
