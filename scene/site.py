@@ -8,7 +8,7 @@ import difflib
 from itertools import pairwise
 from math import hypot
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import (
@@ -56,11 +56,13 @@ def _source(url: str, info: ValidationInfo) -> str:
 SitePath = Annotated[Path, AfterValidator(_in_site_folder)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A section of a file that people write: unknown fields are mistakes."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class CameraConfig(_Section):
+class CameraConfig(Section):
     """One camera."""
 
     name: Name
@@ -71,7 +73,7 @@ class CameraConfig(_Section):
     """For a folder of pictures: how fast it is played."""
 
 
-class LensConfig(_Section):
+class LensConfig(Section):
     """What is known of the lenses before calibration."""
 
     model: Literal["auto", "brown", "fisheye"] = "auto"
@@ -97,7 +99,7 @@ class LensConfig(_Section):
         return self
 
 
-class MountConfig(_Section):
+class MountConfig(Section):
     """Where the rig hangs, when nobody has surveyed points: a coarse anchor, said to be coarse."""
 
     xyz_m: PointXYZ
@@ -110,7 +112,7 @@ class MountConfig(_Section):
     sigma_deg: float = Field(default=1.0, gt=0)
 
 
-class SurveyPoint(_Section):
+class SurveyPoint(Section):
     """A point whose mine coordinates are known, and where a camera sees it."""
 
     camera: Name
@@ -130,7 +132,7 @@ MarkerFamily = Literal[
 ]
 
 
-class MarkerConfig(_Section):
+class MarkerConfig(Section):
     """A printed marker whose corners were surveyed."""
 
     id: int = Field(ge=0)
@@ -138,7 +140,7 @@ class MarkerConfig(_Section):
     """Mine metres, as one looks at it: top left, top right, bottom right, bottom left."""
 
 
-class MarkersConfig(_Section):
+class MarkersConfig(Section):
     """Printed markers that calibration finds by itself."""
 
     dictionary: MarkerFamily = "apriltag_36h11"
@@ -166,7 +168,7 @@ class PoseConfig(MountConfig):
     camera: Name
 
 
-class RigConfig(_Section):
+class RigConfig(Section):
     """How the cameras hang together."""
 
     kind: Literal["rotation", "strip"] = "rotation"
@@ -201,7 +203,7 @@ class RigConfig(_Section):
         return self
 
 
-class FloorConfig(_Section):
+class FloorConfig(Section):
     """The floor: a centre line with grade, wide to both sides, with cross-fall."""
 
     centre_line_m: tuple[PointXYZ, ...] = Field(min_length=2)
@@ -219,7 +221,7 @@ class FloorConfig(_Section):
         return line
 
 
-class ZoneConfig(_Section):
+class ZoneConfig(Section):
     """A named area of the floor."""
 
     name: Name
@@ -247,7 +249,7 @@ class ZoneConfig(_Section):
         return corners
 
 
-class ZoneLimits(_Section):
+class ZoneLimits(Section):
     """When somebody counts as inside a zone."""
 
     enter_probability: float = Field(default=0.9, gt=0, lt=1)
@@ -265,7 +267,7 @@ class ZoneLimits(_Section):
         return self
 
 
-class ManDownLimits(_Section):
+class ManDownLimits(Section):
     """When somebody counts as down."""
 
     height_m: float = Field(default=1.0, gt=0)
@@ -285,7 +287,7 @@ class ManDownLimits(_Section):
         return self
 
 
-class CameraLimits(_Section):
+class CameraLimits(Section):
     """When a camera counts as stalled or lost."""
 
     stalled_after_s: float = Field(default=2.0, gt=0)
@@ -294,7 +296,7 @@ class CameraLimits(_Section):
     """Pictures further apart are not shown as one instant."""
 
 
-class LimitsConfig(_Section):
+class LimitsConfig(Section):
     """All limits; the defaults are proposals, a site sets its own."""
 
     zone: ZoneLimits = ZoneLimits()
@@ -302,7 +304,7 @@ class LimitsConfig(_Section):
     camera: CameraLimits = CameraLimits()
 
 
-class DetectionConfig(_Section):
+class DetectionConfig(Section):
     """The model and how it runs."""
 
     model: SitePath | None = None
@@ -320,7 +322,7 @@ class DetectionConfig(_Section):
     """Detection never runs more often than this, and less often where the machine is slow."""
 
 
-class SurfaceConfig(_Section):
+class SurfaceConfig(Section):
     """What the panorama is painted on."""
 
     kind: Literal["auto", "cylinder", "ribbon"] = "auto"
@@ -348,7 +350,7 @@ class SurfaceConfig(_Section):
         return self
 
 
-class PanoramaConfig(_Section):
+class PanoramaConfig(Section):
     """How the panorama is made and encoded."""
 
     surface: SurfaceConfig = SurfaceConfig()
@@ -358,6 +360,9 @@ class PanoramaConfig(_Section):
     """The same for a ribbon."""
     max_width_px: int = Field(default=2560, ge=320, le=8192)
     blend_px: int = Field(default=32, ge=0, le=512)
+    missing: Literal["hole", "last"] = "hole"
+    """What is shown where only a camera looks that gives no picture: nothing, or its last picture,
+    greyed and stamped with its age."""
     backend: Literal["opencv", "onnx", "onnx-cpu"] = "opencv"
     """What paints: OpenCV on the CPU, or ONNX Runtime on a CUDA GPU. `onnx-cpu` runs the GPU's
     graph on the CPU, for trials: many times slower than OpenCV."""
@@ -367,7 +372,7 @@ class PanoramaConfig(_Section):
     """Where the gateway serves the panorama to the control room; 0 takes any free port."""
 
 
-class BrokerConfig(_Section):
+class BrokerConfig(Section):
     """Where the MQTT broker is."""
 
     url: str = Field(default="mqtt://127.0.0.1:1883", pattern=r"^mqtts?://[^/\s]+$")
@@ -376,7 +381,7 @@ class BrokerConfig(_Section):
     """A file that holds nothing but the password; it is never logged."""
 
 
-class Site(_Section):
+class Site(Section):
     """Everything about one gateway's site."""
 
     version: Literal[1]
@@ -413,6 +418,9 @@ class Site(_Section):
         return self
 
 
+S = TypeVar("S", bound=Section)
+
+
 def load_site(path: Path) -> Site:
     """Read a site file; raises `SiteError` with one line per mistake."""
     try:
@@ -429,6 +437,12 @@ def parse_site(text: str, *, name: str, folder: Path, check_files: bool = True) 
 
     Without `check_files` the cameras' files may be missing: a recording is judged anywhere.
     """
+    context = {"folder": folder, "check_files": check_files}
+    return parse_as(Site, text, name=name, context=context)
+
+
+def parse_as(kind: type[S], text: str, *, name: str, context: dict[str, object]) -> S:
+    """Read YAML text as a section of some kind; all mistakes come at once, with their places."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
@@ -442,13 +456,12 @@ def parse_site(text: str, *, name: str, folder: Path, check_files: bool = True) 
     except (yaml.YAMLError, ValueError) as error:
         raise SiteError(f"{name}:1:1: not YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(content, dict) or not isinstance(root, yaml.MappingNode):
-        raise SiteError(f"{name}:1:1: a site file starts with `version: 1`; see README")
+        raise SiteError(f"{name}:1:1: such a file starts with `version: 1`; see README")
     try:
-        context = {"folder": folder, "check_files": check_files}
-        site = Site.model_validate(content, context=context)
+        read = kind.model_validate(content, context=context)
     except ValidationError as error:
         problems += [
-            (_mark_of(root, e["loc"]), _place_of(e["loc"]), _remedy(e))
+            (_mark_of(root, e["loc"]), _place_of(e["loc"]), _remedy(e, kind))
             for e in error.errors()
             if not _only_follows(e)
         ]
@@ -460,7 +473,7 @@ def parse_site(text: str, *, name: str, folder: Path, check_files: bool = True) 
                 for (line, column), place, remedy in problems
             )
         )
-    return site
+    return read
 
 
 Problem = tuple[tuple[int, int], str, str]
@@ -475,11 +488,12 @@ def _only_follows(error: Any) -> bool:
     return bool(error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"])
 
 
-def _remedy(error: Any) -> str:
+def _remedy(error: Any, root: type[Section]) -> str:
     kind, message = error["type"], str(error["msg"]).removeprefix("Value error, ")
     if kind == "extra_forbidden":
         field = str(error["loc"][-1])
-        near = difflib.get_close_matches(field, _fields_at(error["loc"][:-1]), n=1, cutoff=0.5)
+        names = _fields_at(root, error["loc"][:-1])
+        near = difflib.get_close_matches(field, names, n=1, cutoff=0.5)
         return f"not a field; did you mean {near[0]}?" if near else "not a field"
     if kind == "missing":
         return "is missing; it must be given"
@@ -487,9 +501,9 @@ def _remedy(error: Any) -> str:
     return f"{message}; given: {given if len(given) <= 60 else given[:57] + '...'}"
 
 
-def _fields_at(loc: tuple[Any, ...]) -> list[str]:
+def _fields_at(root: type[Section], loc: tuple[Any, ...]) -> list[str]:
     """List the fields of the section that `loc` leads to."""
-    section: Any = Site
+    section: Any = root
     for part in loc:
         if isinstance(part, int):
             continue

@@ -1,0 +1,1 @@
+"""The layout planner: where to mount cameras, before anything hangs."""
