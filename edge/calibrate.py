@@ -1,28 +1,46 @@
 """`lamproom calibrate`: find out how a site's cameras hang, from their own pictures.
 
-Knows nothing about how a rig is solved; it takes pictures and writes the rig file.
+Knows nothing about how a rig is solved or judged; it takes pictures, writes the rig file and the
+report beside it, and says in short how good it is.
 """
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.progress import Progress
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
+from edge.calibration.figures import AWAY_M, CameraFit
+from edge.calibration.made_for import changed_since, maker_of, write_rig
+from edge.calibration.verdict import MIDDLE, headline, worst
 from edge.camera_source import open_source
 from scene.clock import SystemClock
 from scene.errors import CameraError, LamproomError, RigError
 from scene.messages import YuvImage
-from scene.rig import save_rig
+from scene.rig_history import kept_file
 from scene.site import Site, load_site
-from stitching.calibrate import calibrate
+from stitching.calibrate import calibrate_with_evidence
+
+if TYPE_CHECKING:
+    from edge.calibration.report import Judged
 
 HELP = """\
 Find out how the cameras of a site hang together and where they are in the mine, from what they
-see now and from the surveyed points (or the mount) in the site file. Writes the rig file.
-The same pictures give the same rig file."""
+see now and from the surveyed points (or the mount) in the site file. Writes the rig file, and
+beside it a report to open in a browser: verdict, errors in px and cm, pictures, what to improve.
+The same pictures give the same files. A rig file that is there already is kept in rig.history/."""
 
 OTHER_PLACE = "give another file with --out"
+OTHER_REPORT = "give another file with --report, or --no-report"
+STYLES = {"green": "green", "amber": "yellow", "red": "bold red"}
+MOST_ADVICE = 5
+
+Told = Callable[[str, float], None]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,49 +53,65 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--every", type=int, default=20, metavar="N", help="take every Nth frame (default 20)"
     )
     parser.add_argument("--out", type=Path, help="where to write the rig instead of rig.file")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--report", type=Path, metavar="FILE", help="the report (default: rig.report.html)"
+    )
+    group.add_argument("--no-report", action="store_true", help="write no report")
 
 
 def run(args: argparse.Namespace) -> int:
     """Calibrate and say how good it is."""
+    from edge.calibration.report import judge, report_html, write_report
+
     for option, value in (("--frames", args.frames), ("--every", args.every)):
         if value < 1:
             raise LamproomError(f"{option} {value}: give a number from 1 up")
     site = load_site(args.site)
     path = args.out or site.rig.file
-    _check_writable(path)
-    with Progress(transient=True) as progress:
-        task = progress.add_task("taking pictures", total=1.0)
-
-        def show(stage: str, share: float) -> None:
-            progress.update(task, description=stage, completed=share)
-
-        images = take_pictures(site, args.frames, args.every)
-        rig = calibrate(images, site.rig, site.panorama, site.floor, show)
-    try:
-        save_rig(rig, path)
-    except OSError as error:
-        raise RigError(f"{path}: can't be written: {error.strerror}; {OTHER_PLACE}") from None
-    print(f"{path}: {len(rig.cameras)} cameras, anchored by {rig.anchor}, geometry {rig.id}")
-    for name, value in rig.quality.items():
-        print(f"  {name:32} {value:g}")
+    report = None if args.no_report else (args.report or report_file(path))
+    _check_writable(path, OTHER_PLACE)
+    if report is not None:
+        _check_writable(report, OTHER_REPORT)
+        if report.resolve() == path.resolve():
+            raise LamproomError(f"{report}: is the rig file itself; {OTHER_REPORT}")
+    belonged = _belonged_to(path, site)
+    html = ""
+    with _bars() as bars:
+        images = take_pictures(site, args.frames, args.every, _bar(bars, "taking pictures"))
+        calibration = calibrate_with_evidence(
+            images, site.rig, site.panorama, site.floor, _bar(bars, "calibrating")
+        )
+        # First of all: a report can be drawn again.
+        former = write_rig(calibration.rig, path, site)
+        judged = judge(calibration, site, images)
+        if report is not None:
+            html = report_html(judged, _bar(bars, "drawing the report"))
+    if report is not None:
+        write_report(html, report)
+    _say(judged, path, report)
+    if belonged:
+        print(
+            f"note: {path} was the rig of site {belonged}; give each site a rig.file of its own"
+            + (f" (that one is kept as {kept_file(path, former)})" if former else "")
+        )
     return 0
 
 
-def _check_writable(path: Path) -> None:
-    """Raise before minutes of work whose result could not be kept."""
-    if path.is_dir():
-        raise RigError(f"{path}: is a folder; {OTHER_PLACE}")
-    if not path.parent.is_dir():
-        raise RigError(f"{path}: there is no folder {path.parent}; make it, or {OTHER_PLACE}")
-    if not os.access(path.parent, os.W_OK):
-        raise RigError(f"{path}: the folder can't be written to; {OTHER_PLACE}")
+def report_file(path: Path) -> Path:
+    """Tell where the report of a rig file lies: `rig.report.html` beside `rig.yaml`."""
+    return path.with_suffix(".report.html")
 
 
-def take_pictures(site: Site, count: int, every: int) -> dict[str, list[YuvImage]]:
+def take_pictures(
+    site: Site, count: int, every: int, progress: Told | None = None
+) -> dict[str, list[YuvImage]]:
     """Take up to `count` pictures from each camera, every `every` frames."""
     clock = SystemClock()
     taken: dict[str, list[YuvImage]] = {}
-    for camera in site.cameras:
+    for number, camera in enumerate(site.cameras):
+        if progress:
+            progress(f"from {camera.name}", number / len(site.cameras))
         source = open_source(
             camera, clock, pace="as_fast_as_possible", loop=False, start_at_ns=None
         )
@@ -92,4 +126,89 @@ def take_pictures(site: Site, count: int, every: int) -> dict[str, list[YuvImage
             source.close()
         if not taken[camera.name]:
             raise CameraError(f"camera {camera.name}: {camera.url} gives no picture")
+    if progress:
+        progress("done", 1.0)
     return taken
+
+
+def _check_writable(path: Path, remedy: str) -> None:
+    """Raise before minutes of work whose result could not be kept."""
+    if path.is_dir():
+        raise RigError(f"{path}: is a folder; {remedy}")
+    if not path.parent.is_dir():
+        raise RigError(f"{path}: there is no folder {path.parent}; make it, or {remedy}")
+    if not os.access(path.parent, os.W_OK):
+        raise RigError(f"{path}: the folder can't be written to; {remedy}")
+
+
+def _belonged_to(path: Path, site: Site) -> str | None:
+    """Tell which other site a rig file belongs to, if it does and fits that one only."""
+    other = maker_of(path).get("site")
+    return other if other not in (None, site.site) and changed_since(path, site) else None
+
+
+def _bars() -> Progress:
+    return Progress(
+        TextColumn("{task.fields[stage]:20}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        transient=True,
+    )
+
+
+def _bar(bars: Progress, stage: str) -> Told:
+    """Give a bar of its own to a stage."""
+    task = bars.add_task("", total=1.0, stage=stage)
+
+    def show(what: str, share: float) -> None:
+        bars.update(task, description=what, completed=share)
+
+    return show
+
+
+def _say(judged: "Judged", path: Path, report: Path | None) -> None:
+    """Print the short of it: verdict, one line per camera, what to do first, where to read on."""
+    found, rig = judged.figures, judged.calibration.rig
+    print(f"{path}: {len(rig.cameras)} cameras, anchored by {rig.anchor}, geometry {rig.id}")
+    console = Console(highlight=False, markup=False, emoji=False)
+    console.print(headline(found, judged.checks)[0], style=STYLES[worst(judged.checks)])
+    away = f"{AWAY_M[MIDDLE]:g} m"
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for head in (
+        "camera",
+        "matches",
+        "points",
+        "worst px",
+        "worst cm",
+        "place cm",
+        f"floor {away} cm",
+    ):
+        table.add_column(head, justify="left" if head == "camera" else "right")
+    for camera in found.cameras:
+        table.add_row(*_row(camera))
+    console.print(table)
+    for row in judged.checks:
+        if row.colour != "green":
+            print(f"{row.colour}: {row.name[0]} {row.value} ({row.limit}): {row.why[0]}")
+    for one in judged.advice[:MOST_ADVICE]:
+        print(f"- {one.text[0]}")
+    if len(judged.advice) > MOST_ADVICE:
+        print(f"- {len(judged.advice) - MOST_ADVICE} more in the report")
+    if report is not None:
+        print(f"report: {report}")
+
+
+def _row(camera: CameraFit) -> list[str]:
+    floor = camera.floor_cm[MIDDLE]
+    points = [point.miss_cm for point in camera.points]
+    return [
+        camera.name,
+        str(camera.matches),
+        str(len(points)),
+        f"{camera.worst_px:.1f}" if points else "-",
+        f"{max(points):.1f}" if points else "-",
+        f"{camera.place_sigma_cm:.1f}",
+        "-" if floor is None else f"{floor:.1f}",
+    ]

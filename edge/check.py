@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from delivery.mqtt import Connection
+from edge.calibration.made_for import check_made_for, maker_of
 from scene.clock import SystemClock
 from scene.errors import CameraError, LamproomError, ModelError, RigError
 from scene.messages import KINDS
@@ -15,8 +16,9 @@ from scene.rig import load_rig
 from scene.site import CameraConfig, Site, load_site
 
 HELP = """\
-Check a site file: its fields, the camera files (one picture of each), the rig file, the model and
-the broker's address and password file. Nobody is connected to.
+Check a site file: its fields, the camera files (one picture of each), the rig file (is it there,
+and is it this site's, with the survey points as they are now), the model and the broker's address
+and password file. Nobody is connected to.
 Every mistake is one line with its place in the file."""
 
 
@@ -88,6 +90,7 @@ def _broker(site: Site) -> str:
 
 def _rig(site: Site) -> str:
     rig = load_rig(site.rig.file)
+    check_made_for(site.rig.file, site)
     known = {camera.name for camera in rig.cameras}
     missing = [camera.name for camera in site.cameras if camera.name not in known]
     if missing:
@@ -96,7 +99,11 @@ def _rig(site: Site) -> str:
             "run `lamproom calibrate`"
         )
     figures = ", ".join(f"{name} {value:g}" for name, value in rig.quality.items())
-    return f"{site.rig.file}: {rig.id}, anchored by {rig.anchor}; {figures}"
+    text = f"{site.rig.file}: {rig.id}, anchored by {rig.anchor}; {figures}"
+    if not maker_of(site.rig.file):
+        text += "; it doesn't say what it was calibrated with: run `lamproom calibrate` if the "
+        text += "survey points or cameras have changed since"
+    return text
 
 
 def _model(site: Site) -> str:

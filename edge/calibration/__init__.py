@@ -1,0 +1,1 @@
+"""The report of a calibration: figures, verdict, advice, pictures, one HTML file."""

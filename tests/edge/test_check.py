@@ -1,0 +1,173 @@
+"""`lamproom check` sees whether the rig file is that of the site as it is now."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from edge.calibration.made_for import FIELD, changed_since, made_for, maker_of
+from edge.main import main
+from scene.rig import load_rig, save_rig
+from scene.site import load_site
+from tests import sample_site
+from tests.edge.calibration.sites import changed, write_site
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    site = write_site(tmp_path_factory.mktemp("mine"))
+    assert main(["calibrate", str(site), "--no-report"]) == 0
+    return site
+
+
+def checked(site: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Check a site; gives the exit code and the line about the rig."""
+    capsys.readouterr()
+    code = main(["check", str(site)])
+    lines = capsys.readouterr().out.splitlines()
+    return code, next(line for line in lines if line[6:].startswith("rig:"))
+
+
+def beside(calibrated: Path, name: str, change: Callable[[dict[str, Any]], Any]) -> Path:
+    """Write a changed copy of the site file beside it, so that it shares pictures and rig."""
+    path = calibrated.with_name(f"{name}.yaml")
+    path.write_bytes(calibrated.read_bytes())
+    changed(path, change)
+    return path
+
+
+def test_a_rig_that_belongs_to_the_site_is_right(
+    calibrated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, line = checked(calibrated, capsys)
+    assert code == 0 and line.startswith("ok ")
+    assert "doesn't say" not in line
+
+
+def move_a_point(content: dict[str, Any]) -> None:
+    content["rig"]["survey_points"][5]["mine_m"][2] += 0.02
+
+
+def rename_a_camera(content: dict[str, Any]) -> None:
+    content["cameras"][2]["name"] = "east"
+    for point in content["rig"]["survey_points"]:
+        point["camera"] = {"right": "east"}.get(point["camera"], point["camera"])
+
+
+def swap_cameras(content: dict[str, Any]) -> None:
+    content["cameras"].reverse()
+
+
+def take_a_camera_away(content: dict[str, Any]) -> None:
+    content["cameras"].pop()
+    points = content["rig"]["survey_points"]
+    content["rig"]["survey_points"] = [p for p in points if p["camera"] != "right"]
+
+
+def give_another_lens(content: dict[str, Any]) -> None:
+    content["rig"]["lens"]["hfov_deg"] = 80
+
+
+def ask_for_a_finer_panorama(content: dict[str, Any]) -> None:
+    content["panorama"] = {"px_per_degree": 20}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (move_a_point, "changed since: survey points or markers; run"),
+        (rename_a_camera, "since: cameras (rig.kind, names, order), survey points or markers; run"),
+        (swap_cameras, "since: cameras (rig.kind, names, order); run"),
+        (take_a_camera_away, "since: cameras (rig.kind, names, order), survey points"),
+        (give_another_lens, "since: lens; run"),
+        (ask_for_a_finer_panorama, "since: panorama surface; run"),
+    ],
+)
+def test_a_rig_that_is_older_than_the_site_is_refused(
+    calibrated: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[dict[str, Any]], Any],
+    words: str,
+) -> None:
+    code, line = checked(beside(calibrated, change.__name__, change), capsys)
+    assert code == 1
+    assert line.startswith(f"FAIL  rig: {calibrated.parent / 'rig.yaml'}: is older than the site")
+    assert words in line
+    assert line.endswith("run `lamproom calibrate` again")
+
+
+def give_a_password(content: dict[str, Any]) -> None:
+    content["broker"] = {"url": "mqtts://10.0.0.1:8883", "username": "me"}
+
+
+def widen_the_floor(content: dict[str, Any]) -> None:
+    content["floor"]["left_m"] = 5.0
+
+
+def rename_the_site(content: dict[str, Any]) -> None:
+    content["site"] = "south"
+
+
+def copy_the_pictures(content: dict[str, Any]) -> None:
+    content["cameras"][0]["url"] = "./left/../left"
+
+
+@pytest.mark.parametrize(
+    "change", [give_a_password, widen_the_floor, rename_the_site, copy_the_pictures]
+)
+def test_what_calibration_does_not_look_at_may_change(
+    calibrated: Path, capsys: pytest.CaptureFixture[str], change: Callable[[dict[str, Any]], Any]
+) -> None:
+    code, line = checked(beside(calibrated, change.__name__, change), capsys)
+    assert (code, line[:2]) == (0, "ok")
+
+
+def test_two_sites_that_share_a_rig_file_are_told_apart(
+    calibrated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def another_site(content: dict[str, Any]) -> None:
+        take_a_camera_away(content)
+        content["site"] = "south"
+
+    south = beside(calibrated, "south", another_site)
+    code, line = checked(south, capsys)
+    assert code == 1
+    assert line == (
+        f"FAIL  rig: {calibrated.with_name('rig.yaml')}: is the rig of site painted, from which "
+        "site south differs in cameras (rig.kind, names, order), survey points or markers; give "
+        "this one a file of its own (rig.file: south.rig.yaml) and run `lamproom calibrate`"
+    )
+    changed(south, lambda content: content["rig"].update(file="south.rig.yaml"))
+    assert main(["calibrate", str(south), "--no-report"]) == 0
+    assert checked(south, capsys)[0] == checked(calibrated, capsys)[0] == 0
+
+
+def test_a_rig_without_a_word_of_what_it_was_made_for_is_only_noted(
+    calibrated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_rig(load_rig(calibrated.with_name("rig.yaml")), tmp_path / "old.yaml")
+    file = str(tmp_path / "old.yaml")
+    site = beside(calibrated, "old", lambda content: content["rig"].update(file=file))
+    code, line = checked(site, capsys)
+    assert code == 0
+    assert "doesn't say what it was calibrated with" in line
+
+
+def test_the_fingerprint_holds_no_address(calibrated: Path) -> None:
+    site = load_site(calibrated)
+    made = made_for(site)
+    assert set(made) == {"site", "cameras", "survey", "mount", "lens", "floor", "panorama"}
+    assert all(len(value) == 10 for name, value in made.items() if name != "site")
+    told = yaml.safe_load(calibrated.with_name("rig.yaml").read_text(encoding="utf-8"))[FIELD]
+    assert told == made
+
+
+@pytest.mark.parametrize(
+    "path", sorted(sample_site.SAMPLES.glob("**/site.yaml")), ids=lambda path: path.parent.name
+)
+def test_the_sample_sites_have_rigs_of_their_own(path: Path) -> None:
+    site = load_site(path)
+    assert maker_of(site.rig.file)
+    assert changed_since(site.rig.file, site) == []
