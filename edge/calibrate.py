@@ -19,6 +19,7 @@ from edge.calibration.figures import AWAY_M, CameraFit
 from edge.calibration.made_for import changed_since, maker_of, write_rig
 from edge.calibration.verdict import MIDDLE, headline, worst
 from edge.camera_source import open_source
+from edge.drift_book import keep_references
 from scene.clock import SystemClock
 from scene.errors import CameraError, LamproomError, RigError
 from scene.messages import YuvImage
@@ -84,12 +85,18 @@ def run(args: argparse.Namespace) -> int:
         )
         # First of all: a report can be drawn again.
         former = write_rig(calibration.rig, path, site)
+        unwatched = keep_references(calibration.rig, images, path)
         judged = judge(calibration, site, images)
         if report is not None:
             html = report_html(judged, _bar(bars, "drawing the report"))
     if report is not None:
         write_report(html, report)
     _say(judged, path, report)
+    if unwatched:
+        print(
+            f"note: {', '.join(unwatched)}: too dark or bare to notice when it is knocked; "
+            "give it light"
+        )
     if belonged:
         print(
             f"note: {path} was the rig of site {belonged}; give each site a rig.file of its own"

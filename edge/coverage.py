@@ -8,8 +8,8 @@ from collections.abc import Collection
 
 import numpy as np
 
-from scene.floor import Floor
 from scene.arrays import Floats
+from scene.floor import Floor
 from scene.geometry import CameraModel, project, rays
 from scene.messages import XY
 from scene.rig import Rig

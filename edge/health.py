@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from edge.coverage import coverage
 from edge.detection_watch import Rate
-from scene.floor import Floor
 from scene.alarms import ALARMS
 from scene.clock import Clock
+from scene.floor import Floor
 from scene.messages import Anomaly, CameraHealth, GatewayHealth
 from scene.rig import Rig
 from scene.site import Site
@@ -71,6 +71,10 @@ class HealthReport:
             coverage_from_x_m=from_x_m,
             coverage=counts,
         )
+
+    def rehung(self, rig: Rig) -> None:
+        """Count coverage by another rig from now on."""
+        self._rig, self._coverage = rig, {}
 
     def adopt(self, alarm: Anomaly) -> bool:
         """Carry on an alarm of the run before; tells whether it is one of this report's."""

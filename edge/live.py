@@ -1,28 +1,33 @@
-"""Run a pipeline on cameras that go on by themselves: two loops, neither waits for the other.
+"""Run a pipeline on cameras that go on by themselves: three loops, none waits for another.
 
 Knows nothing about where results go. The panorama keeps the cameras' frame rate; detection takes
-the newest frames as often as the machine holds.
+the newest frames as often as the machine holds; a third loop sees whether cameras still hang as
+the rig has them.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from delivery.outbox import Outbox
 from edge.camera_process import CameraHandle, failures, start_cameras
 from edge.camera_watch import CameraWatch
 from edge.detection_watch import DetectionWatch
+from edge.drift_loop import DriftLoop
 from edge.encoder import PanoramaEncoder
 from edge.health import HealthReport
 from edge.line import LineOut
+from edge.newest import NewestFrames
 from edge.options import RunOptions
 from edge.outlet import LIMITS, LineOutlet, Outlet
 from edge.packets import packet_of
-from edge.pipeline import Frames, Pipeline
+from edge.pipeline import Frames, Hanging, Pipeline
+from edge.rig_watch import RigWatch
 from edge.sender import open_sending
 from edge.services import Context
 from edge.together import Together
 from scene.alarms import ALARMS
+from scene.arrays import Floats
 from scene.clock import Clock, SystemClock
 from scene.errors import CameraError
 from scene.messages import Anomaly
@@ -49,27 +54,6 @@ class Parts:
     clock: Clock
 
 
-class NewestFrames:
-    """A slot for the newest frames: the taker never gets old ones, the giver never waits."""
-
-    def __init__(self) -> None:
-        self._frames: Frames | None = None
-        self._filled = threading.Condition()
-
-    def give(self, frames: Frames) -> None:
-        """Put frames in the slot, over whatever is there."""
-        with self._filled:
-            self._frames = frames
-            self._filled.notify()
-
-    def take(self, wait_s: float) -> Frames | None:
-        """Take the frames out, or nothing when none come for `wait_s`."""
-        with self._filled:
-            self._filled.wait_for(lambda: self._frames is not None, wait_s)
-            frames, self._frames = self._frames, None
-            return frames
-
-
 class Live:
     """One live run; `run` returns when all cameras have ended or it is told to."""
 
@@ -81,6 +65,10 @@ class Live:
         self._watch = CameraWatch(parts.site.limits.camera, parts.clock)
         self._health = HealthReport(parts.site, parts.rig, parts.clock)
         self._detection = DetectionWatch(parts.clock)
+        self._drift = DriftLoop(parts.site, parts.rig, parts.clock)
+        self._rig_watch = RigWatch(parts.site.rig.file, parts.rig, self._prepare)
+        self._spreads: Mapping[str, Floats | None] = {}
+        self._shown: Frames = ()
         self._detection_error = ""
         self._unsearched: frozenset[str] = frozenset()
         self._encoder: PanoramaEncoder | None = None
@@ -98,7 +86,9 @@ class Live:
         for alarm in alarms:
             if alarm.kind in ALARMS and ALARMS[alarm.kind].about == "person":
                 people.append(alarm)
-            elif alarm.camera in cameras and self._watch.adopt(alarm):
+            elif alarm.camera in cameras and (
+                self._watch.adopt(alarm) or self._drift.watch.adopt(alarm)
+            ):
                 continue
             elif not self._health.adopt(alarm):
                 self._parts.outlet.send(
@@ -110,6 +100,7 @@ class Live:
         """Show, see and report until the cameras end or `stopped` says so."""
         seeing = threading.Thread(target=self._see, name="detection", daemon=True)
         seeing.start()
+        self._drift.start()
         together = Together(self._parts.cameras, self._parts.site.limits.camera.max_skew_s)
         try:
             while not stopped():
@@ -119,6 +110,7 @@ class Live:
                 if frames:
                     self._detection.fed()
                     self._newest.give(frames)
+                    self._drift.give(frames)
                     self._show(frames)
                 elif together.ended():
                     break
@@ -128,9 +120,27 @@ class Live:
         finally:
             self._over.set()
             seeing.join(timeout=STOP_LIMIT_S)
+            self._drift.stop(STOP_LIMIT_S)
+
+    def _prepare(self, rig: Rig) -> Hanging:
+        return self._parts.pipeline.prepare(rig, self._shown)
+
+    def _follow_the_rig(self) -> None:
+        """Go over to another rig once it is ready, and trust cameras as far as they deserve."""
+        hanging = self._rig_watch.poll()
+        if hanging is not None:
+            self._parts.pipeline.rehang(hanging)
+            self._drift.watch.rehung(hanging.rig)
+            self._health.rehung(hanging.rig)
+        spreads = self._drift.watch.untrusted()
+        if spreads is not self._spreads:
+            self._spreads = spreads
+            self._parts.pipeline.distrust(spreads)
 
     def _show(self, frames: Frames) -> None:
         parts = self._parts
+        self._follow_the_rig()
+        self._shown = frames
         picture = parts.pipeline.show(frames)
         for anomaly in picture.anomalies:
             parts.outlet.send(anomaly)
@@ -154,6 +164,7 @@ class Live:
             started_s = clock.monotonic_s()
             try:
                 people = self._parts.pipeline.see(frames)
+                self._drift.people = {found.camera: found for found in people}
                 problems = dict(self._parts.pipeline.detector.problems)
                 self._unsearched = frozenset(problems)
                 self._detection_error = "; ".join(
@@ -170,18 +181,18 @@ class Live:
 
     def _report(self) -> None:
         parts, now_s = self._parts, self._parts.clock.monotonic_s()
-        for anomaly in self._watch.changes():
+        for anomaly in (*self._watch.changes(), *self._drift.watch.changes()):
             parts.outlet.send(anomaly)
         if now_s < self._heartbeat_due_s:
             return
         self._heartbeat_due_s = now_s + HEARTBEAT_S
         detector = parts.pipeline.detector
-        reasons = (self._detection.look(), self._detection_error, detector.degraded)
+        reasons = (self._detection.look(), self._detection_error, parts.pipeline.degraded)
         degraded = "; ".join(reason for reason in reasons if reason)
         changes = self._health.degradation(degraded)
         parts.outlet.send(
             self._health.report(
-                self._watch.health(),
+                self._drift.judged(self._watch.health(), self._rig_watch.trouble),
                 detector.provider,
                 degraded,
                 detection_fps=self._detection.rate.per_s(),

@@ -14,9 +14,15 @@ from types import ModuleType
 
 from scene.errors import LamproomError
 
+# Before numpy is imported anywhere: its linear algebra on small matrices spins on every core
+# otherwise, and takes them from decoding and detection.
+for _threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")
+
 EPILOG = """\
 first steps:
   lamproom demo                          the sample mine, in your browser
+  lamproom plan --length 120             where do my cameras go?
   lamproom check mine/site.yaml          is my site file right?
   lamproom calibrate mine/site.yaml      find out how my cameras hang together
   lamproom run mine/site.yaml            run the gateway
@@ -38,8 +44,12 @@ class Command:
 COMMANDS: dict[str, Command] = {
     "demo": Command(module="edge.demo", help="run the sample mine and open the viewer"),
     "check": Command(module="edge.check", help="check a site file and all it names"),
+    "plan": Command(module="edge.plan", help="tell where to mount cameras, before anything hangs"),
     "calibrate": Command(
         module="edge.calibrate", help="find out how the cameras hang; write the rig file"
+    ),
+    "rig": Command(
+        module="edge.rig_command", help="show the rig; apply or take back a re-registration"
     ),
     "run": Command(module="edge.run", help="run a gateway: cameras in, panorama and alarms out"),
     "control-room": Command(

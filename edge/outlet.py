@@ -33,13 +33,21 @@ class Outlet(Protocol):
 class DirectOutlet:
     """Sends from this very process."""
 
-    def __init__(self, publisher: Publisher, stream: StreamServer) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        stream: StreamServer,
+        follow: Callable[[str], None] = lambda geometry: None,
+    ) -> None:
+        """`follow` is told each panorama's geometry before it is sent."""
         self._publisher = publisher
         self._stream = stream
+        self._follow = follow
 
     def send(self, result: Result) -> None:
         """Pass one result on, by its type."""
         if isinstance(result, PanoramaPacket):
+            self._follow(result.geometry)
             self._stream.send(result)
         elif isinstance(result, Positions):
             self._publisher.positions(result)

@@ -4,17 +4,20 @@ Knows nothing about processes, queues, MQTT or where frames come from.
 """
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from detection.detector import open_detector
-from scene.floor import Floor
 from location.on_panorama import with_panorama
 from location.tracker import Tracker
 from location.watch import Watch
+from scene.arrays import Floats
+from scene.floor import Floor
 from scene.messages import Anomaly, Detections, Frame, Panorama, Positions
 from scene.rig import Rig
 from scene.site import Site
+from stitching.drift_proposal import distrusted
+from stitching.local_contrast import LocalContrast
 from stitching.stitcher import Stitcher
 
 Frames = tuple[Frame, ...]
@@ -31,6 +34,14 @@ class Picture:
     """What changed: alarms raised or cleared."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Hanging:
+    """A rig with all that is computed once for it."""
+
+    rig: Rig
+    stitcher: Stitcher
+
+
 class Pipeline:
     """The stages of one gateway, wired together.
 
@@ -43,7 +54,11 @@ class Pipeline:
         self._tracker = Tracker(rig, Floor(site.floor))
         self._stitcher = Stitcher(rig, site.panorama)
         self._watch = Watch(site)
-        self._rig = rig
+        self._site, self._rig = site, rig
+        self._spreads: Mapping[str, Floats | None] = {}
+        self._finds: tuple[Detections, ...] = ()
+        """The latest ones: they show who is where before anybody is located."""
+        self._lift_to_see, self._lift_to_show = LocalContrast(), LocalContrast()
         self._tracking = threading.Lock()
 
     def see(self, frames: Frames) -> tuple[Detections, ...]:
@@ -51,15 +66,24 @@ class Pipeline:
 
         Frames that don't fit the rig are left out: what is found there has no right place.
         """
-        people = self.detector.detect([f for f in frames if not self._stitcher.problem_of(f)])
+        fit = [frame for frame in frames if not self._stitcher.problem_of(frame)]
+        if self._site.detection.local_contrast:
+            fit = [replace(frame, image=self._lift_to_see.lifted(frame.image)) for frame in fit]
+        people = self.detector.detect(fit)
         with self._tracking:
             self._tracker.update(people)
+            self._finds = people
         return people
 
     def show(self, frames: Frames) -> Picture:
         """Make the panorama of one instant, with everybody's position and what is wrong."""
         positions = self.locate(max(frame.captured_at_ns for frame in frames))
-        panorama = self._stitcher.stitch(frames)
+        panorama = self._stitcher.stitch(frames, positions.people, self._finds)
+        if self._site.panorama.local_contrast:
+            panorama = replace(
+                panorama, image=self._lift_to_show.lifted(panorama.image, panorama.unseen)
+            )
+        positions = self._tagged(positions, panorama)
         return Picture(
             panorama=panorama,
             positions=positions,
@@ -71,15 +95,57 @@ class Pipeline:
         problems = {frame.camera: self._stitcher.problem_of(frame) for frame in frames}
         return {camera: why for camera, why in problems.items() if why}
 
+    @property
+    def degraded(self) -> str:
+        """Why something does not run where the site wants it to; mostly empty."""
+        reasons = (self.detector.degraded, self._stitcher.degraded)
+        return "; ".join(reason for reason in reasons if reason)
+
     def adopt(self, alarms: Sequence[Anomaly]) -> None:
         """Give alarms about people, active since before the start, back to the rules."""
         self._watch.adopt(alarms)
+
+    def prepare(self, rig: Rig, frames: Frames = ()) -> Hanging:
+        """Compute what another rig needs, in any thread; changes nothing yet.
+
+        A first panorama of some present frames sets its gains, so that none of it is seen.
+        """
+        stitcher = Stitcher(rig, self._site.panorama)
+        if frames:
+            stitcher.stitch(frames)
+        return Hanging(rig=rig, stitcher=stitcher)
+
+    def rehang(self, hanging: Hanging) -> None:
+        """Go over to another rig of the same cameras, between two panoramas."""
+        self._stitcher, self._rig = hanging.stitcher, hanging.rig
+        self.distrust(self._spreads)
+
+    def distrust(self, spreads: Mapping[str, Floats | None]) -> None:
+        """Place people with less trust in some cameras: (3, 3) rad2 more of unsure turn.
+
+        Whom only such cameras see is there `possibly`. A camera with none instead places nobody.
+        """
+        with self._tracking:
+            self._tracker.look_through(distrusted(self._rig, spreads))
+        self._spreads = spreads
 
     def locate(self, at_ns: int) -> Positions:
         """Predict everybody to one instant."""
         with self._tracking:
             people = self._tracker.positions(at_ns)
-        return Positions(
-            captured_at_ns=at_ns,
-            people=with_panorama(people, self._rig.surface),
+        doubted = frozenset(self._spreads)
+        people = tuple(
+            replace(person, certainty="possibly")
+            if doubted and doubted.issuperset(person.cameras)
+            else person
+            for person in people
+        )
+        return Positions(captured_at_ns=at_ns, people=people)
+
+    def _tagged(self, positions: Positions, panorama: Panorama) -> Positions:
+        """Say where on the panorama everybody is."""
+        rig = self._rig
+        return replace(
+            positions,
+            people=with_panorama(positions.people, rig.surface, rig.cameras, panorama.painter),
         )

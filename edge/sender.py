@@ -4,6 +4,7 @@ Knows nothing about frames or people; it could be killed and started again at an
 alarm being lost, because alarms are in the outbox on disk.
 """
 
+import contextlib
 import time
 from dataclasses import dataclass
 from types import TracebackType
@@ -18,8 +19,9 @@ from edge.options import RunOptions
 from edge.outlet import DirectOutlet, pass_on
 from edge.services import Context
 from scene.clock import SystemClock
+from scene.errors import RigError
 from scene.messages import GatewayState
-from scene.rig import load_rig
+from scene.rig import Rig, load_rig
 from scene.site import Site
 from scene.topics import topic_name
 from scene.wire import encode
@@ -54,6 +56,32 @@ class Sending:
         self.stream.close()
 
 
+class Announcement:
+    """Describes the site to viewers, and again when panoramas come from another rig."""
+
+    def __init__(
+        self, site: Site, options: RunOptions, publisher: Publisher, stream_url: str
+    ) -> None:
+        self._site, self._site_yaml = site, options.site_yaml()
+        self._publisher, self._stream_url = publisher, stream_url
+        self._geometry = ""
+        self._announce(load_rig(site.rig.file))
+
+    def follow(self, geometry: str) -> None:
+        """Describe the site anew when a panorama has another geometry than the last."""
+        if geometry == self._geometry:
+            return
+        self._geometry = geometry
+        with contextlib.suppress(RigError):  # the pipeline says so in the cameras' health
+            rig = load_rig(self._site.rig.file)
+            if rig.id == geometry:
+                self._announce(rig)
+
+    def _announce(self, rig: Rig) -> None:
+        self._geometry = rig.id
+        self._publisher.announce(describe(self._site, rig, self._site_yaml, self._stream_url))
+
+
 def open_sending(site: Site, options: RunOptions) -> Sending:
     """Connect to the broker (in the background, for ever) and serve the panorama."""
     clock = SystemClock()
@@ -66,14 +94,14 @@ def open_sending(site: Site, options: RunOptions) -> Sending:
     connection = Connection(site.broker, client_id=f"{site.gateway}-{site.site}", will=will)
     outbox = Outbox(site.state_folder, clock)
     publisher = Publisher(site, connection, outbox, clock)
-    publisher.announce(describe(site, load_rig(site.rig.file), options.site_yaml(), stream.url))
+    announcement = Announcement(site, options, publisher, stream.url)
     connection.connect(timeout_s=10.0)
     return Sending(
         connection=connection,
         publisher=publisher,
         outbox=outbox,
         stream=stream,
-        outlet=DirectOutlet(publisher, stream),
+        outlet=DirectOutlet(publisher, stream, announcement.follow),
     )
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scene.floor import Floor
 from scene.arrays import Bools, Floats, Ints
+from scene.floor import Floor
 from scene.geometry import CameraModel, distort, rays
 from scene.messages import KINDS, Detections
 

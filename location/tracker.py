@@ -11,11 +11,11 @@ from statistics import median_low
 
 import numpy as np
 
-from scene.floor import Floor
 from location.foot import STATURE_M, Feet, covers, feet_on_floor
 from location.match import assign, distances
 from location.motion import Motion, correct, predict, start
 from scene.arrays import Bools, Floats
+from scene.floor import Floor
 from scene.messages import Certainty, Detections, Position, Posture
 from scene.rig import Rig
 
@@ -147,6 +147,10 @@ class Tracker:
             instant.append(item)
         if instant:
             self._see(instant)
+
+    def look_through(self, rig: Rig) -> None:
+        """Take cameras as they hang by now; those who are known go on being followed."""
+        self._cameras = {camera.name: camera for camera in rig.cameras}
 
     def positions(self, at_ns: int) -> tuple[Position, ...]:
         """Tell where everybody is at an instant, near the last update; changes nothing.

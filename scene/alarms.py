@@ -32,6 +32,9 @@ ALARMS: dict[str, AlarmKind] = {
     "camera_stalled": AlarmKind(
         severity="warning", english="Camera stalled", chinese="摄像机卡顿", about="system"
     ),
+    "camera_moved": AlarmKind(
+        severity="warning", english="Camera moved", chinese="摄像机被移动", about="system"
+    ),
     "degraded_inference": AlarmKind(
         severity="warning", english="Detection degraded", chinese="检测性能下降", about="system"
     ),

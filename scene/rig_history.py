@@ -6,6 +6,7 @@ is always the right one.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ import yaml
 
 from scene.errors import RigError
 from scene.rig import Rig, load_rig, save_rig
+
+MADE_FOR = "made_for"
+"""The field in which a rig file says what it was made for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,21 +76,24 @@ def former_ids(path: Path) -> tuple[str, ...]:
     return tuple(ids)
 
 
-def replace_rig(rig: Rig, path: Path) -> str | None:
+def replace_rig(rig: Rig, path: Path, notes: Mapping[str, Any] | None = None) -> str | None:
     """Write a rig file and keep the one that is there; tells the id of the one before.
 
     The former one is on the disk before the new one is written. Writing the same rig again changes
-    nothing but its quality. A file that is no rig is overwritten. Raises `RigError`.
+    nothing but its quality. Without `notes` the file goes on saying what it was made for. A file
+    that is no rig is overwritten. Raises `RigError`.
     """
+    told = {key: value for key, value in _notes(path).items() if key == MADE_FOR}
+    told = told if notes is None else dict(notes)
     try:
         present = load_rig(path)
     except RigError:
-        save_rig(rig, path)
+        save_rig(rig, path, told)
         return None
     former = former_id(path) if present.id == rig.id else present.id
     if present.id != rig.id:
         _keep(path, present.id)
-    save_rig(rig, path, None if former is None else {"former": former})
+    save_rig(rig, path, ({} if former is None else {"former": former}) | told)
     return former
 
 

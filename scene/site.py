@@ -317,6 +317,9 @@ class DetectionConfig(Section):
     """For a model without metadata: its classes in order."""
     kinds: dict[str, Literal["person", "helmet", "head", "fallen", "ignore"]] = {}
     """Which of the model's classes is what; unnamed ones are told by their name."""
+    local_contrast: bool = False
+    """Whether pictures are searched with more local contrast: with the shipped model it helps
+    behind a dusted lens, and harms where the view is clear."""
     threads: int = Field(default=1, ge=1, le=64)
     max_fps: float = Field(default=10.0, gt=0)
     """Detection never runs more often than this, and less often where the machine is slow."""
@@ -360,6 +363,8 @@ class PanoramaConfig(Section):
     """The same for a ribbon."""
     max_width_px: int = Field(default=2560, ge=320, le=8192)
     blend_px: int = Field(default=32, ge=0, le=512)
+    local_contrast: bool = False
+    """Whether the panorama is shown with more local contrast, for dark and dusty places."""
     missing: Literal["hole", "last"] = "hole"
     """What is shown where only a camera looks that gives no picture: nothing, or its last picture,
     greyed and stamped with its age."""

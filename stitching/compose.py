@@ -1,201 +1,179 @@
 """Paint the panorama: look up, multiply, fade. The only code that touches every pixel.
 
 Knows nothing about where maps, seams and gains come from. Works on planes as decoded: one-channel
-look-ups with float32 maps are the quickest that OpenCV has.
+look-ups with float32 maps are the quickest that OpenCV has. What takes time beside them is waiting
+for memory: so positions are rebuilt from curves, and pictures are read ahead, patch by patch.
 """
-
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from scene.arrays import Bytes
 from scene.messages import YuvImage
+from stitching.areas import Area, Box, halved, touches
+from stitching.backend import GREY, UNSEEN_LUMA
+from stitching.bands import Band
 from stitching.exposure import UNIT, GainMaps
+from stitching.layer import Lane, Layer, Patch, plane_maps, quarter, quarters_again
+from stitching.map_trial import quickest
 from stitching.maps import CameraMap, Maps
+from stitching.positions import MapKind, Table, scratch
 
-STRIP_PX = 64
-"""Patches are so high: low enough that slanted seams cost little, high enough for few calls."""
-UNSEEN_LUMA = 48
-"""Mid-dark grey where nobody looks: neither black, as a dark heading is, nor bright."""
-GREY = 128
+__all__ = ["UNSEEN_LUMA", "OpenCvBackend", "OpenCvRecipe"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Look:
-    """What one camera gives to one patch: views into its tables."""
+class OpenCvBackend:
+    """Paints on the CPU, with OpenCV; its recipes paint in one thread at a time."""
 
-    camera: int
-    luma_x: Maps
-    luma_y: Maps
-    chroma_x: Maps
-    chroma_y: Maps
-    gain: Bytes
-    chroma_gain: Bytes
-    weight: Maps
-    chroma_weight: Maps
+    def __init__(
+        self,
+        maps: list[CameraMap],
+        gains: list[GainMaps],
+        sizes_px: list[tuple[int, int]],
+        size_px: tuple[int, int],
+        kind: MapKind | None = None,
+    ) -> None:
+        """Take the cameras' tables, which stay as they are, and gains, which change in place.
 
+        `sizes_px` are the cameras' widths and heights, `size_px` the panorama's. `kind` None
+        measures which kind of map is the quickest here.
+        """
+        luma, chroma = plane_maps(maps, gains, sizes_px)
+        half = size_px[0] // 2, size_px[1] // 2
+        self.size_px = size_px
+        room = scratch()
+        self.luma = Layer(luma, size_px, room, border=UNSEEN_LUMA, neutral=0)
+        self.chroma = Layer(chroma, half, room, border=GREY, neutral=GREY)
+        self.kind: MapKind = kind or quickest(self.luma.strips, sizes_px)
+        self.runs_on = f"OpenCV {cv2.__version__} on the CPU, maps as {self.kind}"
+        self.degraded = ""
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Patch:
-    """A rectangle of the panorama that the same cameras paint."""
+    def gains_changed(self, camera: int) -> None:
+        """Hear that a camera's gain maps were written anew."""
+        self.luma.gains_changed(camera)
+        self.chroma.gains_changed(camera)
 
-    luma: tuple[slice, slice]
-    chroma: tuple[slice, slice]
-    looks: tuple[Look, ...]
-
-
-def plan_patches(
-    maps: list[CameraMap], gains: list[GainMaps], weights: list[Maps], size_px: tuple[int, int]
-) -> list[Patch]:
-    """Cut the panorama into patches; a patch with one camera needs no fading."""
-    width, height = size_px
-    patches = []
-    for y0 in range(0, height, STRIP_PX):
-        y1 = min(y0 + STRIP_PX, height)
-        painters = _painters(maps, weights, width, y0, y1)
-        cuts = np.flatnonzero(np.diff(painters)) + 1
-        for start, end in zip([0, *cuts], [*cuts, len(painters)], strict=True):
-            x0, x1 = 2 * int(start), 2 * int(end)
-            cameras = [i for i in range(len(maps)) if int(painters[start]) >> i & 1]
-            looks = [_look(i, maps[i], gains[i], weights[i], (x0, y0, x1, y1)) for i in cameras]
-            _fill_gaps(looks)
-            patches.append(
-                Patch(
-                    luma=(slice(y0, y1), slice(x0, x1)),
-                    chroma=(slice(y0 // 2, y1 // 2), slice(x0 // 2, x1 // 2)),
-                    looks=tuple(looks),
-                )
-            )
-    return patches
+    def recipe(self, weights: list[Maps]) -> "OpenCvRecipe":
+        """Cut the panorama up for these weights."""
+        quarters = [quarter(weight) for weight in weights]
+        luma = _Cut(self.luma, self.luma.cut(weights, self.kind), weights, self.kind, {})
+        chroma = _Cut(self.chroma, self.chroma.cut(quarters, self.kind), quarters, self.kind, {})
+        return OpenCvRecipe(self.size_px, luma, chroma, quarters)
 
 
-def compose(
-    patches: list[Patch], images: dict[int, YuvImage], size_px: tuple[int, int]
-) -> YuvImage:
-    """Paint the panorama of pictures by camera index."""
-    width, height = size_px
-    y = np.empty((height, width), np.uint8)
-    u = np.empty((height // 2, width // 2), np.uint8)
-    v = np.empty((height // 2, width // 2), np.uint8)
-    for patch in patches:
-        if not patch.looks:
-            y[patch.luma] = UNSEEN_LUMA
-            u[patch.chroma] = GREY
-            v[patch.chroma] = GREY
-            continue
-        _paint_luma(patch.looks, images, y[patch.luma])
-        _paint_chroma(patch.looks, [images[look.camera].u for look in patch.looks], u[patch.chroma])
-        _paint_chroma(patch.looks, [images[look.camera].v for look in patch.looks], v[patch.chroma])
-    return YuvImage(y=y, u=u, v=v)
+class OpenCvRecipe:
+    """How the panorama is painted with one lay-out of seams."""
+
+    def __init__(
+        self, size_px: tuple[int, int], luma: "_Cut", chroma: "_Cut", quarters: list[Maps]
+    ) -> None:
+        self._size_px, self._luma, self._chroma, self._quarters = size_px, luma, chroma, quarters
+
+    def paint(self, images: dict[int, YuvImage]) -> YuvImage:
+        """Paint the panorama of pictures by camera index."""
+        width, height = self._size_px
+        y = np.empty((height, width), np.uint8)
+        u = np.empty((height // 2, width // 2), np.uint8)
+        v = np.empty((height // 2, width // 2), np.uint8)
+        self._luma.paint([({i: image.y for i, image in images.items()}, y)])
+        self._chroma.paint(
+            [
+                ({i: image.u for i, image in images.items()}, u),
+                ({i: image.v for i, image in images.items()}, v),
+            ]
+        )
+        return YuvImage(y=y, u=u, v=v)
+
+    def moved(self, weights: list[Maps], boxes: list[Box]) -> "OpenCvRecipe":
+        """Cut only those strips anew that the boxes touch, and there only their columns."""
+        small = [halved(box) for box in boxes]
+        quarters = quarters_again(self._quarters, weights, self._chroma.boxes, small)
+        return OpenCvRecipe(
+            self._size_px,
+            self._luma.moved(weights, boxes),
+            self._chroma.moved(quarters, small),
+            quarters,
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """What is read for one panorama beside the pictures, in bytes."""
+        return self._luma.nbytes + self._chroma.nbytes
 
 
-def _paint_luma(looks: tuple[Look, ...], images: dict[int, YuvImage], out: Bytes) -> None:
-    if len(looks) == 1:
-        _luma(looks[0], images[looks[0].camera].y, out)
-        return
-    parts = [_luma(look, images[look.camera].y, np.empty_like(out)) for look in looks]
-    np.copyto(out, _faded(parts, [look.weight for look in looks]))
+class _Cut:
+    """A layer cut up for one lay-out of seams, ready to be painted."""
+
+    def __init__(
+        self,
+        layer: Layer,
+        lanes: list[Lane],
+        weights: list[Maps],
+        kind: MapKind,
+        bands: dict[tuple[int, ...], Band],
+    ) -> None:
+        """Take the lanes, and bands of an earlier cut that are still as they were."""
+        self._layer, self._lanes, self._kind = layer, lanes, kind
+        self._patches = [patch for lane in lanes for patch in lane.patches]
+        self._holes = [hole for lane in lanes for hole in lane.holes]
+        self._bands = {
+            cameras: bands.get(cameras) or Band(layer, cameras, areas, weights=weights, kind=kind)
+            for cameras, areas in _areas(lanes).items()
+        }
+
+    @property
+    def boxes(self) -> list[Box]:
+        """What part of the plane each camera's tables cover."""
+        return [one.box for one in self._layer.maps]
+
+    def paint(self, planes: list[tuple[dict[int, Bytes], Bytes]]) -> None:
+        """Paint planes of one kind, each from cameras' planes into the panorama's."""
+        for _, out in planes:
+            for hole in self._holes:
+                out[hole] = self._layer.border
+        for patch in self._patches:
+            table = patch.positions.table(self._layer.room)
+            for given, out in planes:
+                self._paint(patch, table, given[patch.camera], out[patch.area])
+        for band in self._bands.values():
+            for given, out in planes:
+                band.paint(given, out)
+
+    def _paint(self, patch: Patch, table: Table, plane: Bytes, out: Bytes) -> None:
+        # Reading straight through what will be looked up here and there brings it into the cache:
+        # the look-up then takes two thirds of the time. What is counted does not matter.
+        cv2.countNonZero(plane[patch.reach])
+        cv2.remap(plane, *table, cv2.INTER_LINEAR, out, cv2.BORDER_CONSTANT, self._layer.border)
+        if self._layer.flat[patch.camera]:
+            return
+        if not self._layer.neutral:
+            cv2.multiply(out, patch.gain, out, 1 / UNIT)
+        else:
+            # c * g + 128 * (1 - g), in 8 bits throughout: half the product first, or it bursts.
+            half = cv2.multiply(out, patch.gain, scale=0.5 / UNIT)
+            cv2.addWeighted(half, 2.0, patch.gain, -1.0, GREY, out)
+
+    def moved(self, weights: list[Maps], boxes: list[Box]) -> "_Cut":
+        """Cut anew inside the boxes; bands that they do not touch stay."""
+        lanes = self._layer.cut_again(self._lanes, weights, self._kind, boxes)
+        areas = _areas(lanes)
+        kept = {
+            cameras: band
+            for cameras, band in self._bands.items()
+            if band.areas == areas.get(cameras)
+            and not any(touches(area, box) for area in band.areas for box in boxes)
+        }
+        return _Cut(self._layer, lanes, weights, self._kind, kept)
+
+    @property
+    def nbytes(self) -> int:
+        patches = sum(patch.positions.nbytes + patch.gain.nbytes for patch in self._patches)
+        return patches + sum(band.nbytes for band in self._bands.values())
 
 
-def _paint_chroma(looks: tuple[Look, ...], planes: list[Bytes], out: Bytes) -> None:
-    if len(looks) == 1:
-        _chroma(looks[0], planes[0], out)
-        return
-    parts = [
-        _chroma(look, plane, np.empty_like(out)) for look, plane in zip(looks, planes, strict=True)
-    ]
-    np.copyto(out, _faded(parts, [look.chroma_weight for look in looks]))
-
-
-def _luma(look: Look, plane: Bytes, out: Bytes) -> Bytes:
-    cv2.remap(
-        plane,
-        look.luma_x,
-        look.luma_y,
-        cv2.INTER_LINEAR,
-        dst=out,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=UNSEEN_LUMA,
-    )
-    cv2.multiply(out, look.gain, dst=out, scale=1 / UNIT)
-    return out
-
-
-def _chroma(look: Look, plane: Bytes, out: Bytes) -> Bytes:
-    cv2.remap(
-        plane,
-        look.chroma_x,
-        look.chroma_y,
-        cv2.INTER_LINEAR,
-        dst=out,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=GREY,
-    )
-    # c * g + 128 * (1 - g), in 8 bits throughout: half the product first, so that it can't burst.
-    half = cv2.multiply(out, look.chroma_gain, scale=0.5 / UNIT)
-    cv2.addWeighted(half, 2.0, look.chroma_gain, -1.0, GREY, dst=out)
-    return out
-
-
-def _faded(parts: list[Bytes], weights: list[Maps]) -> Bytes:
-    """Mix two or more cameras' patches, one after the other."""
-    mixed, share = parts[0], weights[0]
-    for part, weight in zip(parts[1:], weights[1:], strict=True):
-        mixed = np.asarray(cv2.blendLinear(mixed, part, share, weight), np.uint8)
-        share = share + weight
-    return mixed
-
-
-def _painters(
-    maps: list[CameraMap], weights: list[Maps], width: int, y0: int, y1: int
-) -> NDArray[np.int64]:
-    """Tell which cameras paint anything in each pair of columns of a strip, as bits (W/2,)."""
-    bits = np.zeros(width, np.int64)
-    for index, (camera, weight) in enumerate(zip(maps, weights, strict=True)):
-        left, top, right, _ = camera.box
-        rows = weight[y0 - top : y1 - top]
-        bits[left:right] |= (rows > 0).any(axis=0).astype(np.int64) << index
-    return bits[::2] | bits[1::2]
-
-
-def _look(
-    index: int,
-    camera: CameraMap,
-    gains: GainMaps,
-    weight: Maps,
-    rectangle: tuple[int, int, int, int],
-) -> Look:
-    x0, y0, x1, y1 = rectangle
-    left, top = camera.box[:2]
-    luma = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
-    chroma = (
-        slice((y0 - top) // 2, (y1 - top) // 2),
-        slice((x0 - left) // 2, (x1 - left) // 2),
-    )
-    return Look(
-        camera=index,
-        luma_x=camera.luma_x[luma],
-        luma_y=camera.luma_y[luma],
-        chroma_x=camera.chroma_x[chroma],
-        chroma_y=camera.chroma_y[chroma],
-        gain=gains.luma[luma],
-        chroma_gain=gains.chroma[chroma],
-        weight=weight[luma].copy(),
-        chroma_weight=_halved(weight[luma]),
-    )
-
-
-def _fill_gaps(looks: list[Look]) -> None:
-    """Let the first camera paint what nobody sees in a patch of several: its border is grey."""
-    if len(looks) > 1:
-        looks[0].weight[sum(look.weight for look in looks) <= 0] = 1
-        looks[0].chroma_weight[sum(look.chroma_weight for look in looks) <= 0] = 1
-
-
-def _halved(weight: Maps) -> Maps:
-    return np.asarray(
-        (weight[::2, ::2] + weight[1::2, ::2] + weight[::2, 1::2] + weight[1::2, 1::2]) / 4,
-        np.float32,
-    )
+def _areas(lanes: list[Lane]) -> dict[tuple[int, ...], list[Area]]:
+    bands: dict[tuple[int, ...], list[Area]] = {}
+    for lane in lanes:
+        for cameras, areas in lane.bands.items():
+            bands.setdefault(cameras, []).extend(areas)
+    return bands

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from scene.arrays import Bytes
+from scene.arrays import Bools, Bytes, read_only
 from scene.messages import YuvImage
 
 STEEPEST = 2.5
@@ -30,9 +30,12 @@ class LocalContrast:
     def __init__(self) -> None:
         self._curves = cv2.createCLAHE(clipLimit=STEEPEST, tileGridSize=TILES)
 
-    def lifted(self, image: YuvImage) -> YuvImage:
-        """Give the picture with its luma lifted; colours stay as they are."""
-        return YuvImage(y=self.lift(image.y), u=image.u, v=image.v)
+    def lifted(self, image: YuvImage, but: Bools | None = None) -> YuvImage:
+        """Give the picture with its luma lifted, `but` for some (H, W) pixels; colours stay."""
+        luma = self.lift(image.y)
+        if but is not None:
+            np.copyto(luma, image.y, where=but)
+        return YuvImage(y=read_only(luma), u=image.u, v=image.v)
 
     def lift(self, luma: Bytes) -> Bytes:
         """Give (H, W) luma with more local contrast where there is something to be seen."""

@@ -1,42 +1,39 @@
 """Frames of one instant in, panorama out.
 
-Knows nothing about where frames come from or who looks at the panorama, nor of people on it.
+Knows nothing about where frames come from or who looks at the panorama. Of people it wants to know
+where they are, so that no seam runs through them.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-import numpy as np
-
-from scene.arrays import Bools, Bytes, read_only
-from scene.messages import Frame, Panorama, YuvImage
+from scene.arrays import read_only
+from scene.messages import Detections, Frame, Panorama, Position, YuvImage
+from scene.ribbon import Ribbon
 from scene.rig import Rig
 from scene.site import PanoramaConfig
-from stitching.compose import Patch, compose, plan_patches
+from stitching.backends import open_backend
+from stitching.bodies import Bodies
+from stitching.cells import cells_of
 from stitching.exposure import Exposure
+from stitching.guesses import guessed_people
 from stitching.maps import camera_map
-from stitching.seams import NOBODY, fade, mid_overlap
+from stitching.old_pictures import OldPictures
+from stitching.painting import Painting
+from stitching.seam_search import SeamSearch
+from stitching.seams import Fading
 
 LOOK_EVERY = 25
 """Panoramas between two looks at the exposure."""
-PLANS_KEPT = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Plan:
-    """How the panorama is painted by the cameras that are present."""
-
-    patches: list[Patch]
-    painter: Bytes
-    unseen: Bools
+PAINTINGS_KEPT = 4
 
 
 class Stitcher:
     """Paints panoramas of one rig: tables are computed once, each frame is looked up.
 
-    Seams lie in the middle of overlaps. A camera without a frame leaves what only it sees grey
-    and `unseen`; its neighbours paint the rest.
+    Seams lie where cameras agree, and go round people. A camera without a frame leaves what
+    only it sees `unseen`: grey, or, if the site wants that, its last picture, greyed and stamped
+    with its age; its neighbours paint the rest.
     """
 
     def __init__(self, rig: Rig, panorama: PanoramaConfig) -> None:
@@ -45,27 +42,70 @@ class Stitcher:
         self._rig = rig
         self._geometry = rig.id
         self._names = [camera.name for camera in rig.cameras]
-        self._blend_px = panorama.blend_px
+        self._show_last = panorama.missing == "last"
+        sizes_px, size_px = [camera.size_px for camera in rig.cameras], rig.surface.size_px
         self.maps = [camera_map(camera, rig.surface) for camera in rig.cameras]
-        self.exposure = Exposure(self.maps, [camera.size_px for camera in rig.cameras])
+        self.exposure = Exposure(self.maps, sizes_px)
+        self._backend = open_backend(panorama, self.maps, self.exposure.gains, sizes_px, size_px)
+        self.runs_on = self._backend.runs_on
+        """What paints, in words."""
+        self.degraded = self._backend.degraded
+        """Why it is not what the site asks for; mostly empty."""
+        self._cells = cells_of(self.maps, sizes_px, size_px)
+        self._fading = Fading(self.maps, panorama.blend_px, size_px)
+        self._search = SeamSearch(self._cells, self.maps)
+        self._old = OldPictures()
         self._painted = 0
-        self._plan_for = lru_cache(maxsize=PLANS_KEPT)(self._make_plan)
-        self._plan_for(tuple(True for _ in self._names))
+        self._painting_for = lru_cache(maxsize=PAINTINGS_KEPT)(self._make_painting)
+        self._painting_for(tuple("present" for _ in self._names))
 
-    def stitch(self, frames: Iterable[Frame]) -> Panorama:
-        """Paint one instant's frames, at most one per camera; raises nothing for missing ones."""
+    def stitch(
+        self,
+        frames: Iterable[Frame],
+        people: Sequence[Position] = (),
+        finds: Sequence[Detections] = (),
+    ) -> Panorama:
+        """Paint one instant's frames, at most one per camera; raises nothing for missing ones.
+
+        `people`, predicted to that instant, and `finds`, what the detector found last, are kept
+        clear of seams.
+        """
         frames = list(frames)
+        at_ns = max((frame.captured_at_ns for frame in frames), default=0)
         images = self._usable(frames)
         self._adapt(images)
-        plan = self._plan_for(tuple(index in images for index in range(len(self._names))))
-        picture = compose(plan.patches, images, self._rig.surface.size_px)
+        self._lay_seams(images)
+        states = tuple(self._state(index, images) for index in range(len(self._names)))
+        painting = self._painting_for(states)
+        if len(images) > 1:
+            painting.follow(self._bodies(people, finds, at_ns), at_ns)
+        old = {index: self._old.grey(index) for index in painting.stale}
+        picture = painting.recipe.paint(images | old)
+        for index, place in painting.stale.items():
+            self._old.stamp(picture.y, painting.unseen, index, place, at_ns)
         return Panorama(
-            captured_at_ns=max((frame.captured_at_ns for frame in frames), default=0),
+            captured_at_ns=at_ns,
             image=YuvImage(y=read_only(picture.y), u=read_only(picture.u), v=read_only(picture.v)),
-            painter=plan.painter,
-            unseen=plan.unseen,
+            painter=painting.painter,
+            unseen=painting.unseen,
             geometry=self._geometry,
         )
+
+    def _bodies(
+        self, people: Sequence[Position], finds: Sequence[Detections], at_ns: int
+    ) -> Bodies:
+        rig = self._rig
+        bodies = Bodies(rig.cameras, self._cells, people, finds, at_ns)
+        # On a cylinder all cameras draw somebody in one place: there is nothing to bring together.
+        if isinstance(rig.surface, Ribbon) and (loose := bodies.loose()):
+            guesses = guessed_people(rig.cameras, rig.surface, loose)
+            bodies = Bodies(rig.cameras, self._cells, [*people, *guesses], finds, at_ns)
+        return bodies
+
+    def _state(self, index: int, images: dict[int, YuvImage]) -> str:
+        if index in images:
+            return "present"
+        return "stale" if self._show_last and self._old.has(index) else "missing"
 
     def _usable(self, frames: list[Frame]) -> dict[int, YuvImage]:
         """Pick the pictures that fit the rig, by camera index; remember why others don't."""
@@ -76,7 +116,10 @@ class Stitcher:
             if problem:
                 self.problems[frame.camera] = problem
             else:
-                images[self._names.index(frame.camera)] = frame.image
+                index = self._names.index(frame.camera)
+                images[index] = frame.image
+                if self._show_last:
+                    self._old.keep(index, frame)
         for name in self._names:
             if self._names.index(name) not in images:
                 self.problems.setdefault(name, "there is no frame of it")
@@ -105,17 +148,29 @@ class Stitcher:
             self.exposure.look({index: image.y for index, image in images.items()})
         if self._painted == 0:
             for index in range(len(self._names)):
-                self.exposure.refresh(index)
+                self._refresh(index)
         elif step < len(self._names):
-            self.exposure.refresh(step)
+            self._refresh(step)
         self._painted += 1
 
-    def _make_plan(self, present: tuple[bool, ...]) -> Plan:
-        size = self._rig.surface.size_px
-        labels = mid_overlap(self.maps, list(present), size)
-        weights = fade(self.maps, list(present), labels, self._blend_px)
-        return Plan(
-            patches=plan_patches(self.maps, self.exposure.gains, weights, size),
-            painter=read_only(labels),
-            unseen=read_only(np.asarray(labels == NOBODY)),
+    def _lay_seams(self, images: dict[int, YuvImage]) -> None:
+        """Look for better seams now and then, a step at a time, while all cameras are there."""
+        if not 1 < len(images) == len(self._names):
+            return
+        painting = self._painting_for(("present",) * len(self._names))
+        if self._painted % LOOK_EVERY == 1:
+            lumas = {index: image.y for index, image in images.items()}
+            self._search.look(lumas, self.exposure.gains, painting.seams.base)
+        found = self._search.step()
+        if found is not None:
+            painting.rebase(found)
+
+    def _refresh(self, index: int) -> None:
+        self.exposure.refresh(index)
+        self._backend.gains_changed(index)
+
+    def _make_painting(self, states: tuple[str, ...]) -> Painting:
+        present, stale = ([state == word for state in states] for word in ("present", "stale"))
+        return Painting(
+            self.maps, self._cells, self._fading, self._backend, present=present, stale=stale
         )

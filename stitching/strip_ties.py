@@ -83,7 +83,7 @@ def _matched(first: _Sheet, second: _Sheet) -> tuple[Floats, Floats]:
             continue
         reach = HALF_PX + SEARCH_PX
         around = second.luma[y - reach : y + reach + 1, x - reach : x + reach + 1]
-        found = _peak(cv2.matchTemplate(around, patch, cv2.TM_CCOEFF_NORMED))
+        found = _peak(np.asarray(cv2.matchTemplate(around, patch, cv2.TM_CCOEFF_NORMED), float))
         if found is not None:
             a.append((float(x), float(y)))
             b.append((x + found[0] - SEARCH_PX, y + found[1] - SEARCH_PX))

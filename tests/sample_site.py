@@ -6,7 +6,8 @@ the panorama.
 """
 
 import json
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 from detection.detector import open_detector
 from edge.camera_source import open_source
 from edge.camera_watch import CameraWatch
+from edge.drift_watch import DriftWatch
 from edge.frame_ring import SourceStatus
 from edge.pipeline import Frames, Pipeline
 from edge.together import lockstep
@@ -29,6 +31,7 @@ from scene.geometry import CameraModel
 from scene.messages import Anomaly, Detections, Frame, Panorama, Positions
 from scene.rig import Rig, load_rig
 from scene.site import FloorConfig, PanoramaConfig, Site, load_site
+from stitching.drift_proposal import distrusted
 from stitching.layout import choose_surface
 from stitching.lens import usable_angle
 
@@ -263,14 +266,15 @@ def run(folder: Path) -> Run:
     """Run everything over every frame of a clip, once; a camera that dies holds up nobody."""
     site, rig = site_of(folder), rig_of(folder)
     stages = _Stages(site, rig) if has_rig(folder) else _StagesWithoutPanorama(site, rig)
-    cameras = _CameraWatching(site)
+    cameras, drift = _CameraWatching(site), _DriftWatching(site, rig)
     fps = read(folder, "scene.json")["fps"]
     outputs, anomalies = [], list[Anomaly]()
     for frames in _instants(site):
         at_ns = max(frame.captured_at_ns for frame in frames)
         number = round((at_ns - START_AT_NS) / 1e9 * fps)
         people, positions, panorama, found = stages.step(frames)
-        anomalies += [*found, *cameras.step(frames, at_ns)]
+        anomalies += [*found, *cameras.step(frames, at_ns), *drift.step(frames, people, at_ns)]
+        stages.distrust(drift.untrusted())
         keep = number % KEEP_EVERY == 0 and folder.parent == SAMPLES
         outputs.append(
             Output(
@@ -282,6 +286,7 @@ def run(folder: Path) -> Run:
                 panorama=panorama if keep else None,
             )
         )
+    drift.close()
     return Run(outputs=tuple(outputs), anomalies=tuple(anomalies))
 
 
@@ -312,6 +317,9 @@ class _Stages:
         picture = self._pipeline.show(frames)
         return people, picture.positions, picture.panorama, picture.anomalies
 
+    def distrust(self, spreads: Mapping[str, Floats | None]) -> None:
+        self._pipeline.distrust(spreads)
+
 
 class _StagesWithoutPanorama:
     """The same, for a rig that has no surface."""
@@ -320,6 +328,7 @@ class _StagesWithoutPanorama:
         self._detector = open_detector(site.detection)
         self._tracker = Tracker(rig, Floor(site.floor))
         self._watch = Watch(site)
+        self._rig = rig
 
     def step(self, frames: Frames) -> _Step:
         people = self._detector.detect(frames)
@@ -327,6 +336,9 @@ class _StagesWithoutPanorama:
         at_ns = max(frame.captured_at_ns for frame in frames)
         positions = Positions(captured_at_ns=at_ns, people=self._tracker.positions(at_ns))
         return people, positions, None, self._watch.update(positions)
+
+    def distrust(self, spreads: Mapping[str, Floats | None]) -> None:
+        self._tracker.look_through(distrusted(self._rig, spreads))
 
 
 class _CameraWatching:
@@ -344,6 +356,29 @@ class _CameraWatching:
             camera.count, camera.captured_at_ns = camera.count + 1, frame.captured_at_ns
         self._watch.look(list(self._cameras.values()), frames)
         return self._watch.changes()
+
+
+class _DriftWatching:
+    """The gateway's watch over how cameras hang; what it writes is thrown away with it."""
+
+    def __init__(self, site: Site, rig: Rig) -> None:
+        self._clock = ReplayClock(START_AT_NS)
+        self._folder = tempfile.TemporaryDirectory()
+        here = Path(self._folder.name)
+        kept = site.rig.model_copy(update={"file": here / "rig.yaml"})
+        changes = {"rig": kept, "state_folder": here / "state"}
+        self._watch = DriftWatch(site.model_copy(update=changes), rig, self._clock)
+        self.untrusted = self._watch.untrusted
+
+    def step(
+        self, frames: Frames, people: tuple[Detections, ...], at_ns: int
+    ) -> tuple[Anomaly, ...]:
+        self._clock.set(at_ns)
+        self._watch.look(frames, {found.camera: found for found in people})
+        return self._watch.changes()
+
+    def close(self) -> None:
+        self._folder.cleanup()
 
 
 class _Filming:

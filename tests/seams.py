@@ -1,35 +1,39 @@
 """Whether people come through the panorama's seams whole: cut, doubled or lost, by true masks.
 
 Knows nothing about how seams are laid: it takes who painted each pixel, and what each camera shows
-of each person.
+of each person. It holds on a cylinder and on a ribbon alike, where cameras draw the same body in
+different places, stretched and leaning.
 
 Each camera's visible mask of a person is carried to the panorama through the same table that
-paints it. Two cameras draw the same body a little apart (calibration, parallax); how far is known
-from the truth, so each mask is shifted back to where the body belongs. There they all lie over one
-another and make up **the body**: what any camera shows of it. Of the body, each camera paints the
-part of its own mask that lies where that camera is the painter. Then the person is
+paints it. A pixel there counts as much of the body as the camera shows in it, in square metres,
+and belongs to one of ten bins along the body's axis. Of its mask, each camera paints the part that
+lies where it is the painter. The **main painter** is the one that paints most. The person is
 
-- **cut**, when two painters share the body: each paints at least 5 % of what is painted of it;
-- **doubled**, when at least 15 % of the body is painted twice, by two cameras in two places;
-- **lost**, when less than half of the body is painted at all, though the panorama has room for it.
+- **cut**, when another camera paints at least 5 % of what is painted of the body; or when the main
+  painter paints less than 95 % of what it shows of it, the rest lying behind a seam; or when its
+  picture ends within the body though another camera's holds all of it;
+- **doubled**, when at least 15 % of the body is painted twice: per bin, what cameras paint adds up
+  to more than any of them shows there;
+- **lost**, when less than half of the body is painted at all: per bin, cameras paint less than they
+  show there.
 
-A body that is split cleanly is cut, and neither doubled nor lost. The narrow band in which
-painters fade into each other counts as its stronger painter's.
+Any of these is **unavoidable**, and counted apart, when no choice of painters shows the person
+whole once: each camera either lacks 5 % or more of the body (its picture ends there), or others
+draw 5 % or more of them where nobody else looks. That other people stand in the way is no excuse.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
-from scene.arrays import Bools, Bytes, Floats, Ints
-from scene.geometry import CameraModel, project, rays
-from scene.messages import XY
+from scene.arrays import Bytes, Floats
 from scene.rig import Rig
-from stitching.maps import CameraMap, camera_map
+from stitching.maps import camera_map
+from stitching.seams import mid_overlap
+from tests.bodies_shown import BINS, Shown, carried, drawn_by, lookers, magnified, shown_of
 from tests.sample_site import cameras_from_truth, masks, rig_of, run, world
 
 CUT_SHARE = 0.05
@@ -45,20 +49,25 @@ MIN_BODY_PX = 60
 class Verdict:
     """How one person came through at one instant."""
 
-    body_px: int
-    """Pixels of the whole body on the panorama."""
-    painted_px: Mapping[int, int]
-    """Of those, by painter."""
+    painted: Mapping[int, float]
+    """How much of the body each camera paints."""
+    behind_seam: float
+    """Share of what the main painter shows that it does not paint."""
+    beyond_picture: float
+    """Share of the body that the main painter's picture lacks and another one's has."""
     doubled: float
     """Share of the body that is painted twice."""
     lost: float
     """Share of the body that is not painted."""
+    unavoidable: bool
+    """Whether no choice of painters shows the person whole once."""
 
     @property
     def is_cut(self) -> bool:
-        """Tell whether two painters share the body."""
-        areas = sorted(self.painted_px.values())
-        return len(areas) > 1 and areas[-2] >= max(1, CUT_SHARE * sum(areas))
+        """Tell whether a seam or a picture's end runs through the body."""
+        areas = sorted(self.painted.values())
+        shared = len(areas) > 1 and areas[-2] >= max(1e-9, CUT_SHARE * sum(areas))
+        return shared or self.behind_seam >= CUT_SHARE or self.beyond_picture >= CUT_SHARE
 
     @property
     def is_doubled(self) -> bool:
@@ -70,41 +79,51 @@ class Verdict:
         """Tell whether most of the body is nowhere."""
         return self.lost > LOST_SHARE
 
+    @property
+    def is_harmed(self) -> bool:
+        """Tell whether it is any of the three."""
+        return self.is_cut or self.is_doubled or self.is_lost
 
-def judge(
-    shown: Mapping[int, Bools], painter: Bytes, shifts_px: Mapping[int, XY] | None = None
-) -> Verdict | None:
+
+def judge(shown: Mapping[int, Shown], painter: Bytes, lookers: Bytes) -> Verdict | None:
     """Judge one person at one instant; None when the panorama shows hardly anything of them.
 
-    `shown` has by camera index the person's (H, W) mask as that camera would paint it on the
-    panorama, `painter` (H, W) the index of each pixel's painter. `shifts_px` says by camera how
-    far right and down it draws the person from where they belong; by default all draw alike.
+    `shown` has by camera index what that camera draws; `painter` (H, W) is the index of each
+    pixel's painter, `lookers` (H, W) the number of cameras that see it.
     """
-    shifts = {camera: (0.0, 0.0) for camera in shown} if shifts_px is None else shifts_px
-    bodies, parts = {}, {}
-    for camera, mask in shown.items():
-        rows, columns = np.nonzero(mask)
-        dx, dy = (round(value) for value in shifts[camera])
-        places = np.column_stack([rows - dy, columns - dx])
-        bodies[camera] = places
-        parts[camera] = places[painter[rows, columns] == camera]
-    whole = _counted(list(bodies.values()))
-    if len(whole) < MIN_BODY_PX:
+    if max((len(one.rows) for one in shown.values()), default=0) < MIN_BODY_PX:
         return None
-    painted = _counted(list(parts.values()))
+    painted = {index: painter[one.rows, one.columns] == index for index, one in shown.items()}
+    areas = {index: float(one.areas[painted[index]].sum()) for index, one in shown.items()}
+    full = {index: float(one.areas.sum()) for index, one in shown.items()}
+    main = max(areas, key=lambda index: (areas[index], full[index]))
+    full_bins = np.array([one.in_bins() for one in shown.values()])
+    done_bins = np.array([one.in_bins(painted[index]) for index, one in shown.items()])
+    most = full_bins.max(axis=0)
+    there = most > 0
+    times = (done_bins / np.maximum(most, 1e-12)).sum(axis=0)
+    own = (done_bins / np.maximum(full_bins, 1e-12)).sum(axis=0)
+    best = max(one.whole for one in shown.values())
     return Verdict(
-        body_px=len(whole),
-        painted_px={camera: len(places) for camera, places in parts.items()},
-        doubled=int((painted > 1).sum()) / len(whole),
-        lost=1 - len(painted) / len(whole),
+        painted=areas,
+        behind_seam=1 - areas[main] / max(full[main], 1e-12),
+        beyond_picture=best - shown[main].whole,
+        doubled=float(np.maximum(times - 1, 0)[there].mean()),
+        lost=float(1 - np.minimum(own, 1)[there].mean()),
+        unavoidable=not any(_can_show_once(index, shown, lookers) for index in shown),
     )
 
 
-def _counted(places: list[Ints]) -> Ints:
-    """Count how often each pixel occurs in lists of (N, 2) pixels."""
-    together = np.concatenate(places)
-    _, counts = np.unique(together @ np.array([1 << 20, 1]), return_counts=True)
-    return np.asarray(counts, np.int64)
+def _can_show_once(painter: int, shown: Mapping[int, Shown], lookers: Bytes) -> bool:
+    """Tell whether a person could appear whole and once if that camera painted them."""
+    if max(one.whole for one in shown.values()) - shown[painter].whole >= CUT_SHARE:
+        return False
+    others = sum(
+        float(one.areas[lookers[one.rows, one.columns] < 2].sum())
+        for index, one in shown.items()
+        if index != painter
+    )
+    return others < CUT_SHARE * float(shown[painter].areas.sum())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -120,82 +139,133 @@ class SeamScore:
     lost: int = 0
     harmed: int = 0
     """Any of the three."""
+    unavoidable: int = 0
+    """Harmed, too, but no seams could have helped: counted nowhere else."""
     apart_px: list[float] = field(default_factory=list)
     """How far apart two cameras draw the same person, panorama pixels."""
+    cases: list[tuple[int, int, Verdict]] = field(default_factory=list)
+    """Frame, person and verdict of everybody harmed."""
+
+    def add(self, frame: int, person: int, verdict: Verdict) -> None:
+        """Count one verdict."""
+        self.shown += 1
+        self.in_overlaps += len(verdict.painted) > 1
+        if not verdict.is_harmed:
+            return
+        self.cases.append((frame, person, verdict))
+        if verdict.unavoidable:
+            self.unavoidable += 1
+            return
+        self.harmed += 1
+        self.cut += verdict.is_cut
+        self.doubled += verdict.is_doubled
+        self.lost += verdict.is_lost
 
 
 def score_seams(folder: Path) -> SeamScore:
     """Judge everybody at every instant of a clip; raises FileNotFoundError without masks."""
-    rig, true_cameras = rig_of(folder), cameras_from_truth(folder)
-    tables = [camera_map(camera, rig.surface) for camera in rig.cameras]
-    names = [camera.name for camera in rig.cameras]
-    truly = {camera.name: camera for camera in true_cameras}
-    visible = masks(folder)
-    score = SeamScore()
-    for output in run(folder).outputs:
-        if output.painter is None:
-            raise FileNotFoundError(f"{folder.name}: no calibrated rig, so no panorama")
-        for person, body_m in _bodies(world(folder)[output.frame]):
-            seen = {
-                index: visible[output.frame][name][person]
-                for index, name in enumerate(names)
-                if person in visible.get(output.frame, {}).get(name, {})
-            }
-            if max((mask.area_px for mask in seen.values()), default=0) < MIN_VISIBLE_PX:
-                continue
-            shown = {
-                index: carried(mask.pixels(), tables[index], rig.surface.size_px)
-                for index, mask in seen.items()
-            }
-            shown = {index: mask for index, mask in shown.items() if mask.any()}
-            shifts = {i: drawn_off(rig, rig.cameras[i], truly[names[i]], body_m) for i in shown}
-            verdict = judge(shown, output.painter, shifts) if shown else None
-            if verdict is not None:
-                _add(score, verdict, list(shifts.values()))
-    return score
+    painters = [(output.frame, output.painter) for output in run(folder).outputs]
+    if any(painter is None for _, painter in painters):
+        raise FileNotFoundError(f"{folder.name}: no calibrated rig, so no panorama")
+    judging = Judging(folder, rig_of(folder))
+    return judging.score((frame, painter) for frame, painter in painters if painter is not None)
 
 
-def _add(score: SeamScore, verdict: Verdict, shifts_px: list[XY]) -> None:
-    score.shown += 1
-    score.in_overlaps += len(shifts_px) > 1
-    score.cut += verdict.is_cut
-    score.doubled += verdict.is_doubled
-    score.lost += verdict.is_lost
-    score.harmed += verdict.is_cut or verdict.is_doubled or verdict.is_lost
-    places = np.array(shifts_px)
-    score.apart_px += [
-        float(np.linalg.norm(places[i] - places[j]))
-        for i in range(len(places))
-        for j in range(i + 1, len(places))
+def score_fixed_seams(folder: Path) -> SeamScore:
+    """Judge a clip as if seams lay in the middle of overlaps for ever."""
+    rig = rig_of(folder)
+    judging = Judging(folder, rig)
+    fixed = mid_overlap(judging.tables, [True] * len(rig.cameras), rig.surface.size_px)
+    return judging.score((frame, fixed) for frame in sorted(masks(folder)))
+
+
+class Judging:
+    """What it takes to judge a clip's panoramas: the truth, carried by a rig's tables."""
+
+    def __init__(self, folder: Path, rig: Rig) -> None:
+        self._truly = {camera.name: camera for camera in cameras_from_truth(folder)}
+        self._names = [camera.name for camera in rig.cameras]
+        self._world, self._masks = world(folder), masks(folder)
+        self._size_px = rig.surface.size_px
+        self.tables = [camera_map(camera, rig.surface) for camera in rig.cameras]
+        self._magnified = [magnified(table) for table in self.tables]
+        self._drawn = [
+            drawn_by(table, camera.size_px)
+            for table, camera in zip(self.tables, rig.cameras, strict=True)
+        ]
+        self._lookers = lookers(self.tables, self._size_px)
+        self._shown: dict[int, list[tuple[int, dict[int, Shown]]]] = {}
+
+    def score(self, painters: Iterable[tuple[int, Bytes]]) -> SeamScore:
+        """Judge everybody at the given frames, each with its (H, W) painters."""
+        score = SeamScore()
+        for frame, painter in painters:
+            for person, shown in self.shown(frame):
+                verdict = judge(shown, painter, self._lookers)
+                if verdict is not None:
+                    score.add(frame, person, verdict)
+                    score.apart_px += _apart_px(shown)
+        return score
+
+    def shown(self, frame: int) -> list[tuple[int, dict[int, Shown]]]:
+        """Give everybody's id and what each camera shows of them at a frame."""
+        if frame not in self._shown:
+            self._shown[frame] = [
+                (person, shown)
+                for person, body_m in _bodies(self._world[frame])
+                if (shown := self._shown_of(frame, person, body_m))
+            ]
+        return self._shown[frame]
+
+    def _shown_of(self, frame: int, person: int, body_m: Floats) -> dict[int, Shown]:
+        visible = self._masks.get(frame, {})
+        seen = {
+            index: visible[name][person]
+            for index, name in enumerate(self._names)
+            if person in visible.get(name, {})
+        }
+        if max((mask.area_px for mask in seen.values()), default=0) < MIN_VISIBLE_PX:
+            return {}
+        found = {}
+        for index, mask in seen.items():
+            table, truly = self.tables[index], self._truly[self._names[index]]
+            places = carried(mask.pixels(), table)
+            if len(places[0]):
+                found[index] = shown_of(
+                    places,
+                    table,
+                    self._magnified[index],
+                    drawn=self._drawn[index],
+                    truly=truly,
+                    body_m=body_m,
+                )
+        return found
+
+
+def _apart_px(shown: Mapping[int, Shown]) -> list[float]:
+    """Give how far apart each two cameras draw the body, bin by bin, panorama pixels."""
+    middles = [_middles(one) for one in shown.values()]
+    return [
+        float(np.nanmean(np.linalg.norm(a - b, axis=1)))
+        for i, a in enumerate(middles)
+        for b in middles[i + 1 :]
+        if np.isfinite(a - b).any()
     ]
 
 
+def _middles(one: Shown) -> Floats:
+    count = np.bincount(one.bins, minlength=BINS).astype(float)
+    count[count == 0] = np.nan
+    return np.column_stack(
+        [
+            np.bincount(one.bins, places, minlength=BINS) / count
+            for places in (one.columns, one.rows)
+        ]
+    )
+
+
 def _bodies(moment: dict[str, Any]) -> Iterator[tuple[int, Floats]]:
-    """Give each person's id, and (9, 3) points of the body's axis from the feet to the head."""
+    """Give each person's id, and (11, 3) points of the body's axis from the feet to the head."""
     for person in moment["people"]:
         feet, head = np.array(person["xyz_m"]), np.array(person["head_xyz_m"])
-        yield person["id"], feet + np.linspace(0, 1, 9)[:, None] * (head - feet)
-
-
-def carried(mask: Bools, table: CameraMap, size_px: tuple[int, int]) -> Bools:
-    """Carry a camera's mask (H, W) to the panorama, through the table that paints it."""
-    width, height = size_px
-    x0, y0, x1, y1 = table.box
-    out = np.zeros((height, width), bool)
-    found = cv2.remap(mask.astype(np.uint8), table.luma_x, table.luma_y, cv2.INTER_NEAREST)
-    out[y0:y1, x0:x1] = (found > 0) & table.seen
-    return out
-
-
-def drawn_off(rig: Rig, camera: CameraModel, truly: CameraModel, body_m: Floats) -> XY:
-    """Tell how far right and down of where they belong a camera draws (N, 3) points of a body.
-
-    The mean over those in its picture; nothing when none is. `truly` is the camera as it is,
-    `camera` as the rig has it.
-    """
-    pixels, inside = project(truly, body_m)
-    if not inside.any():
-        return 0.0, 0.0
-    drawn = rig.surface.panorama_from_direction(rays(camera, pixels[inside]))
-    off = (drawn - rig.surface.panorama_from_mine(body_m[inside])).mean(axis=0)
-    return float(off[0]), float(off[1])
+        yield person["id"], feet + np.linspace(0, 1, BINS + 1)[:, None] * (head - feet)

@@ -11,11 +11,13 @@ import numpy as np
 from detection.evaluate import Score as DetectionScore
 from detection.evaluate import score_kind
 from detection.nms import overlap
+from edge import drift_watch
 from edge.camera_watch import ALARM_OF
+from edge.drift_state import MOVED_FOR_S
 from location.watch import rules
 from scene.arrays import Bools, Floats
 from scene.geometry import rays
-from scene.messages import XY
+from scene.messages import XY, Detections
 from scene.ribbon import Ribbon
 from scene.rig import Rig
 from stitching.quality import tie_point_errors_px
@@ -88,36 +90,43 @@ class Finds:
 
 
 def finds(folder: Path) -> list[Finds]:
-    """List all pictures' finds; such as lie on somebody hardly seen are left out.
+    """List all pictures' finds of the run, as `beside_truth` has them."""
+    return [
+        beside_truth(folder, output.frame, given)
+        for output in run(folder).outputs
+        for given in output.people
+    ]
 
-    Detections and truth are of the same pictures; a find counts as on somebody who must be found
+
+def beside_truth(folder: Path, frame: int, given: Detections) -> Finds:
+    """Lay one picture's finds beside the truth; such as lie on somebody hardly seen are left out.
+
+    Detections and truth are of the same picture; a find counts as on somebody who must be found
     from an overlap (IoU) of 0.5, as on somebody hardly seen from 0.3.
     """
-    found = []
-    for output in run(folder).outputs:
-        for given in output.people:
-            persons, there = given.of_kind("person"), boxes(folder)[given.camera][output.frame]
-            must = there.visibility >= SEEN
-            free = _best(persons.boxes_px, there.edges_px[must]) < HIT_IOU
-            drop = free & (_best(persons.boxes_px, there.edges_px[~must]) >= NEAR_IOU)
-            found.append(
-                Finds(
-                    frame=output.frame,
-                    boxes_px=persons.boxes_px[~drop],
-                    scores=persons.scores[~drop],
-                    truth=Boxes(
-                        people=there.people[must],
-                        edges_px=there.edges_px[must],
-                        visibility=there.visibility[must],
-                    ),
-                )
-            )
-    return found
+    persons, there = given.of_kind("person"), boxes(folder)[given.camera][frame]
+    must = there.visibility >= SEEN
+    free = _best(persons.boxes_px, there.edges_px[must]) < HIT_IOU
+    drop = free & (_best(persons.boxes_px, there.edges_px[~must]) >= NEAR_IOU)
+    return Finds(
+        frame=frame,
+        boxes_px=persons.boxes_px[~drop],
+        scores=persons.scores[~drop],
+        truth=Boxes(
+            people=there.people[must],
+            edges_px=there.edges_px[must],
+            visibility=there.visibility[must],
+        ),
+    )
 
 
 def detection_score(folder: Path, threshold: float = 0.25) -> DetectionScore:
     """Score the person boxes of every camera against those at least half visible."""
-    pictures = finds(folder)
+    return score_finds(finds(folder), threshold)
+
+
+def score_finds(pictures: list[Finds], threshold: float = 0.25) -> DetectionScore:
+    """Score pictures' person boxes against those at least half visible."""
     return score_kind(
         [(picture.boxes_px, picture.scores) for picture in pictures],
         [picture.truth.edges_px for picture in pictures],
@@ -252,6 +261,7 @@ def alarm_scores(folder: Path) -> dict[str, KindScore]:
     watched = {rule.kind: rule.raise_after_s for rule in rules(site)}
     # A camera that stalls is alarmed about first; lost is the same cause, later.
     watched |= {kind: site.limits.camera.stalled_after_s for kind in ALARM_OF.values()}
+    watched[drift_watch.KIND] = MOVED_FOR_S
     alarms = {
         alarm.id: ((alarm.raised_at_ns - START_AT_NS) / 1e9, alarm)
         for alarm in found.anomalies

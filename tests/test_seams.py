@@ -1,4 +1,8 @@
-"""Each kind of harm at a seam, painted on purpose, must be found; what is whole must not."""
+"""Each kind of harm at a seam, painted on purpose, must be found; what is whole must not.
+
+And on the sample clips, with the product's own detector and tracker: seams harm nobody whom they
+could spare, where fixed seams do.
+"""
 
 import numpy as np
 import pytest
@@ -8,12 +12,15 @@ from scene.rig import Rig
 from scene.site import PanoramaConfig
 from stitching.layout import choose_surface
 from stitching.maps import camera_map
-from tests.sample_site import Mask
-from tests.seams import carried, drawn_off, judge
+from tests.bodies_shown import BINS, Shown, along, carried
+from tests.sample_site import SAMPLES, Mask, has_rig
+from tests.seams import judge, score_fixed_seams, score_seams
 from tests.stitching.views import camera
 
 HEIGHT, WIDTH = 60, 200
 SEAM_X = 100
+BOTH = np.full((HEIGHT, WIDTH), 2, np.uint8)
+"""Two cameras see everything."""
 
 
 def painters(seam_x: int = SEAM_X) -> Bytes:
@@ -23,37 +30,40 @@ def painters(seam_x: int = SEAM_X) -> Bytes:
     return painter
 
 
-def body(from_x: int, to_x: int) -> Bools:
-    """A body 40 px high; both cameras see all of the panorama unless cut by hand."""
+def body(from_x: int, to_x: int, whole: float = 1.0, lying: bool = False) -> Shown:
+    """A body 40 px high; its axis runs up, or along the panorama for one that lies or leans."""
     mask = np.zeros((HEIGHT, WIDTH), bool)
     mask[10:50, from_x:to_x] = True
-    return mask
+    rows, columns = np.nonzero(mask)
+    share = (columns - from_x) / (to_x - from_x) if lying else (49 - rows) / 40
+    bins = np.minimum((share * BINS).astype(np.int64), BINS - 1)
+    return Shown(rows=rows, columns=columns, bins=bins, areas=np.ones(len(rows)), whole=whole)
 
 
 def test_a_person_beside_the_seam_is_whole() -> None:
-    whole = judge({0: body(60, 80), 1: body(60, 80)}, painters())
+    whole = judge({0: body(60, 80), 1: body(60, 80)}, painters(), BOTH)
     assert whole is not None
-    assert (whole.is_cut, whole.is_doubled, whole.is_lost) == (False, False, False)
-    assert (whole.body_px, whole.painted_px) == (800, {0: 800, 1: 0})
+    assert not whole.is_harmed and not whole.unavoidable
+    assert whole.painted == {0: 800, 1: 0}
 
 
 def test_a_person_on_the_seam_is_cut_and_nothing_else() -> None:
-    cut = judge({0: body(90, 110), 1: body(90, 110)}, painters())
+    cut = judge({0: body(90, 110), 1: body(90, 110)}, painters(), BOTH)
     assert cut is not None
     assert (cut.is_cut, cut.is_doubled, cut.is_lost) == (True, False, False)
-    assert cut.painted_px == {0: 400, 1: 400}
+    assert cut.painted == {0: 400, 1: 400}
+    assert not cut.unavoidable
 
 
 def test_a_sleeve_over_the_seam_is_no_cut() -> None:
-    sleeve = judge({0: body(60, 101), 1: body(60, 101)}, painters())
+    sleeve = judge({0: body(60, 101), 1: body(60, 101)}, painters(), BOTH)
     assert sleeve is not None
-    assert not sleeve.is_cut
+    assert not sleeve.is_harmed
 
 
 def test_a_person_drawn_on_both_sides_is_doubled() -> None:
     """The left camera draws them 25 px too far left, the right one 25 px too far right."""
-    shown = {0: body(65, 85), 1: body(115, 135)}
-    doubled = judge(shown, painters(), {0: (-25.0, 0.0), 1: (25.0, 0.0)})
+    doubled = judge({0: body(65, 85), 1: body(115, 135)}, painters(), BOTH)
     assert doubled is not None
     assert (doubled.doubled, doubled.lost) == (1.0, 0.0)
     assert doubled.is_doubled and not doubled.is_lost
@@ -61,37 +71,67 @@ def test_a_person_drawn_on_both_sides_is_doubled() -> None:
 
 def test_a_person_whom_neither_side_paints_is_lost() -> None:
     """The left camera draws them 25 px too far right, the right one as much too far left."""
-    shown = {0: body(115, 135), 1: body(65, 85)}
-    lost = judge(shown, painters(), {0: (25.0, 0.0), 1: (-25.0, 0.0)})
+    lost = judge({0: body(115, 135), 1: body(65, 85)}, painters(), BOTH)
     assert lost is not None
     assert (lost.doubled, lost.lost) == (0.0, 1.0)
-    assert lost.is_lost and not lost.is_doubled and not lost.is_cut
+    assert lost.is_lost and not lost.is_doubled
 
 
-def test_a_small_slip_at_the_seam_costs_just_its_strip() -> None:
-    shown = {0: body(88, 108), 1: body(92, 112)}
-    slipped = judge(shown, painters(), {0: (-2.0, 0.0), 1: (2.0, 0.0)})
-    assert slipped is not None
-    assert slipped.doubled == pytest.approx(4 / 20)
-    assert slipped.lost == 0
+def test_a_body_that_ends_at_the_seam_is_cut_though_one_camera_paints_it() -> None:
+    """Beyond the seam the other camera shows bare floor: it draws the body elsewhere."""
+    ended = judge({0: body(70, 110, lying=True), 1: body(20, 60, lying=True)}, painters(), BOTH)
+    assert ended is not None
+    assert ended.behind_seam == pytest.approx(0.25)
+    assert ended.is_cut and not ended.is_doubled and not ended.is_lost
 
 
-def test_halves_that_different_cameras_show_are_one_body() -> None:
-    """Each camera's picture ends within the person; what it lacks, its neighbour paints."""
-    halves = judge({0: body(90, 102), 1: body(98, 110)}, painters())
+def test_a_picture_that_ends_within_the_body_cuts_it_though_another_holds_all() -> None:
+    cut = judge({0: body(60, 70, whole=0.6), 1: body(55, 75)}, painters(), BOTH)
+    assert cut is not None
+    assert cut.beyond_picture == pytest.approx(0.4)
+    assert cut.is_cut and not cut.unavoidable
+
+
+def test_the_same_part_stretched_differently_counts_once() -> None:
+    """On a ribbon a camera further off stretches the body: areas count, not pixels."""
+    stretched = body(20, 60, lying=True)
+    thinned = Shown(
+        rows=stretched.rows,
+        columns=stretched.columns,
+        bins=stretched.bins,
+        areas=stretched.areas / 2,
+    )
+    verdict = judge({0: thinned, 1: body(30, 50, lying=True)}, painters(), BOTH)
+    assert verdict is not None
+    assert verdict.painted == {0: 800, 1: 0}
+    assert not verdict.is_harmed
+
+
+def test_halves_that_no_camera_holds_whole_are_unavoidable() -> None:
+    halves = judge({0: body(90, 102, whole=0.6), 1: body(98, 110, whole=0.66)}, painters(), BOTH)
     assert halves is not None
-    assert (halves.body_px, halves.doubled, halves.lost) == (800, 0, 0)
-    assert halves.is_cut
+    assert halves.is_cut and not halves.unavoidable  # the second one shows all that there is
+    alone = BOTH.copy()
+    alone[:, :98], alone[:, 102:] = 1, 1
+    halves = judge({0: body(90, 102, whole=0.6), 1: body(98, 110, whole=0.66)}, painters(), alone)
+    assert halves is not None
+    assert halves.is_cut and halves.unavoidable
 
 
 def test_a_seam_that_hands_a_person_to_the_camera_that_does_not_show_them_loses_them() -> None:
-    lost = judge({0: body(105, 125)}, painters())
+    lost = judge({0: body(105, 125)}, painters(), BOTH)
     assert lost is not None
-    assert lost.is_lost
+    assert lost.is_lost and not lost.unavoidable
 
 
 def test_who_is_hardly_on_the_panorama_is_not_judged() -> None:
-    assert judge({0: body(60, 61)}, painters()) is None
+    assert judge({0: body(60, 61)}, painters(), BOTH) is None
+
+
+def test_pixels_find_their_tenth_of_the_body() -> None:
+    axis = np.array([[100.0, 200.0], [100.0, 150.0], [100.0, 100.0]])
+    pixels = np.array([[90.0, 199.0], [130.0, 151.0], [100.0, 101.0], [100.0, 20.0], [100.0, 300]])
+    assert along(axis, pixels).tolist() == [0, 4, 9, 9, 0]
 
 
 def test_a_mask_is_carried_through_the_table_that_paints_it() -> None:
@@ -103,16 +143,13 @@ def test_a_mask_is_carried_through_the_table_that_paints_it() -> None:
         quality={},
     )
     width, height = model.size_px
-    mask = np.zeros((height, width), bool)
+    mask: Bools = np.zeros((height, width), bool)
     mask[height // 3 : height // 2, width // 3 : width // 2] = True
-    found = carried(mask, camera_map(model, rig.surface), rig.surface.size_px)
-    rows, columns = np.nonzero(found)
+    rows, columns = carried(mask, camera_map(model, rig.surface))
     middle = np.array([[columns.mean(), rows.mean()]])
-    ray = rig.surface.directions(middle) @ model.camera_from_mine[:3, :3].T
+    ray = rig.surface.in_camera(model, middle)
     u = model.k[0, 0] * ray[0, 0] / ray[0, 2] + model.k[0, 2]
     assert abs(u - (width / 3 + width / 2) / 2) < 3
-    body_m = np.asarray(model.centre_m) + np.array([[5.0, 0.2, -1.0], [5.0, 0.2, -0.5]])
-    assert np.abs(drawn_off(rig, model, model, body_m)).max() < 1e-6
 
 
 def test_masks_are_decoded_as_coco_encodes_them() -> None:
@@ -121,3 +158,22 @@ def test_masks_are_decoded_as_coco_encodes_them() -> None:
     wanted = [[0, 0, 0], [0, 1, 1], [0, 1, 0], [0, 0, 0]]
     assert plain.pixels().astype(int).tolist() == wanted
     assert Mask(size_px=(3, 4), counts="522O0", area_px=3).pixels().astype(int).tolist() == wanted
+
+
+@pytest.mark.skipif(not has_rig(SAMPLES / "roadway"), reason="no roadway sample site")
+def test_seams_of_the_roadway_spare_everybody_where_fixed_ones_do_not() -> None:
+    fixed, ours = score_fixed_seams(SAMPLES / "roadway"), score_seams(SAMPLES / "roadway")
+    assert fixed.shown == ours.shown >= 150
+    assert fixed.harmed >= 10
+    assert (ours.cut, ours.doubled, ours.lost) == (0, 0, 0), ours.cases
+    assert ours.unavoidable == 0
+
+
+@pytest.mark.skipif(not has_rig(SAMPLES / "crossing"), reason="no calibrated crossing")
+def test_seams_of_the_crossing_spare_most_of_those_whom_fixed_ones_harm() -> None:
+    """Five people in ten metres, stretched over walls and floor: some are in each other's way."""
+    fixed, ours = score_fixed_seams(SAMPLES / "crossing"), score_seams(SAMPLES / "crossing")
+    assert fixed.shown == ours.shown >= 100
+    assert fixed.harmed >= 80
+    assert ours.harmed <= fixed.harmed / 4
+    assert ours.lost <= 2

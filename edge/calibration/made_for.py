@@ -13,11 +13,10 @@ from typing import Any
 import yaml
 
 from scene.errors import RigError
-from scene.rig import Rig, save_rig
-from scene.rig_history import replace_rig
+from scene.rig import Rig
+from scene.rig_history import MADE_FOR, replace_rig
 from scene.site import Site
 
-FIELD = "made_for"
 WORDS = {
     "cameras": "cameras (rig.kind, names, order)",
     "survey": "survey points or markers",
@@ -54,10 +53,7 @@ def write_rig(rig: Rig, path: Path, site: Site) -> str | None:
 
     Tells the id of the rig before this one. Raises `RigError`.
     """
-    former = replace_rig(rig, path)
-    notes = {} if former is None else {"former": former}
-    save_rig(rig, path, {**notes, FIELD: made_for(site)})
-    return former
+    return replace_rig(rig, path, {MADE_FOR: made_for(site)})
 
 
 def maker_of(path: Path) -> dict[str, str]:
@@ -66,7 +62,7 @@ def maker_of(path: Path) -> dict[str, str]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return {}
-    told = content.get(FIELD) if isinstance(content, dict) else None
+    told = content.get(MADE_FOR) if isinstance(content, dict) else None
     return {str(key): str(value) for key, value in told.items()} if isinstance(told, dict) else {}
 
 

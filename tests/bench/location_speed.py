@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
 
-from scene.floor import Floor
 from location.tracker import Tracker
+from scene.floor import Floor
 from scene.rig import Rig
 from scene.surface import Cylinder
 from tests.location import mine

@@ -9,7 +9,7 @@ import numpy as np
 
 from tests import sample_site
 from tests.overlaps import alike_in_overlaps
-from tests.seams import SeamScore, score_seams
+from tests.seams import SeamScore, score_fixed_seams, score_seams
 from tests.site_scores import tie_point_errors
 
 
@@ -24,12 +24,13 @@ def measure() -> dict[str, float | str]:
             continue
         figures |= _geometry(name, folder) | _light(name, folder)
         try:
-            seam = score_seams(folder)
+            seam, fixed = score_seams(folder), score_fixed_seams(folder)
         except FileNotFoundError as error:
             figures[f"{name}_people_cut"] = f"left out: {error}"
             continue
         seams.append(seam)
         figures |= _people(name, seam)
+        figures[f"{name}_people_harmed_by_fixed_seams"] = fixed.harmed
     if seams:
         total = sum(seam.in_overlaps for seam in seams)
         harmed = sum(seam.harmed for seam in seams)
@@ -67,6 +68,8 @@ def _people(name: str, seam: SeamScore) -> dict[str, float | str]:
         f"{name}_people_cut": seam.cut,
         f"{name}_people_doubled": seam.doubled,
         f"{name}_people_lost": seam.lost,
+        f"{name}_people_harmed": seam.harmed,
+        f"{name}_people_unavoidable": seam.unavoidable,
         f"{name}_people_cut_share": seam.cut / overlapping,
         f"{name}_people_doubled_share": seam.doubled / overlapping,
         f"{name}_people_lost_share": seam.lost / max(seam.shown, 1),

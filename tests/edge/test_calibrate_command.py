@@ -82,12 +82,16 @@ def test_the_report_goes_where_it_is_told_or_nowhere(
 ) -> None:
     words = ["calibrate", str(calibrated[0]), "--out", str(tmp_path / "new.yaml")]
     assert main([*words, "--report", str(tmp_path / "other.html")]) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.yaml", "other.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "new.references",
+        "new.yaml",
+        "other.html",
+    ]
     other = tmp_path / "other.html"
     assert other.read_bytes() == (calibrated[0].parent / "rig.report.html").read_bytes()
     other.unlink()
     assert main([*words, "--no-report"]) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.references", "new.yaml"]
 
 
 def test_a_former_rig_is_kept_and_can_be_put_back(tmp_path: Path) -> None:

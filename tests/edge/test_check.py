@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from edge.calibration.made_for import FIELD, changed_since, made_for, maker_of
+from edge.calibration.made_for import changed_since, made_for, maker_of
 from edge.main import main
 from scene.rig import load_rig, save_rig
 from scene.site import load_site
@@ -160,7 +160,7 @@ def test_the_fingerprint_holds_no_address(calibrated: Path) -> None:
     made = made_for(site)
     assert set(made) == {"site", "cameras", "survey", "mount", "lens", "floor", "panorama"}
     assert all(len(value) == 10 for name, value in made.items() if name != "site")
-    told = yaml.safe_load(calibrated.with_name("rig.yaml").read_text(encoding="utf-8"))[FIELD]
+    told = yaml.safe_load(calibrated.with_name("rig.yaml").read_text(encoding="utf-8"))["made_for"]
     assert told == made
 
 

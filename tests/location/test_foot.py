@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scene.floor import Floor
 from location.foot import Feet, covers, feet_on_floor
 from scene.arrays import Floats
+from scene.floor import Floor
 from scene.messages import KINDS, Detections
 from tests.location import mine
 

@@ -2,10 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from location.on_panorama import with_panorama
+from scene.arrays import Bytes
+from scene.geometry import CameraModel, pose_from_mount
 from scene.messages import Position
+from scene.ribbon import Ribbon
 from scene.surface import Cylinder
 
 SURFACE = Cylinder(
@@ -69,3 +73,72 @@ def test_straight_below_a_low_camera_the_feet_are_still_a_number() -> None:
     found = with_panorama((person(1e-12, 0.0),), low)[0]
     for place in (found.panorama_xy, found.panorama_head_xy):
         assert place is None or (math.isfinite(place[1]) and abs(place[1]) <= 3 * 400)
+
+
+RIBBON = Ribbon(
+    line_m=((0.0, 0.0, 0.0), (40.0, 0.0, 0.0)),
+    cross_fall=0.0,
+    section_m=((2.5, 2.6), (2.5, 0.0), (-2.5, 0.0)),
+    chainage_left_m=0.0,
+    px_per_m=50.0,
+    mirrored=False,
+    size_px=(2000, 380),
+)
+"""The left wall and the floor; cameras hang on the right rib."""
+
+
+def strip_camera(name: str, x_m: float, yaw_deg: float) -> CameraModel:
+    return CameraModel(
+        name=name,
+        size_px=(640, 360),
+        lens="brown",
+        k=np.array([[400.0, 0, 319.5], [0, 400.0, 179.5], [0, 0, 1]]),
+        distortion=np.zeros(5),
+        camera_from_mine=pose_from_mount(np.array([x_m, -2.4, 2.8]), yaw_deg, -20.0, 0.0),
+        pose_covariance=np.zeros((6, 6)),
+        max_angle_rad=1.2,
+    )
+
+
+CAMERAS = strip_camera("west", 14.0, 60.0), strip_camera("east", 26.0, 120.0)
+
+
+def painted_by(index: int) -> Bytes:
+    width, height = RIBBON.size_px
+    return np.full((height, width), index, np.uint8)
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_on_a_ribbon_the_head_is_where_its_painter_draws_it(index: int) -> None:
+    someone = person(20.0, 0.0)
+    (found,) = with_panorama((someone,), RIBBON, CAMERAS, painted_by(index))
+    head_m = np.array([[20.0, 0.0, 1.8]])
+    centre_m = CAMERAS[index].centre_m
+    ((x, y),) = RIBBON.panorama_from_sight(centre_m, head_m - centre_m)
+    assert found.panorama_head_xy == pytest.approx((x, y))
+    assert found.panorama_xy == pytest.approx((1000.0, (2.6 + 2.5) * 50))
+    side = 1 if index == 0 else -1  # bodies lean away from the camera
+    assert found.panorama_head_xy is not None
+    assert side * (found.panorama_head_xy[0] - 1000.0) > 50
+
+
+def test_on_a_ribbon_the_painter_of_the_body_counts_not_that_of_the_feet() -> None:
+    """A seam between the feet and the body: the one who paints the feet shows no body there."""
+    painter = painted_by(1)
+    painter[240:] = 0
+    (found,) = with_panorama((person(20.0, 0.0),), RIBBON, CAMERAS, painter)
+    (east,) = with_panorama((person(20.0, 0.0),), RIBBON, CAMERAS, painted_by(1))
+    assert found.panorama_head_xy == east.panorama_head_xy
+
+
+def test_on_a_ribbon_whom_nobody_paints_stands_upright() -> None:
+    (found,) = with_panorama((person(20.0, 0.0),), RIBBON, CAMERAS, painted_by(255))
+    assert found.panorama_head_xy == pytest.approx((1000.0, (2.6 + 2.5 - 1.8) * 50))
+
+
+def test_on_a_cylinder_painters_change_nothing() -> None:
+    painter = np.zeros((400, 1000), np.uint8)
+    plain, painted = (
+        with_panorama((person(10.0, 0.0),), SURFACE, *more) for more in ((), (CAMERAS, painter))
+    )
+    assert plain == painted

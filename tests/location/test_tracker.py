@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from scene.floor import Floor
 from location.tracker import Tracker
 from scene.arrays import Floats
+from scene.floor import Floor
 from scene.geometry import CameraModel
 from scene.messages import Position
 from scene.rig import Rig

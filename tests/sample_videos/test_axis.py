@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from scene.floor import Floor
 from sample_videos.generator.axis import LONGEST_M, cut_long, make_axis
 from sample_videos.generator.mesh import box
+from scene.floor import Floor
 from scene.site import FloorConfig
 
 LINES: list[tuple[list[tuple[float, float, float]], float]] = [

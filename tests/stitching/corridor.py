@@ -53,7 +53,7 @@ def paint(seed: int = 0) -> Bytes:
         coarse = rng.normal(size=(max(8, height // size), max(8, width // size)))
         grain = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
         total += grain / grain.std() * size**0.3
-    return np.clip(110 + 28 * total / total.std(), 5, 250).astype(np.uint8)
+    return np.asarray(np.clip(110 + 28 * total / total.std(), 5, 250), np.uint8)
 
 
 def with_marker(

@@ -86,3 +86,8 @@ def test_colours_stay(dusty: Bytes) -> None:
     grey = np.full((dusty.shape[0] // 2, dusty.shape[1] // 2), 100, np.uint8)
     lifted = LocalContrast().lifted(YuvImage(y=dusty, u=grey, v=grey))
     assert lifted.u is grey and lifted.v is grey and lifted.y.shape == dusty.shape
+    but = np.zeros(dusty.shape, bool)
+    but[:100] = True
+    kept = LocalContrast().lifted(YuvImage(y=dusty, u=grey, v=grey), but)
+    assert np.array_equal(kept.y[:100], dusty[:100])
+    assert np.array_equal(kept.y[100:], lifted.y[100:])

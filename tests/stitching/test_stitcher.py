@@ -6,14 +6,15 @@ import pytest
 
 from scene.arrays import Bools, Bytes, Floats
 from scene.geometry import CameraModel, distort, project
-from scene.messages import Frame, Panorama, YuvImage
+from scene.messages import Frame, Panorama, Position, YuvImage
 from scene.rig import Rig
 from scene.site import PanoramaConfig
+from scene.surface import Cylinder
 from stitching.compose import UNSEEN_LUMA
 from stitching.quality import overlap_psnr_db
 from stitching.seams import NOBODY
 from stitching.stitcher import LOOK_EVERY, Stitcher
-from tests.stitching.views import camera, fan, frame, rig_of, room, view
+from tests.stitching.views import CENTRE_M, camera, fan, frame, rig_of, room, view
 
 ROOM = room(1)
 CONFIG = PanoramaConfig(max_width_px=1200, blend_px=32)
@@ -57,8 +58,8 @@ def looked_up(rig: Rig, model: CameraModel, plane: Floats, half: bool) -> tuple[
     width, height = rig.surface.size_px
     start, step = (0.5, 2.0) if half else (0.0, 1.0)
     x, y = np.meshgrid(np.arange(start, width, step), np.arange(start, height, step))
-    ahead = rig.surface.directions(np.column_stack([x.ravel(), y.ravel()]))
-    in_camera = ahead @ model.camera_from_mine[:3, :3].T
+    in_camera = rig.surface.in_camera(model, np.column_stack([x.ravel(), y.ravel()]))
+    ahead = in_camera @ model.camera_from_mine[:3, :3]
     pixels = distort(model, in_camera)
     _, seen = project(model, model.centre_m + ahead)
     if half:
@@ -123,6 +124,7 @@ def test_seams_fade_smoothly_between_neighbours(
 def test_painter_and_unseen_say_who_looks_where(rig: Rig, panorama: Panorama) -> None:
     width, height = rig.surface.size_px
     x, y = np.meshgrid(np.arange(width), np.arange(height))
+    assert isinstance(rig.surface, Cylinder)
     ahead = rig.surface.directions(np.column_stack([x.ravel(), y.ravel()]))
     seen = np.stack(
         [project(m, m.centre_m + 10 * ahead)[1].reshape(height, width) for m in rig.cameras]
@@ -271,6 +273,7 @@ def test_cameras_all_round_leave_no_gap_at_the_cut() -> None:
     stitcher = Stitcher(rig, CONFIG)
     panorama = stitcher.stitch([frame(m.name, view(m, ROOM)) for m in ring])
     assert not panorama.unseen[rig.surface.size_px[1] // 2].any()
+    assert isinstance(rig.surface, Cylinder)
     assert abs(rig.surface.size_px[0] - 2 * np.pi * rig.surface.px_per_rad) < 1e-6
     middle = panorama.image.y[rig.surface.size_px[1] // 2].astype(int)
     assert abs(middle[0] - middle[-1]) < 40
@@ -284,3 +287,43 @@ def test_an_odd_picture_height_is_composed_too() -> None:
     stitcher = Stitcher(rig, CONFIG)
     panorama = stitcher.stitch([frame("odd", image)])
     assert not stitcher.problems and (~panorama.unseen).mean() > 0.7
+
+
+def somebody_between_left_and_middle() -> Position:
+    x, y = CENTRE_M[:2] + 7.0 * np.array([np.cos(np.radians(22.5)), np.sin(np.radians(22.5))])
+    return Position(
+        track=1,
+        xyz_m=(float(x), float(y), 0.0),
+        covariance_m2=((0.01, 0.0), (0.0, 0.01)),
+        velocity_m_s=(0.0, 0.0),
+        height_m=1.8,
+        posture="upright",
+        certainty="certainly",
+        seen_at_ns=0,
+        cameras=("left",),
+    )
+
+
+def test_a_panorama_with_somebody_on_a_seam_is_painted_as_it_says(
+    rig: Rig, frames: list[Frame]
+) -> None:
+    stitcher = Stitcher(rig, CONFIG)
+    empty = stitcher.stitch(frames)
+    kept = empty.painter.copy()
+    someone = somebody_between_left_and_middle()
+    panorama = stitcher.stitch(frames, [someone])
+    assert np.array_equal(empty.painter, kept)  # what was given away stays as it was
+    assert (panorama.painter != kept).sum() > 500
+    body_m = np.array(someone.xyz_m) + np.linspace(0.05, 1.75, 30)[:, None] * [0, 0, 1]
+    column, row = np.rint(rig.surface.panorama_from_mine(body_m)).astype(int).T
+    inside = rig.surface.inside(np.column_stack([column, row]))
+    assert inside.sum() > 20
+    assert len(set(panorama.painter[row[inside], column[inside]].tolist())) == 1
+    assert np.array_equal(panorama.unseen, empty.unseen)
+    assert np.array_equal(panorama.unseen, panorama.painter == NOBODY)
+    calm = away_from_seams(panorama, CONFIG.blend_px)
+    for index, (model, given) in enumerate(zip(rig.cameras, frames, strict=True)):
+        mine = calm & (panorama.painter == index)
+        expected, _ = looked_up(rig, model, given.image.y.astype(float), half=False)
+        expected = expected * gains(stitcher, index, rig.surface.size_px)
+        assert np.abs(panorama.image.y.astype(float) - expected)[mine].max() <= SUBLEVEL

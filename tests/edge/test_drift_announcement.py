@@ -1,0 +1,55 @@
+from pathlib import Path
+
+from delivery.memory import MemoryBroker
+from delivery.outbox import Outbox
+from delivery.publisher import Publisher
+from edge.options import RunOptions
+from edge.sender import Announcement
+from scene.clock import SystemClock
+from scene.messages import SiteDescription
+from scene.rig import save_rig
+from scene.rig_history import replace_rig, roll_back
+from scene.topics import topic_filter
+from scene.wire import decode
+from tests.edge.knock_day import SITE, two_cameras
+from tests.edge.test_rig_watch import turned
+
+
+def test_viewers_are_told_when_panoramas_come_from_another_rig(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(SITE, encoding="utf-8")
+    rig = tmp_path / "rig.yaml"
+    save_rig(two_cameras(), rig)
+    options, clock = RunOptions(site_file=path), SystemClock()
+    site, broker = options.site(), MemoryBroker()
+    heard: list[str] = []
+
+    def hear(topic: str, payload: bytes, retained: bool) -> None:
+        body = decode(payload).body
+        assert isinstance(body, SiteDescription)
+        heard.append(body.geometry)
+
+    listener = broker.connection()
+    listener.subscribe(topic_filter("site"), 1, hear)
+    outbox = Outbox(tmp_path / "state", clock)
+    publisher = Publisher(site, broker.connection(), outbox, clock)
+    announcement = Announcement(site, options, publisher, "ws://127.0.0.1:1/panorama")
+    first, second = two_cameras().id, turned().id
+    announcement.follow(first)
+    replace_rig(turned(), rig)
+    announcement.follow(first)
+    assert heard == [first], "not before a panorama comes from it"
+    announcement.follow(second)
+    announcement.follow(second)
+    assert heard == [first, second]
+    path.unlink()
+    roll_back(rig)
+    announcement.follow(first)
+    assert heard == [first, second, first]
+    announcement.follow("0123456789ab")
+    assert heard == [first, second, first], "a late panorama of a rig that is no longer there"
+    rig.unlink()
+    announcement.follow(second)
+    assert heard == [first, second, first], "without a rig there is nothing to say"
+    publisher.going_offline()
+    outbox.close()

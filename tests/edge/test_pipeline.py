@@ -1,0 +1,35 @@
+"""What the site file can switch in the pipeline itself."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from edge.pipeline import Pipeline
+from scene.rig import load_rig
+from scene.site import load_site
+from tests import sample_site
+
+DUSTED = sample_site.SAMPLES / "events" / "lens_dust"
+
+
+@pytest.mark.parametrize("part", ["panorama", "detection"])
+def test_local_contrast_is_switched_for_each_by_itself(part: str) -> None:
+    site = load_site(DUSTED / "site.yaml")
+    section = getattr(site, part).model_copy(update={"local_contrast": True})
+    lifted = site.model_copy(update={part: section})
+    rig = load_rig(site.rig.file)
+    frames = next(islice(sample_site._instants(site), 40, None))
+    plain, other = Pipeline(site, rig), Pipeline(lifted, rig)
+    found = [pipeline.see(frames) for pipeline in (plain, other)]
+    shown = [pipeline.show(frames).panorama for pipeline in (plain, other)]
+    same_finds = all(np.array_equal(a.scores, b.scores) for a, b in zip(*found, strict=True))
+    assert same_finds == (part == "panorama")
+    seen = ~shown[0].unseen
+    before, after = (panorama.image.y[seen].astype(float) for panorama in shown)
+    if part == "panorama":
+        assert after.std() > 1.1 * before.std()
+        dark = [panorama.image.y[panorama.unseen] for panorama in shown]
+        assert np.array_equal(dark[0], dark[1])  # what nobody sees is not lifted into something
+    else:
+        assert np.abs(before - after).mean() < 1  # other finds may move a seam, no more
