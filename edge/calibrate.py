@@ -19,7 +19,7 @@ from edge.calibration.figures import AWAY_M, CameraFit
 from edge.calibration.made_for import changed_since, maker_of, write_rig
 from edge.calibration.verdict import MIDDLE, headline, worst
 from edge.camera_source import open_source
-from edge.drift_book import keep_references
+from edge.drift.book import keep_references
 from scene.clock import SystemClock
 from scene.errors import CameraError, LamproomError, RigError
 from scene.messages import YuvImage

@@ -13,7 +13,7 @@ from delivery.outbox import Outbox
 from edge.camera_process import CameraHandle, failures, start_cameras
 from edge.camera_watch import CameraWatch
 from edge.detection_watch import DetectionWatch
-from edge.drift_loop import DriftLoop
+from edge.drift.loop import DriftLoop
 from edge.encoder import PanoramaEncoder
 from edge.health import HealthReport
 from edge.line import LineOut

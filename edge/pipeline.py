@@ -16,7 +16,7 @@ from scene.floor import Floor
 from scene.messages import Anomaly, Detections, Frame, Panorama, Positions
 from scene.rig import Rig
 from scene.site import Site
-from stitching.drift_proposal import distrusted
+from stitching.drift.proposal import distrusted
 from stitching.local_contrast import LocalContrast
 from stitching.stitcher import Stitcher
 

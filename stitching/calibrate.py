@@ -14,14 +14,14 @@ from scene.messages import YuvImage
 from scene.ribbon import Ribbon
 from scene.rig import Rig
 from scene.site import FloorConfig, PanoramaConfig, RigConfig
-from stitching import features
+from stitching.calibration import features
+from stitching.calibration.rotation_rig import solve_rotation_rig
+from stitching.calibration.solved import Progress, Solved
+from stitching.calibration.strip_rig import solve_strip_rig
+from stitching.calibration.survey import Survey, survey_error, survey_of
 from stitching.layout import choose_surface
 from stitching.lens import unexplained_share
 from stitching.ribbon_layout import choose_ribbon
-from stitching.rotation_rig import solve_rotation_rig
-from stitching.solved import Progress, Solved
-from stitching.strip_rig import solve_strip_rig
-from stitching.survey import Survey, survey_error, survey_of
 
 LEAST_POINTS = 4
 MOST_UNEXPLAINED = 0.15

@@ -8,7 +8,7 @@ import numpy as np
 
 from scene.arrays import Bools, Bytes
 from scene.messages import Frame, YuvImage
-from stitching.backend import GREY
+from stitching.composition.backend import GREY
 
 DIM = 0.6
 """Contrast that is left of an old picture."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from scene.arrays import Bools, Bytes, Floats
 from scene.rig import Rig
-from stitching.bundle import transfer
+from stitching.calibration.bundle import transfer
 from stitching.exposure import UNIT, GainMaps
 from stitching.maps import CameraMap
 

@@ -12,16 +12,16 @@ from scene.messages import Detections, Frame, Panorama, Position, YuvImage
 from scene.ribbon import Ribbon
 from scene.rig import Rig
 from scene.site import PanoramaConfig
-from stitching.backends import open_backend
-from stitching.bodies import Bodies
-from stitching.cells import cells_of
+from stitching.composition.backends import open_backend
 from stitching.exposure import Exposure
-from stitching.guesses import guessed_people
 from stitching.maps import camera_map
 from stitching.old_pictures import OldPictures
-from stitching.painting import Painting
-from stitching.seam_search import SeamSearch
-from stitching.seams import Fading
+from stitching.seams.bodies import Bodies
+from stitching.seams.cells import cells_of
+from stitching.seams.fading import Fading
+from stitching.seams.guesses import guessed_people
+from stitching.seams.painting import Painting
+from stitching.seams.search import SeamSearch
 
 LOOK_EVERY = 25
 """Panoramas between two looks at the exposure."""

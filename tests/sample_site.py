@@ -18,7 +18,7 @@ import numpy as np
 from detection.detector import open_detector
 from edge.camera_source import open_source
 from edge.camera_watch import CameraWatch
-from edge.drift_watch import DriftWatch
+from edge.drift.watch import DriftWatch
 from edge.frame_ring import SourceStatus
 from edge.pipeline import Frames, Pipeline
 from edge.together import lockstep
@@ -31,7 +31,7 @@ from scene.geometry import CameraModel
 from scene.messages import Anomaly, Detections, Frame, Panorama, Positions
 from scene.rig import Rig, load_rig
 from scene.site import FloorConfig, PanoramaConfig, Site, load_site
-from stitching.drift_proposal import distrusted
+from stitching.drift.proposal import distrusted
 from stitching.layout import choose_surface
 from stitching.lens import usable_angle
 

@@ -32,7 +32,7 @@ import numpy as np
 from scene.arrays import Bytes, Floats
 from scene.rig import Rig
 from stitching.maps import camera_map
-from stitching.seams import mid_overlap
+from stitching.seams.fading import mid_overlap
 from tests.bodies_shown import BINS, Shown, carried, drawn_by, lookers, magnified, shown_of
 from tests.sample_site import cameras_from_truth, masks, rig_of, run, world
 

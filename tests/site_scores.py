@@ -11,9 +11,9 @@ import numpy as np
 from detection.evaluate import Score as DetectionScore
 from detection.evaluate import score_kind
 from detection.nms import overlap
-from edge import drift_watch
 from edge.camera_watch import ALARM_OF
-from edge.drift_state import MOVED_FOR_S
+from edge.drift import watch as drift_watch
+from edge.drift.state import MOVED_FOR_S
 from location.watch import rules
 from scene.arrays import Bools, Floats
 from scene.geometry import rays

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.drift_watch import DriftWatch
+from edge.drift.watch import DriftWatch
 from scene.arrays import Floats
 from scene.clock import ReplayClock
 from scene.messages import Anomaly
 from scene.rig import save_rig
 from scene.rig_history import load_proposal
-from stitching.drift_turn import small_turn
+from stitching.drift.turn import small_turn
 from tests.sample_site import SAMPLES, START_AT_NS, _instants, read, rig_of, site_of
 
 EVENTS = SAMPLES / "events"

@@ -10,7 +10,7 @@ import numpy as np
 from scene.arrays import Floats
 from scene.floor import Floor
 from scene.geometry import CameraModel, project, rays
-from stitching.strip_bundle import moved_pose
+from stitching.calibration.strip_bundle import moved_pose
 
 DIRECTIONS = 144
 """So many directions round the camera are looked in."""

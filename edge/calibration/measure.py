@@ -17,8 +17,8 @@ from scene.ribbon import Ribbon
 from scene.rig import Rig
 from scene.site import Site
 from stitching.calibrate import Calibration
+from stitching.calibration.survey import Survey, survey_error, survey_weights
 from stitching.maps import CameraMap
-from stitching.survey import Survey, survey_error, survey_weights
 
 LEAST_OVERLAP = 0.01
 """Of a panorama: less is no overlap."""

@@ -14,7 +14,7 @@ import numpy as np
 from edge.pictures import bgr_of
 from scene.arrays import Bools, Bytes, Floats
 from scene.messages import Panorama, YuvImage
-from stitching.backend import GREY, UNSEEN_LUMA
+from stitching.composition.backend import GREY, UNSEEN_LUMA
 from stitching.exposure import UNIT, GainMaps
 from stitching.maps import CameraMap, Maps
 

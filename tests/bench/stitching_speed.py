@@ -25,8 +25,8 @@ from scene.geometry import CameraModel
 from scene.messages import Frame, YuvImage
 from scene.rig import Rig
 from scene.site import PanoramaConfig
-from stitching.compose import OpenCvBackend, OpenCvRecipe
-from stitching.seams import Fading, mid_overlap
+from stitching.composition.compose import OpenCvBackend, OpenCvRecipe
+from stitching.seams.fading import Fading, mid_overlap
 from stitching.stitcher import Stitcher
 from tests.bench._isolated import python_with
 from tests.stitching.views import camera, frame, rig_of, room, view

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.drift_watch import DriftWatch
+from edge.drift.watch import DriftWatch
 from scene.arrays import Bytes, Floats
 from scene.clock import ReplayClock
 from scene.geometry import CameraModel

@@ -17,7 +17,7 @@ from scene.messages import Detections, Frame, YuvImage
 from scene.rig import Rig, load_rig, save_rig
 from scene.rig_history import replace_rig, roll_back
 from scene.site import Site, parse_site
-from stitching.drift_proposal import spread_of
+from stitching.drift.proposal import spread_of
 from tests.edge.knock_day import HALF, SITE, two_cameras
 from tests.stitching.knocks import knocked, seen, turn
 

@@ -15,8 +15,8 @@ from scene.geometry import CameraModel, pose_from_mount, rays
 from scene.messages import YuvImage
 from scene.ribbon import Ribbon
 from scene.site import FloorConfig, MarkerFamily
+from stitching.calibration.markers import DICTIONARIES
 from stitching.lens import usable_angle
-from stitching.markers import DICTIONARIES
 
 FLOOR = FloorConfig(
     centre_line_m=((0.0, 0.0, 0.0), (12.0, 0.0, 0.3), (40.0, 2.0, 0.9)),

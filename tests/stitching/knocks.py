@@ -7,8 +7,8 @@ import numpy as np
 
 from scene.arrays import Bytes, Floats
 from scene.geometry import CameraModel
-from stitching.drift_reference import Reference, learn, shrink
-from stitching.drift_turn import rotation_of
+from stitching.drift.reference import Reference, learn, shrink
+from stitching.drift.turn import rotation_of
 from tests.stitching.views import camera, room, view, with_people
 
 ROOM = room()

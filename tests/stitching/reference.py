@@ -4,7 +4,7 @@ import numpy as np
 
 from scene.arrays import Bytes, Floats
 from scene.messages import YuvImage
-from stitching.backend import GREY, UNSEEN_LUMA
+from stitching.composition.backend import GREY, UNSEEN_LUMA
 from stitching.exposure import UNIT, GainMaps
 from stitching.maps import OUTSIDE, CameraMap, Maps
 

@@ -9,11 +9,11 @@ import pytest
 from scene.geometry import CameraModel
 from scene.messages import YuvImage
 from scene.ribbon import Ribbon
-from stitching.backend import Backend
-from stitching.compose import OpenCvBackend
+from stitching.composition.backend import Backend
+from stitching.composition.compose import OpenCvBackend
+from stitching.composition.onnx_compose import OnnxBackend
 from stitching.exposure import UNIT, GainMaps
 from stitching.maps import CameraMap, Maps, camera_map
-from stitching.onnx_compose import OnnxBackend
 from tests.stitching.corridor import look, paint
 from tests.stitching.reference import composed
 from tests.stitching.views import rig_of, room, view

@@ -10,9 +10,9 @@ from scene.messages import Frame, Panorama, Position, YuvImage
 from scene.rig import Rig
 from scene.site import PanoramaConfig
 from scene.surface import Cylinder
-from stitching.compose import UNSEEN_LUMA
+from stitching.composition.compose import UNSEEN_LUMA
 from stitching.quality import overlap_psnr_db
-from stitching.seams import NOBODY
+from stitching.seams.fading import NOBODY
 from stitching.stitcher import LOOK_EVERY, Stitcher
 from tests.stitching.views import CENTRE_M, camera, fan, frame, rig_of, room, view
 

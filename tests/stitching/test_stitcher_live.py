@@ -6,7 +6,7 @@ import pytest
 
 from scene.messages import Frame, YuvImage
 from scene.rig import Rig
-from stitching.compose import UNSEEN_LUMA
+from stitching.composition.compose import UNSEEN_LUMA
 from stitching.stitcher import LOOK_EVERY, Stitcher
 from tests.stitching.test_stitcher import CONFIG, ROOM, somebody_between_left_and_middle
 from tests.stitching.views import camera, fan, frame, rig_of, view

@@ -10,9 +10,9 @@ from scene.geometry import CameraModel, pose_from_mount, rays
 from scene.messages import Frame, YuvImage
 from scene.rig import Rig
 from scene.site import PanoramaConfig
+from stitching.calibration.rotation import ideal_camera
 from stitching.layout import choose_surface
 from stitching.lens import usable_angle
-from stitching.rotation import ideal_camera
 
 CENTRE_M = np.array([20.0, -2.0, 2.5])
 PX_PER_RAD = 700.0

@@ -12,10 +12,10 @@ from scene.floor import Floor
 from scene.geometry import CameraModel, pose_from_mount, project, rays
 from scene.site import FloorConfig
 from stitching.calibrate import Calibration
+from stitching.calibration.rotation import ideal_camera
+from stitching.calibration.solved import Solved
+from stitching.calibration.strip_bundle import moved_pose
 from stitching.lens import with_usable_angle
-from stitching.rotation import ideal_camera
-from stitching.solved import Solved
-from stitching.strip_bundle import moved_pose
 from tests.edge.calibration.sites import painted
 
 FLOOR = Floor(FloorConfig(centre_line_m=((0, 0, 0), (40, 0, 1)), left_m=3, right_m=3))

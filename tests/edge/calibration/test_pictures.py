@@ -15,9 +15,9 @@ from scene.geometry import CameraModel
 from scene.messages import Frame
 from scene.rig import Rig
 from scene.site import PanoramaConfig
+from stitching.calibration.strip_bundle import moved_pose
 from stitching.maps import camera_map
 from stitching.stitcher import Stitcher
-from stitching.strip_bundle import moved_pose
 from tests.edge.calibration.sites import painted
 from tests.stitching.corridor import FLOOR, corridor_ribbon, strung
 

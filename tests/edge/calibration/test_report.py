@@ -17,11 +17,11 @@ from scene.messages import YuvImage
 from scene.rig import Rig
 from scene.site import PanoramaConfig, Site, parse_site
 from stitching.calibrate import Calibration
+from stitching.calibration.solved import Solved
 from stitching.layout import choose_surface
-from stitching.solved import Solved
 from tests.edge.calibration.sites import painted
 from tests.stitching.corridor import FLOOR, look, paint, strung
-from tests.stitching.test_strip_rig import surveyed
+from tests.stitching.calibration.test_strip_rig import surveyed
 from tests.stitching.views import camera
 
 CHROMIUM = Path("/usr/bin/chromium")

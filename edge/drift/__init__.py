@@ -1,0 +1,1 @@
+"""When to look whether cameras were knocked, and what becomes of it."""

@@ -1,0 +1,292 @@
+"""Watches whether the cameras still hang as the rig has them, and proposes how to hang them anew.
+
+Knows nothing about processes, the panorama or people's positions; it is told where people stand in
+the pictures. One camera at a time is looked at, for about one per cent of a core. Intervals come
+from the monotonic clock only.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from edge.drift.book import ReferenceBook
+from edge.drift.overlaps import OverlapLooks
+from edge.drift.proposer import Proposer
+from edge.drift.state import CameraDrift
+from scene.alarms import ALARMS
+from scene.arrays import Bytes, Floats
+from scene.clock import Clock
+from scene.messages import KINDS, Anomaly, CameraHealth, Detections, Frame
+from scene.rig import Rig
+from scene.site import Site
+from stitching.drift.look import measure
+
+KIND = "camera_moved"
+LOOK_EVERY_S = 1.2
+"""Between two looks, whichever camera they are at."""
+SUSPECT_EVERY_S = 0.75
+"""Between two looks at a camera that seems to have moved."""
+CLEAR_AFTER_S = 10.0
+"""An alarm that comes and goes stays one alarm until all has been well for so long."""
+FEW = 0.5
+"""A reference of which less than this is found again has aged and is learned anew..."""
+FEW_LOOKS, RENEW_EVERY_S = 10, 600.0
+"""... when so many looks in a row say so, but not more often than this."""
+NOBODY: Mapping[str, Detections] = MappingProxyType({})
+PEOPLE = tuple(KINDS.index(kind) for kind in ("person", "fallen"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Said:
+    """What others may read at any time; replaced as a whole after each look."""
+
+    moved: Mapping[str, str]
+    """Why, by camera."""
+    spreads: Mapping[str, Floats | None]
+    remarks: Mapping[str, str]
+    """On cameras that have not moved, or of which nobody can tell."""
+
+
+class DriftWatch:
+    """`look` is to be called from one thread; what it finds may be asked from any, without waiting.
+
+    References are read from `site.state_folder` or beside the rig file, or learned; the proposal is
+    written beside the rig file.
+    """
+
+    def __init__(self, site: Site, rig: Rig, clock: Clock) -> None:
+        self._file, self._clock = site.rig.file, clock
+        self._changes: deque[Anomaly] = deque()
+        self._raised: dict[str, Anomaly] = {}
+        self._bad_s: dict[str, float] = {}
+        self._last_ns = 0
+        self._new_rig: Rig | None = None
+        self._book = ReferenceBook(rig, site.rig.file, site.state_folder)
+        self._cameras = {camera.name: CameraDrift(camera) for camera in rig.cameras}
+        self._said = _Said(moved={}, spreads={}, remarks={})
+        self._hang(rig)
+
+    def _hang(self, rig: Rig) -> None:
+        self._overlaps = OverlapLooks(rig)
+        self._looked_s: dict[str, float] = {}
+        self._due_s = -float("inf")
+        self._few: dict[str, int] = {}
+        self._renewed_s: dict[str, float] = {}
+        self.proposer = Proposer(rig, self._file)
+
+    def adopt(self, alarm: Anomaly) -> bool:
+        """Carry on an alarm of the run before, before `look`; tells whether it is one of these."""
+        name = alarm.camera
+        if alarm.kind != KIND or name is None or name not in self._cameras or name in self._raised:
+            return False
+        self._raised[name], self._bad_s[name] = alarm, self._clock.monotonic_s()
+        return True
+
+    def look(self, frames: Sequence[Frame], people: Mapping[str, Detections] = NOBODY) -> None:
+        """Look at one camera of an instant's frames, if it is time, and decide.
+
+        `people` are the newest finds by camera; where somebody stands nothing is learned.
+        """
+        now_s = self._clock.monotonic_s()
+        self._go_over()
+        there = {frame.camera: frame for frame in frames if self._fits(frame)}
+        self._last_ns = max([self._last_ns, *(one.captured_at_ns for one in there.values())])
+        for frame in there.values():
+            self._learn(frame, people.get(frame.camera), now_s)
+        name = self._next(list(there), now_s)
+        if name is not None:
+            lumas = {camera: frame.image.y for camera, frame in there.items()}
+            self._measure(there[name], now_s)
+            self._overlap(lumas, now_s)
+            self._propose(lumas, now_s)
+        self._said = self._sayings()
+        self._alarms(now_s)
+
+    def changes(self) -> tuple[Anomaly, ...]:
+        """Take the alarms that were raised or cleared since the last call."""
+        return tuple(self._changes.popleft() for _ in range(len(self._changes)))
+
+    def judged(self, cameras: Sequence[CameraHealth]) -> tuple[CameraHealth, ...]:
+        """Give the cameras' health with what is known here: `moved` is said of those that film."""
+        said = self._said
+        return tuple(_judged(health, said) for health in cameras)
+
+    def untrusted(self) -> Mapping[str, Floats | None]:
+        """Tell which cameras' poses are wrong: (3, 3) rad2 of turn, or none: nobody knows how.
+
+        The same object until something changes.
+        """
+        return self._said.spreads
+
+    def rehung(self, rig: Rig) -> None:
+        """Go over to another rig of the same cameras, with the next look."""
+        self._new_rig = rig
+
+    def _go_over(self) -> None:
+        rig, self._new_rig = self._new_rig, None
+        if rig is None:
+            return
+        self._book.rehung(rig)
+        self._hang(rig)
+        for camera in rig.cameras:
+            self._cameras[camera.name].rehung(camera)
+
+    def _fits(self, frame: Frame) -> bool:
+        camera = self._cameras.get(frame.camera)
+        return camera is not None and frame.image.size_px == camera.camera.size_px
+
+    # ---- learning ----
+
+    def _learn(self, frame: Frame, people: Detections | None, now_s: float) -> None:
+        """Take a picture for a reference that is wanted, of a camera that hangs still."""
+        name, state = frame.camera, self._cameras[frame.camera]
+        known = name in self._book.references
+        if state.moved or (known and (state.last is None or state.last.verdict != "still")):
+            self._book.drop_lesson(name)
+            return
+        if not self._book.wants(name, now_s):
+            return
+        turn = None
+        if known:
+            look = measure(self._book.references[name], state.camera, frame.image.y, anywhere=False)
+            if look.verdict != "still":
+                return
+            turn = look.turn
+        boxes = [] if people is None else [people.boxes_px[np.isin(people.kinds, PEOPLE)]]
+        if self._book.note(frame, boxes, turn, now_s) and not known:
+            state.unproven = True
+
+    def _age(self, name: str, now_s: float) -> None:
+        """Have a reference renewed of which too little is found again."""
+        look = self._cameras[name].last
+        if look is None or look.verdict != "still":
+            return
+        few = look.agreeing < FEW * look.compared
+        self._few[name] = self._few.get(name, 0) + 1 if few else 0
+        since_s = now_s - self._renewed_s.get(name, -RENEW_EVERY_S)
+        if self._few[name] >= FEW_LOOKS and since_s >= RENEW_EVERY_S:
+            self._renewed_s[name], self._few[name] = now_s, 0
+            self._book.renew(name)
+
+    # ---- looking ----
+
+    def _next(self, there: Sequence[str], now_s: float) -> str | None:
+        """Choose the camera to look at now: a suspect, else whoever waits longest."""
+        known = [name for name in there if name in self._book.references]
+        looked_s = {name: self._looked_s.get(name, -float("inf")) for name in known}
+        suspects = [
+            name
+            for name in known
+            if self._cameras[name].suspect and now_s - looked_s[name] >= SUSPECT_EVERY_S
+        ]
+        if suspects:
+            return min(suspects, key=lambda name: looked_s[name])
+        if not known or now_s < self._due_s:
+            return None
+        self._due_s = now_s + LOOK_EVERY_S
+        return min(known, key=lambda name: looked_s[name])
+
+    def _measure(self, frame: Frame, now_s: float) -> None:
+        name, state = frame.camera, self._cameras[frame.camera]
+        self._looked_s[name] = now_s
+        look = measure(
+            self._book.references[name],
+            state.camera,
+            frame.image.y,
+            guess=None if state.turned is None else state.turned.turn,
+            anywhere=state.wants_far,
+        )
+        state.add(look, now_s)
+        self._age(name, now_s)
+
+    def _overlap(self, lumas: Mapping[str, Bytes], now_s: float) -> None:
+        """Compare two neighbours now and then; it decides where their own pictures can't."""
+        found = self._overlaps.look(lumas, now_s)
+        if found is None:
+            return
+        first, second = self._cameras[found.first], self._cameras[found.second]
+        known = first.turned is not None or second.turned is not None
+        miss = None if known else found.miss  # what is known to have moved explains it
+        first.add_overlap(found.second, miss, found.from_start)
+        second.add_overlap(found.first, miss, found.from_start)
+
+    def _propose(self, lumas: Mapping[str, Bytes], now_s: float) -> None:
+        """Have a proposal written, or deleted once it is certain that none is called for."""
+        known = [name for name in lumas if name in self._book.references]
+        cameras = [self._cameras[name] for name in known]
+        turned = {n: one.turned for n, one in self._cameras.items() if one.turned is not None}
+        if turned or not any(one.last is None or one.suspect for one in cameras):
+            self.proposer.update(turned, lumas, self._last_ns, now_s)
+
+    # ---- telling ----
+
+    def _sayings(self) -> _Said:
+        """Write down what others may know; the spreads stay one object while they are the same."""
+        spreads = {name: one.spread for name, one in self._cameras.items() if one.moved}
+        before = self._said.spreads
+        same = spreads.keys() == before.keys() and all(
+            one is before[name] for name, one in spreads.items()
+        )
+        return _Said(
+            moved={name: self._text(name) for name in spreads},
+            spreads=before if same else spreads,
+            remarks={name: self._remark(name) for name in self._cameras},
+        )
+
+    def _remark(self, name: str) -> str:
+        known = name in self._book.references
+        learning = "" if known else "whether it has moved can't be told yet: it is being learned"
+        said = [self._cameras[name].detail(), learning, self._book.trouble if known else ""]
+        return "; ".join(one for one in said if one)
+
+    def _text(self, name: str) -> str:
+        state = self._cameras[name]
+        said = [state.detail(), "its positions are not trusted"]
+        if state.turned is not None and self.proposer.said:
+            said.append(self.proposer.said)
+        return "; ".join(said)
+
+    def _alarms(self, now_s: float) -> None:
+        for name, state in self._cameras.items():
+            raised = self._raised.get(name)
+            # Until a camera has been looked at, an alarm of the run before stands.
+            if state.moved or state.last is None:
+                self._bad_s[name] = now_s
+            if state.moved and raised is None:
+                self._raised[name] = self._anomaly(name)
+                self._changes.append(self._raised[name])
+            elif raised is not None and now_s - self._bad_s[name] >= CLEAR_AFTER_S:
+                del self._raised[name]
+                evidence = f"camera {name}: it hangs as the rig has it, by {CLEAR_AFTER_S:.0f} s"
+                self._changes.append(
+                    replace(
+                        raised, state="cleared", captured_at_ns=self._last_ns, evidence=evidence
+                    )
+                )
+
+    def _anomaly(self, name: str) -> Anomaly:
+        at_ns, sure = self._last_ns, self._cameras[name].turned is not None
+        return Anomaly(
+            id=f"{KIND}-{name}-{at_ns // 1_000_000}",
+            kind=KIND,
+            severity=ALARMS[KIND].severity,
+            state="active",
+            captured_at_ns=at_ns,
+            raised_at_ns=at_ns,
+            probability=1.0 if sure else 0.5,
+            certainty="certainly" if sure else "possibly",
+            camera=name,
+            evidence=f"camera {name}: {self._text(name)}",
+        )
+
+
+def _judged(health: CameraHealth, said: _Said) -> CameraHealth:
+    if health.state != "ok":
+        return health
+    if health.name in said.moved:
+        return replace(health, state="moved", detail=said.moved[health.name])
+    details = (health.detail, said.remarks.get(health.name, ""))
+    return replace(health, detail="; ".join(one for one in details if one))

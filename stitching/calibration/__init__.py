@@ -1,0 +1,1 @@
+"""Calibrating: pictures and survey in, cameras out."""

@@ -1,0 +1,1 @@
+"""Painting every pixel of the panorama, every frame."""
