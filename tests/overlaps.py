@@ -5,7 +5,7 @@ camera, and as the pictures come.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from scene.arrays import Bools, Floats
 from scene.messages import Frame
 from scene.rig import Rig
+from stitching.calibration.features import still_luma
 from stitching.exposure import UNIT, Exposure
 from stitching.maps import CameraMap, camera_map
 
@@ -120,6 +121,22 @@ def alike_in_overlaps(rig: Rig, instants: Sequence[Sequence[Frame]]) -> dict[str
                 first, second, both = _common(tables, corrected, i, j)
                 sums[way].add(first, second, both)
     return {way: found.result() for way, found in sums.items()}
+
+
+def stills(instants: Sequence[Sequence[Frame]]) -> list[Sequence[Frame]]:
+    """Give, twice, one instant of each camera's still background: the median of its pictures.
+
+    Without people, noise and most of what compression adds: what is left is light and geometry.
+    """
+    by_camera: dict[str, list[Frame]] = {}
+    for frames in instants:
+        for frame in frames:
+            by_camera.setdefault(frame.camera, []).append(frame)
+    still = [
+        replace(first, image=replace(first.image, y=still_luma([f.image for f in (first, *rest)])))
+        for first, *rest in by_camera.values()
+    ]
+    return [still, still]
 
 
 def one_gain_each(count: int, compared: Sequence[tuple[int, int, float, int]]) -> Floats:

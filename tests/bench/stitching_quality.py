@@ -7,10 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from scene.ribbon import Ribbon
 from tests import sample_site
-from tests.overlaps import alike_in_overlaps
+from tests.overlaps import alike_in_overlaps, stills
 from tests.seams import SeamScore, score_fixed_seams, score_seams
-from tests.site_scores import tie_point_errors
+from tests.site_scores import surface_errors_px, tie_point_errors
+
+ON_SURFACE_M = 0.005
+"""Points of a strip this near to its ribbon count as lying on it."""
 
 
 def measure() -> dict[str, float | str]:
@@ -40,7 +44,15 @@ def measure() -> dict[str, float | str]:
 
 
 def _geometry(name: str, folder: Path) -> dict[str, float | str]:
-    tie_px = tie_point_errors(folder, sample_site.rig_of(folder))
+    rig = sample_site.rig_of(folder)
+    if isinstance(rig.surface, Ribbon):
+        near_px = surface_errors_px(folder, rig, ON_SURFACE_M)
+        return {
+            f"{name}_surface_tiepoint_median_px": float(np.median(near_px)),
+            f"{name}_surface_tiepoint_p95_px": float(np.percentile(near_px, 95)),
+            f"{name}_px_per_m": rig.surface.px_per_m,
+        }
+    tie_px = tie_point_errors(folder, rig)
     return {
         f"{name}_tiepoint_median_px": float(np.median(tie_px)),
         f"{name}_tiepoint_p95_px": float(np.percentile(tie_px, 95)),
@@ -50,7 +62,10 @@ def _geometry(name: str, folder: Path) -> dict[str, float | str]:
 def _light(name: str, folder: Path) -> dict[str, float | str]:
     instants = [output.frames for output in sample_site.run(folder).outputs if output.frames]
     alike = alike_in_overlaps(sample_site.rig_of(folder), instants)
+    still = alike_in_overlaps(sample_site.rig_of(folder), stills(instants))
     return {
+        f"{name}_still_overlap_psnr_db": still["fields"].psnr_db,
+        f"{name}_still_overlap_psnr_one_gain_db": still["one_gain"].psnr_db,
         f"{name}_overlap_psnr_db": alike["fields"].psnr_db,
         f"{name}_overlap_psnr_one_gain_db": alike["one_gain"].psnr_db,
         f"{name}_overlap_psnr_raw_db": alike["raw"].psnr_db,

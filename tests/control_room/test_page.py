@@ -330,7 +330,7 @@ def test_a_body_that_a_ribbon_draws_leaning_is_outlined_along_itself(
 
 def leaning(positions: Positions) -> Positions:
     """The walker lies on the ribbon like a shadow, 150 px long."""
-    shadow = {"panorama_xy": (400.0, 180.0), "panorama_head_xy": (550.0, 150.0)}
+    shadow: dict[str, Any] = {"panorama_xy": (400.0, 180.0), "panorama_head_xy": (550.0, 150.0)}
     return replace(
         positions,
         people=tuple(
