@@ -11,7 +11,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from scene.errors import SiteError
 from scene.floor import Floor
-from scene.site import FloorConfig, Metres, Name, Section, SitePath, parse_as
+from scene.section import Section, parse_as
+from scene.site import FloorConfig, Metres, Name, SitePath
 
 PERSON_PX = 40.0
 """How high a standing person must be in the picture that the detector works on. Small objects, in

@@ -20,8 +20,8 @@ from stitching.calibrate import Calibration
 from stitching.calibration.solved import Solved
 from stitching.layout import choose_surface
 from tests.edge.calibration.sites import painted
-from tests.stitching.corridor import FLOOR, look, paint, strung
 from tests.stitching.calibration.test_strip_rig import surveyed
+from tests.stitching.corridor import FLOOR, look, paint, strung
 from tests.stitching.views import camera
 
 CHROMIUM = Path("/usr/bin/chromium")

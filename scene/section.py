@@ -1,0 +1,142 @@
+"""Read a YAML file into a checked section: all mistakes at once, each with its place.
+
+Knows nothing about what is in the file: `site.yaml:7:5: cameras.1.urll: not a field; did you mean
+url?` is as good for a site as for a plan.
+"""
+
+import difflib
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from scene.errors import SiteError
+
+
+class Section(BaseModel):
+    """A section of a file that people write: unknown fields are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+S = TypeVar("S", bound=Section)
+
+
+def parse_as(kind: type[S], text: str, *, name: str, context: dict[str, object]) -> S:
+    """Read YAML text as a section of some kind; all mistakes come at once, with their places."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+        problems = _repeated_keys(root) if root else []
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
+        raise SiteError(f"{name}:{place}: not YAML: {error.problem}") from None
+    except RecursionError:
+        raise SiteError(f"{name}:1:1: nested too deep, or refers to itself") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise SiteError(f"{name}:1:1: not YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(content, dict) or not isinstance(root, yaml.MappingNode):
+        raise SiteError(f"{name}:1:1: such a file starts with `version: 1`; see README")
+    try:
+        read = kind.model_validate(content, context=context)
+    except ValidationError as error:
+        problems += [
+            (_mark_of(root, e["loc"]), _place_of(e["loc"]), _remedy(e, kind))
+            for e in error.errors()
+            if not _only_follows(e)
+        ]
+    if problems:
+        problems.sort(key=lambda problem: problem[0])
+        raise SiteError(
+            "\n".join(
+                f"{name}:{line + 1}:{column + 1}: {place}{': ' if place else ''}{remedy}"
+                for (line, column), place, remedy in problems
+            )
+        )
+    return read
+
+
+Problem = tuple[tuple[int, int], str, str]
+
+
+def _place_of(loc: tuple[Any, ...]) -> str:
+    return ".".join(str(part) for part in loc)
+
+
+def _only_follows(error: Any) -> bool:
+    """Tell a "too short" that only means that some item has a mistake of its own."""
+    return bool(error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"])
+
+
+def _remedy(error: Any, root: type[Section]) -> str:
+    kind, message = error["type"], str(error["msg"]).removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        field = str(error["loc"][-1])
+        names = _fields_at(root, error["loc"][:-1])
+        near = difflib.get_close_matches(field, names, n=1, cutoff=0.5)
+        return f"not a field; did you mean {near[0]}?" if near else "not a field"
+    if kind == "missing":
+        return "is missing; it must be given"
+    given = repr(error.get("input"))
+    return f"{message}; given: {given if len(given) <= 60 else given[:57] + '...'}"
+
+
+def _fields_at(root: type[Section], loc: tuple[Any, ...]) -> list[str]:
+    """List the fields of the section that `loc` leads to."""
+    section: Any = root
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        annotation = section.model_fields[part].annotation if part in section.model_fields else None
+        section = _section_in(annotation)
+        if section is None:
+            return []
+    return list(section.model_fields)
+
+
+def _section_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _section_in(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def _mark_of(root: yaml.Node, loc: tuple[Any, ...]) -> tuple[int, int]:
+    node, mark = root, root.start_mark
+    for part in loc:
+        step = _step(node, part)
+        if step is None:
+            break
+        node, mark = step
+    return mark.line, mark.column
+
+
+def _step(node: yaml.Node, part: Any) -> tuple[yaml.Node, Any] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(part):
+                return value, key.start_mark
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part], node.value[part].start_mark
+    return None
+
+
+def _repeated_keys(node: yaml.Node, loc: tuple[Any, ...] = ()) -> list[Problem]:
+    """Find keys given twice, of which YAML would silently take the last."""
+    found: list[Problem] = []
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                mark = (key.start_mark.line, key.start_mark.column)
+                found.append((mark, _place_of((*loc, key.value)), "is given twice; keep one"))
+            seen.add(key.value)
+            found += _repeated_keys(value, (*loc, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            found += _repeated_keys(value, (*loc, index))
+    return found
