@@ -188,7 +188,7 @@ def _crosses(block: Block, origin_m: Floats, targets_m: Floats) -> Bools:
     enters, leaves = np.zeros(len(step)), np.ones(len(step))
     for outward, offset in planes:
         rise, start = step @ outward, float(origin_m @ outward) - offset
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             at = -start / rise
         enters = np.where(rise < -1e-12, np.maximum(enters, at), enters)
         leaves = np.where(rise > 1e-12, np.minimum(leaves, at), leaves)
