@@ -11,7 +11,7 @@ import numpy as np
 
 from scene.arrays import Bytes, Floats, Ints
 from scene.geometry import CameraModel
-from scene.messages import XY, Position
+from scene.messages import Position
 from scene.ribbon import Ribbon
 from scene.rig import Surface
 
@@ -42,10 +42,8 @@ def with_panorama(
     beside = (feet[:, 0] < 0) | (feet[:, 0] > width - 1)
     shown = ~beside & (feet[:, 1] >= 0) & (heads[:, 1] <= height - 1)
     if isinstance(surface, Ribbon) and painter is not None:
-        for index in np.flatnonzero(shown):
-            body_m = np.stack([feet_m[index], heads_m[index]])
-            drawn = _drawn_top(body_m, surface, cameras, painter)
-            heads[index] = heads[index] if drawn is None else drawn
+        tops = _drawn_tops(feet_m[shown], heads_m[shown], surface, cameras, painter)
+        heads[shown] = np.where(np.isfinite(tops), tops, heads[shown])
     for pixels in (feet, heads):
         far = FARTHEST_OUTSIDE * height
         pixels[:, 1] = np.clip(pixels[:, 1], -far, height + far)
@@ -59,25 +57,30 @@ def with_panorama(
     )
 
 
-def _drawn_top(
-    ends_m: Floats, surface: Ribbon, cameras: Sequence[CameraModel], painter: Bytes
-) -> XY | None:
-    """Give the pixel of a body's top as the camera draws it that paints most of the body.
+def _drawn_tops(
+    feet_m: Floats, tops_m: Floats, surface: Ribbon, cameras: Sequence[CameraModel], painter: Bytes
+) -> Floats:
+    """Give the pixels (N, 2) of bodies' tops as the cameras draw them that paint most of each.
 
-    `ends_m` (2, 3) are the feet and the top, mine metres; None where no camera paints any of it.
+    `feet_m` and `tops_m` (N, 3) are mine metres; NaN where no camera paints any of a body.
     """
-    body_m = np.stack([ends_m[0] + MIDDLE * (ends_m[1] - ends_m[0]), ends_m[1]])
-    below = _painter_at(surface.panorama_from_mine(ends_m[:1]), surface, painter)[0]
-    best, found = 0, None
-    # The feet are in one place for all, so mostly their painter is the body's, too.
-    for index in sorted(range(len(cameras)), key=lambda index: index != below):
-        centre_m = cameras[index].centre_m
-        places = surface.panorama_from_sight(centre_m, body_m - centre_m)
-        painted = int((_painter_at(places, surface, painter) == index).sum())
-        if painted > best and np.isfinite(places[1]).all():
-            best, found = painted, (float(places[1, 0]), float(places[1, 1]))
-        if painted == len(body_m):
-            break
+    middles_m = feet_m + MIDDLE * (tops_m - feet_m)
+    below = _painter_at(surface.panorama_from_mine(feet_m), surface, painter)
+    most, found = np.zeros(len(feet_m), int), np.full((len(feet_m), 2), np.nan)
+    # The feet are in one place for all, so mostly their painter is the body's, too: it is asked
+    # first, and the others only about those of whom it does not paint all.
+    for own in (True, False):
+        for index, camera in enumerate(cameras):
+            asked = np.flatnonzero((below == index) if own else (below != index) & (most < 2))
+            if not len(asked):
+                continue
+            body_m = np.concatenate([middles_m[asked], tops_m[asked]]) - camera.centre_m
+            places = surface.panorama_from_sight(camera.centre_m, body_m)
+            mine = _painter_at(places, surface, painter) == index
+            painted = mine.reshape(2, -1).sum(axis=0)
+            drawn = places[len(asked) :]
+            better = (painted > most[asked]) & np.isfinite(drawn).all(axis=1)
+            found[asked[better]], most[asked[better]] = drawn[better], painted[better]
     return found
 
 

@@ -17,7 +17,7 @@ NEAR_SURFACE_M = 0.3
 """A point so near to the surface belongs to it; others stand in front of it."""
 REACH_M = 60.0
 """Lines of sight are followed so far."""
-STEPS = 300
+STEPS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +150,7 @@ class Ribbon:
             value.reshape(count, STEPS) for value in self._unbent(points.reshape(-1, 3))
         )
         start, along, arcs = self._corners()
-        sign = -1.0 if self.mirrored else 1.0
+        sign = -1.0 if shows_right_wall(self.section_m) else 1.0
         best = np.full(count, np.inf)
         found_chainage, found_arc = np.full(count, np.nan), np.full(count, np.nan)
         for edge in range(len(start)):
@@ -177,6 +177,18 @@ class Ribbon:
             found_chainage = np.where(hit, here, found_chainage)
             found_arc = np.where(hit, arcs[edge] + where[row, first], found_arc)
         return found_chainage, found_arc
+
+
+def shows_right_wall(section_m: tuple[tuple[float, float], ...]) -> bool:
+    """Tell whether a section is looked at from the left: its top is the right wall's.
+
+    >>> shows_right_wall(((-2.5, 2.5), (-2.5, 0.0), (2.5, 0.0)))
+    True
+    >>> shows_right_wall(((2.5, 2.0), (2.5, 0.0)))
+    False
+    """
+    first, last = section_m[0][0], section_m[-1][0]
+    return first < last or (first == last and first < 0)
 
 
 @lru_cache(maxsize=16)

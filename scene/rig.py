@@ -5,6 +5,7 @@ Knows nothing about how it was found.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,14 +59,27 @@ def save_rig(rig: Rig, path: Path, notes: Mapping[str, Any] | None = None) -> No
     content |= {**(notes or {}), **_geometry(rig)}
     text = "# Written by `lamproom calibrate`; metres, radians, pixels (centres at integers).\n"
     text += yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=100)
-    partial = path.with_suffix(path.suffix + ".partial")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, text.encode())
     except OSError as error:
         raise RigError(
             f"{path}: the rig can't be written: {error.strerror}; give another rig.file"
         ) from None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that, power cuts included, it is the old or the new one. Raises `OSError`."""
+    partial = path.with_suffix(path.suffix + ".partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def load_rig(path: Path) -> Rig:

@@ -20,6 +20,7 @@ SPREAD_PX = 7
 """Local contrast is judged over so many pixels of the shrunken picture, each way."""
 NOISE_SIGMAS = 1.5
 """Contrast of so many standard deviations of the noise is lifted half-way."""
+STRIPE_PX = 24
 LEAST_NOISE = 1.0
 """Compressed video hides its noise, and has blocks instead: never trust less than this."""
 

@@ -11,7 +11,7 @@ from scene.arrays import Bools
 from scene.errors import RigError
 from scene.floor import Floor
 from scene.geometry import CameraModel
-from scene.ribbon import Ribbon
+from scene.ribbon import Ribbon, shows_right_wall
 from scene.site import FloorConfig, PanoramaConfig, SurfaceConfig
 from stitching.maps import view_of
 
@@ -32,7 +32,8 @@ def choose_ribbon(
     Raises `RigError` when no camera sees any of it.
     """
     config = panorama.surface
-    section, mirrored = _section(cameras, config, floor)
+    section = _section(cameras, config, floor)
+    mirrored = _is_mirrored(section, floor)
     whole = _whole(cameras, section, mirrored, config, floor)
     seen = _looked_at(cameras, whole)
     rows = np.flatnonzero(seen.mean(axis=1) >= MIN_COVERAGE / 2)
@@ -56,20 +57,29 @@ def choose_ribbon(
 
 def _section(
     cameras: list[CameraModel], config: SurfaceConfig, floor: FloorConfig
-) -> tuple[tuple[tuple[float, float], ...], bool]:
-    """Give the cross-section's corners, and whether chainage runs to the left."""
+) -> tuple[tuple[float, float], ...]:
+    """Give the cross-section's corners, from the panorama's top to its bottom."""
     if config.section_m is not None:
-        # Seen from across the roadway: a wall on the right is shown from the left.
-        return config.section_m, config.section_m[0][0] < config.section_m[-1][0]
+        return config.section_m
     left = config.wall_left_m or floor.left_m
     right = config.wall_right_m or floor.right_m
     up = config.wall_height_m
     wall = config.wall if config.wall != "auto" else _wall_ahead(cameras, floor)
     if wall == "right":
-        return ((-right, up), (-right, 0.0), (left, 0.0)), True
+        return (-right, up), (-right, 0.0), (left, 0.0)
     if wall == "both":
-        return ((left, up), (left, 0.0), (-right, 0.0), (-right, up)), False
-    return ((left, up), (left, 0.0), (-right, 0.0)), False
+        return (left, up), (left, 0.0), (-right, 0.0), (-right, up)
+    return (left, up), (left, 0.0), (-right, 0.0)
+
+
+def _is_mirrored(section: tuple[tuple[float, float], ...], floor: FloorConfig) -> bool:
+    """Tell whether chainage must fall to the right, so that nothing is shown as in a mirror.
+
+    Who looks at the right wall has the line's end on the left; on a line that runs towards falling
+    x, chainage falls along it.
+    """
+    first, last = Floor(floor).chainages_m
+    return shows_right_wall(section) != (last < first)
 
 
 def _wall_ahead(cameras: list[CameraModel], floor: FloorConfig) -> str:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 from scene.errors import SiteError
 from scene.floor import Floor
 from scene.section import Section, parse_as
-from scene.site import FloorConfig, Metres, Name, SitePath
+from scene.site import WIDEST_BROWN_DEG, FloorConfig, Metres, Name, SitePath
 
 PERSON_PX = 40.0
 """How high a standing person must be in the picture that the detector works on. Small objects, in
@@ -21,8 +21,7 @@ LYING_PX = 32.0
 """The same for the longer side of somebody who lies along the line of sight, the worst case. With
 the shipped model, which shrinks 1280 px to 512, people crouching, as compact as that, were found
 in 95 % of the sample longwall's pictures from 32 to 48 px up, in 49 % at 24 to 32."""
-WIDE_DEG = 110.0
-"""From here on a lens is taken to be a fisheye."""
+SAME_CHAINAGE_M = 0.01
 ROOF_GAP_M = 0.15
 """How far below the roof a camera's middle hangs at least."""
 PER_GATEWAY = 8
@@ -68,7 +67,7 @@ class LensChoice(Section):
     def kind(self) -> Literal["brown", "fisheye"]:
         """The lens model, auto resolved."""
         if self.model == "auto":
-            return "fisheye" if self.hfov_deg >= WIDE_DEG else "brown"
+            return "fisheye" if self.hfov_deg > WIDEST_BROWN_DEG else "brown"
         return self.model
 
 
@@ -218,12 +217,18 @@ def rising(floor: FloorConfig) -> FloorConfig:
     start, end = Floor(floor).chainages_m
     if start <= end:
         return floor
-    return FloorConfig(
+    turned = FloorConfig(
         centre_line_m=floor.centre_line_m[::-1],
         left_m=floor.right_m,
         right_m=floor.left_m,
         cross_fall=-floor.cross_fall,
     )
+    if abs(Floor(turned).chainages_m[0] - end) > SAME_CHAINAGE_M:
+        raise SiteError(
+            "floor.centre_line_m: it bends and runs towards falling x, so its metres would count "
+            "otherwise in a plan; turn it round in the site file (and swap left_m and right_m)"
+        )
+    return turned
 
 
 def load_plan(path: Path) -> PlanConfig:
