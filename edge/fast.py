@@ -1,6 +1,8 @@
-"""Go through camera files frame by frame, as fast as possible: the same input, the same output.
+"""Go through camera files frame by frame, as fast as possible.
 
-Knows nothing about processes or real time; nothing is dropped, every frame is searched.
+Knows nothing about processes or real time; nothing is dropped, every frame is searched. The same
+input gives the same positions and alarms; the panorama may differ by a grey level here and there,
+as the quickest kind of look-up is measured on the machine at each start.
 """
 
 import dataclasses
