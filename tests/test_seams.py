@@ -175,5 +175,5 @@ def test_seams_of_the_crossing_spare_most_of_those_whom_fixed_ones_harm() -> Non
     fixed, ours = score_fixed_seams(SAMPLES / "crossing"), score_seams(SAMPLES / "crossing")
     assert fixed.shown == ours.shown >= 100
     assert fixed.harmed >= 80
-    assert ours.harmed <= fixed.harmed / 4
+    assert ours.harmed <= fixed.harmed / 5
     assert ours.lost <= 2

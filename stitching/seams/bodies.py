@@ -43,8 +43,11 @@ AT_BORDER = 0.8
 """Share of the body that a find at the picture's border is taken to show."""
 BOX_AGE_NS = 500_000_000
 """Older finds are no longer where their boxes are."""
-BOX_MARGINS = (-0.12, -0.02), (0.05, 0.03), (0.15, 0.06)
+BOX_MARGINS = (-0.12, -0.02), (0.0, 0.0), (0.15, 0.06)
 """Of a find's width and height: of the thin, the whole and the wide body on each side."""
+CUT_TOP, CUT_FOOT, CUT_SIDE = 0.3, 0.2, 0.3
+"""Nobody fills the corners of their box: so much of its upper and lower edge, at each end, and of
+its height shows what is behind them."""
 SAME = 0.15
 """A box is that person's when it and their body share so much of both (intersection over union)."""
 PERSON_KINDS = (KINDS.index("person"), KINDS.index("fallen"))
@@ -140,13 +143,13 @@ class Bodies:
             pictures, views, self._whose, self._boxes, strict=True
         ):
             for bit in range(len(self._people)):
-                outlines = [_corners(box, level) for box in boxes[whose == bit]]
+                outlines = [_outline(box, level) for box in boxes[whose == bit]]
                 # A find is better than a guess at where arms are; the wide body covers both.
                 if level == 2 or not outlines:
                     outlines.append(pixels[bit][good[bit]])
                 _draw(picture, outlines, bit)
         for number, (index, box) in enumerate(self._loose):
-            outline = _corners(self._boxes[index][box], level)
+            outline = _outline(self._boxes[index][box], level)
             _draw(pictures[index], [outline], len(self._people) + number)
         return pictures
 
@@ -248,12 +251,19 @@ def _matched(pixels: Floats, good: Bools, boxes: Floats) -> Ints:
     return np.where(share.max(axis=1) > SAME, share.argmax(axis=1), -1)
 
 
-def _corners(box: Floats, level: int) -> Floats:
-    """Give the corners of a box: thin, as it is, or with a margin."""
+def _outline(box: Floats, level: int) -> Floats:
+    """Give the outline (8 or 4, 2) of whom a box shows: thin, as they are, or with a margin."""
     size = box[2:] - box[:2]
     margin = np.array(BOX_MARGINS[level]) * size
     (x0, y0), (x1, y1) = box[:2] - margin, box[2:] + margin
-    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+    # Somebody lying may lie from corner to corner; and the wide body is to have room.
+    if level == 2 or size[0] > size[1]:
+        return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+    head, foot = CUT_TOP * (x1 - x0), CUT_FOOT * (x1 - x0)
+    upper, lower = y0 + CUT_SIDE * (y1 - y0), y1 - CUT_SIDE * (y1 - y0)
+    right = [[x1 - head, y0], [x1, upper], [x1, lower], [x1 - foot, y1]]
+    left = [[x0 + foot, y1], [x0, lower], [x0, upper], [x0 + head, y0]]
+    return np.array(right + left)
 
 
 def _draw(picture: Bits, outlines: list[Floats], bit: int) -> None:

@@ -171,6 +171,24 @@ def test_old_finds_are_not_trusted(rig: Rig, cells: Cells) -> None:
     assert Bodies(rig.cameras, cells, [], [box], 1_000_000_000).count == 0
 
 
+def test_the_corners_of_a_find_are_nobody(rig: Rig, cells: Cells) -> None:
+    """They would keep the seam off bare floor; only the room left round a body has them."""
+    bodies = Bodies(rig.cameras, cells, [], [found(rig.cameras[0], [80, 80, 160, 240])], 0)
+    thin, core, wide = (
+        pictures[0][10:30, 10:20] for pictures in (bodies.thin(), bodies.core, bodies.wide())
+    )
+    assert core[10, 5] and thin[10, 5]
+    assert not core[[0, 0, -1, -1], [0, -1, 0, -1]].any()
+    assert 0.6 < (core > 0).mean() < 0.9
+    assert not (thin & ~core).any()
+    assert wide.all()
+
+
+def test_who_lies_may_lie_from_corner_to_corner_of_a_find(rig: Rig, cells: Cells) -> None:
+    bodies = Bodies(rig.cameras, cells, [], [found(rig.cameras[0], [80, 80, 240, 160])], 0)
+    assert bodies.core[0][10:20, 10:30].all()
+
+
 def test_a_find_belongs_to_the_person_it_shows(rig: Rig, cells: Cells) -> None:
     someone = person(1, 40.0)
     rows, columns = np.nonzero(Bodies(rig.cameras, cells, [someone]).core[0])
