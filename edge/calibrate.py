@@ -16,14 +16,15 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from edge.calibration.figures import AWAY_M, CameraFit
-from edge.calibration.made_for import changed_since, maker_of, write_rig
+from edge.calibration.made_for import changed_since, made_for, maker_of, write_rig
 from edge.calibration.verdict import MIDDLE, headline, worst
 from edge.camera_source import open_source
 from edge.drift.book import keep_references
 from scene.clock import SystemClock
 from scene.errors import CameraError, LamproomError, RigError
 from scene.messages import YuvImage
-from scene.rig_history import kept_file
+from scene.rig import load_rig, save_rig
+from scene.rig_history import MADE_FOR, kept_file
 from scene.site import Site, load_site
 from stitching.calibrate import calibrate_with_evidence
 
@@ -34,7 +35,9 @@ HELP = """\
 Find out how the cameras of a site hang together and where they are in the mine, from what they
 see now and from the surveyed points (or the mount) in the site file. Writes the rig file, and
 beside it a report to open in a browser: verdict, errors in px and cm, pictures, what to improve.
-The same pictures give the same files. A rig file that is there already is kept in rig.history/."""
+The same pictures give the same files. A rig file that is there already is kept in rig.history/.
+A running gateway takes a new rig file over within seconds. A rig that is not good enough (red) does
+not replace the one that is there: it is written to rig.rejected.yaml, and the exit status is 1."""
 
 OTHER_PLACE = "give another file with --out"
 OTHER_REPORT = "give another file with --report, or --no-report"
@@ -54,6 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--every", type=int, default=20, metavar="N", help="take every Nth frame (default 20)"
     )
     parser.add_argument("--out", type=Path, help="where to write the rig instead of rig.file")
+    parser.add_argument(
+        "--accept", action="store_true", help="put the new rig in force even if its verdict is red"
+    )
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--report", type=Path, metavar="FILE", help="the report (default: rig.report.html)"
@@ -76,33 +82,72 @@ def run(args: argparse.Namespace) -> int:
         _check_writable(report, OTHER_REPORT)
         if report.resolve() == path.resolve():
             raise LamproomError(f"{report}: is the rig file itself; {OTHER_REPORT}")
-    belonged = _belonged_to(path, site)
     html = ""
     with _bars() as bars:
         images = take_pictures(site, args.frames, args.every, _bar(bars, "taking pictures"))
         calibration = calibrate_with_evidence(
             images, site.rig, site.panorama, site.floor, _bar(bars, "calibrating")
         )
-        # First of all: a report can be drawn again.
-        former = write_rig(calibration.rig, path, site)
-        unwatched = keep_references(calibration.rig, images, path)
         judged = judge(calibration, site, images)
+        red = worst(judged.checks) == "red"
+        rejected = red and not args.accept and _holds_a_rig(path)
+        written = rejected_file(path) if rejected else path
+        if rejected and args.report is None and report is not None:
+            report = report_file(written)
+        # Before the report: that one can be drawn again.
+        notes = _write_rejected(judged, written, path) if rejected else _write(judged, path, images)
         if report is not None:
             html = report_html(judged, _bar(bars, "drawing the report"))
     if report is not None:
         write_report(html, report)
-    _say(judged, path, report)
+    _say(judged, written, report)
+    for note in notes:
+        print(note)
+    if red and not rejected:
+        print(f"warning: {path} is in force, though its verdict is red; calibrate again")
+    return int(red and not args.accept)
+
+
+def _write(judged: "Judged", path: Path, images: dict[str, list[YuvImage]]) -> list[str]:
+    """Put a rig in force; gives what is to be said about it."""
+    site, rig = judged.site, judged.calibration.rig
+    belonged = _belonged_to(path, site)
+    former = write_rig(rig, path, site)
+    unwatched = keep_references(rig, images, path)
+    notes = []
     if unwatched:
-        print(
+        notes.append(
             f"note: {', '.join(unwatched)}: too dark or bare to notice when it is knocked; "
             "give it light"
         )
     if belonged:
-        print(
+        notes.append(
             f"note: {path} was the rig of site {belonged}; give each site a rig.file of its own"
             + (f" (that one is kept as {kept_file(path, former)})" if former else "")
         )
-    return 0
+    return notes
+
+
+def _write_rejected(judged: "Judged", rejected: Path, path: Path) -> list[str]:
+    """Write a rig beside the one that stays in force; gives what is to be said about it."""
+    save_rig(judged.calibration.rig, rejected, {MADE_FOR: made_for(judged.site)})
+    return [
+        f"{path} stays in force: the new rig's verdict is red, so it is written to {rejected}; "
+        "mend what is said above and calibrate again, or give --accept to put it in force"
+    ]
+
+
+def _holds_a_rig(path: Path) -> bool:
+    try:
+        load_rig(path)
+    except RigError:
+        return False
+    return True
+
+
+def rejected_file(path: Path) -> Path:
+    """Tell where a rig goes that is not good enough to replace the one in a rig file."""
+    return path.with_suffix(".rejected.yaml")
 
 
 def report_file(path: Path) -> Path:

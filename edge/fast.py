@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from rich.progress import Progress
 
+from edge.calibration.made_for import check_same_site, doubt
 from edge.camera_source import open_source
 from edge.encoder import PanoramaEncoder
 from edge.options import RunOptions
@@ -55,6 +56,9 @@ def run_fast(options: RunOptions, say: Callable[[str], None]) -> int:
     """Run, publish, draw; print what was found."""
     site = options.site()
     rig = load_rig(site.rig.file)
+    check_same_site(site.rig.file, site)
+    if old := doubt(site.rig.file, site):
+        say(f"degraded: {old}")
     book = PictureBook(options.pictures) if options.pictures else None
     seen, raised, count = set[int](), list[str](), 0
     with open_sending(site, options) as sending, Progress(transient=True) as progress:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from delivery.outbox import Outbox
+from edge.calibration.made_for import check_same_site, doubt
 from edge.camera_process import CameraHandle, failures, start_cameras
 from edge.camera_watch import CameraWatch
 from edge.detection_watch import DetectionWatch
@@ -29,7 +30,7 @@ from edge.together import Together
 from scene.alarms import ALARMS
 from scene.arrays import Floats
 from scene.clock import Clock, SystemClock
-from scene.errors import CameraError
+from scene.errors import CameraError, LamproomError
 from scene.messages import Anomaly
 from scene.rig import Rig, load_rig
 from scene.site import Site
@@ -52,6 +53,8 @@ class Parts:
     cameras: tuple[CameraHandle, ...]
     outlet: Outlet
     clock: Clock
+    rig_doubt: Callable[[], str] = str
+    """Says why the rig file may not fit the site file as they are now; empty when it does."""
 
 
 class Live:
@@ -66,10 +69,11 @@ class Live:
         self._health = HealthReport(parts.site, parts.rig, parts.clock)
         self._detection = DetectionWatch(parts.clock)
         self._drift = DriftLoop(parts.site, parts.rig, parts.clock)
-        self._rig_watch = RigWatch(parts.site.rig.file, parts.rig, self._prepare)
+        self._rig_watch = RigWatch(parts.site.rig.file, parts.rig, self._prepare, parts.clock)
         self._spreads: Mapping[str, Floats | None] = {}
         self._shown: Frames = ()
         self._detection_error = ""
+        self._rig_doubt = parts.rig_doubt()
         self._unsearched: frozenset[str] = frozenset()
         self._encoder: PanoramaEncoder | None = None
         self._heartbeat_due_s = 0.0
@@ -132,6 +136,7 @@ class Live:
             self._parts.pipeline.rehang(hanging)
             self._drift.watch.rehung(hanging.rig)
             self._health.rehung(hanging.rig)
+            self._rig_doubt = self._parts.rig_doubt()
         spreads = self._drift.watch.untrusted()
         if spreads is not self._spreads:
             self._spreads = spreads
@@ -187,7 +192,12 @@ class Live:
             return
         self._heartbeat_due_s = now_s + HEARTBEAT_S
         detector = parts.pipeline.detector
-        reasons = (self._detection.look(), self._detection_error, parts.pipeline.degraded)
+        reasons = (
+            self._rig_doubt,
+            self._detection.look(),
+            self._detection_error,
+            parts.pipeline.degraded,
+        )
         degraded = "; ".join(reason for reason in reasons if reason)
         changes = self._health.degradation(degraded)
         parts.outlet.send(
@@ -254,11 +264,18 @@ def run_cameras(
     """
     site, clock = options.site(), SystemClock()
     rig = load_rig(site.rig.file)
+    check_same_site(site.rig.file, site)
     pipeline = Pipeline(site, rig)
     alive()
     cameras = start_cameras(site.cameras, clock, loop=options.loop, in_processes=in_processes)
     parts = Parts(
-        site=site, rig=rig, pipeline=pipeline, cameras=cameras, outlet=outlet, clock=clock
+        site=site,
+        rig=rig,
+        pipeline=pipeline,
+        cameras=cameras,
+        outlet=outlet,
+        clock=clock,
+        rig_doubt=lambda: _rig_doubt(options),
     )
     try:
         live = Live(parts, alive)
@@ -270,3 +287,12 @@ def run_cameras(
     finally:
         for camera in cameras:
             camera.stop()
+
+
+def _rig_doubt(options: RunOptions) -> str:
+    """Hold the rig file against the site file as it is now: it may have been edited since."""
+    try:
+        site = options.site()
+    except LamproomError:  # somebody is at it
+        return ""
+    return doubt(site.rig.file, site)

@@ -18,6 +18,7 @@ from scene.rig_history import (
     load_proposal,
     proposal_file,
     roll_back,
+    rolled_back_from,
 )
 from scene.site import load_site
 
@@ -61,6 +62,9 @@ def _show(path: Path) -> None:
         print(f"  {name:32} {value:g}")
     former = former_ids(path)
     print(f"former rigs, latest first: {', '.join(former) if former else 'none'}")
+    left = rolled_back_from(path)
+    if left is not None:
+        print(f"put back from {left}: nothing is applied by itself until `lamproom rig apply`")
     if not proposal_file(path).exists():
         print("proposed: nothing")
         return

@@ -9,24 +9,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from scene.clock import Clock
 from scene.errors import RigError
 from scene.rig import Rig, load_rig
 
 Ready = TypeVar("Ready")
 Stamp = tuple[int, int, int]
+RETRY_S = 10.0
+"""A file that could not be read or prepared is tried again after so long: a disk may have been
+full, or a folder not there for a moment."""
 
 
 class RigWatch(Generic[Ready]):
     """`poll` now and then, from one thread; it never waits."""
 
-    def __init__(self, path: Path, rig: Rig, prepare: Callable[[Rig], Ready]) -> None:
+    def __init__(self, path: Path, rig: Rig, prepare: Callable[[Rig], Ready], clock: Clock) -> None:
         """`prepare` makes what a rig needs; it runs in a thread of its own."""
         self.trouble = ""
         """Why a changed rig file is not taken over; empty when nothing is wrong."""
-        self._path, self._prepare = path, prepare
+        self._path, self._prepare, self._clock = path, prepare, clock
         self._rig = rig
         # Not the stamp of now: the file may have changed since the rig was read.
         self._stamp: Stamp | None = None
+        self._retry_s = float("inf")
         self._work: threading.Thread | None = None
         self._ready: Ready | None = None
 
@@ -43,9 +48,11 @@ class RigWatch(Generic[Ready]):
             self._work, ready, self._ready = None, self._ready, None
             return ready
         stamp = _stamp(self._path)
-        if stamp is None or stamp == self._stamp:
+        if stamp is None:
             return None
-        self._stamp = stamp
+        if stamp == self._stamp and self._clock.monotonic_s() < self._retry_s:
+            return None
+        self._stamp, self._retry_s = stamp, float("inf")
         self._work = threading.Thread(target=self._make, name="new-rig", daemon=True)
         self._work.start()
         return None
@@ -63,9 +70,12 @@ class RigWatch(Generic[Ready]):
             self._ready = self._prepare(rig)
             self._rig, self.trouble = rig, ""
         except RigError as error:
-            self.trouble = f"{error}; the rig that was in force goes on"
+            self._failed(f"{error}; the rig that was in force goes on")
         except Exception as error:  # the panorama goes on with the old rig, and says so
-            self.trouble = f"{self._path}: can't be taken over: {error}; the old rig goes on"
+            self._failed(f"{self._path}: can't be taken over: {error}; the old rig goes on")
+
+    def _failed(self, trouble: str) -> None:
+        self.trouble, self._retry_s = trouble, self._clock.monotonic_s() + RETRY_S
 
 
 def misfit(old: Rig, new: Rig) -> str:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from edge.calibration.made_for import check_same_site
 from edge.options import RunOptions
 from scene.errors import LamproomError, RigError
 from scene.rig import load_rig
@@ -90,6 +91,7 @@ def check_ready(site: Site) -> None:
     rig = load_rig(site.rig.file)
     for camera in site.cameras:
         rig.camera(camera.name)
+    check_same_site(site.rig.file, site)
     if site.detection.model is not None and not site.detection.model.exists():
         raise LamproomError(f"detection.model: there is no file {site.detection.model}")
     if not os.access(site.rig.file, os.R_OK):

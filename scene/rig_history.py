@@ -18,6 +18,8 @@ from scene.rig import Rig, load_rig, save_rig
 
 MADE_FOR = "made_for"
 """The field in which a rig file says what it was made for."""
+ROLLED_BACK_FROM = "rolled_back_from"
+"""The field in which a rig file that was put back says which rig was left: somebody decided so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,15 @@ def former_id(path: Path) -> str | None:
     return None if former is None else str(former)
 
 
+def rolled_back_from(path: Path) -> str | None:
+    """Tell the id of the rig that was left for the present one by hand; none when none was.
+
+    While there is one, nothing but a hand changes the rig.
+    """
+    left = _notes(path).get(ROLLED_BACK_FROM)
+    return None if left is None else str(left)
+
+
 def former_ids(path: Path) -> tuple[str, ...]:
     """List the rigs that one can go back to, step by step, the latest first."""
     ids: list[str] = []
@@ -100,6 +111,8 @@ def replace_rig(rig: Rig, path: Path, notes: Mapping[str, Any] | None = None) ->
 def roll_back(path: Path) -> tuple[str, str]:
     """Put the former rig back; tells the ids of the one left and of the one now in force.
 
+    The file notes which one was left, until another rig is put in its place.
+
     Raises `RigError` when there is no former rig, or its file is gone or damaged.
     """
     present, former = load_rig(path), former_id(path)
@@ -110,12 +123,14 @@ def roll_back(path: Path) -> tuple[str, str]:
         raise RigError(
             f"{kept}: the rig before {present.id} is gone; run `lamproom calibrate` instead"
         )
-    if load_rig(kept).id != former:
+    back = load_rig(kept)
+    if back.id != former:
         raise RigError(
             f"{kept}: holds another rig than its name says; run `lamproom calibrate` instead"
         )
     _keep(path, present.id)
-    _copy(kept, path)
+    notes = {key: value for key, value in _notes(kept).items() if key in ("former", MADE_FOR)}
+    save_rig(back, path, notes | {ROLLED_BACK_FROM: present.id})
     return present.id, former
 
 

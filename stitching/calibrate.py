@@ -9,6 +9,7 @@ import numpy as np
 
 from scene.arrays import Bytes, Floats
 from scene.errors import RigError
+from scene.floor import Floor
 from scene.geometry import CameraModel
 from scene.messages import YuvImage
 from scene.ribbon import Ribbon
@@ -74,7 +75,7 @@ def calibrate_with_evidence(
         def ribbon_of(cameras: list[CameraModel]) -> Ribbon:
             return choose_ribbon(cameras, panorama, along)
 
-        solved = solve_strip_rig(lumas, config, survey, ribbon_of, report)
+        solved = solve_strip_rig(lumas, config, survey, ribbon_of, report, floor=Floor(along))
     else:
         survey = _anchoring(survey, config)
         solved = solve_rotation_rig(lumas, config, survey, report)
@@ -158,6 +159,5 @@ def _quality(solved: Solved, survey: Survey | None) -> dict[str, float]:
         quality["survey_points"] = float(len(square))
         quality["survey_rms_px"] = round(float(np.sqrt(square.mean())), 4)
         quality["survey_worst_px"] = round(float(np.sqrt(square.max())), 4)
-        shift = [np.sqrt(np.trace(c.pose_covariance[3:, 3:])) for c in solved.cameras]
-        quality["place_sigma_m"] = round(float(max(shift)), 5)
+        quality["place_sigma_m"] = round(max(solved.place_sigma_m), 5)
     return quality

@@ -26,6 +26,8 @@ WORDS = {
     "panorama": "panorama surface",
 }
 
+HUNG_BY = {WORDS["survey"], WORDS["mount"], WORDS["lens"]}
+
 
 def made_for(site: Site) -> dict[str, str]:
     """Give what calibration looks at in a site file: its name, then 10 hex digits per part.
@@ -87,6 +89,26 @@ def check_made_for(path: Path, site: Site) -> None:
         f"{path}: is older than the site file, where this has changed since: "
         f"{', '.join(changed)}; run `lamproom calibrate` again"
     )
+
+
+def check_same_site(path: Path, site: Site) -> None:
+    """Refuse a rig file that belongs to another site and does not fit. Raises `RigError`."""
+    if maker_of(path).get("site", site.site) != site.site:
+        check_made_for(path, site)
+
+
+def doubt(path: Path, site: Site) -> str:
+    """Say in one line why a rig may hang wrongly; empty when nothing speaks against it.
+
+    Only what the cameras were hung by counts: its survey, mount, poses and lens.
+    """
+    if not set(changed_since(path, site)) & HUNG_BY:
+        return ""
+    try:
+        check_made_for(path, site)
+    except RigError as error:
+        return str(error)
+    return ""
 
 
 def _changed(told: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

@@ -67,7 +67,7 @@ def _camera(calibration: Calibration, index: int, floor: Floor) -> CameraFit:
         centre_m=(x, y, z),
         heading_deg=float(np.degrees(np.arctan2(ahead[1], ahead[0]))),
         pitch_deg=float(np.degrees(np.arcsin(np.clip(ahead[2], -1, 1)))),
-        place_sigma_cm=100 * float(np.sqrt(np.trace(camera.pose_covariance[3:, 3:]))),
+        place_sigma_cm=100 * solved.place_sigma_m[index],
         turn_sigma_deg=float(np.degrees(np.sqrt(np.trace(camera.pose_covariance[:3, :3])))),
         points=points,
         matches=sum(len(pixels) for pixels in seen[1:]),

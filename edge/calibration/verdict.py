@@ -224,7 +224,7 @@ def _place(found: Figures, limits: Limits) -> Check:
         name=("Place of the cameras (one sigma)", "摄像机位置（一倍标准差）"),
         value=f"{top.place_sigma_cm:.1f} cm",
         limit=_limit(limits.place_sigma_cm, "cm"),
-        colour=_colour(top.place_sigma_cm, limits.place_sigma_cm),
+        colour=_stated(found, _colour(top.place_sigma_cm, limits.place_sigma_cm)),
         why=(f"the least sure one: {top.name}", f"最不确定：{top.name}"),
     )
 
@@ -243,7 +243,7 @@ def _floor(found: Figures, limits: Limits) -> Check | None:
         ),
         value=f"{cm:.1f} cm",
         limit=_limit(limits.floor_sigma_cm, "cm"),
-        colour=_colour(cm, limits.floor_sigma_cm),
+        colour=_stated(found, _colour(cm, limits.floor_sigma_cm)),
         why=(
             f"from the cameras' poses alone, at the worst spot of {name}; the detector adds to it",
             f"仅由位姿引起，{name} 画面最差处；检测误差另计",
@@ -268,6 +268,11 @@ def _colour(value: float, limit: tuple[float, float]) -> Colour:
     if not np.isfinite(value):
         return "red"
     return "green" if value <= limit[0] else "amber" if value <= limit[1] else "red"
+
+
+def _stated(found: Figures, colour: Colour) -> Colour:
+    """Call a stated mount no worse than a doubt: its sigmas are given, not found."""
+    return "amber" if colour == "red" and not found.surveyed else colour
 
 
 def _limit(limit: tuple[float, float], unit: str, scale: float = 1.0) -> str:

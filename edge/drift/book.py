@@ -83,8 +83,11 @@ class ReferenceBook:
         self._lessons: dict[str, _Lesson] = {}
         self._open()
 
-    def rehung(self, rig: Rig) -> None:
-        """Go over to another rig: what is known of cameras that are only turned is kept."""
+    def rehung(self, rig: Rig) -> frozenset[str]:
+        """Go over to another rig: what is known of cameras that are only turned is kept.
+
+        Tells the cameras of which references were stored under that rig.
+        """
         old, self.rig = self.rig, rig
         self.references = carried(self.references, old, rig)
         self._lessons = {}
@@ -92,6 +95,7 @@ class ReferenceBook:
         self.references = {**self.references, **stored}
         self._forget_unfit()
         self._save()
+        return frozenset(stored.keys() & self.references.keys())
 
     def wants(self, camera: str, now_s: float) -> bool:
         """Tell whether a picture of a camera is to be noted now."""
@@ -157,7 +161,7 @@ class ReferenceBook:
         for folder in (self._own, beside(self._rig_file)):
             try:
                 found = load_references(references_file(folder, rig.id))
-            except RigError as error:
+            except Exception as error:  # no file may keep a gateway from starting: learn anew
                 self.trouble = str(error)
                 continue
             if found:

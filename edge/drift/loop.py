@@ -15,10 +15,13 @@ from scene.clock import Clock
 from scene.errors import RigError
 from scene.messages import CameraHealth, Detections
 from scene.rig import Rig
-from scene.rig_history import apply_proposal
+from scene.rig_history import apply_proposal, rolled_back_from
 from scene.site import Site
 
 PAUSE_S = 0.1
+LOOK_LIMIT_S = 15.0
+"""A thread that has not come round for so long hangs or is dead."""
+NOT_WATCHED = "whether it has moved is not watched"
 AUTO_APPLY_AFTER_S = 30.0
 """A proposal that a site wants applied by itself must stand for so long: somebody may still be at
 work at the camera."""
@@ -34,10 +37,12 @@ class DriftLoop:
         self._newest = NewestFrames()
         self._over = threading.Event()
         self._error = ""
+        self._came_round_s = clock.monotonic_s()
         self._thread = threading.Thread(target=self._run, name="drift", daemon=True)
 
     def start(self) -> None:
         """Begin."""
+        self._came_round_s = self._clock.monotonic_s()
         self._thread.start()
 
     def stop(self, limit_s: float) -> None:
@@ -51,7 +56,7 @@ class DriftLoop:
 
     def judged(self, cameras: Sequence[CameraHealth], trouble: str) -> tuple[CameraHealth, ...]:
         """Give the cameras' health with what the watch knows, and with other trouble of the rig."""
-        said = "; ".join(one for one in (self._error, trouble) if one)
+        said = "; ".join(one for one in (self._hangs(), self._error, trouble) if one)
         judged = self.watch.judged(cameras)
         if not said:
             return judged
@@ -59,8 +64,14 @@ class DriftLoop:
             replace(one, detail=f"{one.detail}; {said}" if one.detail else said) for one in judged
         )
 
+    def _hangs(self) -> str:
+        """Say so when the thread has not come round for too long; empty when it has."""
+        since_s = self._clock.monotonic_s() - self._came_round_s
+        return f"{NOT_WATCHED}, for {since_s:.0f} s now" if since_s > LOOK_LIMIT_S else ""
+
     def _run(self) -> None:
         while not self._over.is_set():
+            self._came_round_s = self._clock.monotonic_s()
             frames = self._newest.take(wait_s=0.2)
             if frames is None:
                 continue
@@ -79,6 +90,10 @@ class DriftLoop:
             return
         if self._clock.monotonic_s() - proposer.since_s >= AUTO_APPLY_AFTER_S:
             proposer.since_s = None
+            left = rolled_back_from(self._site.rig.file)
+            if left is not None:
+                proposer.said += f"; not applied by itself: somebody took {left} back"
+                return
             try:
                 apply_proposal(self._site.rig.file)
             except RigError as error:

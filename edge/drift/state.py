@@ -29,6 +29,10 @@ SAME_PX, SAME_SHARE = 2.0, 0.15
 """Two turns are the same when they move the picture alike, to so many px or such a share."""
 OVERLAP_LOOKS = 3
 """So many misses in a row of an overlap count, where the camera's own picture tells nothing."""
+DOUBTED_DEG = 3.0
+"""What a camera is taken to be off by of which is only known that it had moved."""
+HUNG_ANEW = "hung anew; being checked"
+HAD_MOVED = "it had moved when the gateway ran before; being checked"
 AS_FAR_AS_KNOWN_DEG = 10.0
 """A camera turned by more than this is left out of location: covariances are for small turns."""
 
@@ -53,17 +57,39 @@ class CameraDrift:
         self._misses: dict[str, int] = {}
         self._still = self._unsure = self._gone = 0
         self._gone_since_s = self._run_since_s = 0.0
-        self._rehung = False
+        self._doubt = ""
+        """Why it is not trusted before a look has shown it still; empty when that is so."""
+        self._came_together = False
+        """Whether all that spoke against it was an overlap, and it does so no more."""
 
     @property
     def moved(self) -> bool:
         """Whether its positions can't be trusted."""
-        return self.turned is not None or self.gone or self.off is not None or self._rehung
+        return self.turned is not None or self.gone or self.off is not None or bool(self._doubt)
+
+    @property
+    def is_well(self) -> str:
+        """Say what shows that it hangs as the rig has it; empty while nothing shows that."""
+        if self.last is not None and self.last.verdict == "still":
+            return "it hangs as the rig has it"
+        return "no overlap speaks against it any more" if self._came_together else ""
+
+    @property
+    def known_to_have_moved(self) -> bool:
+        """Whether a look, or the run before, found that it itself has moved."""
+        return self.turned is not None or self._doubt == HAD_MOVED
+
+    @property
+    def may_learn(self) -> bool:
+        """Whether what it shows may be learned where nothing is known: the rig is newly made."""
+        known_wrong = self.turned is not None or self.gone or self.off is not None
+        return not known_wrong and self._doubt in ("", HUNG_ANEW)
 
     @property
     def suspect(self) -> bool:
         """Whether the next look at it should come soon."""
-        return 0 < len(self._run) < MOVED_LOOKS or (self.moved and self._still > 0)
+        going = 0 < self._gone < GONE_LOOKS and not self.unsure
+        return going or 0 < len(self._run) < MOVED_LOOKS or (self.moved and self._still > 0)
 
     @property
     def unsure(self) -> bool:
@@ -72,7 +98,12 @@ class CameraDrift:
 
     @property
     def wants_far(self) -> bool:
-        """Whether the next look may search the whole picture: dear, so not at each in vain."""
+        """Whether the next look may search the whole picture: dear, so not at each in vain.
+
+        Only such a look can say that a picture shows nothing of the reference.
+        """
+        if self._gone > 0 and not self.gone and not self.unsure:
+            return True
         return (self._unsure + self._gone) < UNSURE_LOOKS or (self._unsure + self._gone) % 6 == 0
 
     def add(self, look: Drift, now_s: float) -> None:
@@ -98,7 +129,7 @@ class CameraDrift:
         if miss is None:
             self._misses.pop(neighbour, None)
             if self.off is not None and neighbour in (self.off.first, self.off.second):
-                self.off = None
+                self.off, self._came_together = None, True
             return
         self._misses[neighbour] = self._misses.get(neighbour, 0) + 1
         tells_nothing = self.unsure or self._gone > 0 or (self.unproven and from_start)
@@ -109,18 +140,24 @@ class CameraDrift:
 
     def rehung(self, camera: CameraModel) -> None:
         """Begin anew under another rig; trust comes back with the first looks that say so."""
-        self._rehung = self.moved
+        self._doubt = HUNG_ANEW if self.moved else ""
+        self._came_together = False
         self.camera, self.turned, self.gone, self.off, self.last = camera, None, False, None, None
         self._run.clear()
         self._misses.clear()
         self._still = self._unsure = self._gone = 0
+
+    def doubt(self) -> None:
+        """Take it to have moved, as the run before found, until looks show it still."""
+        self._doubt = HAD_MOVED
+        self._distrust(np.radians(DOUBTED_DEG) ** 2 * np.eye(3), 0.0)
 
     def _add_still(self) -> None:
         self._run.clear()
         self._unsure = self._gone = 0
         self._still += 1
         if self._still >= STILL_LOOKS:
-            self.turned, self.gone, self._rehung = None, False, False
+            self.turned, self.gone, self._doubt = None, False, ""
             self.off = self.off if self.unproven else None
 
     def _add_moved(self, look: Drift, now_s: float) -> None:
@@ -132,7 +169,7 @@ class CameraDrift:
         self._run.append((now_s, look))
         if len(self._run) == MOVED_LOOKS and now_s - self._run_since_s >= MOVED_FOR_S:
             self.turned = combined(self.camera, [one for _, one in self._run])
-            self.gone, self.off, self._rehung = False, None, False
+            self.gone, self.off, self._doubt = False, None, ""
             self._distrust(spread_of(self.turned.turn), self.turned.turn_deg)
 
     def _add_gone(self, now_s: float) -> None:
@@ -142,8 +179,10 @@ class CameraDrift:
         self._gone += 1
         if self._gone >= GONE_LOOKS and now_s - self._gone_since_s >= GONE_FOR_S:
             self.gone, self.turned, self.spread = True, None, None
+            self._came_together = False
 
     def _distrust(self, spread: Floats, turn_deg: float) -> None:
+        self._came_together = False
         self.spread = None if turn_deg > AS_FAR_AS_KNOWN_DEG else spread
 
     def _is_same(self, look: Drift, other: Drift) -> bool:
@@ -169,8 +208,7 @@ class CameraDrift:
                 f"where {self.off.first} and {self.off.second} overlap they miss each other by "
                 f"{self.off.size_px:.1f} px, and their own pictures don't tell which has moved"
             )
-        if self._rehung:
-            return "hung anew; being checked"
+        unsure = ""
         if self.unsure and self.last is not None:
-            return f"whether it has moved can't be told: {self.last.why}"
-        return ""
+            unsure = f"whether it has moved can't be told: {self.last.why}"
+        return "; ".join(one for one in (self._doubt, unsure) if one)

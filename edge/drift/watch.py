@@ -5,18 +5,17 @@ the pictures. One camera at a time is looked at, for about one per cent of a cor
 from the monotonic clock only.
 """
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 
+from edge.drift.alarms import MovedAlarms
 from edge.drift.book import ReferenceBook
 from edge.drift.overlaps import OverlapLooks
 from edge.drift.proposer import Proposer
 from edge.drift.state import CameraDrift
-from scene.alarms import ALARMS
 from scene.arrays import Bytes, Floats
 from scene.clock import Clock
 from scene.messages import KINDS, Anomaly, CameraHealth, Detections, Frame
@@ -24,13 +23,10 @@ from scene.rig import Rig
 from scene.site import Site
 from stitching.drift.look import measure
 
-KIND = "camera_moved"
 LOOK_EVERY_S = 1.2
 """Between two looks, whichever camera they are at."""
 SUSPECT_EVERY_S = 0.75
 """Between two looks at a camera that seems to have moved."""
-CLEAR_AFTER_S = 10.0
-"""An alarm that comes and goes stays one alarm until all has been well for so long."""
 FEW = 0.5
 """A reference of which less than this is found again has aged and is learned anew..."""
 FEW_LOOKS, RENEW_EVERY_S = 10, 600.0
@@ -59,11 +55,11 @@ class DriftWatch:
 
     def __init__(self, site: Site, rig: Rig, clock: Clock) -> None:
         self._file, self._clock = site.rig.file, clock
-        self._changes: deque[Anomaly] = deque()
-        self._raised: dict[str, Anomaly] = {}
-        self._bad_s: dict[str, float] = {}
+        self._alarms = MovedAlarms()
         self._last_ns = 0
         self._new_rig: Rig | None = None
+        self._unproven: dict[str, frozenset[str]] = {}
+        """The cameras that were unproven under each former rig of this run, by its id."""
         self._book = ReferenceBook(rig, site.rig.file, site.state_folder)
         self._cameras = {camera.name: CameraDrift(camera) for camera in rig.cameras}
         self._said = _Said(moved={}, spreads={}, remarks={})
@@ -78,11 +74,15 @@ class DriftWatch:
         self.proposer = Proposer(rig, self._file)
 
     def adopt(self, alarm: Anomaly) -> bool:
-        """Carry on an alarm of the run before, before `look`; tells whether it is one of these."""
-        name = alarm.camera
-        if alarm.kind != KIND or name is None or name not in self._cameras or name in self._raised:
+        """Carry on an alarm of the run before, before `look`; tells whether it is one of these.
+
+        Its camera is not trusted until looks have shown it still.
+        """
+        state = self._cameras.get(alarm.camera or "")
+        if state is None or not self._alarms.adopt(alarm, self._clock.monotonic_s()):
             return False
-        self._raised[name], self._bad_s[name] = alarm, self._clock.monotonic_s()
+        state.doubt()
+        self._said = self._sayings()
         return True
 
     def look(self, frames: Sequence[Frame], people: Mapping[str, Detections] = NOBODY) -> None:
@@ -103,11 +103,13 @@ class DriftWatch:
             self._overlap(lumas, now_s)
             self._propose(lumas, now_s)
         self._said = self._sayings()
-        self._alarms(now_s)
+        for name, state in self._cameras.items():
+            text = self._said.moved.get(name, "")
+            self._alarms.update(name, state, text, self._last_ns, now_s)
 
     def changes(self) -> tuple[Anomaly, ...]:
         """Take the alarms that were raised or cleared since the last call."""
-        return tuple(self._changes.popleft() for _ in range(len(self._changes)))
+        return self._alarms.changes()
 
     def judged(self, cameras: Sequence[CameraHealth]) -> tuple[CameraHealth, ...]:
         """Give the cameras' health with what is known here: `moved` is said of those that film."""
@@ -129,10 +131,15 @@ class DriftWatch:
         rig, self._new_rig = self._new_rig, None
         if rig is None:
             return
-        self._book.rehung(rig)
+        was = frozenset(name for name, one in self._cameras.items() if one.unproven)
+        self._unproven[self._book.rig.id] = was
+        # What was stored under a rig came with its calibration, unless this very run learned it.
+        unproven = was - self._book.rehung(rig)
+        unproven = self._unproven.get(rig.id, unproven)
         self._hang(rig)
         for camera in rig.cameras:
             self._cameras[camera.name].rehung(camera)
+            self._cameras[camera.name].unproven = camera.name in unproven
 
     def _fits(self, frame: Frame) -> bool:
         camera = self._cameras.get(frame.camera)
@@ -144,7 +151,8 @@ class DriftWatch:
         """Take a picture for a reference that is wanted, of a camera that hangs still."""
         name, state = frame.camera, self._cameras[frame.camera]
         known = name in self._book.references
-        if state.moved or (known and (state.last is None or state.last.verdict != "still")):
+        still = state.last is not None and state.last.verdict == "still" and not state.moved
+        if not (still if known else state.may_learn):
             self._book.drop_lesson(name)
             return
         if not self._book.wants(name, now_s):
@@ -208,7 +216,7 @@ class DriftWatch:
         if found is None:
             return
         first, second = self._cameras[found.first], self._cameras[found.second]
-        known = first.turned is not None or second.turned is not None
+        known = first.known_to_have_moved or second.known_to_have_moved
         miss = None if known else found.miss  # what is known to have moved explains it
         first.add_overlap(found.second, miss, found.from_start)
         second.add_overlap(found.first, miss, found.from_start)
@@ -247,40 +255,9 @@ class DriftWatch:
         said = [state.detail(), "its positions are not trusted"]
         if state.turned is not None and self.proposer.said:
             said.append(self.proposer.said)
+        if name not in self._book.references and not state.may_learn:
+            said.append("how it hung is known no more: run `lamproom calibrate`")
         return "; ".join(said)
-
-    def _alarms(self, now_s: float) -> None:
-        for name, state in self._cameras.items():
-            raised = self._raised.get(name)
-            # Until a camera has been looked at, an alarm of the run before stands.
-            if state.moved or state.last is None:
-                self._bad_s[name] = now_s
-            if state.moved and raised is None:
-                self._raised[name] = self._anomaly(name)
-                self._changes.append(self._raised[name])
-            elif raised is not None and now_s - self._bad_s[name] >= CLEAR_AFTER_S:
-                del self._raised[name]
-                evidence = f"camera {name}: it hangs as the rig has it, by {CLEAR_AFTER_S:.0f} s"
-                self._changes.append(
-                    replace(
-                        raised, state="cleared", captured_at_ns=self._last_ns, evidence=evidence
-                    )
-                )
-
-    def _anomaly(self, name: str) -> Anomaly:
-        at_ns, sure = self._last_ns, self._cameras[name].turned is not None
-        return Anomaly(
-            id=f"{KIND}-{name}-{at_ns // 1_000_000}",
-            kind=KIND,
-            severity=ALARMS[KIND].severity,
-            state="active",
-            captured_at_ns=at_ns,
-            raised_at_ns=at_ns,
-            probability=1.0 if sure else 0.5,
-            certainty="certainly" if sure else "possibly",
-            camera=name,
-            evidence=f"camera {name}: {self._text(name)}",
-        )
 
 
 def _judged(health: CameraHealth, said: _Said) -> CameraHealth:

@@ -94,6 +94,9 @@ def solve_rotation_rig(
         matches=problem.pairs,
         misses_px=tuple(transfer_error(moved, pair) for pair in problem.pairs),
         kept=tuple(kept),
+        place_sigma_m=tuple(
+            float(np.sqrt(np.trace(camera.pose_covariance[3:, 3:]))) for camera in moved
+        ),
     )
 
 

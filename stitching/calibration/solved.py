@@ -24,3 +24,9 @@ class Solved:
     """By pair, (M, 2) or (M, 1): how far each match is off."""
     kept: tuple[Bools, ...]
     """By pair, (M,): which matches agree with the rest."""
+    place_sigma_m: tuple[float, ...]
+    """By camera: root of the sum of its place's three variances, whatever the lens may be.
+
+    A camera's `pose_covariance` may say less: it is what locating by its picture rests on, where
+    a doubt about the lens and one about the place cancel each other.
+    """

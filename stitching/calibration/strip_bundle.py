@@ -77,12 +77,30 @@ def strip_cameras(problem: StripProblem, state: StripState) -> list[CameraModel]
     ]
 
 
-def refine_strip(problem: StripProblem, state: StripState) -> tuple[StripState, list[Floats]]:
-    """Refine everything; gives the state and each camera's (6, 6) pose covariance.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PoseDoubt:
+    """How surely a camera's pose is known.
 
-    The covariance is of a small turn (rad), then shift (m), about the camera's own axes: the
-    inverse of the weighted normal matrix, scaled up where the fit is worse than its noise. What
-    is not known of the lens counts as the turn and shift that would look alike in the picture.
+    (6, 6) covariances of a small turn (rad), then shift (m), about the camera's own axes.
+    """
+
+    seen: Floats
+    """What is not known of the lens counts as the turn and shift that look alike in the picture:
+    right for locating what the picture shows."""
+    marginal: Floats
+    """Of the pose itself, whatever the lens may be: along the line of sight it is the larger."""
+
+    @property
+    def place_sigma_m(self) -> float:
+        """Give the root of the sum of the place's three variances."""
+        return float(np.sqrt(np.trace(self.marginal[3:, 3:])))
+
+
+def refine_strip(problem: StripProblem, state: StripState) -> tuple[StripState, list[PoseDoubt]]:
+    """Refine everything; gives the state and how surely each camera's pose is known.
+
+    The covariance is the inverse of the weighted normal matrix, scaled up where the fit is worse
+    than its noise.
     """
     free = np.flatnonzero(problem.prior_sigma > 0)
     poses = 6 * len(problem.names)
@@ -114,7 +132,10 @@ def refine_strip(problem: StripProblem, state: StripState) -> tuple[StripState, 
     inverse *= max(1.0, 2 * float(found.cost) / freedom)
     solved = at(found.x)
     return solved, [
-        _pose_covariance(problem, solved, index, inverse, free)
+        PoseDoubt(
+            seen=_pose_covariance(problem, solved, index, inverse, free),
+            marginal=inverse[6 * index : 6 * index + 6, 6 * index : 6 * index + 6],
+        )
         for index in range(len(problem.names))
     ]
 

@@ -103,6 +103,17 @@ def check_survey(survey: Survey, cameras: list[CameraModel]) -> None:
             f"rig.survey_points: {len(survey.points_m)} given, at least 4 different ones are "
             "needed; survey more points, or give rig.mount"
         )
+    check_pixels(survey, cameras)
+    extents = np.linalg.svd(survey.points_m - survey.points_m.mean(axis=0), compute_uv=False)
+    if extents[1] < MIN_SPREAD * extents[0]:
+        raise RigError(
+            "rig.survey_points: the points lie on one line, so the rig could turn round it; "
+            "survey points at different heights and on both walls"
+        )
+
+
+def check_pixels(survey: Survey, cameras: list[CameraModel]) -> None:
+    """Refuse a surveyed point outside its camera's picture."""
     for number, (index, pixel) in enumerate(zip(survey.camera, survey.pixels, strict=True)):
         width, height = cameras[index].size_px
         if not (-0.5 <= pixel[0] <= width - 0.5 and -0.5 <= pixel[1] <= height - 0.5):
@@ -110,12 +121,6 @@ def check_survey(survey: Survey, cameras: list[CameraModel]) -> None:
                 f"{survey.names[number]}: pixel {pixel[0]:g}, {pixel[1]:g} lies outside the "
                 f"{width} x {height} picture of camera {cameras[index].name}; correct it"
             )
-    extents = np.linalg.svd(survey.points_m - survey.points_m.mean(axis=0), compute_uv=False)
-    if extents[1] < MIN_SPREAD * extents[0]:
-        raise RigError(
-            "rig.survey_points: the points lie on one line, so the rig could turn round it; "
-            "survey points at different heights and on both walls"
-        )
 
 
 def check_fit(cameras: list[CameraModel], survey: Survey, slack: float = 1.0) -> None:

@@ -5,13 +5,14 @@ Knows nothing about how they are learned or used.
 
 from collections.abc import Mapping
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scene.errors import RigError
-from stitching.drift.reference import Reference
+from stitching.drift.reference import HALF, Reference
+
+DESCRIPTOR = 128
 
 
 def save_references(references: Mapping[str, Reference], path: Path) -> None:
@@ -47,16 +48,16 @@ def load_references(path: Path) -> dict[str, Reference]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             names = sorted({key.rsplit("/", 1)[0] for key in content.files})
             return {name: _reference(name, content) for name in names}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except Exception as error:  # a bit error can raise all that zip, zlib and numpy know
+        why = (str(error) or type(error).__name__).splitlines()[0]
         raise RigError(
-            f"{path}: can't be read: {str(error).splitlines()[0]}; delete it, and the cameras' "
-            "references are learned anew"
+            f"{path}: can't be read: {why}; delete it, and the cameras' references are learned anew"
         ) from None
 
 
 def _reference(name: str, content: Mapping[str, NDArray[np.generic]]) -> Reference:
     width, height = (int(value) for value in content[f"{name}/size_px"])
-    return Reference(
+    found = Reference(
         camera=name,
         size_px=(width, height),
         points_px=np.asarray(content[f"{name}/points_px"], float),
@@ -66,3 +67,23 @@ def _reference(name: str, content: Mapping[str, NDArray[np.generic]]) -> Referen
         texture=float(np.asarray(content[f"{name}/texture"], float)),
         turn=np.asarray(content[f"{name}/turn"], float),
     )
+    wrong = _what_is_wrong(found)
+    if wrong:
+        raise ValueError(f"{name}/{wrong}")
+    return found
+
+
+def _what_is_wrong(one: Reference) -> str:
+    """Name what does not fit together; empty when all does. A checksum is not always asked."""
+    points, features, side = len(one.points_px), len(one.feature_px), 2 * HALF + 1
+    shapes: dict[str, tuple[NDArray[np.generic], tuple[int, ...]]] = {
+        "points_px": (one.points_px, (points, 2)),
+        "patches": (one.patches, (points, side, side)),
+        "feature_px": (one.feature_px, (features, 2)),
+        "descriptors": (one.descriptors, (features, DESCRIPTOR)),
+        "turn": (one.turn, (3, 3)),
+    }
+    for field, (values, shape) in shapes.items():
+        if values.shape != shape or not np.isfinite(values).all():
+            return f"{field}: {values.shape}, expected {shape} finite numbers"
+    return "" if np.isfinite(one.texture) and min(one.size_px) > 0 else "size_px, texture: rubbish"

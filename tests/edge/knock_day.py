@@ -71,14 +71,17 @@ class Day:
         *,
         people: int = 0,
         found: dict[str, Detections] | None = None,
-        only: tuple[str, ...] = ("cam1", "cam2"),
+        only: tuple[str, ...] | None = None,
     ) -> None:
         for _ in range(round(2 * seconds)):
             self.clock.sleep(0.5)
-            self._shot += 1
-            frames = [self._frame(name, people) for name in only]
-            self.watch.look(frames, found or {})
+            self.watch.look(self.frames(people=people, only=only), found or {})
             self.alarms += self.watch.changes()
+
+    def frames(self, *, people: int = 0, only: tuple[str, ...] | None = None) -> tuple[Frame, ...]:
+        """Take the next pictures."""
+        self._shot += 1
+        return tuple(self._frame(name, people) for name in only or self.hangs)
 
     def until_alarm(self, limit_s: float = 60.0) -> float:
         """Run until the next alarm is said; tells after how many seconds, or fails."""

@@ -212,3 +212,43 @@ def test_the_rig_of_another_site_is_kept_and_the_mix_up_is_said(tmp_path: Path) 
     assert "rig.yaml was the rig of site north" in said
     assert f"kept as {tmp_path}/rig.history/{first}.yaml" in said
     assert yaml.safe_load((tmp_path / "rig.yaml").read_text())["made_for"]["site"] == "south"
+
+
+def poorly_surveyed(content: dict[str, Any]) -> None:
+    content["rig"]["survey_sigma_m"] = 0.6
+
+
+def test_a_red_rig_does_not_replace_the_one_in_force_unless_it_is_accepted(tmp_path: Path) -> None:
+    site = write_site(tmp_path)
+    assert main(["calibrate", str(site)]) == 0
+    kept = ("rig.yaml", "rig.report.html", "rig.references")
+
+    def content(name: str) -> dict[str, bytes]:
+        path = tmp_path / name
+        files = [path] if path.is_file() else sorted(path.iterdir())
+        return {file.name: file.read_bytes() for file in files}
+
+    before = {name: content(name) for name in kept}
+    changed(site, poorly_surveyed)
+    code, said = lamproom("calibrate", site)
+    assert code == 1
+    assert {name: content(name) for name in kept} == before
+    assert not (tmp_path / "rig.history").exists()
+    rejected = tmp_path / "rig.rejected.yaml"
+    assert f"{tmp_path}/rig.yaml stays in force" in said and f"written to {rejected}" in said
+    assert maker_of(rejected)["site"] == "painted"
+    assert (tmp_path / "rig.rejected.report.html").exists()
+
+    assert main(["calibrate", str(site), "--accept", "--no-report"]) == 0
+    assert load_rig(tmp_path / "rig.yaml").quality == load_rig(rejected).quality
+    assert maker_of(tmp_path / "rig.yaml") == maker_of(rejected)
+
+
+def test_a_first_rig_that_is_red_is_written_and_warned_of(tmp_path: Path) -> None:
+    site = write_site(tmp_path)
+    changed(site, poorly_surveyed)
+    code, said = lamproom("calibrate", site, "--no-report")
+    assert code == 1
+    assert f"warning: {tmp_path}/rig.yaml is in force, though its verdict is red" in said
+    assert load_rig(tmp_path / "rig.yaml").anchor == "survey"
+    assert not (tmp_path / "rig.rejected.yaml").exists()

@@ -10,9 +10,11 @@ import pytest
 
 from detection.detector import Detector
 from edge import detection_watch, live
+from edge.fast import run_fast
 from edge.main import main
 from edge.options import RunOptions
 from edge.outlet import Result
+from scene.errors import RigError
 from scene.messages import Anomaly, Detections, Frame, GatewayHealth, Positions
 from tests.delivery.parts import alarm
 from tests.edge.camera_clips import write_clip
@@ -145,3 +147,43 @@ def test_alarms_of_the_run_before_are_taken_over_or_cleared(
         (one.id, "cleared") for one in (gone, lost, slow)
     }, "somebody who was down is not cleared by starting anew"
     assert "started anew" in taken.alarms()[0].evidence
+
+
+def edited(site_file: Path, *changes: tuple[str, str]) -> None:
+    text = site_file.read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    site_file.write_text(text, encoding="utf-8")
+
+
+def test_a_rig_that_is_older_than_the_site_file_runs_and_says_so(site_file: Path) -> None:
+    edited(site_file, ("[0, 0, 2.5]", "[0, 0, 2.8]"))
+    taken = Taken()
+    taken.run(site_file, lambda: bool(taken.beats()))
+    said = taken.beats()[-1].degraded
+    assert "is older than the site file" in said and "mount or poses" in said
+
+
+def test_the_rig_of_another_site_is_not_run_with(site_file: Path) -> None:
+    edited(site_file, ("site: tiny", "site: other"), ("[0, 0, 2.5]", "[0, 0, 2.8]"))
+    taken = Taken()
+    with pytest.raises(RigError, match="is the rig of site tiny"):
+        taken.run(site_file, lambda: bool(taken.results))
+    said: list[str] = []
+    with pytest.raises(RigError, match="is the rig of site tiny"):
+        run_fast(RunOptions(site_file=site_file), said.append)
+
+
+def test_going_through_files_says_that_the_rig_is_old(site_file: Path) -> None:
+    edited(site_file, ("[0, 0, 2.5]", "[0, 0, 2.8]"))
+    said: list[str] = []
+    assert run_fast(RunOptions(site_file=site_file), said.append) == 0
+    assert said[0].startswith("degraded: ") and "is older than the site file" in said[0]
+
+
+def test_sites_that_hang_alike_may_share_a_rig(site_file: Path) -> None:
+    edited(site_file, ("site: tiny", "site: other"))
+    taken = Taken()
+    taken.run(site_file, lambda: bool(taken.beats()))
+    assert taken.beats()[-1].degraded == ""

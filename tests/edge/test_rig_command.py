@@ -47,6 +47,15 @@ def test_show_apply_rollback(site_file: Path, capsys: pytest.CaptureFixture[str]
     assert main(["rig", "rollback", str(site_file)]) == 0
     assert f"rig {two_cameras().id} is back" in capsys.readouterr().out
     assert load_rig(rig).id == two_cameras().id
+    assert main(["rig", "show", str(site_file)]) == 0
+    out = capsys.readouterr().out
+    assert f"put back from {turned().id}: nothing is applied by itself" in out
+    propose(site_file, two_cameras().id)
+    assert main(["rig", "apply", str(site_file)]) == 0
+    capsys.readouterr()
+    assert main(["rig", "show", str(site_file)]) == 0
+    assert "put back" not in capsys.readouterr().out
+    assert load_rig(rig).id == turned().id
 
 
 @pytest.mark.parametrize("action", ["apply", "rollback"])

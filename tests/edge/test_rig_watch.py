@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from edge.pipeline import Frames, Hanging, Pipeline
-from edge.rig_watch import RigWatch, misfit
+from edge.rig_watch import RETRY_S, RigWatch, misfit
+from scene.clock import ReplayClock
+from scene.errors import RigError
 from scene.geometry import project
 from scene.messages import Detections, Frame, YuvImage
 from scene.rig import Rig, load_rig, save_rig
@@ -62,7 +64,7 @@ def poll(watch: "RigWatch[str]") -> str | None:
 
 
 def test_a_replaced_rig_is_made_ready_once(site: Site) -> None:
-    watch = RigWatch(site.rig.file, two_cameras(), lambda rig: rig.id)
+    watch = RigWatch(site.rig.file, two_cameras(), lambda rig: rig.id, ReplayClock())
     assert poll(watch) is None
     assert watch.poll() is None
     replace_rig(turned(), site.rig.file)
@@ -78,11 +80,11 @@ def test_a_replaced_rig_is_made_ready_once(site: Site) -> None:
 def test_a_rig_replaced_between_reading_and_watching_is_not_missed(site: Site) -> None:
     rig = load_rig(site.rig.file)
     replace_rig(turned(), site.rig.file)
-    assert poll(RigWatch(site.rig.file, rig, lambda new: new.id)) == turned().id
+    assert poll(RigWatch(site.rig.file, rig, lambda new: new.id, ReplayClock())) == turned().id
 
 
 def test_a_rig_that_can_not_be_taken_over_is_said_and_the_old_one_goes_on(site: Site) -> None:
-    watch = RigWatch(site.rig.file, two_cameras(), lambda rig: rig.id)
+    watch = RigWatch(site.rig.file, two_cameras(), lambda rig: rig.id, ReplayClock())
     poll(watch)
     good = site.rig.file.read_text()
     site.rig.file.write_text("rubbish: [")
@@ -100,9 +102,41 @@ def test_a_rig_that_can_not_be_taken_over_is_said_and_the_old_one_goes_on(site: 
     def fail(rig: Rig) -> str:
         raise ValueError("no room")
 
-    failing = RigWatch(site.rig.file, turned(), fail)
+    failing = RigWatch(site.rig.file, turned(), fail, ReplayClock())
     assert poll(failing) is None
     assert "no room" in failing.trouble
+
+
+def test_what_failed_is_tried_again_after_a_while(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, failures = ReplayClock(), ["unread", "no room"]
+
+    def load(path: Path) -> Rig:
+        if failures[:1] == ["unread"]:
+            raise RigError(failures.pop(0))
+        return load_rig(path)
+
+    def prepare(rig: Rig) -> str:
+        if failures:
+            raise ValueError(failures.pop(0))
+        return rig.id
+
+    monkeypatch.setattr("edge.rig_watch.load_rig", load)
+    replace_rig(turned(), site.rig.file)
+    watch = RigWatch(site.rig.file, two_cameras(), prepare, clock)
+    for why in ("unread", "no room"):
+        assert poll(watch) is None
+        assert why in watch.trouble
+        clock.sleep(RETRY_S - 0.1)
+        watch.poll()
+        assert not watch.busy, "not again and again"
+        clock.sleep(0.1)
+    assert poll(watch) == turned().id
+    assert watch.trouble == ""
+    clock.sleep(2 * RETRY_S)
+    watch.poll()
+    assert not watch.busy, "it is in force"
 
 
 def test_a_panorama_of_another_size_needs_a_new_start() -> None:
@@ -123,7 +157,7 @@ def test_the_panorama_goes_on_while_new_tables_are_made_and_changes_between_two(
         assert go_on.wait(HANG_S)
         return pipeline.prepare(rig, frames(1))
 
-    watch = RigWatch(site.rig.file, two_cameras(), prepare)
+    watch = RigWatch(site.rig.file, two_cameras(), prepare, ReplayClock())
     shown: list[tuple[int, str, tuple[int, int]]] = []
 
     def show() -> None:

@@ -8,6 +8,7 @@ import pytest
 from scene.errors import RigError
 from scene.rig import Rig, load_rig, save_rig
 from scene.rig_history import (
+    MADE_FOR,
     Proposal,
     TurnedCamera,
     apply_proposal,
@@ -19,6 +20,7 @@ from scene.rig_history import (
     proposal_file,
     replace_rig,
     roll_back,
+    rolled_back_from,
     save_proposal,
 )
 from tests.scene.test_rig import rig
@@ -51,7 +53,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "rig.yaml"
 
 
-def test_a_proposal_is_applied_and_rolled_back_to_the_same_bytes(path: Path) -> None:
+def test_a_proposal_is_applied_and_rolled_back_to_the_same_bytes_and_a_note(path: Path) -> None:
     before = path.read_bytes()
     new = turned(0.1)
     save_proposal(proposal(new, rig().id), path)
@@ -63,10 +65,27 @@ def test_a_proposal_is_applied_and_rolled_back_to_the_same_bytes(path: Path) -> 
     assert not proposal_file(path).exists()
     assert former_ids(path) == (rig().id,)
     assert roll_back(path) == (new.id, rig().id)
-    assert path.read_bytes() == before
+    note = f"rolled_back_from: {new.id}\n".encode()
+    assert path.read_bytes().replace(note, b"") == before != path.read_bytes()
     assert load_rig(kept_file(path, new.id)).id == new.id
     with pytest.raises(RigError, match="no rig before"):
         roll_back(path)
+
+
+def test_what_was_rolled_back_is_noted_until_another_rig_is_put_in_its_place(path: Path) -> None:
+    replace_rig(rig(), path, {MADE_FOR: {"site": "s"}})
+    replace_rig(turned(0.1), path)
+    assert rolled_back_from(path) is None
+    roll_back(path)
+    assert rolled_back_from(path) == turned(0.1).id
+    assert MADE_FOR in path.read_text() and former_id(path) is None
+    save_proposal(proposal(turned(0.2), rig().id), path)
+    apply_proposal(path)
+    assert rolled_back_from(path) is None
+    roll_back(path)
+    assert rolled_back_from(path) == turned(0.2).id, "the kept file's own note is of before"
+    assert former_ids(path) == ()
+    assert rolled_back_from(tmp := path.with_name("none.yaml")) is None and not tmp.exists()
 
 
 def test_one_can_go_back_step_by_step(path: Path) -> None:

@@ -282,3 +282,12 @@ def test_a_mount_is_a_doubt_and_four_points_prove_nothing() -> None:
     check = found_check(four, "Surveyed points")
     assert check.colour == "amber"
     assert "would not be noticed" in check.why[0]
+
+
+def test_a_stated_mount_is_never_worse_than_a_doubt() -> None:
+    poor = with_camera(
+        good(), lambda c: replace(c, place_sigma_cm=19.0, floor_cm=(1.0, 40.0, None))
+    )
+    for name in ("Place of the cameras", "Places on the floor"):
+        assert found_check(poor, name).colour == "red"
+        assert found_check(replace(poor, surveyed=False), name).colour == "amber"

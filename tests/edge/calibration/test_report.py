@@ -87,7 +87,13 @@ def noisy(cameras: list[CameraModel]) -> Judged:
         anchor="mount",
         quality={},
     )
-    solved = Solved(cameras=rig.cameras, matches=(), misses_px=(), kept=())
+    solved = Solved(
+        cameras=rig.cameras,
+        matches=(),
+        misses_px=(),
+        kept=(),
+        place_sigma_m=(0.01,) * len(rig.cameras),
+    )
     lumas = {name: many[0].y for name, many in pictures.items()}
     calibration = Calibration(rig=rig, solved=solved, survey=None, lumas=lumas)
     return judge(calibration, site_of(cameras), pictures)

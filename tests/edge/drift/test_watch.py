@@ -4,15 +4,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.drift.book import keep_references
-from edge.drift.watch import CLEAR_AFTER_S
+from edge.drift.alarms import CLEAR_AFTER_S
+from edge.drift.book import ReferenceBook, keep_references, references_file
 from edge.health import HealthReport
 from scene.messages import CameraHealth, Detections, YuvImage
-from scene.rig import load_rig
+from scene.rig import Rig, load_rig
 from scene.rig_history import apply_proposal, load_proposal, proposal_file, roll_back
 from stitching.drift.turn import small_turn
 from tests.edge.knock_day import DARK, HALF, Day
-from tests.stitching.knocks import knocked, seen, turn
+from tests.stitching.knocks import eye, knocked, seen, turn
+from tests.stitching.views import rig_of
 
 BY = turn(1.4, (0.3, 1.0, -0.4))
 
@@ -176,6 +177,20 @@ def test_one_turned_away_altogether_is_told_after_a_while_and_places_nobody(tmp_
     assert day.health("cam2").state == "moved"
 
 
+@pytest.mark.parametrize("count", [6, 8])
+def test_one_of_many_turned_away_altogether_is_told_within_a_minute(
+    tmp_path: Path, count: int
+) -> None:
+    names = [f"cam{index + 1}" for index in range(count)]
+    eyes = [eye(name=name, yaw_deg=80.0 - 22.0 * index) for index, name in enumerate(names)]
+    day = Day(tmp_path, rig_of(eyes))
+    day.run(6)
+    day.knock("cam3", turn(180.0, (0, 1, 0)))
+    assert day.until_alarm(60) > 12, "somebody may just stand before it"
+    assert day.alarms[0].camera == "cam3"
+    assert "turned far away" in day.alarms[0].evidence
+
+
 def test_a_knock_while_the_gateway_was_off_is_found(tmp_path: Path) -> None:
     day = Day(tmp_path)
     day.run(10)
@@ -263,6 +278,12 @@ def test_an_overlap_tells_of_a_knock_that_a_half_covered_picture_can_not(tmp_pat
     assert day.told() == [("cam1", "active")]
     assert day.alarms[0].certainty == "possibly"
     assert "overlap" in day.alarms[0].evidence
+    half_covered = seen(day.hangs["cam1"], 1)
+    half_covered[:, :480] = 120
+    day.shows["cam1"] = half_covered
+    day.run(CLEAR_AFTER_S + 10)
+    assert day.told() == [("cam1", "active"), ("cam1", "cleared")]
+    assert "no overlap speaks against it any more" in day.alarms[1].evidence
 
 
 def test_an_alarm_of_the_run_before_goes_on_or_is_cleared(tmp_path: Path) -> None:
@@ -285,6 +306,116 @@ def test_an_alarm_of_the_run_before_goes_on_or_is_cleared(tmp_path: Path) -> Non
     assert len(day.alarms) == 1, "nobody has looked at it yet"
     day.run(CLEAR_AFTER_S + 8)
     assert day.alarms[1:] and (day.alarms[1].id, day.alarms[1].state) == (raised.id, "cleared")
+
+
+def test_after_a_restart_in_the_dark_a_knocked_camera_is_not_trusted_nor_its_alarm_cleared(
+    tmp_path: Path,
+) -> None:
+    day = Day(tmp_path)
+    report = HealthReport(day.site, day.rig, day.clock)
+
+    def covered() -> int:
+        cameras = (day.health("cam1"), day.health("cam2"))
+        beat = report.report(cameras, "CPU", "", detection_fps=5.0, unsearched=(), blind=False)
+        return sum(beat.coverage)
+
+    day.run(10)
+    both = covered()
+    day.knock("cam2", BY)
+    day.until_alarm()
+    (raised,) = day.alarms
+    day.shows["cam2"] = DARK
+    day.start()
+    day.watch.adopt(raised)
+    for seconds in (0, 0.5, 90):  # at once, before the first look, and on
+        day.run(seconds)
+        spread = day.watch.untrusted()["cam2"]
+        assert spread is not None
+        assert np.degrees(np.sqrt(spread[0, 0])) == pytest.approx(3.0)
+        assert day.health("cam2").state == "moved"
+        assert "had moved when the gateway ran before" in day.health("cam2").detail
+        assert covered() < both
+    assert "too dark" in day.health("cam2").detail
+    assert len(day.alarms) == 1, "nobody can see that all is well"
+    del day.shows["cam2"]
+    day.run(10)
+    assert "turned by 1.4" in day.health("cam2").detail
+    assert len(day.alarms) == 1
+    day.knock("cam2", BY.T)
+    day.run(6)
+    assert day.health("cam2").state == "ok"
+    day.shows["cam2"] = DARK
+    day.run(60)
+    assert len(day.alarms) == 1, "all was not well for long enough to be sure"
+    del day.shows["cam2"]
+    day.run(CLEAR_AFTER_S + 8)
+    assert (day.alarms[1].id, day.alarms[1].state) == (raised.id, "cleared")
+    assert "hangs as the rig has it" in day.alarms[1].evidence
+
+
+def test_a_camera_that_had_moved_and_whose_reference_is_lost_is_not_learned_as_it_hangs(
+    tmp_path: Path,
+) -> None:
+    day = Day(tmp_path)
+    day.run(10)
+    day.knock("cam2", BY)
+    day.until_alarm()
+    references_file(tmp_path / "state" / "references", day.rig.id).unlink()
+    day.start()
+    day.watch.adopt(day.alarms[0])
+    day.run(30)
+    assert day.health("cam2").state == "moved"
+    assert "run `lamproom calibrate`" in day.health("cam2").detail
+    assert len(day.alarms) == 1
+
+
+def calibrated(day: Day, rig: Rig, *, keep: bool = True) -> None:
+    """Let a calibration of the cameras as they hang give a rig, and go over to it."""
+    images = {
+        one.name: [YuvImage(y=seen(one, seed), u=HALF, v=HALF) for seed in range(5)]
+        for one in day.hangs.values()
+    }
+    if keep:
+        assert not keep_references(rig, images, day.site.rig.file)
+    day.rig = rig
+    day.watch.rehung(rig)
+
+
+def test_what_a_calibration_learned_is_not_doubted_and_what_this_run_learned_is_again(
+    tmp_path: Path,
+) -> None:
+    day = Day(tmp_path)
+    day.knock("cam2", BY)  # the rig does not fit, and nobody knows how it was before
+    day.until_alarm()
+    first = day.rig
+    calibrated(
+        day, replace(first, cameras=(first.cameras[0], knocked(first.cameras[1], turn(0.2))))
+    )
+    day.run(CLEAR_AFTER_S + 30)
+    assert day.health("cam1").state == day.health("cam2").state == "ok"
+    assert sorted(day.told()[-2:]) == [("cam1", "cleared"), ("cam2", "cleared")]
+    count = len(day.alarms)
+    day.watch.rehung(first)
+    day.run(60)
+    assert sorted(day.told()[count:]) == [("cam1", "active"), ("cam2", "active")]
+
+
+def test_a_knocked_camera_under_a_new_rig_of_which_nothing_was_kept_is_learned(
+    tmp_path: Path,
+) -> None:
+    day = Day(tmp_path)
+    day.run(10)
+    day.knock("cam2", BY)
+    day.until_alarm()
+    second = day.hangs["cam2"]
+    lens = second.k * np.array([[1.001], [1.001], [1.0]])  # no turn: another lens, and a true pose
+    calibrated(
+        day, replace(day.rig, cameras=(day.rig.cameras[0], replace(second, k=lens))), keep=False
+    )
+    day.run(0.5)
+    assert day.health("cam2").state == "moved"
+    day.run(20)
+    assert day.health("cam2").state == "ok"
 
 
 def test_applied_it_is_trusted_again_and_rolled_back_it_is_not(tmp_path: Path) -> None:
@@ -366,6 +497,34 @@ def test_a_damaged_reference_is_said_and_learned_anew(tmp_path: Path) -> None:
     day.run(10)
     day.knock("cam2", BY)
     assert day.until_alarm() < 8
+
+
+def test_no_bit_error_in_a_references_file_keeps_the_gateway_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = Day(tmp_path)
+    day.run(5)
+    file = references_file(tmp_path / "state" / "references", day.rig.id)
+    good, rng, damaged = file.read_bytes(), np.random.default_rng(3), 0
+    for _ in range(40):
+        bad = bytearray(good)
+        bad[int(rng.integers(len(bad)))] ^= 1 << int(rng.integers(8))
+        file.write_bytes(bad)
+        day.start()
+        day.run(0.5)
+        damaged += "learned" in day.health("cam1").detail
+    assert damaged > 20
+    day.run(10)
+    day.knock("cam2", BY)
+    assert day.until_alarm() < 8
+
+    def broken(path: Path) -> None:
+        raise RuntimeError(f"{path}: worse than damaged")
+
+    monkeypatch.setattr("edge.drift.book.load_references", broken)
+    book = ReferenceBook(day.rig, day.site.rig.file, day.site.state_folder)
+    assert not book.references
+    assert "worse than damaged" in book.trouble
 
 
 def test_a_camera_that_is_not_ok_for_another_reason_stays_that(tmp_path: Path) -> None:

@@ -195,6 +195,34 @@ def test_references_read_back_and_a_damaged_file_says_what_to_do(tmp_path: Path)
     assert again.size_px == (640, 360)
     found = measure(again, model, seen(knocked(model, by), 9))
     assert apart_deg(found, by) < 0.03
-    path.write_bytes(path.read_bytes()[:300])
+    good = path.read_bytes()
+    path.write_bytes(good[:300])
     with pytest.raises(RigError, match=r"abc\.npz: can't be read.*delete it"):
         load_references(path)
+    rng, refused = np.random.default_rng(1), 0
+    for _ in range(300):  # wherever a bit has fallen over: it is read as it was, or refused
+        bad = bytearray(good)
+        bad[int(rng.integers(len(bad)))] ^= 1 << int(rng.integers(8))
+        path.write_bytes(bad)
+        try:
+            (read,) = load_references(path).values()
+        except RigError as error:
+            assert "\n" not in str(error)
+            refused += 1
+        else:
+            assert np.array_equal(read.patches, again.patches)
+            assert np.array_equal(read.descriptors, again.descriptors)
+    assert refused > 200
+
+
+def test_references_whose_arrays_do_not_fit_together_are_refused(tmp_path: Path) -> None:
+    path, one = tmp_path / "abc.npz", reference(eye())
+    for wrong in (
+        replace(one, patches=one.patches[1:]),
+        replace(one, descriptors=one.descriptors[:, 1:]),
+        replace(one, turn=np.full((3, 3), np.nan)),
+        replace(one, texture=float("inf")),
+    ):
+        save_references({"cam1": wrong}, path)
+        with pytest.raises(RigError, match=r"abc\.npz: can't be read: cam1/.*delete it"):
+            load_references(path)
