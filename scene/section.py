@@ -5,6 +5,7 @@ url?` is as good for a site as for a plan.
 """
 
 import difflib
+import re
 from typing import Any, TypeVar
 
 import yaml
@@ -42,7 +43,7 @@ def parse_as(kind: type[S], text: str, *, name: str, context: dict[str, object])
         read = kind.model_validate(content, context=context)
     except ValidationError as error:
         problems += [
-            (_mark_of(root, e["loc"]), _place_of(e["loc"]), _remedy(e, kind))
+            (_mark_of(root, _loc_of(e)), _place_of(e["loc"]), _remedy(e, kind))
             for e in error.errors()
             if not _only_follows(e)
         ]
@@ -58,6 +59,16 @@ def parse_as(kind: type[S], text: str, *, name: str, context: dict[str, object])
 
 
 Problem = tuple[tuple[int, int], str, str]
+
+
+def _loc_of(error: Any) -> tuple[Any, ...]:
+    """Tell where a mistake is: a check of the whole file names the place in its words."""
+    if error["loc"]:
+        return tuple(error["loc"])
+    words = str(error["msg"]).removeprefix("Value error, ").split(": ")[0]
+    if not re.fullmatch(r"[a-z_0-9.]+", words):
+        return ()
+    return tuple(int(part) if part.isdigit() else part for part in words.split("."))
 
 
 def _place_of(loc: tuple[Any, ...]) -> str:
@@ -78,6 +89,8 @@ def _remedy(error: Any, root: type[Section]) -> str:
         return f"not a field; did you mean {near[0]}?" if near else "not a field"
     if kind == "missing":
         return "is missing; it must be given"
+    if not error["loc"]:
+        return message
     given = repr(error.get("input"))
     return f"{message}; given: {given if len(given) <= 60 else given[:57] + '...'}"
 

@@ -399,11 +399,11 @@ class Site(Section):
             ("survey_points", [point.camera for point in self.rig.survey_points]),
             ("poses", [pose.camera for pose in self.rig.poses]),
         ):
-            unknown = sorted(set(given) - set(names))
-            if unknown:
-                raise ValueError(
-                    f"rig.{field}: camera {unknown[0]!r} is not one of {', '.join(names)}"
-                )
+            for index, camera in enumerate(given):
+                if camera not in names:
+                    raise ValueError(
+                        f"rig.{field}.{index}.camera: {camera!r} is not one of {', '.join(names)}"
+                    )
         return self
 
 

@@ -18,6 +18,7 @@ from scene.site import FloorConfig, PanoramaConfig, RigConfig
 from stitching.calibration import features
 from stitching.calibration.rotation_rig import solve_rotation_rig
 from stitching.calibration.solved import Progress, Solved
+from stitching.calibration.strip_guess import check_above
 from stitching.calibration.strip_rig import solve_strip_rig
 from stitching.calibration.survey import Survey, survey_error, survey_of
 from stitching.layout import choose_surface
@@ -79,6 +80,8 @@ def calibrate_with_evidence(
     else:
         survey = _anchoring(survey, config)
         solved = solve_rotation_rig(lumas, config, survey, report)
+        if floor is not None and survey is not None:
+            check_above(Floor(floor), list(solved.cameras))
     _check_lens(solved)
     report("choosing the panorama", 0.97)
     rig = Rig(

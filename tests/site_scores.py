@@ -12,7 +12,7 @@ from detection.evaluate import Score as DetectionScore
 from detection.evaluate import score_kind
 from detection.nms import overlap
 from edge.camera_watch import ALARM_OF
-from edge.drift import watch as drift_watch
+from edge.drift import alarms as drift_alarms
 from edge.drift.state import MOVED_FOR_S
 from location.watch import rules
 from scene.arrays import Bools, Floats
@@ -261,7 +261,7 @@ def alarm_scores(folder: Path) -> dict[str, KindScore]:
     watched = {rule.kind: rule.raise_after_s for rule in rules(site)}
     # A camera that stalls is alarmed about first; lost is the same cause, later.
     watched |= {kind: site.limits.camera.stalled_after_s for kind in ALARM_OF.values()}
-    watched[drift_watch.KIND] = MOVED_FOR_S
+    watched[drift_alarms.KIND] = MOVED_FOR_S
     alarms = {
         alarm.id: ((alarm.raised_at_ns - START_AT_NS) / 1e9, alarm)
         for alarm in found.anomalies

@@ -133,8 +133,9 @@ def check_above(floor: Floor, cameras: list[CameraModel]) -> None:
         )
         raise RigError(
             f"camera {camera.name}: would hang at {x:.1f}, {y:.1f}, {z:.1f}, {where}; check its "
-            "survey points, markers or pose (the order x, y, z; the signs: y is left, z is up), "
-            "survey more points spread over its picture, and check floor.centre_line_m"
+            "survey points, markers or pose (the unit is metres; the order x, y, z; the signs: "
+            "y is left, z is up), survey more points spread over its picture, and check "
+            "floor.centre_line_m"
         )
 
 
@@ -175,6 +176,7 @@ def _own_points(names: list[str], survey: Survey | None, drawn: set[str]) -> dic
         elif name not in drawn:
             raise RigError(
                 f"camera {name}: its survey points lie on one line, so it could turn round that "
-                "line; survey points at different heights and on both walls"
+                "line (one point with wrong coordinates, far off, looks like that, too); survey "
+                "points at different heights and on both walls"
             )
     return points

@@ -122,7 +122,9 @@ def test_a_strip_rig_may_be_drawn_surveyed_or_marked() -> None:
     assert "a rotation rig hangs in one place" in error_of(
         STRIP.replace("kind: strip", "kind: rotation\n  mount: {xyz_m: [0, 0, 2]}")
     )
-    assert "rig.poses: camera 'cam9'" in error_of(STRIP.replace("camera: cam1", "camera: cam9"))
+    assert "rig.poses.0.camera: 'cam9' is not" in error_of(
+        STRIP.replace("camera: cam1", "camera: cam9")
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,9 @@ def test_names_are_unique_and_survey_points_belong_to_a_camera() -> None:
     foreign = GOOD.replace(
         "rig:", "rig:\n  survey_points: [{camera: cam9, pixel: [1, 2], mine_m: [1, 2, 3]}]"
     )
-    assert "camera 'cam9' is not one of cam1" in error_of(foreign)
+    assert error_of(foreign) == (
+        "site.yaml:8:20: rig.survey_points.0.camera: 'cam9' is not one of cam1"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "- 1", "version: 1", "\x00", "a: &a [*a]", "{" * 5000])

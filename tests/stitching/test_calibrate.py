@@ -11,7 +11,7 @@ from scene.errors import RigError
 from scene.geometry import CameraModel, project, rays
 from scene.messages import YuvImage
 from scene.rig import Rig, save_rig
-from scene.site import PanoramaConfig, RigConfig
+from scene.site import FloorConfig, PanoramaConfig, RigConfig
 from stitching.calibrate import calibrate
 from stitching.quality import tie_point_errors_px
 from tests.stitching.views import CENTRE_M, camera, fan, room, spots, view, with_people
@@ -241,6 +241,16 @@ def test_mirrored_points_are_refused() -> None:
         x, y, z = point["mine_m"]
         point["mine_m"] = (x, -y, z)
     assert "mirrored" in refused(fan(), survey_points=points)
+
+
+def test_points_in_feet_hang_the_rig_off_the_roadway() -> None:
+    points = surveyed(fan(), 5)
+    for point in points:
+        point["mine_m"] = tuple(3.28 * value for value in point["mine_m"])
+    config = RigConfig.model_validate({"survey_points": points})
+    floor = FloorConfig(centre_line_m=((0, 0, 0), (40, 0, 0)))
+    with pytest.raises(RigError, match=r"camera left: would hang at .*the unit is metres"):
+        calibrate(pictures(fan()), config, PanoramaConfig(), floor)
 
 
 def test_one_wrong_point_is_named() -> None:
