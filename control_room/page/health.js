@@ -1,8 +1,10 @@
 // Head-count, the strip of gateways and cameras, and the banners that nobody can overlook.
 // Knows nothing about how pictures come.
 
+import { msOf } from "./json.js";
 import {
-  OLD_PICTURE_S, SILENT_AFTER_S, changed, model, nowMs, on, replayEnded, silentFor,
+  OLD_PICTURE_S, PREDICTED_AFTER_S, SILENT_AFTER_S, changed, model, nowMs, on, replayEnded,
+  silentFor,
 } from "./model.js";
 import { coverageOf } from "./plan.js";
 import { language, word } from "./words.js";
@@ -44,13 +46,16 @@ function locale() {
 
 function drawCount() {
   let people = 0;
+  let lately = 0;
   let counted = false;
   let metres = 0;
   let unseen = 0;
   const unknown = [];
   for (const known of model.gateways.values()) {
     if (known.positions !== undefined && silentFor(known, "positions") < COUNT_OLD_S) {
-      people += known.positions.people.length;
+      const seen = known.positions.people.filter((person) => isSeenNow(person, known.positions));
+      people += seen.length;
+      lately += known.positions.people.length - seen.length;
       counted = true;
     }
     const coverage = coverageOf(known);
@@ -61,12 +66,18 @@ function drawCount() {
   let text = word("count_unknown");
   if (counted && model.link.open) text = people === 1 ? word("count_one") : word("count", people);
   const parts = [text];
+  if (counted && model.link.open && lately > 0) parts.push(word("count_lately", lately));
   if (unseen > 0) parts.push(word("unseen_of", unseen, metres));
   else if (metres > 0) parts.push(word("all_seen", metres));
   if (unknown.length > 0 && metres > 0) parts.push(word("coverage_unknown_of", unknown.join(", ")));
   else if (metres === 0) parts.push(word("coverage_unknown"));
   setText(count, parts.join("; "));
   count.classList.toggle("partly", unseen > 0 || unknown.length > 0 || metres === 0 || !counted);
+}
+
+/** Whose place is only predicted is not seen, and must not be counted as if. */
+function isSeenNow(person, positions) {
+  return msOf(positions.captured_at_ns) - msOf(person.seen_at_ns) <= PREDICTED_AFTER_S * 1000;
 }
 
 function drawStrip() {

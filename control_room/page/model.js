@@ -4,6 +4,8 @@ import { msOf } from "./json.js";
 
 export const SILENT_AFTER_S = 4;
 export const OLD_PICTURE_S = 2;
+/** Nobody has seen somebody for so long: their place is only predicted. */
+export const PREDICTED_AFTER_S = 1;
 
 export const model = {
   prefix: "",

@@ -3,14 +3,14 @@
 
 import { msOf } from "./json.js";
 import {
-  OLD_PICTURE_S, alarmOf, changed, isSelected, model, nowMs, on, personOf, replayEnded, selectTrack,
+  OLD_PICTURE_S, PREDICTED_AFTER_S, alarmOf, changed, isSelected, model, nowMs, on, personOf,
+  replayEnded, selectTrack,
 } from "./model.js";
 import { drawRuler } from "./ruler.js";
 import { PanoramaStream } from "./stream.js";
 import { View, whenClicked } from "./view.js";
 import { language, word } from "./words.js";
 
-const PREDICTED_AFTER_S = 1;
 /** A posture that no look has shown for so long is not told any more. */
 const HEIGHT_OLD_S = 3;
 const LABEL_PX = 13;

@@ -251,6 +251,25 @@ def test_the_head_count_says_what_nobody_sees(stage: Stage, tab: Tab) -> None:
     page.locator("#health-strip .chip.bad", has_text="c2 lost").wait_for()
 
 
+def test_whose_place_is_only_predicted_is_not_counted_as_seen(stage: Stage, tab: Tab) -> None:
+    stage.gateway.change = walker_lost
+    page = tab.open(stage.url)
+    page.get_by_text("1 person seen; 1 more not seen just now; 3 m of 40 m").wait_for()
+
+
+def walker_lost(positions: Positions) -> Positions:
+    """Nobody has seen the walker for five seconds."""
+    return replace(
+        positions,
+        people=tuple(
+            replace(person, seen_at_ns=person.seen_at_ns - 5_000_000_000)
+            if person.track == WALKER
+            else person
+            for person in positions.people
+        ),
+    )
+
+
 def test_a_gateway_without_health_sees_nothing(stage: Stage, tab: Tab) -> None:
     page = tab.open(stage.url)
     page.get_by_text("2 people seen; 3 m of 40 m not visible").wait_for()
