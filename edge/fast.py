@@ -73,6 +73,8 @@ def run_fast(options: RunOptions, say: Callable[[str], None]) -> int:
             count += 1
             progress.advance(task)
     say(f"{count} instants, {len(seen)} people followed, alarms raised: {raised or 'none'}")
+    if book:
+        say(f"pictures: {options.pictures}")
     return 0
 
 
