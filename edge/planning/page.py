@@ -52,7 +52,8 @@ border-radius:10px;padding:14px 16px;overflow-x:auto}.good,.bad{padding:10px 14p
 font-weight:600}.good{background:#dcf3ec;color:#0b5345}.bad{background:#fde3e3;color:#8f1d1d}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px;width:100%}
 th,td{padding:3px 7px;border-bottom:1px solid #e5e9ee;text-align:right}
-th{color:#4b5563;font-weight:600;vertical-align:bottom}td.t,th.t{text-align:left}tr.short td{background:#fdf0f0}
+th{color:#4b5563;font-weight:600;vertical-align:bottom}
+td.t,th.t{text-align:left}tr.short td{background:#fdf0f0}
 .legend{display:flex;flex-wrap:wrap;gap:4px 18px;font-size:13px;margin:6px 0 10px}
 .legend i{display:inline-block;width:18px;height:12px;margin-right:6px;vertical-align:-1px}
 pre{background:#f6f8fa;padding:10px;border-radius:6px;overflow-x:auto;font-size:13px}
