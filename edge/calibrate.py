@@ -27,6 +27,7 @@ from scene.rig import load_rig, save_rig
 from scene.rig_history import MADE_FOR, kept_file
 from scene.site import Site, load_site
 from stitching.calibrate import calibrate_with_evidence
+from stitching.calibration.survey import Survey
 
 if TYPE_CHECKING:
     from edge.calibration.report import Judged
@@ -101,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     if report is not None:
         write_report(html, report)
     _say(judged, written, report)
-    for note in notes:
+    for note in (*notes, *_unseen_markers(site, calibration.survey)):
         print(note)
     if red and not rejected:
         print(f"warning: {path} is in force, though its verdict is red; calibrate again")
@@ -148,6 +149,21 @@ def _holds_a_rig(path: Path) -> bool:
 def rejected_file(path: Path) -> Path:
     """Tell where a rig goes that is not good enough to replace the one in a rig file."""
     return path.with_suffix(".rejected.yaml")
+
+
+def _unseen_markers(site: Site, survey: Survey | None) -> list[str]:
+    """Say which surveyed markers no camera shows: nobody would miss them otherwise."""
+    markers = site.rig.markers
+    if markers is None:
+        return []
+    seen = set() if survey is None else {name.split(",")[0] for name in survey.names}
+    missed = [str(tag.id) for tag in markers.tags if f"rig.markers: marker {tag.id}" not in seen]
+    if not missed:
+        return []
+    return [
+        f"note: markers {', '.join(missed)} were found in no picture; are they in sight, large "
+        f"enough, and of rig.markers.dictionary {markers.dictionary}?"
+    ]
 
 
 def report_file(path: Path) -> Path:

@@ -9,16 +9,19 @@ from pathlib import Path
 
 from delivery.mqtt import Connection
 from edge.calibration.made_for import check_made_for, maker_of
+from edge.check_survey import survey_mistakes
 from scene.clock import SystemClock
 from scene.errors import CameraError, LamproomError, ModelError, RigError
 from scene.messages import KINDS
 from scene.rig import load_rig
 from scene.site import CameraConfig, Site, load_site
 
+SHOWN = 5
+"""So many mistakes of one part are told at once."""
 HELP = """\
-Check a site file: its fields, the camera files (one picture of each), the rig file (is it there,
-and is it this site's, with the survey points as they are now), the model and the broker's address
-and password file. Nobody is connected to.
+Check a site file: its fields, the camera files (one picture of each), the survey points, the rig
+file (is it there, and is it this site's, with the survey points as they are now), the model and
+the broker's address and password file. Nobody is connected to.
 Every mistake is one line with its place in the file."""
 
 
@@ -82,6 +85,19 @@ def _unfit(site: Site, pictures: dict[str, tuple[int, int]]) -> list[str]:
     ]
 
 
+def _survey(site: Site) -> str:
+    """See that survey points can be right, all of them at once."""
+    from edge.camera_source import is_live
+
+    sizes = {c.name: _size_of(c) for c in site.cameras if not is_live(c)}
+    mistakes = survey_mistakes(site, sizes)
+    if mistakes:
+        more = f"; and {len(mistakes) - SHOWN} more" if len(mistakes) > SHOWN else ""
+        raise RigError("; ".join(mistakes[:SHOWN]) + more)
+    markers = len(site.rig.markers.tags) if site.rig.markers else 0
+    return f"{len(site.rig.survey_points)} points, {markers} markers, {len(site.rig.poses)} poses"
+
+
 def _broker(site: Site) -> str:
     """Look at the address and the password file; the broker itself is not asked."""
     Connection(site.broker, client_id="lamproom-check")
@@ -122,6 +138,7 @@ def _model(site: Site) -> str:
 
 LOOKS: dict[str, Callable[[Site], str]] = {
     "cameras": _cameras,
+    "survey": _survey,
     "rig": _rig,
     "model": _model,
     "broker": _broker,

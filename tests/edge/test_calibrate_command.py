@@ -252,3 +252,17 @@ def test_a_first_rig_that_is_red_is_written_and_warned_of(tmp_path: Path) -> Non
     assert f"warning: {tmp_path}/rig.yaml is in force, though its verdict is red" in said
     assert load_rig(tmp_path / "rig.yaml").anchor == "survey"
     assert not (tmp_path / "rig.rejected.yaml").exists()
+
+
+def test_a_marker_that_no_picture_shows_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = write_site(tmp_path)
+
+    def with_marker(content: dict[str, Any]) -> None:
+        corners = [[1, 2, 2], [1.2, 2, 2], [1.2, 2, 1.8], [1, 2, 1.8]]
+        content["rig"]["markers"] = {"tags": [{"id": 7, "corners_m": corners}]}
+
+    changed(site, with_marker)
+    assert main(["calibrate", str(site), "--no-report"]) == 0
+    assert "markers 7 were found in no picture" in capsys.readouterr().out
