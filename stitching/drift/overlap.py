@@ -4,8 +4,6 @@ Knows nothing about references or alarms. Works on the panorama's surface, so th
 for a cylinder and a ribbon; what stands in front of the surface misses, too, hence the median.
 """
 
-import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -90,13 +88,6 @@ def overlap_view(first: CameraModel, second: CameraModel, surface: Surface) -> O
         both=both,
         px_per_sample=float(np.mean(scales)),
     )
-
-
-def overlap_views(cameras: Sequence[CameraModel], surface: Surface) -> list[OverlapView]:
-    """Prepare all pairs that overlap."""
-    pairs = itertools.combinations(cameras, 2)
-    found = [overlap_view(first, second, surface) for first, second in pairs]
-    return [view for view in found if view is not None]
 
 
 def miss_of(view: OverlapView, first_luma: Bytes, second_luma: Bytes) -> Miss | None:

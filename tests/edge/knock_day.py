@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.drift.watch import DriftWatch
+from edge.health import HealthReport
 from scene.arrays import Bytes, Floats
 from scene.clock import ReplayClock
 from scene.geometry import CameraModel
@@ -108,3 +109,10 @@ class Day:
             luma = _seen(self.hangs[name], self._shot % 6, people)
         image = YuvImage(y=luma, u=HALF, v=HALF)
         return Frame(camera=name, captured_at_ns=self.clock.now_ns(), image=image)
+
+
+def covered(day: Day, report: HealthReport) -> int:
+    """Sum up how many cameras see each metre, by what the watch says of the cameras."""
+    cameras = (day.health("cam1"), day.health("cam2"))
+    beat = report.report(cameras, "CPU", "", detection_fps=5.0, unsearched=(), blind=False)
+    return sum(beat.coverage)

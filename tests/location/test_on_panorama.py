@@ -7,10 +7,10 @@ import pytest
 
 from location.on_panorama import with_panorama
 from scene.arrays import Bytes
-from scene.geometry import CameraModel, pose_from_mount
 from scene.messages import Position
 from scene.ribbon import Ribbon
 from scene.surface import Cylinder
+from tests.stitching.strip_views import strip_camera
 
 SURFACE = Cylinder(
     centre_m=(0.0, 0.0, 3.0),
@@ -87,20 +87,10 @@ RIBBON = Ribbon(
 """The left wall and the floor; cameras hang on the right rib."""
 
 
-def strip_camera(name: str, x_m: float, yaw_deg: float) -> CameraModel:
-    return CameraModel(
-        name=name,
-        size_px=(640, 360),
-        lens="brown",
-        k=np.array([[400.0, 0, 319.5], [0, 400.0, 179.5], [0, 0, 1]]),
-        distortion=np.zeros(5),
-        camera_from_mine=pose_from_mount(np.array([x_m, -2.4, 2.8]), yaw_deg, -20.0, 0.0),
-        pose_covariance=np.zeros((6, 6)),
-        max_angle_rad=1.2,
-    )
-
-
-CAMERAS = strip_camera("west", 14.0, 60.0), strip_camera("east", 26.0, 120.0)
+CAMERAS = tuple(
+    strip_camera(name, x_m, yaw_deg, height_m=2.8, pitch_deg=-20.0)
+    for name, x_m, yaw_deg in (("west", 14.0, 60.0), ("east", 26.0, 120.0))
+)
 
 
 def painted_by(index: int) -> Bytes:

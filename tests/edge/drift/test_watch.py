@@ -11,7 +11,7 @@ from scene.messages import CameraHealth, Detections, YuvImage
 from scene.rig import Rig, load_rig
 from scene.rig_history import apply_proposal, load_proposal, proposal_file, roll_back
 from stitching.drift.turn import small_turn
-from tests.edge.knock_day import DARK, HALF, Day
+from tests.edge.knock_day import DARK, HALF, Day, covered
 from tests.stitching.knocks import eye, knocked, seen, turn
 from tests.stitching.views import rig_of
 
@@ -286,89 +286,6 @@ def test_an_overlap_tells_of_a_knock_that_a_half_covered_picture_can_not(tmp_pat
     assert "no overlap speaks against it any more" in day.alarms[1].evidence
 
 
-def test_an_alarm_of_the_run_before_goes_on_or_is_cleared(tmp_path: Path) -> None:
-    day = Day(tmp_path)
-    day.run(10)
-    day.knock("cam2", BY)
-    day.until_alarm()
-    (raised,) = day.alarms
-    day.start()
-    assert day.watch.adopt(raised)
-    assert not day.watch.adopt(raised)
-    assert not day.watch.adopt(replace(raised, kind="camera_lost", camera="cam1"))
-    assert not day.watch.adopt(replace(raised, camera="cam9"))
-    day.run(15)
-    assert len(day.alarms) == 1, "it holds still"
-    day.start()
-    day.watch.adopt(raised)
-    day.knock("cam2", BY.T)
-    day.run(30, only=("cam1",))
-    assert len(day.alarms) == 1, "nobody has looked at it yet"
-    day.run(CLEAR_AFTER_S + 8)
-    assert day.alarms[1:] and (day.alarms[1].id, day.alarms[1].state) == (raised.id, "cleared")
-
-
-def test_after_a_restart_in_the_dark_a_knocked_camera_is_not_trusted_nor_its_alarm_cleared(
-    tmp_path: Path,
-) -> None:
-    day = Day(tmp_path)
-    report = HealthReport(day.site, day.rig, day.clock)
-
-    def covered() -> int:
-        cameras = (day.health("cam1"), day.health("cam2"))
-        beat = report.report(cameras, "CPU", "", detection_fps=5.0, unsearched=(), blind=False)
-        return sum(beat.coverage)
-
-    day.run(10)
-    both = covered()
-    day.knock("cam2", BY)
-    day.until_alarm()
-    (raised,) = day.alarms
-    day.shows["cam2"] = DARK
-    day.start()
-    day.watch.adopt(raised)
-    for seconds in (0, 0.5, 90):  # at once, before the first look, and on
-        day.run(seconds)
-        spread = day.watch.untrusted()["cam2"]
-        assert spread is not None
-        assert np.degrees(np.sqrt(spread[0, 0])) == pytest.approx(3.0)
-        assert day.health("cam2").state == "moved"
-        assert "had moved when the gateway ran before" in day.health("cam2").detail
-        assert covered() < both
-    assert "too dark" in day.health("cam2").detail
-    assert len(day.alarms) == 1, "nobody can see that all is well"
-    del day.shows["cam2"]
-    day.run(10)
-    assert "turned by 1.4" in day.health("cam2").detail
-    assert len(day.alarms) == 1
-    day.knock("cam2", BY.T)
-    day.run(6)
-    assert day.health("cam2").state == "ok"
-    day.shows["cam2"] = DARK
-    day.run(60)
-    assert len(day.alarms) == 1, "all was not well for long enough to be sure"
-    del day.shows["cam2"]
-    day.run(CLEAR_AFTER_S + 8)
-    assert (day.alarms[1].id, day.alarms[1].state) == (raised.id, "cleared")
-    assert "hangs as the rig has it" in day.alarms[1].evidence
-
-
-def test_a_camera_that_had_moved_and_whose_reference_is_lost_is_not_learned_as_it_hangs(
-    tmp_path: Path,
-) -> None:
-    day = Day(tmp_path)
-    day.run(10)
-    day.knock("cam2", BY)
-    day.until_alarm()
-    references_file(tmp_path / "state" / "references", day.rig.id).unlink()
-    day.start()
-    day.watch.adopt(day.alarms[0])
-    day.run(30)
-    assert day.health("cam2").state == "moved"
-    assert "run `lamproom calibrate`" in day.health("cam2").detail
-    assert len(day.alarms) == 1
-
-
 def calibrated(day: Day, rig: Rig, *, keep: bool = True) -> None:
     """Let a calibration of the cameras as they hang give a rig, and go over to it."""
     images = {
@@ -539,20 +456,14 @@ def test_a_camera_that_is_not_ok_for_another_reason_stays_that(tmp_path: Path) -
 def test_what_a_knocked_camera_looks_at_is_not_covered(tmp_path: Path) -> None:
     day = Day(tmp_path)
     report = HealthReport(day.site, day.rig, day.clock)
-
-    def covered() -> int:
-        cameras = (day.health("cam1"), day.health("cam2"))
-        beat = report.report(cameras, "CPU", "", detection_fps=5.0, unsearched=(), blind=False)
-        return sum(beat.coverage)
-
     day.run(10)
-    both = covered()
+    both = covered(day, report)
     day.knock("cam2", BY)
     day.until_alarm()
-    assert 0 < covered() < both
+    assert 0 < covered(day, report) < both
     apply_proposal(day.site.rig.file)
     day.rig = load_rig(day.site.rig.file)
     day.watch.rehung(day.rig)
     report.rehung(day.rig)
     day.run(6)
-    assert covered() == pytest.approx(both, abs=2)
+    assert covered(day, report) == pytest.approx(both, abs=2)

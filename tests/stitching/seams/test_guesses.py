@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from scene.arrays import Floats
-from scene.geometry import CameraModel, pose_from_mount, project
+from scene.geometry import CameraModel, project
 from scene.ribbon import Ribbon
 from stitching.seams.guesses import guessed_people
+from tests.stitching.strip_views import strip_camera
 
 RIBBON = Ribbon(
     line_m=((0.0, 0.0, 0.0), (40.0, 0.0, 0.8)),
@@ -19,20 +20,10 @@ RIBBON = Ribbon(
 )
 
 
-def strip_camera(name: str, x_m: float, yaw_deg: float) -> CameraModel:
-    return CameraModel(
-        name=name,
-        size_px=(640, 360),
-        lens="brown",
-        k=np.array([[400.0, 0, 319.5], [0, 400.0, 179.5], [0, 0, 1]]),
-        distortion=np.zeros(5),
-        camera_from_mine=pose_from_mount(np.array([x_m, -2.4, 3.2]), yaw_deg, -25.0, 0.0),
-        pose_covariance=np.zeros((6, 6)),
-        max_angle_rad=1.2,
-    )
-
-
-CAMERAS = strip_camera("west", 15.0, 50.0), strip_camera("east", 25.0, 130.0)
+CAMERAS = tuple(
+    strip_camera(name, x_m, yaw_deg, height_m=3.2, pitch_deg=-25.0)
+    for name, x_m, yaw_deg in (("west", 15.0, 50.0), ("east", 25.0, 130.0))
+)
 
 
 def box_of(camera: CameraModel, foot_m: Floats) -> Floats:
