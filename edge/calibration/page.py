@@ -11,14 +11,24 @@ import numpy as np
 
 from edge.calibration.advice import Advice
 from edge.calibration.figures import AWAY_M, FAR_M, CameraFit, Figures, PairFit
-from edge.calibration.limits import COLOURS, Both
-from edge.calibration.markup import both, card, document, head, table
+from edge.calibration.limits import COLOURS
 from edge.calibration.verdict import Check, headline, worst
+from edge.html_page import Both, both, card, document, head, table
 from scene.arrays import Floats
 
 COLOUR_WORDS: dict[str, Both] = dict(
     zip(COLOURS, (("good", "良好"), ("doubt", "存疑"), ("bad", "超限")), strict=True)
 )
+STYLE = """
+.dot{display:inline-block;min-width:52px;padding:0 6px;border-radius:9px;color:#fff;font-size:12px;
+text-align:center}.dot.green{background:#12855f}.dot.amber{background:#b26a00}
+.dot.red{background:#c62828}svg{background:#30343a}
+.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:12px}
+.three{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,380px),1fr));gap:12px}
+.two .card,.three .card{margin:0}
+@media print{.dot{font-size:9px;min-width:36px}
+.two{grid-template-columns:1fr 1fr}.three{grid-template-columns:1fr 1fr 1fr}}
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +70,7 @@ def page(
         head(("Overlaps", "重叠区")) + card(_pairs(found)) + _pair_cards(found, pairs),
         head(("Survey points in the pictures", "画面中的测量点")) + _camera_cards(found, cameras),
     ]
-    return document(title, "".join(body))
+    return document(title, "".join(body), STYLE)
 
 
 def _verdict(found: Figures, rows: tuple[Check, ...]) -> str:

@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import replace
 
 from edge.drift.state import CameraDrift
+from edge.drift.unplaced import NOT_PLACED
 from scene.alarms import ALARMS
 from scene.messages import Anomaly
 
@@ -31,7 +32,10 @@ class MovedAlarms:
         return True
 
     def update(self, name: str, state: CameraDrift, text: str, at_ns: int, now_s: float) -> None:
-        """Raise or clear a camera's alarm; `text` says why it is not trusted, if it is not."""
+        """Raise or clear a camera's alarm; `text` says why it is not trusted, if it is not.
+
+        One that stands is said anew when from now on its camera places nobody, or people again.
+        """
         raised = self._raised.get(name)
         # An alarm stands, too, while nothing shows that all is well: not looked at yet, or dark.
         if state.moved or not state.is_well:
@@ -39,6 +43,11 @@ class MovedAlarms:
         if state.moved and raised is None:
             self._raised[name] = _anomaly(name, state, text, at_ns)
             self._changes.append(self._raised[name])
+        elif raised is not None and state.moved:
+            if state.places_nobody != (NOT_PLACED in raised.evidence):
+                again = _anomaly(name, state, text, at_ns)
+                self._raised[name] = replace(again, id=raised.id, raised_at_ns=raised.raised_at_ns)
+                self._changes.append(self._raised[name])
         elif raised is not None and now_s - self._bad_s[name] >= CLEAR_AFTER_S:
             del self._raised[name]
             evidence = f"camera {name}: {state.is_well}, by {CLEAR_AFTER_S:.0f} s"

@@ -79,7 +79,10 @@ class ReferenceBook:
         self.trouble = ""
         """Why references can't be kept; empty when they can."""
         self._rig_file = rig_file
-        self._own = state_folder / "references"
+        self.folder = state_folder / "references"
+        """Where this gateway keeps its own."""
+        self.carried_from = ""
+        """Id of the former rig from which references were carried over at the start; or empty."""
         self._lessons: dict[str, _Lesson] = {}
         self._open()
 
@@ -116,10 +119,10 @@ class ReferenceBook:
 
     def note(
         self, frame: Frame, boxes_px: Sequence[Floats], turn: Floats | None, now_s: float
-    ) -> bool:
+    ) -> None:
         """Take a picture; `turn` (3, 3) is the camera as it hangs from how the rig has it.
 
-        `boxes_px` are people in it, (K, 4) each. Tells whether a reference came out.
+        `boxes_px` are people in it, (K, 4) each.
         """
         camera, lesson = self.rig.camera(frame.camera), self._lessons[frame.camera]
         lesson.due_s = now_s + lesson.every_s
@@ -127,7 +130,7 @@ class ReferenceBook:
         lesson.boxes_px.append(np.concatenate([np.zeros((0, 4)), *boxes_px]))
         lesson.turns.append(np.eye(3) if turn is None else turn)
         if len(lesson.pictures) < lesson.count:
-            return False
+            return
         middle = lesson.turns[len(lesson.turns) // 2]
         found = learn(camera, lesson.pictures, lesson.boxes_px, middle.T)
         first = camera.name not in self.references
@@ -137,12 +140,11 @@ class ReferenceBook:
                 self._lessons[camera.name] = _Lesson(
                     count=FIRST_PICTURES, every_s=FIRST_EVERY_S, due_s=now_s + RETRY_S
                 )
-            return False
+            return
         self.references = {**self.references, camera.name: found}
         if first:
             self.renew(camera.name)
         self._save()
-        return True
 
     def _open(self) -> None:
         self.references = self._stored(self.rig)
@@ -158,7 +160,7 @@ class ReferenceBook:
 
     def _stored(self, rig: Rig) -> dict[str, Reference]:
         """Read what was learned under a rig: by this gateway, else by calibration."""
-        for folder in (self._own, beside(self._rig_file)):
+        for folder in (self.folder, beside(self._rig_file)):
             try:
                 found = load_references(references_file(folder, rig.id))
             except Exception as error:  # no file may keep a gateway from starting: learn anew
@@ -177,11 +179,12 @@ class ReferenceBook:
             old = load_rig(kept_file(self._rig_file, former))
         except RigError:
             return {}
+        self.carried_from = former
         return carried(self._stored(old), old, self.rig)
 
     def _save(self) -> None:
         try:
-            save_references(self.references, references_file(self._own, self.rig.id))
+            save_references(self.references, references_file(self.folder, self.rig.id))
             self.trouble = ""
         except RigError as error:
             self.trouble = str(error)

@@ -57,7 +57,7 @@ class DriftLoop:
     def judged(self, cameras: Sequence[CameraHealth], trouble: str) -> tuple[CameraHealth, ...]:
         """Give the cameras' health with what the watch knows, and with other trouble of the rig."""
         said = "; ".join(one for one in (self._hangs(), self._error, trouble) if one)
-        judged = self.watch.judged(cameras)
+        judged = self.watch.judged(cameras, self.people)
         if not said:
             return judged
         return tuple(

@@ -53,7 +53,8 @@ class CameraDrift:
         """(3, 3) rad2 to be added to its pose covariance; meaningful while `moved`."""
         self._run: deque[tuple[float, Drift]] = deque(maxlen=MOVED_LOOKS)
         self.unproven = False
-        """Whether nobody knows how it hung when the rig was made: its reference is of this run."""
+        """Whether nobody knows how it hung when the rig was made: the gateway learned it itself."""
+        self._off_from_start = False
         self._misses: dict[str, int] = {}
         self._still = self._unsure = self._gone = 0
         self._gone_since_s = self._run_since_s = 0.0
@@ -66,6 +67,16 @@ class CameraDrift:
     def moved(self) -> bool:
         """Whether its positions can't be trusted."""
         return self.turned is not None or self.gone or self.off is not None or bool(self._doubt)
+
+    @property
+    def places_nobody(self) -> bool:
+        """Whether nobody can say how it hangs, so that location leaves it out."""
+        return self.moved and self.spread is None
+
+    @property
+    def misfit(self) -> Miss | None:
+        """The miss for which it is not trusted, if the rig has not fitted from the start."""
+        return self.off if self._off_from_start else None
 
     @property
     def is_well(self) -> str:
@@ -123,8 +134,8 @@ class CameraDrift:
     def add_overlap(self, neighbour: str, miss: Miss | None, from_start: bool) -> None:
         """Take a miss beyond what is allowed in the overlap with a neighbour; none: all is well.
 
-        It counts where its own picture tells nothing; and if it has been there from the start of a
-        run in which its reference was learned, that reference is no better than the rig.
+        It counts where its own picture tells nothing; and if it has been there from the start and
+        its reference was learned by the gateway, that reference is no better than the rig.
         """
         if miss is None:
             self._misses.pop(neighbour, None)
@@ -134,9 +145,7 @@ class CameraDrift:
         self._misses[neighbour] = self._misses.get(neighbour, 0) + 1
         tells_nothing = self.unsure or self._gone > 0 or (self.unproven and from_start)
         if self._misses[neighbour] >= OVERLAP_LOOKS and tells_nothing and not self.moved:
-            self.off = miss
-            px_per_rad = float(self.camera.k[0, 0])
-            self._distrust((miss.size_px / px_per_rad) ** 2 * np.eye(3), 0.0)
+            self._set_off(miss, from_start)
 
     def rehung(self, camera: CameraModel) -> None:
         """Begin anew under another rig; trust comes back with the first looks that say so."""
@@ -147,10 +156,23 @@ class CameraDrift:
         self._misses.clear()
         self._still = self._unsure = self._gone = 0
 
-    def doubt(self) -> None:
-        """Take it to have moved, as the run before found, until looks show it still."""
+    def recall(self, *, unproven: bool, misfit: Miss | None) -> None:
+        """Take over what was noted of it, before any look under this rig."""
+        self.unproven = unproven
+        if misfit is not None:
+            self._set_off(misfit, from_start=True)
+
+    def doubt(self, *, placed_nobody: bool) -> None:
+        """Take it to have moved, as the run before found, until looks show it still.
+
+        Where an overlap is known to speak against it, no look can show that: the overlap must.
+        """
+        if self.off is not None and not placed_nobody:
+            return
         self._doubt = HAD_MOVED
         self._distrust(np.radians(DOUBTED_DEG) ** 2 * np.eye(3), 0.0)
+        if placed_nobody:
+            self.spread = None
 
     def _add_still(self) -> None:
         self._run.clear()
@@ -180,6 +202,10 @@ class CameraDrift:
         if self._gone >= GONE_LOOKS and now_s - self._gone_since_s >= GONE_FOR_S:
             self.gone, self.turned, self.spread = True, None, None
             self._came_together = False
+
+    def _set_off(self, miss: Miss, from_start: bool) -> None:
+        self.off, self._off_from_start = miss, from_start
+        self._distrust((miss.size_px / float(self.camera.k[0, 0])) ** 2 * np.eye(3), 0.0)
 
     def _distrust(self, spread: Floats, turn_deg: float) -> None:
         self._came_together = False

@@ -13,12 +13,14 @@ import numpy as np
 
 from edge.drift.alarms import MovedAlarms
 from edge.drift.book import ReferenceBook
+from edge.drift.notes import DriftNotes, Noted, noted_of, recall
 from edge.drift.overlaps import OverlapLooks
 from edge.drift.proposer import Proposer
 from edge.drift.state import CameraDrift
+from edge.drift.unplaced import NOT_PLACED, PEOPLE, unplaced
 from scene.arrays import Bytes, Floats
 from scene.clock import Clock
-from scene.messages import KINDS, Anomaly, CameraHealth, Detections, Frame
+from scene.messages import Anomaly, CameraHealth, Detections, Frame
 from scene.rig import Rig
 from scene.site import Site
 from stitching.drift.look import measure
@@ -32,7 +34,6 @@ FEW = 0.5
 FEW_LOOKS, RENEW_EVERY_S = 10, 600.0
 """... when so many looks in a row say so, but not more often than this."""
 NOBODY: Mapping[str, Detections] = MappingProxyType({})
-PEOPLE = tuple(KINDS.index(kind) for kind in ("person", "fallen"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,12 +59,13 @@ class DriftWatch:
         self._alarms = MovedAlarms()
         self._last_ns = 0
         self._new_rig: Rig | None = None
-        self._unproven: dict[str, frozenset[str]] = {}
-        """The cameras that were unproven under each former rig of this run, by its id."""
         self._book = ReferenceBook(rig, site.rig.file, site.state_folder)
+        self._notes = DriftNotes(self._book.folder, [camera.name for camera in rig.cameras])
         self._cameras = {camera.name: CameraDrift(camera) for camera in rig.cameras}
-        self._said = _Said(moved={}, spreads={}, remarks={})
+        recall(self._cameras, self._notes.of(rig.id) or Noted(unproven=self._unproven_before()))
         self._hang(rig)
+        self._said = _Said(moved={}, spreads={}, remarks={})
+        self._said = self._sayings()
 
     def _hang(self, rig: Rig) -> None:
         self._overlaps = OverlapLooks(rig)
@@ -81,7 +83,7 @@ class DriftWatch:
         state = self._cameras.get(alarm.camera or "")
         if state is None or not self._alarms.adopt(alarm, self._clock.monotonic_s()):
             return False
-        state.doubt()
+        state.doubt(placed_nobody=NOT_PLACED in alarm.evidence)
         self._said = self._sayings()
         return True
 
@@ -102,19 +104,27 @@ class DriftWatch:
             self._measure(there[name], now_s)
             self._overlap(lumas, now_s)
             self._propose(lumas, now_s)
+            self._notes.keep(self._book.rig.id, noted_of(self._cameras))
         self._said = self._sayings()
         for name, state in self._cameras.items():
             text = self._said.moved.get(name, "")
+            if state.places_nobody:
+                text = f"{unplaced(people.get(name), self._last_ns, lasting=True)}; {text}"
             self._alarms.update(name, state, text, self._last_ns, now_s)
 
     def changes(self) -> tuple[Anomaly, ...]:
         """Take the alarms that were raised or cleared since the last call."""
         return self._alarms.changes()
 
-    def judged(self, cameras: Sequence[CameraHealth]) -> tuple[CameraHealth, ...]:
-        """Give the cameras' health with what is known here: `moved` is said of those that film."""
+    def judged(
+        self, cameras: Sequence[CameraHealth], people: Mapping[str, Detections] = NOBODY
+    ) -> tuple[CameraHealth, ...]:
+        """Give the cameras' health with what is known here: `moved` is said of those that film.
+
+        `people` are the newest finds by camera; of a camera that places nobody they are counted.
+        """
         said = self._said
-        return tuple(_judged(health, said) for health in cameras)
+        return tuple(_judged(health, said, people.get(health.name)) for health in cameras)
 
     def untrusted(self) -> Mapping[str, Floats | None]:
         """Tell which cameras' poses are wrong: (3, 3) rad2 of turn, or none: nobody knows how.
@@ -131,15 +141,18 @@ class DriftWatch:
         rig, self._new_rig = self._new_rig, None
         if rig is None:
             return
-        was = frozenset(name for name, one in self._cameras.items() if one.unproven)
-        self._unproven[self._book.rig.id] = was
-        # What was stored under a rig came with its calibration, unless this very run learned it.
+        was = noted_of(self._cameras).unproven
+        # What was stored under a rig came with its calibration, unless notes say it was learned.
         unproven = was - self._book.rehung(rig)
-        unproven = self._unproven.get(rig.id, unproven)
         self._hang(rig)
         for camera in rig.cameras:
             self._cameras[camera.name].rehung(camera)
-            self._cameras[camera.name].unproven = camera.name in unproven
+        recall(self._cameras, self._notes.of(rig.id) or Noted(unproven=unproven))
+
+    def _unproven_before(self) -> frozenset[str]:
+        """Tell who was unproven under the rig that references are carried over from, at a start."""
+        before = self._notes.of(self._book.carried_from) if self._book.carried_from else None
+        return frozenset() if before is None else before.unproven
 
     def _fits(self, frame: Frame) -> bool:
         camera = self._cameras.get(frame.camera)
@@ -163,9 +176,12 @@ class DriftWatch:
             if look.verdict != "still":
                 return
             turn = look.turn
-        boxes = [] if people is None else [people.boxes_px[np.isin(people.kinds, PEOPLE)]]
-        if self._book.note(frame, boxes, turn, now_s) and not known:
+        elif not state.unproven:
+            # Noted before anything is learned: there may be no time afterwards.
             state.unproven = True
+            self._notes.keep(self._book.rig.id, noted_of(self._cameras))
+        boxes = [] if people is None else [people.boxes_px[np.isin(people.kinds, PEOPLE)]]
+        self._book.note(frame, boxes, turn, now_s)
 
     def _age(self, name: str, now_s: float) -> None:
         """Have a reference renewed of which too little is found again."""
@@ -247,7 +263,8 @@ class DriftWatch:
     def _remark(self, name: str) -> str:
         known = name in self._book.references
         learning = "" if known else "whether it has moved can't be told yet: it is being learned"
-        said = [self._cameras[name].detail(), learning, self._book.trouble if known else ""]
+        trouble = self._book.trouble or self._notes.trouble
+        said = [self._cameras[name].detail(), learning, trouble if known else ""]
         return "; ".join(one for one in said if one)
 
     def _text(self, name: str) -> str:
@@ -260,10 +277,13 @@ class DriftWatch:
         return "; ".join(said)
 
 
-def _judged(health: CameraHealth, said: _Said) -> CameraHealth:
+def _judged(health: CameraHealth, said: _Said, found: Detections | None) -> CameraHealth:
     if health.state != "ok":
         return health
     if health.name in said.moved:
-        return replace(health, state="moved", detail=said.moved[health.name])
+        text = said.moved[health.name]
+        if said.spreads[health.name] is None:
+            text = f"{unplaced(found, health.last_frame_at_ns, lasting=False)}; {text}"
+        return replace(health, state="moved", detail=text)
     details = (health.detail, said.remarks.get(health.name, ""))
     return replace(health, detail="; ".join(one for one in details if one))

@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge.drift.loop import AUTO_APPLY_AFTER_S, LOOK_LIMIT_S, NOT_WATCHED, DriftLoop
+from edge.drift.unplaced import NOT_PLACED
 from scene.clock import ReplayClock
-from scene.messages import CameraHealth
+from scene.messages import CameraHealth, Detections
 from scene.rig import load_rig
 from scene.rig_history import apply_proposal, proposal_file, roll_back, rolled_back_from
 from scene.site import parse_site
@@ -133,3 +135,21 @@ def test_a_thread_that_has_died_is_told(running: Run, monkeypatch: pytest.Monkey
     assert all(NOT_WATCHED in detail for detail in running.details())
     running.clock.sleep(LOOK_LIMIT_S)
     assert all("for 31 s now" in detail for detail in running.details())
+
+
+def test_people_before_a_camera_turned_away_are_counted_by_the_newest_finds(running: Run) -> None:
+    running.run(8)
+    running.day.knock("cam2", turn(80.0, (0, 1, 0)))
+    running.run(45)
+    running.loop.people = {
+        "cam2": Detections(
+            camera="cam2",
+            captured_at_ns=running.clock.now_ns(),
+            boxes_px=np.array([[100.0, 100.0, 140.0, 220.0]]),
+            scores=np.array([0.9]),
+            kinds=np.array([0]),
+        )
+    }
+    first, second = running.details()
+    assert NOT_PLACED not in first
+    assert NOT_PLACED in second and "1 person was found in its picture just now" in second

@@ -70,6 +70,7 @@ def test_json_says_the_same_as_the_report(
     seen = [metre for metre in content["metres"] if metre["seen_share"] > 0.9]
     assert seen
     assert all(0.1 < metre["look_radius_m"] < 3 for metre in seen)
+    assert page.count("<tr class=bad>") == len(content["metres"]) - len(seen)
     assert content["metres"][0]["look_radius_m"] is None
 
 

@@ -1,18 +1,20 @@
-"""Pieces of a self-contained HTML page in two languages: style, switch, cards, tables.
+"""A self-contained HTML page in two languages: style, language switch, cards, lists, tables.
 
-Knows nothing about calibration. Nothing is loaded from elsewhere.
+Knows nothing about what it reports. Nothing is loaded from elsewhere.
 """
 
 from collections.abc import Collection, Sequence
 from html import escape
 
-from edge.calibration.limits import Both
+Both = tuple[str, str]
+"""English, Chinese."""
 
 STYLE = """
 :root{color-scheme:light}body{margin:0;background:#f3f5f7;color:#111827;
 font:15px/1.5 system-ui,"Noto Sans CJK SC","Microsoft YaHei",sans-serif}
-main{max-width:1320px;margin:0 auto;padding:16px 20px 60px}h1{font-size:23px;margin:4px 0}
+main{max-width:1420px;margin:0 auto;padding:16px 20px 60px}h1{font-size:23px;margin:4px 0}
 h2{font-size:17px;margin:24px 0 8px}h3{font-size:15px;margin:0 0 6px}p{margin:4px 0 8px}
+ul,ol{margin:0;padding-left:24px}.note{color:#4b5563;font-size:13px}
 .card{background:#fff;border:1px solid #d8dee5;border-radius:10px;padding:12px 14px;
 overflow-x:auto;margin:0 0 12px}
 .verdict{padding:10px 14px;border-radius:8px;margin:8px 0;border-left:10px solid}
@@ -20,24 +22,18 @@ overflow-x:auto;margin:0 0 12px}
 .verdict.green{background:#dcf3ec;border-color:#12855f;color:#0b5345}
 .verdict.amber{background:#fdf1d6;border-color:#d08a10;color:#6b4406}
 .verdict.red{background:#fde3e3;border-color:#c62828;color:#8f1d1d}
-.dot{display:inline-block;min-width:52px;padding:0 6px;border-radius:9px;color:#fff;font-size:12px;
-text-align:center}.dot.green{background:#12855f}.dot.amber{background:#b26a00}
-.dot.red{background:#c62828}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13.5px;width:100%}
-th,td{padding:3px 9px;border-bottom:1px solid #e5e9ee;text-align:right;vertical-align:top}
-th{color:#4b5563;font-weight:600}td.t,th.t{text-align:left}td.n{white-space:nowrap}
-.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:12px}
-.three{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,380px),1fr));gap:12px}
-.two .card,.three .card{margin:0}.note{color:#4b5563;font-size:13px}
-svg{display:block;width:100%;height:auto;background:#30343a}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px;width:100%}
+th,td{padding:3px 8px;border-bottom:1px solid #e5e9ee;text-align:right;vertical-align:top}
+th{color:#4b5563;font-weight:600;vertical-align:bottom}td.t,th.t{text-align:left}
+td.n{white-space:nowrap}tr.bad td{background:#fdf0f0}
+svg{display:block;max-width:100%;height:auto}
 button{float:right;font:inherit;padding:3px 12px;border:1px solid #b6c0cb;border-radius:6px;
 background:#fff;cursor:pointer}
 html[lang=en] .zh{display:none}html[lang=zh] .en{display:none}
 @page{margin:12mm}
 @media print{button{display:none}body{background:#fff;font-size:11px}main{padding:0}
 .card{break-inside:avoid;padding:6px;overflow:visible}h2,h3{break-after:avoid}
-table{font-size:9px}th,td{padding:1px 3px}.dot{font-size:9px;min-width:36px}
-.two{grid-template-columns:1fr 1fr}.three{grid-template-columns:1fr 1fr 1fr}
+table{font-size:9px}th,td{padding:1px 3px}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """
 SCRIPT = """
@@ -47,12 +43,12 @@ document.querySelector("button").onclick=()=>{root.lang=root.lang==="zh"?"en":"z
 """
 
 
-def document(title: str, body: str) -> str:
-    """Give the whole page around its body; it opens in the browser's language."""
+def document(title: str, body: str, style: str = "") -> str:
+    """Give the whole page around its body, with more style; it opens in the browser's language."""
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
         f'content="width=device-width,initial-scale=1"><title>{escape(title)}</title>'
-        f"<style>{STYLE}</style></head><body><main><button>English / 中文</button>"
+        f"<style>{STYLE}{style}</style></head><body><main><button>English / 中文</button>"
         f"{body}</main><script>{SCRIPT}</script></body></html>\n"
     )
 
@@ -73,14 +69,29 @@ def card(inner: str) -> str:
     return f'<div class="card">{inner}</div>'
 
 
-def table(heads: Sequence[Both], rows: Sequence[Sequence[str]], texts: Collection[int]) -> str:
-    """Give a table of cells that are HTML already; columns in `texts` are words."""
+def bullets(lines: Sequence[Both]) -> str:
+    """Give a list of sentences; without any it says so."""
+    if not lines:
+        return both(("nothing", "无"))
+    return "<ul>" + "".join(f"<li>{both(line)}</li>" for line in lines) + "</ul>"
+
+
+def table(
+    heads: Sequence[Both],
+    rows: Sequence[Sequence[str]],
+    texts: Collection[int],
+    bad: Collection[int] = (),
+) -> str:
+    """Give a table of cells that are HTML already: columns in `texts` are words, rows in `bad` red.
+
+    Columns and rows are counted from 0.
+    """
     top = "".join(f"<th{_kind(i, texts)}>{both(words)}</th>" for i, words in enumerate(heads))
     body = "".join(
-        "<tr>"
+        f"<tr{' class=bad' if number in bad else ''}>"
         + "".join(f"<td{_kind(i, texts)}>{cell}</td>" for i, cell in enumerate(row))
         + "</tr>"
-        for row in rows
+        for number, row in enumerate(rows)
     )
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
 
