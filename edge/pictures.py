@@ -74,13 +74,11 @@ def tagged(picture: Picture) -> Bytes:
         if person.panorama_xy is None or person.panorama_head_xy is None:
             continue
         foot, head = np.array(person.panorama_xy), np.array(person.panorama_head_xy)
-        half = max(8.0, float(np.linalg.norm(foot - head)) * 0.22)
+        half = max(8.0, float(foot[1] - head[1]) * 0.22)
         colour = COLOURS[person.posture]
-        # On a ribbon bodies lean: the outline goes from the feet to where the head is drawn.
-        sides = np.array([[-half, 0.0], [half, 0.0]])
-        outline = np.rint(np.concatenate([foot + sides, head - sides])).astype(np.int32)
-        corner = outline[2:].min(axis=0).tolist()
-        cv2.polylines(canvas, [outline], isClosed=True, color=colour, thickness=2)
+        box = np.rint([head[0] - half, head[1], foot[0] + half, foot[1]]).astype(int).tolist()
+        corner, end = box[:2], box[2:]
+        cv2.rectangle(canvas, corner, end, colour, 2)
         text = f"{person.track} x{person.xyz_m[0]:.1f} y{person.xyz_m[1]:.1f} {person.posture}"
         place = (corner[0], max(12, corner[1] - 5))
         cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)

@@ -83,7 +83,8 @@ class Pipeline:
             panorama = replace(
                 panorama, image=self._lift_to_show.lifted(panorama.image, panorama.unseen)
             )
-        positions = self._tagged(positions, panorama)
+        surface = self._rig.surface
+        positions = replace(positions, people=with_panorama(positions.people, surface))
         return Picture(
             panorama=panorama,
             positions=positions,
@@ -141,11 +142,3 @@ class Pipeline:
             for person in people
         )
         return Positions(captured_at_ns=at_ns, people=people)
-
-    def _tagged(self, positions: Positions, panorama: Panorama) -> Positions:
-        """Say where on the panorama everybody is."""
-        rig = self._rig
-        return replace(
-            positions,
-            people=with_panorama(positions.people, rig.surface, rig.cameras, panorama.painter),
-        )

@@ -57,6 +57,22 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Inset:
+    """Somebody on a ribbon, drawn upright over it, as one camera sees them."""
+
+    track: int
+    """Whom it shows; negative for somebody just found, who has no track yet."""
+    camera: str
+    corner_px: tuple[int, int]
+    """Column and row of its upper left pixel in the panorama; both even."""
+    opacity: NDArray[np.float32]
+    """(H, W) 0..1; H and W even. From 1/2 it counts as what the panorama shows there."""
+    luma_x: NDArray[np.float32]
+    """(H, W) column in the camera's luma."""
+    luma_y: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Panorama:
     """All cameras' pictures of one instant on one surface."""
 
@@ -65,9 +81,12 @@ class Panorama:
     painter: Bytes
     """(H, W) index into the rig's cameras of the one that painted each pixel; 255 is nobody."""
     unseen: Bools
-    """(H, W) where no healthy camera looks: never the same as "nobody there"."""
+    """(H, W) where no healthy camera looks, or somebody stands in the way of all that do: never the
+    same as "nobody there"."""
     geometry: str
     """Id of the rig that the picture was made with."""
+    insets: tuple[Inset, ...] = ()
+    """People drawn upright over a ribbon; later ones lie over earlier ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

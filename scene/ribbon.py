@@ -56,6 +56,16 @@ class Ribbon:
         arc_m = np.where(gap_m <= NEAR_SURFACE_M, along_m, upright_m)
         return np.column_stack([self._x(chainage_m), arc_m * self.px_per_m])
 
+    def upright(self, points_m: Floats) -> Floats:
+        """Carry (N, 3) mine points of people to (N, 2) panorama pixels: upright over the floor.
+
+        As `panorama_from_mine`, but a body that touches a wall is still drawn straight up.
+        """
+        points = np.asarray(points_m, float).reshape(-1, 3)
+        chainage_m, left_m, up_m = self._unbent(points)
+        arc_m = self._floor_arc(left_m) - up_m
+        return np.column_stack([self._x(chainage_m), arc_m * self.px_per_m])
+
     def panorama_from_sight(self, centre_m: Floats, directions: Floats) -> Floats:
         """Find where (N, 3) lines of sight from `centre_m` (3,) first meet the surface.
 

@@ -87,6 +87,10 @@ class Exposure:
         np.copyto(gains.luma, spread)
         np.copyto(gains.chroma, spread[::2, ::2])
 
+    def gain_at(self, index: int, luma_x: Maps, luma_y: Maps) -> Maps:
+        """Give one camera's gains (H, W), not in 1/128, at columns and rows of its luma."""
+        return _gain_at(luma_x, luma_y, self.fields[index], self._sizes_px[index])
+
     def _fit(self) -> Floats:
         """Solve for all fields: ratios in overlaps, smoothness, and no more gain than needed."""
         count, terms = len(self._maps), ROWS * COLUMNS
@@ -196,13 +200,17 @@ def _roughness() -> Floats:
 
 
 def _gain_of(camera: CameraMap, field: Floats, size_px: tuple[int, int]) -> Bytes:
+    spread = _gain_at(camera.luma_x, camera.luma_y, field, size_px)
+    return np.where(camera.seen, np.rint(spread * UNIT), UNIT).astype(np.uint8)
+
+
+def _gain_at(luma_x: Maps, luma_y: Maps, field: Floats, size_px: tuple[int, int]) -> Maps:
     width, height = size_px
     gain = np.clip(np.exp(field), *LIMITS).astype(np.float32)
-    x = camera.luma_x * np.float32((COLUMNS - 1) / (width - 1))
-    y = camera.luma_y * np.float32((ROWS - 1) / (height - 1))
+    x = luma_x * np.float32((COLUMNS - 1) / (width - 1))
+    y = luma_y * np.float32((ROWS - 1) / (height - 1))
     spread = cv2.remap(gain, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    spread = np.where(camera.seen, np.rint(spread * UNIT), UNIT)
-    return spread.astype(np.uint8)
+    return np.asarray(spread, np.float32)
 
 
 def _flat(camera: CameraMap) -> GainMaps:

@@ -5,6 +5,7 @@ where they are, so that no seam runs through them.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from scene.arrays import read_only
@@ -16,10 +17,11 @@ from stitching.composition.backends import open_backend
 from stitching.exposure import Exposure
 from stitching.maps import camera_map
 from stitching.old_pictures import OldPictures
-from stitching.seams.bodies import Bodies
+from stitching.people.bodies import Bodies
+from stitching.people.guesses import guessed_people
+from stitching.people.insets import Insets
 from stitching.seams.cells import cells_of
 from stitching.seams.fading import Fading
-from stitching.seams.guesses import guessed_people
 from stitching.seams.painting import Painting
 from stitching.seams.search import SeamSearch
 
@@ -54,6 +56,11 @@ class Stitcher:
         self._cells = cells_of(self.maps, sizes_px, size_px)
         self._fading = Fading(self.maps, panorama.blend_px, size_px)
         self._search = SeamSearch(self._cells, self.maps)
+        self._insets = (
+            Insets(rig, rig.surface, self._cells, self.exposure)
+            if isinstance(rig.surface, Ribbon)
+            else None
+        )
         self._old = OldPictures()
         self._painted = 0
         self._painting_for = lru_cache(maxsize=PAINTINGS_KEPT)(self._make_painting)
@@ -77,19 +84,25 @@ class Stitcher:
         self._lay_seams(images)
         states = tuple(self._state(index, images) for index in range(len(self._names)))
         painting = self._painting_for(states)
-        if len(images) > 1:
-            painting.follow(self._bodies(people, finds, at_ns), at_ns)
+        bodies = self._bodies(people, finds, at_ns)
+        standing = self._insets.look(bodies, images, at_ns) if self._insets else None
+        if standing or len(images) > 1:
+            painting.follow(bodies, at_ns, standing.bits if standing else 0)
         old = {index: self._old.grey(index) for index in painting.stale}
         picture = painting.recipe.paint(images | old)
         for index, place in painting.stale.items():
             self._old.stamp(picture.y, painting.unseen, index, place, at_ns)
-        return Panorama(
+        panorama = Panorama(
             captured_at_ns=at_ns,
-            image=YuvImage(y=read_only(picture.y), u=read_only(picture.u), v=read_only(picture.v)),
+            image=picture,
             painter=painting.painter,
             unseen=painting.unseen,
             geometry=self._geometry,
         )
+        if self._insets and standing:
+            panorama = self._insets.draw(panorama, standing, painting.hidden, images)
+        planes = YuvImage(y=read_only(picture.y), u=read_only(picture.u), v=read_only(picture.v))
+        return replace(panorama, image=planes)
 
     def _bodies(
         self, people: Sequence[Position], finds: Sequence[Detections], at_ns: int
@@ -172,5 +185,11 @@ class Stitcher:
     def _make_painting(self, states: tuple[str, ...]) -> Painting:
         present, stale = ([state == word for state in states] for word in ("present", "stale"))
         return Painting(
-            self.maps, self._cells, self._fading, self._backend, present=present, stale=stale
+            self.maps,
+            self._cells,
+            self._fading,
+            self._backend,
+            present=present,
+            stale=stale,
+            upright=self._insets is not None,
         )

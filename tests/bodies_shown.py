@@ -10,6 +10,7 @@ import numpy as np
 
 from scene.arrays import Bools, Bytes, Floats, Ints
 from scene.geometry import CameraModel, project
+from scene.messages import Inset
 from stitching.maps import CameraMap, Maps
 
 BINS = 10
@@ -32,6 +33,9 @@ class Shown:
     """(N,) how much of the body each one shows, in a unit that is the same for all cameras."""
     whole: float = 1.0
     """Share of the body that lies in the camera's picture and on the panorama, hidden or not."""
+    full: Floats | None = None
+    """(10,) per bin, what the camera shows of the body though the panorama does not; None means
+    nothing beyond `areas`."""
 
     def in_bins(self, some: Bools | None = None) -> Floats:
         """Add up the areas per bin (10,): of all pixels, or of `some` (N,)."""
@@ -48,18 +52,62 @@ def shown_of(
     truly: CameraModel,
     body_m: Floats,
 ) -> Shown:
+    """Tell what a camera draws on the panorama's surface, through the table that paints it."""
     rows, columns = places
     in_box = rows - table.box[1], columns - table.box[0]
     axis, _ = project(truly, body_m)
     pixels = np.column_stack([table.luma_x[in_box], table.luma_y[in_box]]).astype(float)
-    depth_m = float(np.linalg.norm(body_m.mean(axis=0) - truly.centre_m))
     return Shown(
         rows=rows,
         columns=columns,
         bins=along(axis, pixels),
-        areas=magnified[in_box].astype(float) * (depth_m / truly.k[0, 0]) ** 2,
+        areas=magnified[in_box].astype(float) * per_pixel_m2(truly, body_m),
         whole=_whole(drawn, truly, body_m),
     )
+
+
+def shown_in_inset(mask: Bools, inset: Inset, truly: CameraModel, body_m: Floats) -> Shown:
+    """Tell what an inset draws of somebody, by their true mask (H, W) in its camera's picture.
+
+    What it leaves out of the mask is in `full`: to be whole, somebody must be in it from head to
+    foot.
+    """
+    found = cv2.remap(mask.astype(np.uint8), inset.luma_x, inset.luma_y, cv2.INTER_NEAREST)
+    rows, columns = np.nonzero(found)
+    axis, _ = project(truly, body_m)
+    pixels = np.column_stack([inset.luma_x[rows, columns], inset.luma_y[rows, columns]])
+    area_m2 = per_pixel_m2(truly, body_m)
+    # Where its camera's picture ends, the table jumps.
+    inner = cv2.erode((inset.luma_x >= 0).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    u_y, u_x = np.gradient(inset.luma_x)
+    v_y, v_x = np.gradient(inset.luma_y)
+    v, u = np.nonzero(mask)
+    whole_bins = along(axis, np.column_stack([u, v]).astype(float))
+    return Shown(
+        rows=rows + inset.corner_px[1],
+        columns=columns + inset.corner_px[0],
+        bins=along(axis, pixels.astype(float)),
+        areas=(np.abs(u_x * v_y - u_y * v_x) * inner)[rows, columns].astype(float) * area_m2,
+        full=np.asarray(np.bincount(whole_bins, minlength=BINS) * area_m2, float),
+        whole=pictured(truly, body_m),
+    )
+
+
+def pictured(truly: CameraModel, body_m: Floats) -> float:
+    """Tell which share of a body, (P, 3) points of its axis, lies in a camera's picture."""
+    _, inside = project(truly, _round(body_m))
+    return float(inside.mean())
+
+
+def _round(body_m: Floats) -> Floats:
+    sides = HALF_WIDTH_M * np.array([[0, 0, 0], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
+    return (body_m[:, None] + sides).reshape(-1, 3)
+
+
+def per_pixel_m2(truly: CameraModel, body_m: Floats) -> float:
+    """Give how much of a body one pixel of a camera's picture shows."""
+    depth_m = float(np.linalg.norm(body_m.mean(axis=0) - truly.centre_m))
+    return float((depth_m / truly.k[0, 0]) ** 2)
 
 
 def along(axis: Floats, pixels: Floats) -> Ints:
@@ -81,8 +129,7 @@ def _whole(drawn: Bools, truly: CameraModel, body_m: Floats) -> float:
 
     Nothing is known here of what stands in front.
     """
-    sides = HALF_WIDTH_M * np.array([[0, 0, 0], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
-    pixels, inside = project(truly, (body_m[:, None] + sides).reshape(-1, 3))
+    pixels, inside = project(truly, _round(body_m))
     rows, columns = drawn.shape
     column = np.clip(np.nan_to_num(pixels[:, 0]) / DRAWN_PX, 0, columns - 1).astype(int)
     row = np.clip(np.nan_to_num(pixels[:, 1]) / DRAWN_PX, 0, rows - 1).astype(int)

@@ -24,7 +24,7 @@ from edge.pipeline import Frames, Pipeline
 from edge.together import lockstep
 from location.tracker import Tracker
 from location.watch import Watch
-from scene.arrays import Bools, Bytes, Floats, Ints
+from scene.arrays import Bools, Floats, Ints
 from scene.clock import ReplayClock, SystemClock
 from scene.floor import Floor
 from scene.geometry import CameraModel
@@ -120,10 +120,14 @@ class Mask:
         return np.ascontiguousarray(inside.reshape(width, height).T)
 
 
+def _mask_files(folder: Path) -> list[Path]:
+    return sorted({*folder.glob("coco*.json"), *folder.glob("coco/**/*.json")})
+
+
 @cache
 def masks(folder: Path) -> dict[int, dict[str, dict[int, Mask]]]:
     """Read the visible masks, by frame, camera and person; raises FileNotFoundError."""
-    paths = sorted({*folder.glob("coco*.json"), *folder.glob("coco/**/*.json")})
+    paths = _mask_files(folder)
     if not paths:
         raise FileNotFoundError(f"{folder.name}: no coco.json: there are no masks")
     found: dict[int, dict[str, dict[int, Mask]]] = {}
@@ -244,8 +248,8 @@ class Output:
     """Which frame of the truth it belongs to."""
     people: tuple[Detections, ...]
     positions: Positions
-    painter: Bytes | None
-    """As in `Panorama`; none without a calibrated rig."""
+    painted: Panorama | None
+    """At instants for which there are true masks; none without a calibrated rig."""
     frames: Frames
     """The cameras' pictures, of one instant in `KEEP_EVERY`; else empty."""
     panorama: Panorama | None
@@ -268,8 +272,9 @@ def run(folder: Path) -> Run:
     stages = _Stages(site, rig) if has_rig(folder) else _StagesWithoutPanorama(site, rig)
     cameras, drift = _CameraWatching(site), _DriftWatching(site, rig)
     fps = read(folder, "scene.json")["fps"]
+    judged = masks(folder) if _mask_files(folder) else {}
     outputs, anomalies = [], list[Anomaly]()
-    for frames in _instants(site):
+    for frames in instants(site):
         at_ns = max(frame.captured_at_ns for frame in frames)
         number = round((at_ns - START_AT_NS) / 1e9 * fps)
         people, positions, panorama, found = stages.step(frames)
@@ -281,7 +286,7 @@ def run(folder: Path) -> Run:
                 frame=number,
                 people=people,
                 positions=positions,
-                painter=panorama.painter if panorama else None,
+                painted=panorama if number in judged else None,
                 frames=frames if keep else (),
                 panorama=panorama if keep else None,
             )
@@ -290,7 +295,8 @@ def run(folder: Path) -> Run:
     return Run(outputs=tuple(outputs), anomalies=tuple(anomalies))
 
 
-def _instants(site: Site) -> Iterator[Frames]:
+def instants(site: Site) -> Iterator[Frames]:
+    """Give a clip's frames, instant by instant."""
     clock = SystemClock()
     sources = [
         open_source(camera, clock, pace="as_fast_as_possible", loop=False, start_at_ns=START_AT_NS)

@@ -20,6 +20,11 @@ lies where it is the painter. The **main painter** is the one that paints most. 
 Any of these is **unavoidable**, and counted apart, when no choice of painters shows the person
 whole once: each camera either lacks 5 % or more of the body (its picture ends there), or others
 draw 5 % or more of them where nobody else looks. That other people stand in the way is no excuse.
+
+An inset draws people, too: whomever its camera shows in its table, where it lies on top. Of the
+body it must hold all that its camera shows, wherever that would lie. Only one thing may cover a
+body in an inset: another body nearer to the viewer, as in any picture, with what shows between its
+arms and legs. With insets, nothing is unavoidable.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,20 +32,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
-from scene.arrays import Bytes, Floats
+from scene.arrays import Bools, Bytes, Floats, Ints
+from scene.messages import Inset
 from scene.rig import Rig
 from stitching.maps import camera_map
 from stitching.seams.fading import mid_overlap
-from tests.bodies_shown import BINS, Shown, carried, drawn_by, lookers, magnified, shown_of
+from tests.bodies_shown import (
+    BINS,
+    Shown,
+    carried,
+    drawn_by,
+    lookers,
+    magnified,
+    pictured,
+    shown_in_inset,
+    shown_of,
+)
 from tests.sample_site import cameras_from_truth, masks, rig_of, run, world
+from tests.true_people import panoramas
 
 CUT_SHARE = 0.05
 DOUBLED_SHARE = 0.15
 LOST_SHARE = 0.5
 MIN_VISIBLE_PX = 400
 """Somebody of whom no camera shows more does not count."""
+OPAQUE = 0.5
 MIN_BODY_PX = 60
 """Nor somebody so small on the panorama."""
 
@@ -50,7 +69,7 @@ class Verdict:
     """How one person came through at one instant."""
 
     painted: Mapping[int, float]
-    """How much of the body each camera paints."""
+    """How much of the body each camera paints, by index; insets have negative ones."""
     behind_seam: float
     """Share of what the main painter shows that it does not paint."""
     beyond_picture: float
@@ -65,8 +84,11 @@ class Verdict:
     @property
     def is_cut(self) -> bool:
         """Tell whether a seam or a picture's end runs through the body."""
-        areas = sorted(self.painted.values())
-        shared = len(areas) > 1 and areas[-2] >= max(1e-9, CUT_SHARE * sum(areas))
+        areas = sorted(area for drawer, area in self.painted.items() if drawer >= 0)
+        whole = sum(self.painted.values())
+        # Between two cameras that paint parts of one body runs a seam; an inset has none.
+        by_cameras = len(areas) > 1 and areas[-1] == max(self.painted.values())
+        shared = by_cameras and areas[-2] >= max(1e-9, CUT_SHARE * whole)
         return shared or self.behind_seam >= CUT_SHARE or self.beyond_picture >= CUT_SHARE
 
     @property
@@ -85,32 +107,61 @@ class Verdict:
         return self.is_cut or self.is_doubled or self.is_lost
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Drawing:
+    """What one camera, or one inset, draws of a person, and what of it is to be seen."""
+
+    shown: Shown
+    painted: Bools
+    """(N,) which of its pixels are on top."""
+    covered: Bools
+    """(N,) which of them are behind somebody else's body: nobody would expect to see them."""
+
+    def full(self) -> Floats:
+        """Give what there is to be seen per bin (10,)."""
+        whole = self.shown.in_bins() if self.shown.full is None else self.shown.full
+        return np.maximum(whole - self.shown.in_bins(self.covered), 0)
+
+
 def judge(shown: Mapping[int, Shown], painter: Bytes, lookers: Bytes) -> Verdict | None:
     """Judge one person at one instant; None when the panorama shows hardly anything of them.
 
     `shown` has by camera index what that camera draws; `painter` (H, W) is the index of each
     pixel's painter, `lookers` (H, W) the number of cameras that see it.
     """
-    if max((len(one.rows) for one in shown.values()), default=0) < MIN_BODY_PX:
+    drawings = {
+        index: Drawing(
+            shown=one,
+            painted=painter[one.rows, one.columns] == index,
+            covered=np.zeros(len(one.rows), bool),
+        )
+        for index, one in shown.items()
+    }
+    best = max((one.whole for one in shown.values()), default=0.0)
+    excused = not any(_can_show_once(index, shown, lookers) for index in shown)
+    return weigh(drawings, best, excused=excused)
+
+
+def weigh(drawings: Mapping[int, Drawing], best: float, *, excused: bool) -> Verdict | None:
+    """Judge one person by all that draws them; `best` is the most that any picture holds."""
+    if max((len(one.shown.rows) for one in drawings.values()), default=0) < MIN_BODY_PX:
         return None
-    painted = {index: painter[one.rows, one.columns] == index for index, one in shown.items()}
-    areas = {index: float(one.areas[painted[index]].sum()) for index, one in shown.items()}
-    full = {index: float(one.areas.sum()) for index, one in shown.items()}
+    full_bins = np.array([one.full() for one in drawings.values()])
+    done_bins = np.array([one.shown.in_bins(one.painted) for one in drawings.values()])
+    areas = dict(zip(drawings, done_bins.sum(axis=1).tolist(), strict=True))
+    full = dict(zip(drawings, full_bins.sum(axis=1).tolist(), strict=True))
     main = max(areas, key=lambda index: (areas[index], full[index]))
-    full_bins = np.array([one.in_bins() for one in shown.values()])
-    done_bins = np.array([one.in_bins(painted[index]) for index, one in shown.items()])
     most = full_bins.max(axis=0)
     there = most > 0
     times = (done_bins / np.maximum(most, 1e-12)).sum(axis=0)
     own = (done_bins / np.maximum(full_bins, 1e-12)).sum(axis=0)
-    best = max(one.whole for one in shown.values())
     return Verdict(
         painted=areas,
         behind_seam=1 - areas[main] / max(full[main], 1e-12),
-        beyond_picture=best - shown[main].whole,
+        beyond_picture=best - drawings[main].shown.whole,
         doubled=float(np.maximum(times - 1, 0)[there].mean()),
         lost=float(1 - np.minimum(own, 1)[there].mean()),
-        unavoidable=not any(_can_show_once(index, shown, lookers) for index in shown),
+        unavoidable=excused,
     )
 
 
@@ -164,11 +215,19 @@ class SeamScore:
 
 def score_seams(folder: Path) -> SeamScore:
     """Judge everybody at every instant of a clip; raises FileNotFoundError without masks."""
-    painters = [(output.frame, output.painter) for output in run(folder).outputs]
-    if any(painter is None for _, painter in painters):
+    painted = [(output.frame, output.painted) for output in run(folder).outputs]
+    if not any(painted for _, painted in painted):
         raise FileNotFoundError(f"{folder.name}: no calibrated rig, so no panorama")
     judging = Judging(folder, rig_of(folder))
-    return judging.score((frame, painter) for frame, painter in painters if painter is not None)
+    return judging.score(
+        (frame, painted.painter, painted.insets) for frame, painted in painted if painted
+    )
+
+
+def score_given_truth(folder: Path) -> SeamScore:
+    """Judge a clip whose stitching was told who truly is where, and what can be seen of them."""
+    judging = Judging(folder, rig_of(folder))
+    return judging.score((frame, one.painter, one.insets) for frame, one in panoramas(folder))
 
 
 def score_fixed_seams(folder: Path) -> SeamScore:
@@ -176,7 +235,7 @@ def score_fixed_seams(folder: Path) -> SeamScore:
     rig = rig_of(folder)
     judging = Judging(folder, rig)
     fixed = mid_overlap(judging.tables, [True] * len(rig.cameras), rig.surface.size_px)
-    return judging.score((frame, fixed) for frame in sorted(masks(folder)))
+    return judging.score((frame, fixed, ()) for frame in sorted(masks(folder)))
 
 
 class Judging:
@@ -194,18 +253,37 @@ class Judging:
             for table, camera in zip(self.tables, rig.cameras, strict=True)
         ]
         self._lookers = lookers(self.tables, self._size_px)
+        self._best: dict[tuple[int, int], float] = {}
         self._shown: dict[int, list[tuple[int, dict[int, Shown]]]] = {}
 
-    def score(self, painters: Iterable[tuple[int, Bytes]]) -> SeamScore:
-        """Judge everybody at the given frames, each with its (H, W) painters."""
+    def score(self, painted: Iterable[tuple[int, Bytes, tuple[Inset, ...]]]) -> SeamScore:
+        """Judge everybody at the given frames, each with its (H, W) painters and insets."""
         score = SeamScore()
-        for frame, painter in painters:
+        for frame, painter, insets in painted:
+            overlaid = self._overlaid(frame, insets)
             for person, shown in self.shown(frame):
-                verdict = judge(shown, painter, self._lookers)
+                if insets:
+                    drawings = overlaid.drawings(person, shown, painter)
+                    verdict = weigh(drawings, self._best[frame, person], excused=False)
+                else:
+                    verdict = judge(shown, painter, self._lookers)
                 if verdict is not None:
                     score.add(frame, person, verdict)
                     score.apart_px += _apart_px(shown)
         return score
+
+    def _overlaid(self, frame: int, insets: tuple[Inset, ...]) -> "Overlaid":
+        bodies_m = dict(_bodies(self._world[frame]))
+        drawn = [
+            {
+                person: shown_in_inset(
+                    mask.pixels(), inset, self._truly[inset.camera], bodies_m[person]
+                )
+                for person, mask in self._masks.get(frame, {}).get(inset.camera, {}).items()
+            }
+            for inset in insets
+        ]
+        return Overlaid(insets, drawn, self._size_px)
 
     def shown(self, frame: int) -> list[tuple[int, dict[int, Shown]]]:
         """Give everybody's id and what each camera shows of them at a frame."""
@@ -226,6 +304,9 @@ class Judging:
         }
         if max((mask.area_px for mask in seen.values()), default=0) < MIN_VISIBLE_PX:
             return {}
+        self._best[frame, person] = max(
+            pictured(self._truly[self._names[index]], body_m) for index in seen
+        )
         found = {}
         for index, mask in seen.items():
             table, truly = self.tables[index], self._truly[self._names[index]]
@@ -240,6 +321,62 @@ class Judging:
                     body_m=body_m,
                 )
         return found
+
+
+class Overlaid:
+    """Insets over a panorama: which lies on top where, and whose body it shows there."""
+
+    def __init__(
+        self,
+        insets: tuple[Inset, ...],
+        drawn: list[dict[int, Shown]],
+        size_px: tuple[int, int],
+    ) -> None:
+        """Take the insets, and by person what each of them shows of whom."""
+        self._drawn = drawn
+        self._top: Ints = np.full(size_px[::-1], -1)
+        self._body: Ints = np.full(size_px[::-1], -1)
+        for number, (inset, shown) in enumerate(zip(insets, drawn, strict=True)):
+            (x, y), (height, width) = inset.corner_px, inset.opacity.shape
+            box = slice(y, y + height), slice(x, x + width)
+            opaque = inset.opacity >= OPAQUE
+            self._top[box][opaque] = number
+            self._body[box][opaque] = -1
+            for person, one in shown.items():
+                # What shows between somebody's legs or arms is part of their figure.
+                rows, columns = _filled(one)
+                mine = self._top[rows, columns] == number
+                self._body[rows[mine], columns[mine]] = person
+
+    def drawings(
+        self, person: int, shown: Mapping[int, Shown], painter: Bytes
+    ) -> dict[int, Drawing]:
+        """Give all that draws a person; keys are cameras, and -1, -2 ... for insets."""
+        drawings = {}
+        for index, one in shown.items():
+            place = one.rows, one.columns
+            on_top = (painter[place] == index) & (self._top[place] < 0)
+            nothing = np.zeros(len(one.rows), bool)
+            drawings[index] = Drawing(shown=one, painted=on_top, covered=nothing)
+        for number, of_all in enumerate(self._drawn):
+            if person in of_all:
+                one = of_all[person]
+                top, body = (some[one.rows, one.columns] for some in (self._top, self._body))
+                others = (body >= 0) & (body != person) & (top > number)
+                drawings[-1 - number] = Drawing(shown=one, painted=top == number, covered=others)
+        return drawings
+
+
+def _filled(one: Shown) -> tuple[Ints, Ints]:
+    """Give the rows and columns of the convex hull of what is shown."""
+    if not len(one.rows):
+        return one.rows, one.columns
+    points = np.column_stack([one.columns, one.rows]).astype(np.int32)
+    corner = points.min(axis=0)
+    canvas = np.zeros((points.max(axis=0) - corner + 1)[::-1], np.uint8)
+    cv2.fillConvexPoly(canvas, cv2.convexHull(points - corner), 1)
+    rows, columns = np.nonzero(canvas)
+    return rows + corner[1], columns + corner[0]
 
 
 def _apart_px(shown: Mapping[int, Shown]) -> list[float]:

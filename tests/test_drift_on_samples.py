@@ -12,7 +12,7 @@ from scene.messages import Anomaly
 from scene.rig import save_rig
 from scene.rig_history import load_proposal
 from stitching.drift.turn import small_turn
-from tests.sample_site import SAMPLES, START_AT_NS, _instants, read, rig_of, site_of
+from tests.sample_site import SAMPLES, START_AT_NS, instants, read, rig_of, site_of
 
 EVENTS = SAMPLES / "events"
 needs_samples = pytest.mark.skipif(
@@ -33,7 +33,7 @@ def watched(folder: Path, kept: Path) -> list[tuple[float, Anomaly]]:
     clock = ReplayClock(START_AT_NS)
     watch = DriftWatch(site.model_copy(update=changes), rig, clock)
     alarms = []
-    for frames in _instants(site):
+    for frames in instants(site):
         at_ns = max(frame.captured_at_ns for frame in frames)
         clock.set(at_ns)
         watch.look(frames)

@@ -14,10 +14,6 @@ import { language, word } from "./words.js";
 /** A posture that no look has shown for so long is not told any more. */
 const HEIGHT_OLD_S = 3;
 const LABEL_PX = 13;
-/** Sideways for each pixel up: beyond it, a body is drawn leaning. */
-const LEANS = 0.35;
-/** Half a leaning body's width for each pixel of its length. */
-const SLENDER = 0.14;
 const COLOURS = {
   seen: "#6fe3d6", possibly: "#a9b8ff", predicted: "#c9d1d6", alarm: "#ff4d4d", dark: "#0b1116",
 };
@@ -177,9 +173,7 @@ function tagOf(person) {
   const inPicture = (y) => Math.min(Math.max(y, view.top), view.top + view.picture.height * view.scale);
   const top = inPicture(Math.min(feet[1], head[1]) - 3);
   const bottom = inPicture(Math.max(feet[1], head[1]) + 3);
-  const outline = leaningOutline(feet, head);
-  const box = outline === null ? [middle - wide / 2, top, wide, Math.max(8, bottom - top)]
-    : boxRound(outline);
+  const box = [middle - wide / 2, top, wide, Math.max(8, bottom - top)];
   const unseen_s = (msOf(header.captured_at_ns) - msOf(person.seen_at_ns)) / 1000;
   const alarm = alarmOf(model.shown, person.track);
   let state = "seen";
@@ -189,30 +183,8 @@ function tagOf(person) {
   return {
     track: person.track, worker: person.worker, state, text: textOf(person, unseen_s, alarm),
     panorama_xy: person.panorama_xy, panorama_head_xy: person.panorama_head_xy,
-    canvas_xy: feet, canvas_head_xy: head, box, outline, selected: isSelected(model.shown, person.track),
+    canvas_xy: feet, canvas_head_xy: head, box, selected: isSelected(model.shown, person.track),
   };
-}
-
-/**
- * Outline a body that leans, or null for an upright one. On a ribbon cameras draw who stands on the
- * floor away from themselves, like a shadow: a box between feet and head would hold half the roadway.
- */
-function leaningOutline(feet, head) {
-  const [dx, dy] = [head[0] - feet[0], head[1] - feet[1]];
-  if (Math.abs(dx) <= LEANS * Math.abs(dy)) return null;
-  const long = Math.max(1, Math.hypot(dx, dy));
-  const half = Math.max(7, SLENDER * long);
-  const [x, y] = [(-dy / long) * half, (dx / long) * half];
-  return [
-    [feet[0] - x, feet[1] - y], [feet[0] + x, feet[1] + y],
-    [head[0] + x, head[1] + y], [head[0] - x, head[1] - y],
-  ];
-}
-
-function boxRound(outline) {
-  const [xs, ys] = [outline.map(([x]) => x), outline.map(([, y]) => y)];
-  const [left, top] = [Math.min(...xs), Math.min(...ys)];
-  return [left, top, Math.max(...xs) - left, Math.max(...ys) - top];
 }
 
 /** Who stood when the body was last seen whole need not stand any more. */
@@ -244,10 +216,7 @@ function drawTag(tag, taken) {
     context.strokeStyle = style;
     context.lineWidth = width;
     context.beginPath();
-    if (tag.outline !== null) {
-      tag.outline.forEach(([x, y]) => context.lineTo(x, y));
-      context.closePath();
-    } else if (tag.state === "alarm") context.rect(left, top, wide, tall);
+    if (tag.state === "alarm") context.rect(left, top, wide, tall);
     else corners(left, top, wide, tall);
     context.stroke();
   }

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from scene.arrays import Bools, Floats, Ints
-from stitching.seams.bodies import Bits, Bodies
+from stitching.people.bodies import Bits, Bodies
+from stitching.people.whose import hidden
 from stitching.seams.cells import Cells
 
 
@@ -58,7 +59,7 @@ def scene_of(
     bodies: Bodies, cells: Cells, present: list[bool], *, base: Ints, labels: Ints, now: Ints
 ) -> Scene:
     """Gather what there is to decide; labels are over all cells."""
-    thin, wide = bodies.thin(), bodies.wide()
+    thin, wide = bodies.thin, bodies.wide
     taken = np.flatnonzero(
         np.bitwise_or.reduce([cells.look_up(index, small) for index, small in enumerate(wide)])
     )
@@ -87,7 +88,7 @@ def scene_of(
         base=base[taken[first]],
         labels=labels[taken[first]],
         now=now,
-        hidden=_hidden(thin, bodies.distances_m()),
+        hidden=hidden(thin, bodies.distances_m()),
     )
 
 
@@ -104,16 +105,3 @@ def _groups(columns: Ints) -> tuple[Ints, Ints, Floats]:
 def _unpacked(bits: Bits, count: int) -> Floats:
     order = np.arange(count).reshape(-1, 1, 1)
     return np.asarray(bits >> order & 1, float)
-
-
-def _hidden(thin: list[Bits], distances_m: Floats) -> Floats:
-    """Give (bits, N) the share of each body that is behind somebody nearer to the camera."""
-    hidden = np.zeros(distances_m.shape)
-    for index, picture in enumerate(thin):
-        order = np.argsort(-distances_m[:, index], kind="stable").tolist()
-        for place, bit in enumerate(order):
-            mine = picture[(picture >> bit & 1) > 0]
-            nearer = sum(1 << other for other in order[place + 1 :])
-            if len(mine) and np.isfinite(distances_m[bit, index]):
-                hidden[bit, index] = float((mine & nearer > 0).mean())
-    return hidden

@@ -4,8 +4,6 @@ Knows nothing about pictures, nor about what was decided before but through what
 are in units of a whole body.
 """
 
-import itertools
-
 import numpy as np
 
 from scene.arrays import Floats, Ints
@@ -32,7 +30,7 @@ OFF_BASE = 0.4
 """For seams led astray, per body's area."""
 HOPELESS = 12.0
 """A painter that costs so much more than the best one is not tried."""
-CHOICES, TRIED, ROUNDS = 4096, 24, 4
+ROUNDS = 4
 
 WHOLE = 800.0, 100.0, 30.0
 """What it costs to paint a cell of somebody's thin, whole or wide body by another camera than
@@ -121,7 +119,7 @@ class Choice:
         return [owner, LOOSE] if 2 * now >= size else [LOOSE, owner]
 
     def _starts(self, options: dict[int, list[int]]) -> list[Ints]:
-        """Give choices worth trying: as now, each one's own best, and all that look cheap.
+        """Give choices to start from: as now, each one's own best, and all by one camera.
 
         Loose finds stay with whoever paints most of them.
         """
@@ -132,21 +130,14 @@ class Choice:
             loose = scene.bodies.owners[bit] >= 0
             own[bit] = some[0] if loose else some[int(np.argmin(self._alone[bit, some]))]
             kept[bit] = scene.now[bit] if scene.now[bit] in some and not loose else own[bit]
-        bits = [bit for bit in options if scene.bodies.owners[bit] < 0]
-        people = [options[bit] for bit in bits]
-        if not bits or np.prod([float(len(some)) for some in people]) > CHOICES:
-            return [kept, own]
-        choices = np.array(list(itertools.product(*people)))
-        cost = self._alone[bits, choices].sum(axis=1)
-        over = _over(scene.prints.core[bits])
-        for a, b in itertools.combinations(range(len(bits)), 2):
-            cost += 4.0 * over[a, choices[:, a], b, choices[:, b]]
-        starts = [kept, own]
-        for choice in choices[np.argsort(cost, kind="stable")[:TRIED]]:
+        alike = []
+        for camera in range(len(scene.seen)):
             start = own.copy()
-            start[bits] = choice
-            starts.append(start)
-        return starts
+            for bit, some in options.items():
+                if camera in some and scene.bodies.owners[bit] < 0:
+                    start[bit] = camera
+            alike.append(start)
+        return [kept, own, *alike]
 
     def gain(self, chosen: Ints) -> float:
         """Tell how much better a choice is than to leave seams and painters as they are."""
@@ -200,19 +191,3 @@ def _noticed(share: Floats | float) -> Floats:
     share = np.clip(share, 0, 1)
     step = np.clip((share - UNNOTICED) / (NOTICED - UNNOTICED), 0, 1)
     return np.asarray((step + share) / 2)
-
-
-def _over(prints: Floats) -> Floats:
-    """Give (bits, N, bits, N) the share of two bodies that can't be painted as wanted."""
-    bits, cameras, _ = prints.shape
-    flat = prints.reshape(bits * cameras, -1)
-    mine = (flat @ (flat > 0).astype(flat.dtype).T).reshape(bits, cameras, bits, cameras)
-    share = mine / np.maximum(prints.sum(axis=2), LEAST)[:, :, None, None]
-    over = np.maximum(share, share.transpose(2, 3, 0, 1))
-    # Painted by k and l, P also appears where Q's painter draws both, and the other way round.
-    same = np.einsum("plql->plq", over)
-    cost = over + same.transpose(0, 2, 1)[:, None] + same[:, :, :, None]
-    cost[:, np.arange(cameras), :, np.arange(cameras)] = 0
-    cost[np.arange(bits), :, np.arange(bits)] = 0
-    # Whom no camera need show is in nobody's way.
-    return np.pad(cost, ((0, 0), (0, 1), (0, 0), (0, 1)))

@@ -11,8 +11,9 @@ import numpy as np
 from scene.arrays import Bools, Bytes, Ints, read_only
 from stitching.composition.backend import Backend, Box, Recipe
 from stitching.maps import CameraMap
-from stitching.seams.bodies import Bodies
+from stitching.people.bodies import Bodies
 from stitching.seams.cells import CELL_PX, Cells, nearest_camera
+from stitching.seams.clearing import Clearing
 from stitching.seams.fading import NOBODY, Fading, mid_overlap, painter_of
 from stitching.seams.labels import Seams
 
@@ -29,12 +30,17 @@ class Painting:
         *,
         present: Sequence[bool],
         stale: Sequence[bool],
+        upright: bool = False,
     ) -> None:
-        """Paint with the `present` cameras; `stale` ones fill what is left with an old picture."""
+        """Paint with the `present` cameras; `stale` ones fill what is left with an old picture.
+
+        With `upright`, people are drawn over it later, and nobody's shadow is painted.
+        """
         self._maps, self._cells, self._fading = maps, cells, fading
         self._present = list(present)
         self._nearest, _ = nearest_camera(cells, self._present)
-        self.seams = Seams(cells, self._nearest, self._present)
+        lay = Clearing if upright else Seams
+        self.seams: Seams | Clearing = lay(cells, self._nearest, self._present)
         self._nearest_px = mid_overlap(maps, self._present, cells.size_px)
         self._labels = self._nearest_px.copy()
         self._weights = fading.weights(self._present, self._labels)
@@ -48,14 +54,25 @@ class Painting:
         that is."""
         self.recipe: Recipe = backend.recipe(self._weights)
 
+    @property
+    def hidden(self) -> Bools:
+        """(cells,) where the painter draws somebody who is shown over it."""
+        seams = self.seams
+        nowhere: Bools = np.zeros(self._cells.count, bool)
+        return seams.hidden if isinstance(seams, Clearing) else nowhere
+
     def rebase(self, base: Ints) -> None:
         """Take over other seams without people: labels (cells,)."""
         self.seams.rebase(base)
         self._repaint(np.ones(self._cells.count, bool))
 
-    def follow(self, bodies: Bodies, at_ns: int) -> None:
-        """Move seams off people, if they must."""
-        changed = self.seams.update(bodies, at_ns)
+    def follow(self, bodies: Bodies, at_ns: int, shown: int = 0) -> None:
+        """Move seams off people, if they must; `shown` has the bits of those drawn over it."""
+        seams = self.seams
+        if isinstance(seams, Clearing):
+            changed = seams.update(bodies, at_ns, shown)
+        else:
+            changed = seams.update(bodies, at_ns)
         if changed.any():
             self._repaint(changed)
 

@@ -10,7 +10,7 @@ import numpy as np
 from scene.ribbon import Ribbon
 from tests import sample_site
 from tests.overlaps import alike_in_overlaps, stills
-from tests.seams import SeamScore, score_fixed_seams, score_seams
+from tests.seams import SeamScore, score_fixed_seams, score_given_truth, score_seams
 from tests.site_scores import surface_errors_px, tie_point_errors
 
 ON_SURFACE_M = 0.005
@@ -34,7 +34,8 @@ def measure() -> dict[str, float | str]:
             continue
         seams.append(seam)
         figures |= _people(name, seam)
-        figures[f"{name}_people_harmed_by_fixed_seams"] = fixed.harmed
+        figures[f"{name}_people_harmed_by_fixed_seams"] = fixed.harmed + fixed.unavoidable
+        figures[f"{name}_people_harmed_given_truth"] = score_given_truth(folder).harmed
     if seams:
         total = sum(seam.in_overlaps for seam in seams)
         harmed = sum(seam.harmed for seam in seams)

@@ -325,40 +325,6 @@ def heights_are_old(positions: Positions) -> Positions:
     return replace(positions, people=tuple(people))
 
 
-def test_a_body_that_a_ribbon_draws_leaning_is_outlined_along_itself(
-    stage: Stage, tab: Tab
-) -> None:
-    stage.gateway.change = leaning
-    page = tab.open(stage.url)
-    page.wait_for_function(f"() => lamproom.tags.find(t => t.track === {WALKER})?.outline")
-    tag = page.evaluate(f"() => lamproom.tags.find(t => t.track === {WALKER})")
-    feet, head = tag["canvas_xy"], tag["canvas_head_xy"]
-    assert abs(head[0] - feet[0]) > 2 * abs(head[1] - feet[1])
-    middle = [sum(axis) / 4 for axis in zip(*tag["outline"], strict=True)]
-    assert abs(middle[0] - (feet[0] + head[0]) / 2) < 1
-    assert abs(middle[1] - (feet[1] + head[1]) / 2) < 1
-    _, _, wide, tall = tag["box"]
-    assert tall < wide / 2, "no box of half the roadway"
-    assert page.evaluate(f"() => lamproom.tags.find(t => t.track === {FALLEN}).outline") is None
-    # A click on the body selects it.
-    canvas = page.evaluate("() => document.getElementById('panorama').getBoundingClientRect()")
-    page.mouse.click(canvas["left"] + middle[0], canvas["top"] + middle[1])
-    page.wait_for_function(f"() => lamproom.selected?.track === {WALKER}")
-    assert tab.complaints == []
-
-
-def leaning(positions: Positions) -> Positions:
-    """The walker lies on the ribbon like a shadow, 150 px long."""
-    shadow: dict[str, Any] = {"panorama_xy": (400.0, 180.0), "panorama_head_xy": (550.0, 150.0)}
-    return replace(
-        positions,
-        people=tuple(
-            replace(person, **shadow) if person.track == WALKER else person
-            for person in positions.people
-        ),
-    )
-
-
 def test_a_name_stays_text(stage: Stage, tab: Tab) -> None:
     stage.gateway.names = {WALKER: EVIL_NAME, FALLEN: EVIL_NAME}
     stage.gateway.say(alarm(at_ns=time.time_ns(), evidence=EVIL_NAME, zone=EVIL_NAME))

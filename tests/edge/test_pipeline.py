@@ -19,7 +19,7 @@ def test_local_contrast_is_switched_for_each_by_itself(part: str) -> None:
     section = getattr(site, part).model_copy(update={"local_contrast": True})
     lifted = site.model_copy(update={part: section})
     rig = load_rig(site.rig.file)
-    frames = next(islice(sample_site._instants(site), 40, None))
+    frames = next(islice(sample_site.instants(site), 40, None))
     plain, other = Pipeline(site, rig), Pipeline(lifted, rig)
     found = [pipeline.see(frames) for pipeline in (plain, other)]
     shown = [pipeline.show(frames).panorama for pipeline in (plain, other)]

@@ -18,7 +18,7 @@ from scene.messages import Anomaly, CameraHealth, GatewayHealth, PanoramaPacket,
 from scene.rig import load_rig
 from scene.rig_history import load_proposal
 from scene.site import load_site
-from tests.sample_site import SAMPLES, START_AT_NS, _instants
+from tests.sample_site import SAMPLES, START_AT_NS, instants
 
 CLIP = SAMPLES / "events" / "camera_knock"
 KNOCKED_FROM = 40
@@ -60,7 +60,7 @@ def site_file(tmp_path: Path) -> Path:
     site = load_site(path)
     clock = ReplayClock(START_AT_NS)
     watch = DriftWatch(site, load_rig(site.rig.file), clock)
-    for index, frames in enumerate(_instants(site)):
+    for index, frames in enumerate(instants(site)):
         if index == KNOCKED_FROM:
             break
         clock.set(frames[0].captured_at_ns)

@@ -10,7 +10,7 @@ from scene.geometry import CameraModel
 from scene.messages import Detections, Position
 from scene.rig import Rig
 from stitching.maps import camera_map
-from stitching.seams.bodies import Bodies
+from stitching.people.bodies import Bodies
 from stitching.seams.cells import Cells, cells_of, nearest_camera
 from stitching.seams.fading import NOBODY, Fading, mid_overlap, painter_of
 from stitching.seams.labels import RELAX_NS, WAIT_NS, Seams
@@ -57,7 +57,7 @@ def person(track: int, azimuth_deg: float, away_m: float = 7.0, height_m: float 
 def drawn(rig: Rig, cells: Cells, someone: Position, *, thin: bool = False) -> list[Bools]:
     """Give the cells (cells,) in which each camera draws a body, or surely does."""
     bodies = Bodies(rig.cameras, cells, [someone])
-    pictures = bodies.thin() if thin else bodies.core
+    pictures = bodies.thin if thin else bodies.core
     return [np.asarray(cells.look_up(i, small) > 0) for i, small in enumerate(pictures)]
 
 
@@ -175,7 +175,7 @@ def test_the_corners_of_a_find_are_nobody(rig: Rig, cells: Cells) -> None:
     """They would keep the seam off bare floor; only the room left round a body has them."""
     bodies = Bodies(rig.cameras, cells, [], [found(rig.cameras[0], [80, 80, 160, 240])], 0)
     thin, core, wide = (
-        pictures[0][10:30, 10:20] for pictures in (bodies.thin(), bodies.core, bodies.wide())
+        pictures[0][10:30, 10:20] for pictures in (bodies.thin, bodies.core, bodies.wide)
     )
     assert core[10, 5] and thin[10, 5]
     assert not core[[0, 0, -1, -1], [0, -1, 0, -1]].any()

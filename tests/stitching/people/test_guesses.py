@@ -6,7 +6,7 @@ import pytest
 from scene.arrays import Floats
 from scene.geometry import CameraModel, project
 from scene.ribbon import Ribbon
-from stitching.seams.guesses import guessed_people
+from stitching.people.guesses import guessed_people
 from tests.stitching.strip_views import strip_camera
 
 RIBBON = Ribbon(

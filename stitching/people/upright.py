@@ -1,0 +1,118 @@
+"""Cut people out of the cameras' pictures, to be drawn upright: what each inset shows, and where.
+
+Knows nothing about pictures. A nearer person hides a farther one, as in any picture, but what is
+merely near a person hides nobody.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from scene.arrays import Bools
+from scene.geometry import CameraModel
+from scene.messages import Inset
+from scene.ribbon import Ribbon
+from stitching.maps import OUTSIDE, Maps
+from stitching.people.billboard import GRID_PX, Billboard, billboard
+from stitching.people.bodies import Bodies
+from stitching.people.silhouettes import owners, silhouettes
+from stitching.people.solids import core_m
+from stitching.seams.cells import SMALL
+
+HALF = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Cutout:
+    """An inset to be, on its billboard's grid."""
+
+    track: int
+    camera: CameraModel
+    board: Billboard
+    pixels: Maps
+    """(rows, columns, 2)."""
+    opacity: Maps
+    """(rows, columns) 0..1."""
+    sure: Maps
+    """(rows, columns) 0 nobody, 1 near the body, 2 probably the body, 3 surely."""
+
+    def inset(self) -> Inset | None:
+        """Spread it to every pixel; none where nothing is to be seen of it."""
+        opacity, luma = self.board.spread(self.opacity), self.board.spread(self.pixels)
+        u, v = np.ascontiguousarray(luma[..., 0]), np.ascontiguousarray(luma[..., 1])
+        width, height = self.camera.size_px
+        beyond = (u < 0) | (u > width - 1) | (v < 0) | (v > height - 1)
+        for table, nothing in ((opacity, 0.0), (u, OUTSIDE), (v, OUTSIDE)):
+            table[beyond] = nothing
+        if opacity.max(initial=0) < HALF:
+            return None
+        return Inset(
+            track=self.track,
+            camera=self.camera.name,
+            corner_px=self.board.box[:2],
+            opacity=opacity,
+            luma_x=u,
+            luma_y=v,
+        )
+
+
+def insets(
+    bodies: Bodies, surface: Ribbon, shown_by: Sequence[int], differs: Mapping[int, Bools]
+) -> tuple[Inset, ...]:
+    """Give the insets of all people whom a camera shows, the farthest first.
+
+    `shown_by` has the camera of each person, or -1; `differs` where those cameras' coarse pictures
+    are not as without people.
+    """
+    shown = [bit for bit, index in enumerate(shown_by) if index >= 0]
+    if not shown:
+        return ()
+    feet_px = surface.upright(np.array([bodies.people[bit].xyz_m for bit in shown]))
+    owner = {index: owners(bodies, index) for index in set(shown_by) if index >= 0}
+    made: list[_Cutout] = []
+    for bit, foot_px in sorted(zip(shown, feet_px, strict=True), key=lambda one: one[1][1]):
+        person, camera = bodies.people[bit], bodies.cameras[shown_by[bit]]
+        board = billboard(camera, surface, np.array(person.xyz_m), core_m((person,))[0], foot_px)
+        if not board.is_empty:
+            index = shown_by[bit]
+            drawn = silhouettes(bodies, index, owner[index], bit, differs[index])
+            made.append(_cutout(person.track, camera, board, drawn))
+    for number, nearer in enumerate(made):
+        for farther in made[:number]:
+            _give_way(nearer, farther)
+    found = (cutout.inset() for cutout in made)
+    return tuple(inset for inset in found if inset is not None)
+
+
+def _give_way(nearer: _Cutout, farther: _Cutout) -> None:
+    """Make the nearer one clear, in place, where the farther one more surely shows somebody."""
+    # Both grids have their corners on multiples of `GRID_PX`.
+    (x, y), (height, width) = _corner(nearer), nearer.sure.shape
+    (a, b), (rows, columns) = _corner(farther), farther.sure.shape
+    x0, y0, x1, y1 = max(x, a), max(y, b), min(x + width, a + columns), min(y + height, b + rows)
+    if x0 >= x1 or y0 >= y1:
+        return
+    here = slice(y0 - y, y1 - y), slice(x0 - x, x1 - x)
+    there = slice(y0 - b, y1 - b), slice(x0 - a, x1 - a)
+    nearer.opacity[here] *= 1 - np.clip(farther.sure[there] - nearer.sure[here], 0, 1)
+
+
+def _corner(cutout: _Cutout) -> tuple[int, int]:
+    return cutout.board.box[0] // GRID_PX, cutout.board.box[1] // GRID_PX
+
+
+def _cutout(track: int, camera: CameraModel, board: Billboard, drawn: Maps) -> _Cutout:
+    """Carry a body's silhouettes `drawn` (rows, columns, 3) to a billboard, with soft edges."""
+    pixels, seen = board.grid(camera)
+    spots = (pixels - (SMALL - 1) / 2) / SMALL
+    levels = cv2.remap(drawn, spots[..., 0], spots[..., 1], cv2.INTER_LINEAR) * seen[..., None]
+    return _Cutout(
+        track=track,
+        camera=camera,
+        board=board,
+        pixels=pixels,
+        opacity=np.ascontiguousarray(levels[..., 0]),
+        sure=levels[..., 0] + levels[..., 1] + levels[..., 2],
+    )

@@ -1,0 +1,115 @@
+"""Which camera shows whom upright: one that sees the whole body, near and unhidden, and calmly so.
+
+Knows nothing about how they are drawn.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from scene.arrays import Bools, Floats
+from stitching.people.bodies import Bits, Bodies
+
+NOBODY = -1
+LEAST_SHOWN = 0.2
+"""A camera that has less of a body in its picture doesn't show it."""
+LACKING = 12.0
+"""For the share of the body that another camera's picture has and this one's lacks."""
+UNNOTICED, NOTICED = 0.01, 0.05
+"""A share of less is free, one of more costs half at once; the rest grows with the share."""
+HIDDEN, CROWDED = 12.0, 4.0
+"""For the share that stands behind somebody nearer, or before somebody farther."""
+COARSE = 1.0
+"""For a view without any detail, against the most detailed one."""
+SWITCH = 0.8
+"""Another camera must be better by so much."""
+RECENT_NS = 1_500_000_000
+LOST_NS = 2_000_000_000
+"""Whom no camera has seen for so long is not where they are predicted to be."""
+AGAIN_NS = 200_000_000
+
+
+class Whose:
+    """Remembers who is shown by which camera."""
+
+    def __init__(self) -> None:
+        self._cameras: dict[int, int] = {}
+        self._found_at_ns: dict[tuple[int, int], int] = {}
+        self._chosen_at_ns = 0
+
+    def choose(self, bodies: Bodies, present: Sequence[bool], at_ns: int) -> list[int]:
+        """Give each person's camera, `NOBODY` where none will do, in the order of bits."""
+        found = self._found(bodies, at_ns)
+        fresh = [
+            person.track < 0 or at_ns - person.seen_at_ns <= LOST_NS for person in bodies.people
+        ]
+        kept = [self._cameras.get(track, NOBODY) for track in bodies.tracks]
+        calm = abs(at_ns - self._chosen_at_ns) < AGAIN_NS
+        lost = (camera == NOBODY or not present[camera] for camera in kept)
+        if not calm or any(lost):
+            kept = self._choice(bodies, np.array(present), found, kept)
+            self._cameras = dict(zip(bodies.tracks, kept, strict=True))
+            self._chosen_at_ns = at_ns
+        return [
+            camera if is_fresh else NOBODY for camera, is_fresh in zip(kept, fresh, strict=True)
+        ]
+
+    def _found(self, bodies: Bodies, at_ns: int) -> Bools:
+        """Tell (P, N) in whose pictures each person was found lately."""
+        found = np.zeros((len(bodies.people), len(bodies.cameras)), bool)
+        recent = {}
+        for bit, person in enumerate(bodies.people):
+            for index, camera in enumerate(bodies.cameras):
+                key = person.track, index
+                seen_at_ns = self._found_at_ns.get(key, 0)
+                if len(bodies.boxes(bit, index)):
+                    seen_at_ns = at_ns
+                elif camera.name in person.cameras:
+                    seen_at_ns = max(seen_at_ns, person.seen_at_ns)
+                if abs(at_ns - seen_at_ns) <= RECENT_NS:
+                    recent[key] = seen_at_ns
+                    found[bit, index] = True
+        # Somebody without a track is another one the next time.
+        self._found_at_ns = {key: at for key, at in recent.items() if key[0] >= 0}
+        return found
+
+    def _choice(
+        self, bodies: Bodies, present: Bools, found: Bools, kept: Sequence[int]
+    ) -> list[int]:
+        if not bodies.people:
+            return []
+        # Where the detector has not found somebody lately, a wall may be in the way.
+        pictured = bodies.pictured() * present * found
+        most = pictured.max(axis=1, keepdims=True)
+        distances_m = bodies.distances_m()[: len(bodies.people)]
+        focal_px = np.array([camera.k[0, 0] for camera in bodies.cameras])
+        fine = np.where(pictured >= LEAST_SHOWN, focal_px / np.maximum(distances_m, 0.5), 0)
+        cost = LACKING * noticed(most - pictured)
+        away_m = bodies.distances_m()
+        cost += HIDDEN * hidden(bodies.core, away_m)[: len(bodies.people)]
+        cost += CROWDED * hidden(bodies.core, -away_m)[: len(bodies.people)]
+        cost += COARSE * (1 - fine / np.maximum(fine.max(axis=1, keepdims=True), 1e-9))
+        cost += SWITCH * (np.arange(len(bodies.cameras)) != np.array(kept)[:, None])
+        cost = np.where(pictured >= LEAST_SHOWN, cost, np.inf)
+        best = cost.argmin(axis=1)
+        shown = np.isfinite(cost.min(axis=1))
+        return [int(camera) for camera in np.where(shown, best, NOBODY)]
+
+
+def hidden(drawn: list[Bits], distances_m: Floats) -> Floats:
+    """Give (bits, N) the share of each body, as drawn, that is behind somebody nearer."""
+    share = np.zeros(distances_m.shape)
+    for index, picture in enumerate(drawn):
+        order = np.argsort(-distances_m[:, index], kind="stable").tolist()
+        for place, bit in enumerate(order):
+            mine = picture[(picture >> bit & 1) > 0]
+            nearer = sum(1 << other for other in order[place + 1 :])
+            if len(mine) and np.isfinite(distances_m[bit, index]):
+                share[bit, index] = float((mine & nearer > 0).mean())
+    return share
+
+
+def noticed(share: Floats) -> Floats:
+    """Weigh shares of a body: hardly anything, until one sees that something is wrong."""
+    step = np.clip((share - UNNOTICED) / (NOTICED - UNNOTICED), 0, 1)
+    return np.asarray((step + np.clip(share, 0, 1)) / 2)
