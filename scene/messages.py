@@ -61,7 +61,7 @@ class Inset:
     """Somebody on a ribbon, drawn upright over it, as one camera sees them."""
 
     track: int
-    """Whom it shows; negative for somebody just found, who has no track yet."""
+    """Whom it shows."""
     camera: str
     corner_px: tuple[int, int]
     """Column and row of its upper left pixel in the panorama; both even."""
@@ -207,6 +207,9 @@ class CameraHealth:
     fps: float
     last_frame_at_ns: int | None
     detail: str = ""
+    unplaced: int | None = None
+    """People found in its picture while nobody can say how it hangs, so that it places nobody; none
+    when it places people, or when that number is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,7 @@ function drawCount() {
   let counted = false;
   let metres = 0;
   let unseen = 0;
+  let unplaced = 0;
   const unknown = [];
   for (const known of model.gateways.values()) {
     if (known.positions !== undefined && silentFor(known, "positions") < COUNT_OLD_S) {
@@ -62,11 +63,13 @@ function drawCount() {
     metres += coverage.length;
     unseen += coverage.filter(({ seen }) => !seen).length;
     if (coverage.length === 0) unknown.push(known.gateway);
+    for (const camera of known.health?.cameras ?? []) unplaced += camera.unplaced ?? 0;
   }
   let text = word("count_unknown");
   if (counted && model.link.open) text = people === 1 ? word("count_one") : word("count", people);
   const parts = [text];
   if (counted && model.link.open && lately > 0) parts.push(word("count_lately", lately));
+  if (unplaced > 0) parts.push(word("count_unplaced", unplaced));
   if (unseen > 0) parts.push(word("unseen_of", unseen, metres));
   else if (metres > 0) parts.push(word("all_seen", metres));
   if (unknown.length > 0 && metres > 0) parts.push(word("coverage_unknown_of", unknown.join(", ")));

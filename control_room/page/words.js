@@ -23,6 +23,7 @@ const WORDS = {
   count: ["{0} people seen", "可见 {0} 人"],
   count_one: ["1 person seen", "可见 1 人"],
   count_lately: ["{0} more not seen just now", "另有 {0} 人此刻不可见"],
+  count_unplaced: ["up to {0} more seen but NOT placed", "另有至多 {0} 人可见但未定位"],
   count_unknown: ["head-count unknown", "人数未知"],
   unseen_of: ["{0} m of {1} m not visible", "{1} 米中有 {0} 米不可见"],
   all_seen: ["all {0} m visible", "{0} 米全部可见"],

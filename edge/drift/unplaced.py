@@ -26,6 +26,13 @@ def bodies(found: Detections) -> int:
     return len(best_boxes(boxes, scores, np.zeros(len(boxes), np.int64), SAME_BODY))
 
 
+def shown(found: Detections | None, at_ns: int | None) -> int | None:
+    """Count the people in a camera's newest finds; none when they are much older than `at_ns`."""
+    if found is None or at_ns is None or at_ns - found.captured_at_ns > BLIND_AFTER_S * 1e9:
+        return None
+    return bodies(found)
+
+
 def unplaced(found: Detections | None, at_ns: int | None, *, lasting: bool) -> str:
     """Say that people are not placed, and how many a camera's newest finds show.
 
@@ -33,9 +40,8 @@ def unplaced(found: Detections | None, at_ns: int | None, *, lasting: bool) -> s
     is `lasting` is read when the number is another one, and says so.
     """
     en, zh = "how many its pictures show is not known", "其画面中的人数未知"
-    age_s = None if found is None or at_ns is None else (at_ns - found.captured_at_ns) / 1e9
-    if found is not None and age_s is not None and age_s <= BLIND_AFTER_S:
-        count = bodies(found)
+    count = shown(found, at_ns)
+    if count is not None:
         people = "1 person was" if count == 1 else f"{count} people were"
         en = f"{people} found in its picture {'when this was said' if lasting else 'just now'}"
         zh = f"{'报告时' if lasting else '此刻'}其画面中检出 {count} 人"

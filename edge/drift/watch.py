@@ -17,7 +17,7 @@ from edge.drift.notes import DriftNotes, Noted, noted_of, recall
 from edge.drift.overlaps import OverlapLooks
 from edge.drift.proposer import Proposer
 from edge.drift.state import CameraDrift
-from edge.drift.unplaced import NOT_PLACED, PEOPLE, unplaced
+from edge.drift.unplaced import NOT_PLACED, PEOPLE, shown, unplaced
 from scene.arrays import Bytes, Floats
 from scene.clock import Clock
 from scene.messages import Anomaly, CameraHealth, Detections, Frame
@@ -282,8 +282,10 @@ def _judged(health: CameraHealth, said: _Said, found: Detections | None) -> Came
         return health
     if health.name in said.moved:
         text = said.moved[health.name]
-        if said.spreads[health.name] is None:
-            text = f"{unplaced(found, health.last_frame_at_ns, lasting=False)}; {text}"
-        return replace(health, state="moved", detail=text)
+        if said.spreads[health.name] is not None:
+            return replace(health, state="moved", detail=text)
+        at_ns = health.last_frame_at_ns
+        text = f"{unplaced(found, at_ns, lasting=False)}; {text}"
+        return replace(health, state="moved", detail=text, unplaced=shown(found, at_ns))
     details = (health.detail, said.remarks.get(health.name, ""))
     return replace(health, detail="; ".join(one for one in details if one))

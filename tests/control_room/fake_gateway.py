@@ -162,11 +162,13 @@ def description(stream_url: str = "ws://127.0.0.1:1/panorama") -> SiteDescriptio
     )
 
 
-def health(at_ns: int) -> GatewayHealth:
+def health(at_ns: int, unplaced: int | None = None) -> GatewayHealth:
     return GatewayHealth(
         captured_at_ns=at_ns,
         cameras=(
-            CameraHealth(name="c1", state="ok", fps=14.9, last_frame_at_ns=at_ns),
+            CameraHealth(
+                name="c1", state="ok", fps=14.9, last_frame_at_ns=at_ns, unplaced=unplaced
+            ),
             CameraHealth(name="c2", state="lost", fps=0.0, last_frame_at_ns=None, detail="refused"),
         ),
         panorama_fps=10.0,
@@ -205,6 +207,8 @@ class LocalGateway:
         self._stopping = threading.Event()
         self.streaming = True
         self.change: Callable[[Positions], Positions] = lambda positions: positions
+        self.unplaced: int | None = None
+        """People before camera c1, which places nobody."""
         self.late_ns = 0
         """So old are its pictures when they come."""
         self.spoil = 0
@@ -267,7 +271,7 @@ class LocalGateway:
                 packet = replace(packet, payload=bytes(range(200)))
             self.say(packet.positions)
             if i % FPS == 0:
-                self.say(health(packet.captured_at_ns))
+                self.say(health(packet.captured_at_ns, self.unplaced))
             i += 1
             for loop, queue in list(self._listeners) if self.streaming else []:
                 with contextlib.suppress(RuntimeError):  # its server has stopped

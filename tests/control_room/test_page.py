@@ -251,6 +251,12 @@ def test_the_head_count_says_what_nobody_sees(stage: Stage, tab: Tab) -> None:
     page.locator("#health-strip .chip.bad", has_text="c2 lost").wait_for()
 
 
+def test_the_head_count_says_who_is_seen_but_not_placed(stage: Stage, tab: Tab) -> None:
+    stage.gateway.unplaced = 2
+    page = tab.open(stage.url)
+    page.get_by_text("2 people seen; up to 2 more seen but NOT placed; 3 m of 40 m").wait_for()
+
+
 def test_whose_place_is_only_predicted_is_not_counted_as_seen(stage: Stage, tab: Tab) -> None:
     stage.gateway.change = walker_lost
     page = tab.open(stage.url)

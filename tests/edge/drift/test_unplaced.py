@@ -27,11 +27,15 @@ def found(*boxes: tuple[str, tuple[float, float, float, float]], at_ns: int = AT
     )
 
 
-def detail(day: Day, item: Detections | None, filmed_at_ns: int | None) -> str:
-    """Tell what the heartbeat says of cam2, whose newest picture was taken then."""
+def heartbeat(day: Day, item: Detections | None, filmed_at_ns: int | None) -> CameraHealth:
+    """Give what the heartbeat says of cam2, whose newest picture was taken then."""
     ok = CameraHealth(name="cam2", state="ok", fps=2.0, last_frame_at_ns=filmed_at_ns)
     (one,) = day.watch.judged([ok], {} if item is None else {"cam2": item})
-    return one.detail
+    return one
+
+
+def detail(day: Day, item: Detections | None, filmed_at_ns: int | None) -> str:
+    return heartbeat(day, item, filmed_at_ns).detail
 
 
 def test_people_are_counted_once_and_helmets_are_no_people() -> None:
@@ -80,6 +84,9 @@ def test_a_camera_turned_away_says_in_both_languages_that_people_are_not_placed_
     assert "0 people were found" in detail(day, found(), AT_NS)
     assert "is not known" in detail(day, None, AT_NS)
     assert NOT_PLACED not in day.health("cam1").detail
+    assert heartbeat(day, found(("person", ONE)), AT_NS).unplaced == 1
+    assert heartbeat(day, None, AT_NS).unplaced is None
+    assert day.health("cam1").unplaced is None
     assert covered(day, report) < both
 
 
