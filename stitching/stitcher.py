@@ -18,7 +18,6 @@ from stitching.exposure import Exposure
 from stitching.maps import camera_map
 from stitching.old_pictures import OldPictures
 from stitching.people.bodies import Bodies
-from stitching.people.guesses import guessed_people
 from stitching.people.insets import Insets
 from stitching.seams.cells import cells_of
 from stitching.seams.fading import Fading
@@ -84,7 +83,7 @@ class Stitcher:
         self._lay_seams(images)
         states = tuple(self._state(index, images) for index in range(len(self._names)))
         painting = self._painting_for(states)
-        bodies = self._bodies(people, finds, at_ns)
+        bodies = Bodies(self._rig.cameras, self._cells, people, finds, at_ns)
         standing = self._insets.look(bodies, images, at_ns) if self._insets else None
         if standing or len(images) > 1:
             painting.follow(bodies, at_ns, standing.bits if standing else 0)
@@ -103,17 +102,6 @@ class Stitcher:
             panorama = self._insets.draw(panorama, standing, painting.hidden, images)
         planes = YuvImage(y=read_only(picture.y), u=read_only(picture.u), v=read_only(picture.v))
         return replace(panorama, image=planes)
-
-    def _bodies(
-        self, people: Sequence[Position], finds: Sequence[Detections], at_ns: int
-    ) -> Bodies:
-        rig = self._rig
-        bodies = Bodies(rig.cameras, self._cells, people, finds, at_ns)
-        # On a cylinder all cameras draw somebody in one place: there is nothing to bring together.
-        if isinstance(rig.surface, Ribbon) and (loose := bodies.loose()):
-            guesses = guessed_people(rig.cameras, rig.surface, loose)
-            bodies = Bodies(rig.cameras, self._cells, [*people, *guesses], finds, at_ns)
-        return bodies
 
     def _state(self, index: int, images: dict[int, YuvImage]) -> str:
         if index in images:

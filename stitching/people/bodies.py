@@ -68,10 +68,6 @@ class Bodies:
         self.core: list[Bits] = self._drawn(1, self._views)
         """Per camera (rows, columns): where they may be."""
 
-    def loose(self) -> list[tuple[int, Floats]]:
-        """Give the finds that show nobody who is located: camera and box (4,)."""
-        return [(index, self._boxes[index][box]) for index, box in self._loose]
-
     @property
     def count(self) -> int:
         """How many bits are taken."""

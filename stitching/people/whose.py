@@ -21,7 +21,7 @@ HIDDEN, CROWDED = 12.0, 4.0
 """For the share that stands behind somebody nearer, or before somebody farther."""
 COARSE = 1.0
 """For a view without any detail, against the most detailed one."""
-SWITCH = 0.8
+SWITCH = 1.2
 """Another camera must be better by so much."""
 RECENT_NS = 1_500_000_000
 LOST_NS = 2_000_000_000
@@ -40,9 +40,7 @@ class Whose:
     def choose(self, bodies: Bodies, present: Sequence[bool], at_ns: int) -> list[int]:
         """Give each person's camera, `NOBODY` where none will do, in the order of bits."""
         found = self._found(bodies, at_ns)
-        fresh = [
-            person.track < 0 or at_ns - person.seen_at_ns <= LOST_NS for person in bodies.people
-        ]
+        fresh = [at_ns - person.seen_at_ns <= LOST_NS for person in bodies.people]
         kept = [self._cameras.get(track, NOBODY) for track in bodies.tracks]
         calm = abs(at_ns - self._chosen_at_ns) < AGAIN_NS
         lost = (camera == NOBODY or not present[camera] for camera in kept)
@@ -69,8 +67,7 @@ class Whose:
                 if abs(at_ns - seen_at_ns) <= RECENT_NS:
                     recent[key] = seen_at_ns
                     found[bit, index] = True
-        # Somebody without a track is another one the next time.
-        self._found_at_ns = {key: at for key, at in recent.items() if key[0] >= 0}
+        self._found_at_ns = recent
         return found
 
     def _choice(
