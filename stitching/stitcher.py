@@ -74,7 +74,7 @@ class Stitcher:
         """Paint one instant's frames, at most one per camera; raises nothing for missing ones.
 
         `people`, predicted to that instant, and `finds`, what the detector found last, are kept
-        clear of seams.
+        clear of seams; on a ribbon, people are drawn upright, as insets.
         """
         frames = list(frames)
         at_ns = max((frame.captured_at_ns for frame in frames), default=0)

@@ -17,6 +17,9 @@ from stitching.seams.clearing import Clearing
 from stitching.seams.fading import NOBODY, Fading, mid_overlap, painter_of
 from stitching.seams.labels import Seams
 
+STRIP_CELLS = 8
+"""Height of the strips in which what has changed is painted anew."""
+
 
 class Painting:
     """Labels, weights and recipe for one set of present cameras."""
@@ -91,21 +94,28 @@ class Painting:
         self.recipe = self.recipe.moved(self._weights, boxes)
 
     def _boxes(self, changed: Bools) -> list[Box]:
-        """Give even rectangles of the panorama round the changed cells, fading and all."""
+        """Give even rectangles of the panorama round the changed cells, fading and all.
+
+        They lie in strips, one above the other, as seams run slantwise: less is painted anew.
+        """
         grid = changed.reshape(self._cells.shape).astype(np.uint8)
         reach = -(-self._fading.blend_px // 2 // CELL_PX) + 1
-        near = cv2.dilate(grid, np.ones((2 * reach + 1,) * 2, np.uint8))
-        count, _, stats, _ = cv2.connectedComponentsWithStats(near)
+        near = cv2.dilate(grid, np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
         width, height = self._cells.size_px
-        return [
-            (
-                x * CELL_PX,
-                y * CELL_PX,
-                min((x + w) * CELL_PX, width),
-                min((y + h) * CELL_PX, height),
-            )
-            for x, y, w, h in ([int(value) for value in row[:4]] for row in stats[1:count])
-        ]
+        boxes = []
+        for top in range(0, len(near), STRIP_CELLS):
+            ends = np.diff(near[top : top + STRIP_CELLS].any(axis=0), prepend=False, append=False)
+            lefts, rights = np.flatnonzero(ends).reshape(-1, 2).T.tolist()
+            boxes += [
+                (
+                    left * CELL_PX,
+                    top * CELL_PX,
+                    min(right * CELL_PX, width),
+                    min((top + STRIP_CELLS) * CELL_PX, height),
+                )
+                for left, right in zip(lefts, rights, strict=True)
+            ]
+        return boxes
 
     def _spread(self, labels: Ints, box: Box) -> Bytes:
         """Give each pixel of a box its cell's label, or the nearest camera that sees it."""
