@@ -22,6 +22,8 @@ CONTRAST = 0.4
 def hide(picture: YuvImage, painter: Bytes, unseen: Bools, hidden: Bools, cells: Cells) -> None:
     """Grey the hidden cells (cells,), softly, and say so in painter and unseen; all in place."""
     grid = hidden.reshape(cells.shape).astype(np.uint8)
+    # What is hidden is greyed to its edges, and beyond them softly.
+    grid = np.asarray(cv2.dilate(grid, np.ones((3, 3), np.uint8)), np.uint8)
     near = cv2.dilate(grid, np.ones((5, 5), np.uint8))
     count, _, stats, _ = cv2.connectedComponentsWithStats(near)
     height, width = picture.y.shape

@@ -5,6 +5,8 @@ floor as a shadow, stretched over floor and wall; where another camera sees the 
 paints there. Where none does, the spot is `hidden` by somebody.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from scene.arrays import Bools, Floats, Ints
@@ -24,6 +26,7 @@ LOOSE = 30.0
 ASTRAY, FAR, CALM = 2.0, 1.0, 0.5
 """What it costs to leave the base, for a worse view; and what a cell is worth that stays."""
 UNSEEN = 1e6
+HALF = 0.5
 
 
 class Clearing:
@@ -50,7 +53,8 @@ class Clearing:
         `shown` has the bits of those people who are shown in another way than by seams.
         """
         drawn = self._drawn(bodies.core, shown)
-        if (self._needless(drawn) > FEW and abs(at_ns - self._looked_at_ns) >= WAIT_NS) or (
+        better = self._needless(drawn) > FEW or self._cut(bodies)
+        if (better and abs(at_ns - self._looked_at_ns) >= WAIT_NS) or (
             abs(at_ns - self._moved_at_ns) >= RELAX_NS
             and not np.array_equal(self.labels, self.base)
         ):
@@ -101,11 +105,24 @@ class Clearing:
         Only one camera is known to show them: it paints all of them, or as little as can be.
         """
         cost = np.zeros(self._seen.shape)
-        for bit, owner in enumerate(bodies.owners):
-            if owner < 0:
-                continue
-            picture = bodies.core[owner] >> bit & 1
-            mine = np.flatnonzero(self._cells.look_up(owner, picture))
-            painted = (self.labels[mine] == owner).mean() if len(mine) else 0.0
-            cost[owner, mine] += -LOOSE if painted >= 0.5 else LOOSE
+        for owner, mine, whole in self._finds(bodies):
+            cost[owner, mine] += -LOOSE if whole else LOOSE
         return cost
+
+    def _cut(self, bodies: Bodies) -> bool:
+        """Tell whether a seam runs through a loose find though it need not."""
+        for owner, mine, whole in self._finds(bodies):
+            painted = self.labels[mine] == owner
+            others = np.delete(self._seen[:, mine], owner, axis=0).any(axis=0)
+            if (~painted & self._seen[owner, mine] if whole else painted & others).any():
+                return True
+        return False
+
+    def _finds(self, bodies: Bodies) -> Iterator[tuple[int, Ints, bool]]:
+        """Give each loose find's camera, cells (C,), and whether it is to paint all of them."""
+        for bit, owner in enumerate(bodies.owners):
+            if owner >= 0:
+                picture = bodies.core[owner] >> bit & 1
+                mine = np.flatnonzero(self._cells.look_up(owner, picture))
+                whole = len(mine) > 0 and (self.labels[mine] == owner).mean() >= HALF
+                yield owner, mine, bool(whole)
