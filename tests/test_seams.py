@@ -223,7 +223,7 @@ def test_seams_of_the_roadway_spare_everybody_where_fixed_ones_do_not() -> None:
     assert ours.unavoidable == 0
 
 
-@pytest.mark.parametrize(("name", "most", "by_fixed"), [("crossing", 8, 120), ("longwall", 4, 42)])
+@pytest.mark.parametrize(("name", "most", "by_fixed"), [("crossing", 10, 120), ("longwall", 4, 42)])
 def test_told_who_is_where_insets_show_nearly_everybody_whole_and_once(
     name: str, most: int, by_fixed: int
 ) -> None:
@@ -249,6 +249,7 @@ def test_with_our_own_detector_and_tracker_far_fewer_are_harmed_than_by_fixed_se
     if not has_rig(SAMPLES / name):
         pytest.skip(f"no calibrated {name}")
     fixed, ours = score_fixed_seams(SAMPLES / name), score_seams(SAMPLES / name)
-    assert ours.harmed <= most
-    assert ours.harmed < (fixed.harmed + fixed.unavoidable) / 2
+    harmed = ours.harmed + ours.unavoidable
+    assert harmed <= most
+    assert harmed < (fixed.harmed + fixed.unavoidable) / 2
     assert ours.lost <= 4
