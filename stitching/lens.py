@@ -10,8 +10,10 @@ import numpy as np
 from scene.arrays import Bools, Floats
 from scene.geometry import CameraModel, Lens, distort, undistort
 
-SHARED = 5
-"""Lens terms that all cameras share: log of focal length / width, k1, k2, p1, p2."""
+SHARED = 6
+"""Lens terms that all cameras share: log of focal length / width, k1, k2, p1, p2, k3."""
+K3 = 5
+"""The shared term k3, which `lens_prior` holds at nothing."""
 OWN = 3
 """Lens terms of each camera's own: log focal length, and the principal point's shift / width."""
 
@@ -24,7 +26,7 @@ def lens_prior(cameras: list[CameraModel], hfov_known: bool) -> tuple[Floats, Fl
     prior[0] = np.log(first.k[0, 0] / first.size_px[0])
     sigma = np.zeros_like(prior)
     fisheye = first.lens == "fisheye"
-    sigma[:SHARED] = [0.15 if hfov_known else 0.7, 0.3, 0.3, 0, 0]
+    sigma[:SHARED] = [0.15 if hfov_known else 0.7, 0.3, 0.3, 0, 0, 0]
     if not fisheye:
         sigma[3:5] = 0.002
     alike = len({camera.size_px for camera in cameras}) == 1
@@ -39,10 +41,10 @@ def camera_of_terms(
 ) -> CameraModel:
     """Write the `index`-th camera's lens terms and its (4, 4) `camera_from_mine` as a camera.
 
-    `terms` are those of the whole rig, (5 + 3 N,).
+    `terms` are those of the whole rig, (6 + 3 N,).
     """
     width, height = size_px
-    log_focal, k1, k2, p1, p2 = terms[:SHARED]
+    log_focal, k1, k2, p1, p2, k3 = terms[:SHARED]
     own = terms[SHARED + OWN * index : SHARED + OWN * (index + 1)]
     focal = width * np.exp(np.clip(log_focal + own[0], -4, 4))
     fisheye = lens == "fisheye"
@@ -57,7 +59,7 @@ def camera_of_terms(
                 [0, 0, 1],
             ]
         ),
-        distortion=np.array([k1, k2, 0, 0] if fisheye else [k1, k2, p1, p2, 0]),
+        distortion=np.array([k1, k2, 0, 0] if fisheye else [k1, k2, p1, p2, k3]),
         camera_from_mine=pose,
         pose_covariance=np.zeros((6, 6)),
         max_angle_rad=3.0 if fisheye else 1.5,

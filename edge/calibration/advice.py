@@ -10,6 +10,7 @@ import numpy as np
 
 from edge.calibration.advice_overlaps import (
     Found,
+    contradictory,
     disagreeing,
     few_matches,
     small_overlap,
@@ -242,6 +243,7 @@ def _few_pictures(found: Figures) -> Found:
 
 
 RULES: dict[str, Callable[[Figures], Found]] = {
+    "contradicting pair": contradictory,
     "point misses": _point_misses,
     "no survey": _no_survey,
     "few points": _few_points,

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from edge.calibration.figures import Figures, PairFit
 from edge.calibration.limits import Both
-from edge.calibration.verdict import least_matches, unproven
+from edge.calibration.proof import contradicting, least_matches, unproven
 
 Found = Iterator[tuple[str, Both]]
 """What it is about, and what to do."""
@@ -26,7 +26,7 @@ def small_overlap(found: Figures) -> Found:
     for first, second in pairwise(camera.name for camera in found.cameras):
         pair = known.get((first, second))
         share = 0.0 if pair is None else pair.overlap
-        if share >= SMALL_OVERLAP:
+        if share >= SMALL_OVERLAP or pair in contradicting(found):
             continue
         en = f"overlaps only {share:.0%} with {second}" if share else f"does not overlap {second}"
         zh = f"与 {second} 仅重叠 {share:.0%}" if share else f"与 {second} 不重叠"
@@ -42,7 +42,8 @@ def small_overlap(found: Figures) -> Found:
 def few_matches(found: Figures) -> Found:
     """Find neighbours that share enough, and yet hardly a point that could be matched."""
     # Those that share little are spoken of already, and that is the cause of it.
-    weak = [pair for pair in unproven(found) if pair.overlap >= SMALL_OVERLAP]
+    apart = contradicting(found)
+    weak = [pair for pair in unproven(found) if pair.overlap >= SMALL_OVERLAP and pair not in apart]
     dark = {camera.name for camera in found.cameras if camera.brightness < DARK}
     dim = [pair for pair in weak if dark & {pair.first, pair.second}]
     plain = [pair for pair in weak if pair not in dim]
@@ -80,9 +81,32 @@ def _said_of_matches(pairs: list[PairFit], en: str, zh: str) -> tuple[str, Both]
     )
 
 
+def contradictory(found: Figures) -> Found:
+    """Find pairs whose many matches lie somewhere else than the rig says."""
+    for pair in contradicting(found):
+        name = f"{pair.first}-{pair.second}"
+        yield (
+            name,
+            (
+                f"{name} contradicts the other pairs: {pair.agreeing} of its {pair.matches} "
+                f"matches agree with the rig, the middle one misses by {pair.off_px:.0f} px. "
+                "If both show the same place, state rig.lens.hfov_deg (a ring of cameras closes "
+                "only with the right lens) and see that all hang within 0.2 m of each other; if "
+                "they show two places that look alike, cover a sign or a pattern that comes twice",
+                f"{name} 与其他重叠区矛盾：{pair.matches} 个匹配点中仅 {pair.agreeing} 个与标定"
+                f"一致，中位误差 {pair.off_px:.0f} px。若两者所见为同一处，请给定 "
+                "rig.lens.hfov_deg（镜头参数正确，环形才能闭合），并使各摄像机间距小于 0.2 米；"
+                "若为两处相似景物，请遮盖重复的标牌或图案",
+            ),
+        )
+
+
 def disagreeing(found: Figures) -> Found:
     """Find pairs most of whose matches contradict the rig."""
+    apart = contradicting(found)
     for pair in found.pairs:
+        if pair in apart:
+            continue
         if pair.matches >= least_matches(found) and pair.agreeing < AGREEING * pair.matches:
             yield f"{pair.first}-{pair.second}", _said_of_agreement(pair, found.strip)
 

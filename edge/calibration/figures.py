@@ -79,6 +79,8 @@ class PairFit:
     neighbours: bool
     """Named one after the other in the site file."""
     matches: int
+    off_px: float
+    """How far the middle one of all matches is off, in the second camera's pixels; 0 without."""
     agreeing: int
     misses_px: Floats
     """(K,) of the agreeing ones, in the second camera's pixels."""

@@ -27,6 +27,8 @@ class Limits:
     """Of all matches; this one from the first number up is green."""
     least_matches: tuple[int, int] = (20, 6)
     """Of neighbours in a rotation and in a strip rig: fewer prove little."""
+    contradicting_share: float = 0.15
+    """Of a pair's many matches: if fewer agree with a rotation rig, they contradict it."""
     spare_points: int = 2
     """So many more than four points must a rig (a strip: each camera) have, or nothing checks
     them."""

@@ -138,12 +138,12 @@ def _pairs(calibration: Calibration, maps: list[CameraMap]) -> tuple[PairFit, ..
         if overlap < LEAST_OVERLAP and number is None:
             continue
         first_px, second_px = np.zeros((0, 2)), np.zeros((0, 2))
-        misses, matches = np.zeros(0), 0
+        misses, matches, off_px = np.zeros(0), 0, 0.0
         if number is not None:
             pair, kept = solved.matches[number], solved.kept[number]
             first_px, second_px = pair.first_px[kept], pair.second_px[kept]
-            misses = np.linalg.norm(solved.misses_px[number][kept], axis=1)
-            matches = len(kept)
+            every = np.linalg.norm(solved.misses_px[number], axis=1)
+            misses, matches, off_px = every[kept], len(kept), float(np.median(every))
         fits.append(
             PairFit(
                 first=cameras[i].name,
@@ -151,6 +151,7 @@ def _pairs(calibration: Calibration, maps: list[CameraMap]) -> tuple[PairFit, ..
                 overlap=overlap,
                 neighbours=j == i + 1,
                 matches=matches,
+                off_px=off_px,
                 agreeing=len(misses),
                 misses_px=misses,
                 misses_cm=100 * _metres(calibration.rig, j, misses, second_px),

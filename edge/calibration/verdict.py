@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.calibration.figures import AWAY_M, FAR_M, Figures, PairFit
+from edge.calibration.figures import AWAY_M, FAR_M, Figures
 from edge.calibration.limits import COLOURS, LIMITS, Both, Colour, Limits
+from edge.calibration.proof import contradicting, least_matches, unproven
 
 MIDDLE = 1
 """Of `AWAY_M`: the distance that the verdict looks at."""
@@ -57,17 +58,6 @@ def headline(found: Figures, rows: tuple[Check, ...]) -> Both:
         f"{'、'.join(name[1] for name in doubts)}。",
     }[colour]
     return en, zh
-
-
-def unproven(found: Figures, limits: Limits = LIMITS) -> tuple[PairFit, ...]:
-    """List the overlapping neighbours whose pictures hardly say that they agree."""
-    least = least_matches(found, limits)
-    return tuple(pair for pair in found.pairs if pair.neighbours and pair.agreeing < least)
-
-
-def least_matches(found: Figures, limits: Limits = LIMITS) -> int:
-    """Tell how many agreeing matches prove that neighbours fit."""
-    return limits.least_matches[1 if found.strip else 0]
 
 
 def spare(found: Figures) -> int:
@@ -183,6 +173,31 @@ def _overlaps(found: Figures, limits: Limits) -> Check | None:
     )
 
 
+def _contradictions(found: Figures, limits: Limits) -> Check | None:
+    if found.strip or not found.pairs:
+        return None
+    pairs = contradicting(found, limits)
+    names = ", ".join(
+        f"{pair.first}-{pair.second} ({pair.agreeing} of {pair.matches} matches agree, "
+        f"the middle one misses by {pair.off_px:.0f} px)"
+        for pair in pairs
+    )
+    names_zh = "、".join(
+        f"{pair.first}-{pair.second}（{pair.matches} 个匹配点中 {pair.agreeing} 个一致，"
+        f"中位误差 {pair.off_px:.0f} px）"
+        for pair in pairs
+    )
+    return Check(
+        name=("Overlaps that contradict the rig", "与标定矛盾的重叠区"),
+        value=str(len(pairs)),
+        limit="0",
+        colour="red" if pairs else "green",
+        why=(f"these two do not fit the others: {names}", f"与其余摄像机不符：{names_zh}")
+        if pairs
+        else ("no pair with many matches is out of place", "匹配点多的重叠区均相符"),
+    )
+
+
 def _survey_px(found: Figures, limits: Limits) -> Check | None:
     if not found.points:
         return None
@@ -257,6 +272,7 @@ LOOKS: tuple[Callable[[Figures, Limits], Check | None], ...] = (
     _matches,
     _agreeing,
     _overlaps,
+    _contradictions,
     _survey_px,
     _survey_cm,
     _place,

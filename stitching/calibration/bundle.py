@@ -4,7 +4,7 @@ Knows nothing about where the matches and the first guess come from. Levenberg-M
 robust weights over all cameras together (Triggs et al., "Bundle adjustment: a modern synthesis").
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -20,6 +20,9 @@ PIXEL_SIGMA = 0.5
 """How well a matched point is found."""
 GATES_PX = (30.0, 12.0, 6.0, 4.0, 3.0)
 """Matches further off than this, at 1280 px width, are left out, round by round."""
+STEPS = (40, 100)
+"""At most so many in every round and in the last: with a long lens, focal length and turns trade
+off so closely that the valley is long."""
 ROBUST_PX = 1.0
 MAX_PER_PAIR = 500
 
@@ -34,9 +37,9 @@ class Problem:
     pairs: tuple[Matches, ...]
     survey: Survey | None
     prior: Floats
-    """(5 + 3 N,) what the lens terms are expected to be."""
+    """(6 + 3 N,) what the lens terms are expected to be."""
     prior_sigma: Floats
-    """(5 + 3 N,) and how surely; 0 keeps a term fixed."""
+    """(6 + 3 N,) and how surely; 0 keeps a term fixed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,7 +49,7 @@ class State:
     rotations: Floats
     """(N, 3, 3) cameras from rig, or from mine once there is a survey."""
     lens: Floats
-    """(5 + 3 N,)."""
+    """(6 + 3 N,)."""
     centre_m: Floats
     """(3,) the common centre; zero without a survey."""
 
@@ -55,6 +58,9 @@ def start_state(problem: Problem, cameras: list[CameraModel]) -> State:
     """Begin with guessed cameras."""
     lens = problem.prior.copy()
     lens[1] = cameras[0].distortion[0]
+    # Pictures of unlike shape: one focal length is an unlike share of their widths.
+    per_width = np.array([camera.k[0, 0] / camera.size_px[0] for camera in cameras])
+    lens[SHARED::OWN] = np.log(per_width / per_width[0])
     return State(
         rotations=np.stack([camera.camera_from_mine[:3, :3] for camera in cameras]),
         lens=lens,
@@ -82,16 +88,19 @@ def refine(
         if index == 0:
             # The lens is only guessed: begin with what agreed then.
             chosen = [keep if keep.sum() >= 8 else np.ones_like(keep) for keep in chosen]
-        state = _minimise(problem, state, chosen, 12 if index < len(GATES_PX) - 1 else 25)
+        state = _minimise(problem, state, chosen, STEPS[index == len(GATES_PX) - 1])
         if progress:
             progress((index + 1) / len(GATES_PX))
-    cameras = cameras_of(problem, state)
-    kept = [
+    return state, agreeing(cameras_of(problem, state), problem.pairs)
+
+
+def agreeing(cameras: list[CameraModel], pairs: Sequence[Matches]) -> list[Bools]:
+    """Tell of each pair which of its (M,) matches agree with the cameras."""
+    return [
         np.linalg.norm(transfer_error(cameras, pair), axis=1)
         < GATES_PX[-1] * cameras[pair.second].size_px[0] / 1280
-        for pair in problem.pairs
+        for pair in pairs
     ]
-    return state, kept
 
 
 def transfer_error(cameras: list[CameraModel], pair: Matches) -> Floats:

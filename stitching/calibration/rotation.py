@@ -1,4 +1,4 @@
-"""First guess of a rig: how neighbours are turned against each other, and how wide the lens is.
+"""How neighbours are turned against each other under a guessed lens, and so the whole rig.
 
 Knows nothing about metres or the mine. Cameras share one centre, so that a pair is one rotation.
 """
@@ -10,12 +10,8 @@ import numpy as np
 from scene.arrays import Bools, Floats
 from scene.geometry import CameraModel, Lens, undistort
 from stitching.calibration.features import Matches
+from stitching.calibration.loops import Link, find_loops, spread
 
-HFOV_GUESSES_DEG = (30.0, 38.0, 46.0, 54.0, 62.0, 70.0, 78.0, 88.0, 98.0, 110.0)
-FISHEYE_GUESSES_DEG = (60.0, 75.0, 90.0, 105.0, 120.0, 140.0, 160.0, 180.0)
-BROWN_K1_GUESSES = (0.0, -0.15, -0.3)
-GUESS_THRESHOLD = 0.01
-"""Of the picture's width: what counts as agreeing while only the lens is guessed."""
 PAIR_THRESHOLD = 0.02
 """Of the picture's width: what counts as agreeing before the lens is refined."""
 MIN_AGREEING = 12
@@ -30,6 +26,11 @@ class Turn:
     """(3, 3) rotation."""
     agreeing: Bools
     """(M,) which matches agree with it."""
+
+    @property
+    def link(self) -> Link:
+        """The two cameras."""
+        return self.matches.first, self.matches.second
 
     @property
     def strong(self) -> bool:
@@ -64,36 +65,13 @@ def ideal_camera(
     )
 
 
-def guess_lens(
-    names: list[str],
-    sizes_px: list[tuple[int, int]],
-    pairs: list[Matches],
-    lens: Lens,
-    hfov_deg: float | None,
-) -> list[CameraModel]:
-    """Guess one lens for all cameras: the one under which most matches agree on rotations."""
-    guesses = _guesses(lens, hfov_deg)
-    best: list[CameraModel] = []
-    best_score = -1.0
-    sample = [_thinned(pair, 250) for pair in pairs]
-    for hfov, k1 in guesses:
-        cameras = [
-            ideal_camera(name, size, lens, hfov, k1)
-            for name, size in zip(names, sizes_px, strict=True)
-        ]
-        score = sum(_best_turn(cameras, pair, GUESS_THRESHOLD, rounds=120)[1] for pair in sample)
-        if score > best_score:
-            best, best_score = cameras, score
-    return best
-
-
 def turn_of_pair(cameras: list[CameraModel], pair: Matches) -> Turn:
     """Find the rotation that most matches of a pair agree with: 2-point RANSAC, then all agreeing.
 
     Two directions fix a rotation; see Brown, Hartley, Nister, "Minimal solutions for panoramic
     stitching", CVPR 2007.
     """
-    rotation, _, error_px = _best_turn(cameras, pair, PAIR_THRESHOLD, rounds=600)
+    rotation, _, error_px = best_turn(cameras, pair, PAIR_THRESHOLD, rounds=600)
     width = cameras[pair.second].size_px[0]
     agreeing = error_px < PAIR_THRESHOLD * width
     for _ in range(2):
@@ -134,6 +112,31 @@ def chain(cameras: list[CameraModel], turns: list[Turn]) -> tuple[list[CameraMod
     ], linked
 
 
+def closed(cameras: list[CameraModel], linked: list[int], turns: list[Turn]) -> list[CameraModel]:
+    """Spread over a chain of cameras what it leaves over where strong pairs close a loop.
+
+    A pair whose loop is far from closing is left aside: it, or the lens, is wrong.
+    """
+    known = {
+        turn.link: turn
+        for turn in sorted(turns, key=lambda turn: -int(turn.agreeing.sum()))
+        if turn.strong
+    }
+    for loop in find_loops({link: turn.second_from_first for link, turn in known.items()}):
+        last = cameras[loop.links[0][1]]
+        if loop.each_rad * last.k[0, 0] > PAIR_THRESHOLD * last.size_px[0]:
+            del known[loop.links[0]]
+    rotations = {index: cameras[index].camera_from_mine[:3, :3] for index in linked}
+    links = {
+        link: (turn.second_from_first, float(turn.agreeing.sum())) for link, turn in known.items()
+    }
+    found = spread(rotations, links)
+    return [
+        turned(camera, found[index]) if index in found else camera
+        for index, camera in enumerate(cameras)
+    ]
+
+
 def turned(camera: CameraModel, rotation: Floats) -> CameraModel:
     """Give the camera with a new (3, 3) rotation, its centre at the origin."""
     pose = np.eye(4)
@@ -148,26 +151,13 @@ def best_rotation(a: Floats, b: Floats) -> Floats:
     return np.asarray(u @ flip @ vt)
 
 
-def _guesses(lens: Lens, hfov_deg: float | None) -> list[tuple[float, float]]:
-    k1s = (0.0,) if lens == "fisheye" else BROWN_K1_GUESSES
-    if hfov_deg is not None:
-        hfovs: tuple[float, ...] = (hfov_deg,)
-    else:
-        hfovs = FISHEYE_GUESSES_DEG if lens == "fisheye" else HFOV_GUESSES_DEG
-    return [(hfov, k1) for hfov in hfovs for k1 in k1s]
-
-
-def _thinned(pair: Matches, count: int) -> Matches:
-    if len(pair.first_px) <= count:
-        return pair
-    keep = np.linspace(0, len(pair.first_px) - 1, count).astype(int)
-    return replace(pair, first_px=pair.first_px[keep], second_px=pair.second_px[keep])
-
-
-def _best_turn(
+def best_turn(
     cameras: list[CameraModel], pair: Matches, threshold: float, rounds: int
 ) -> tuple[Floats, float, Floats]:
-    """Give the best of `rounds` rotations from two matches each, its score and all errors in px."""
+    """Give the best of `rounds` rotations from two matches each, its score and all errors in px.
+
+    `threshold`, of the picture's width, is how far off a match may be to count.
+    """
     a = undistort(cameras[pair.first], pair.first_px)
     b = undistort(cameras[pair.second], pair.second_px)
     if len(a) < 2:

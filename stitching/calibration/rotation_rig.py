@@ -4,7 +4,8 @@ Knows nothing about panoramas or strip rigs.
 """
 
 import itertools
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from stitching.calibration.anchor import (
 from stitching.calibration.bundle import (
     Problem,
     State,
+    agreeing,
     cameras_of,
     pose_covariances,
     refine,
@@ -29,21 +31,24 @@ from stitching.calibration.bundle import (
     transfer_error,
 )
 from stitching.calibration.features import Matches
-from stitching.calibration.rotation import (
+from stitching.calibration.lens_guess import (
     FISHEYE_GUESSES_DEG,
     HFOV_GUESSES_DEG,
-    Turn,
-    chain,
     guess_lens,
-    ideal_camera,
-    turn_of_pair,
 )
+from stitching.calibration.rotation import Turn, chain, closed, ideal_camera, turn_of_pair
 from stitching.calibration.solved import Progress, Solved
 from stitching.calibration.survey import Survey, check_fit, check_survey
-from stitching.lens import lens_prior, with_usable_angle
+from stitching.lens import K3, lens_prior, with_usable_angle
 
 MIN_POINTS_OF_CAMERA = 3
 """So many surveyed points register a camera that shares nothing with its neighbours."""
+K3_SIGMA = 0.1
+"""How large a lens's third radial term may well be."""
+NEAR = 0.04
+"""Of the picture's width: so near must a pair's matches lie under the guessed rig."""
+LEAST_FITTING, LEAST_SHARE = 12, 0.15
+"""So many of a pair's matches, and such a share of them, make it a pair."""
 
 
 def solve_rotation_rig(
@@ -59,24 +64,24 @@ def solve_rotation_rig(
     sizes = [(luma.shape[1], luma.shape[0]) for luma in lumas.values()]
     pairs = _pairs(lumas, report)
     report("guessing the lens", 0.55)
-    cameras, linked = _first_guess(
-        names=names, sizes=sizes, pairs=pairs, survey=survey, config=config
-    )
-    pairs = [pair for pair in pairs if pair.first in linked and pair.second in linked]
+    guess = _first_guess(names=names, sizes=sizes, pairs=pairs, survey=survey, config=config)
+    cameras, linked = guess.cameras, guess.linked
     prior, sigma = lens_prior(cameras, config.lens.hfov_deg is not None)
+    if config.lens.kind == "brown" and config.lens.hfov_deg is None and len(names) > 1:
+        # A lens of which nothing is told may be so wide that k1 and k2 don't reach its corners.
+        sigma[K3] = K3_SIGMA
     problem = Problem(
         names=tuple(names),
         sizes_px=tuple(sizes),
         lens=config.lens.kind,
-        pairs=tuple(_true_pairs(cameras, pairs)),
+        pairs=tuple(_true_pairs(guess, pairs)),
         survey=None,
         prior=prior,
         prior_sigma=sigma,
     )
-    state = start_state(problem, cameras)
-    kept: list[Bools] = []
-    if problem.pairs:
-        state, kept = refine(problem, state, lambda share: report("refining", 0.6 + 0.3 * share))
+    problem, state, kept, outcasts = _refined(
+        problem, cameras, lambda share: report("refining", 0.6 + 0.3 * share)
+    )
     report("anchoring", 0.9)
     if survey is None:
         assert config.mount is not None
@@ -91,13 +96,22 @@ def solve_rotation_rig(
         check_fit(moved, survey)
     return Solved(
         cameras=tuple(with_usable_angle(camera) for camera in moved),
-        matches=problem.pairs,
-        misses_px=tuple(transfer_error(moved, pair) for pair in problem.pairs),
-        kept=tuple(kept),
+        matches=problem.pairs + outcasts,
+        misses_px=tuple(transfer_error(moved, pair) for pair in problem.pairs + outcasts),
+        kept=(*kept, *agreeing(moved, outcasts)),
         place_sigma_m=tuple(
             float(np.sqrt(np.trace(camera.pose_covariance[3:, 3:]))) for camera in moved
         ),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Guess:
+    cameras: list[CameraModel]
+    linked: list[int]
+    """Indices of the cameras that hang together by strong pairs."""
+    turns: list[Turn]
+    """The strong pairs."""
 
 
 def _pairs(lumas: dict[str, Bytes], report: Progress) -> list[Matches]:
@@ -121,8 +135,8 @@ def _first_guess(
     pairs: list[Matches],
     survey: Survey | None,
     config: RigConfig,
-) -> tuple[list[CameraModel], list[int]]:
-    """Guess lens and rotations; gives the cameras and those that are linked to each other."""
+) -> _Guess:
+    """Guess lens and rotations."""
     kind, hfov = config.lens.kind, config.lens.hfov_deg
     if len(names) == 1:
         if hfov is None:
@@ -132,7 +146,8 @@ def _first_guess(
                     "rig.lens.hfov_deg, or at least 4 rig.survey_points"
                 )
             hfov = _hfov_by_survey(names[0], sizes[0], survey, kind)
-        return [ideal_camera(names[0], sizes[0], kind, hfov, 0.0)], [0]
+        camera = ideal_camera(names[0], sizes[0], kind, hfov, 0.0)
+        return _Guess(cameras=[camera], linked=[0], turns=[])
     usable = [pair for pair in pairs if len(pair.first_px) >= features_needed()]
     cameras = guess_lens(names, sizes, usable, kind, hfov)
     if not cameras:
@@ -146,7 +161,8 @@ def _first_guess(
         seen = 0 if survey is None else int((survey.camera == index).sum())
         if index not in linked and seen < MIN_POINTS_OF_CAMERA:
             raise _unlinked(name, index, names, turns, pairs)
-    return cameras, linked
+    strong = [turn for turn in turns if turn.strong and set(turn.link) <= set(linked)]
+    return _Guess(cameras=closed(cameras, linked, strong), linked=linked, turns=strong)
 
 
 def features_needed() -> int:
@@ -174,17 +190,50 @@ def _unlinked(
     )
 
 
-def _true_pairs(cameras: list[CameraModel], pairs: list[Matches]) -> list[Matches]:
-    """Keep the pairs that really overlap under the guessed rig."""
-    result = []
-    for pair in pairs:
-        if len(pair.first_px) < features_needed():
-            continue
-        width = cameras[pair.second].size_px[0]
-        near = np.linalg.norm(transfer_error(cameras, pair), axis=1) < 0.04 * width
-        if near.sum() >= 12 and near.mean() > 0.15:
-            result.append(pair)
-    return result
+def _true_pairs(guess: _Guess, pairs: list[Matches]) -> list[Matches]:
+    """Keep the pairs that really overlap under the guessed rig, and all strong ones."""
+    strong = {turn.link for turn in guess.turns}
+    return [
+        pair
+        for pair in pairs
+        if {pair.first, pair.second} <= set(guess.linked)
+        and len(pair.first_px) >= features_needed()
+        and ((pair.first, pair.second) in strong or _near(guess.cameras, pair))
+    ]
+
+
+def _near(cameras: list[CameraModel], pair: Matches) -> bool:
+    off = np.linalg.norm(transfer_error(cameras, pair), axis=1)
+    return _enough(off < NEAR * cameras[pair.second].size_px[0])
+
+
+def _enough(fitting: Bools) -> bool:
+    return bool(fitting.sum() >= LEAST_FITTING and fitting.mean() > LEAST_SHARE)
+
+
+def _refined(
+    problem: Problem, cameras: list[CameraModel], progress: Callable[[float], None]
+) -> tuple[Problem, State, list[Bools], tuple[Matches, ...]]:
+    """Refine guessed cameras by all pairs, or by all but those that contradict the others.
+
+    A pair that is far off under the guess may be right, and the guess wrong: what is left over of
+    a ring all lands on the pair that closes it. So refining comes first; only if some pair
+    does not fit even then are those that were far off left out, and given as outcasts.
+    """
+    start = start_state(problem, cameras)
+    if not problem.pairs:
+        return problem, start, [], ()
+    state, kept = refine(problem, start, progress)
+    if all(_enough(keep) for keep in kept):
+        return problem, state, kept, ()
+    off = [not _near(cameras, pair) for pair in problem.pairs]
+    if not any(off):
+        return problem, state, kept, ()
+    pairs = zip(problem.pairs, off, strict=True)
+    fewer = replace(problem, pairs=tuple(pair for pair, far in pairs if not far))
+    state, kept = refine(fewer, start, progress)
+    pairs = zip(problem.pairs, off, strict=True)
+    return fewer, state, kept, tuple(pair for pair, far in pairs if far)
 
 
 def _hfov_by_survey(name: str, size: tuple[int, int], survey: Survey, kind: str) -> float:

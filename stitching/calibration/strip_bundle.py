@@ -47,9 +47,9 @@ class StripProblem:
     poses: tuple[PosePrior, ...]
     matches: tuple[Matches, ...]
     prior: Floats
-    """(5 + 3 N,) what the lens terms are expected to be."""
+    """(6 + 3 N,) what the lens terms are expected to be."""
     prior_sigma: Floats
-    """(5 + 3 N,) and how surely; 0 keeps a term fixed."""
+    """(6 + 3 N,) and how surely; 0 keeps a term fixed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,7 +59,7 @@ class StripState:
     camera_from_mine: Floats
     """(N, 4, 4)."""
     terms: Floats
-    """(5 + 3 N,) of the lens."""
+    """(6 + 3 N,) of the lens."""
 
 
 def strip_cameras(problem: StripProblem, state: StripState) -> list[CameraModel]:

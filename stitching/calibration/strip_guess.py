@@ -12,13 +12,13 @@ from scene.errors import RigError
 from scene.floor import Floor
 from scene.geometry import CameraModel, pose_from_mount
 from scene.site import PoseConfig, RigConfig
-from stitching.calibration.resection import Pose, resect
-from stitching.calibration.rotation import (
+from stitching.calibration.lens_guess import (
     BROWN_K1_GUESSES,
     FISHEYE_GUESSES_DEG,
     HFOV_GUESSES_DEG,
-    ideal_camera,
 )
+from stitching.calibration.resection import Pose, resect
+from stitching.calibration.rotation import ideal_camera
 from stitching.calibration.survey import MIN_SPREAD, Survey, survey_weights
 
 LEAST_POINTS = 4

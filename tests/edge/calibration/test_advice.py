@@ -150,6 +150,14 @@ CASES: list[tuple[str, Change, str, str, str]] = [
     ("few matches", in_the_dark, "middle-right", "give more light to middle", "增加照明"),
     ("few matches", as_strip, "middle-right", "survey two spots in each overlap", "两个"),
     (
+        "contradicting pair",
+        lambda f: with_pair(f, matches=316, agreeing=4, off_px=502.3, overlap=0.0),
+        "middle-right",
+        "middle-right contradicts the other pairs: 4 of its 316 matches agree with the rig, the "
+        "middle one misses by 502 px",
+        "502 px",
+    ),
+    (
         "disagreeing matches",
         lambda f: with_pair(f, matches=400, agreeing=120),
         "middle-right",
@@ -266,6 +274,16 @@ def test_a_camera_that_is_not_registered_is_named() -> None:
     check = found_check(lost, "Registered cameras")
     assert (check.value, check.colour) == ("3/4", "red")
     assert "attic" in check.why[0]
+
+
+def test_a_pair_that_contradicts_the_rig_is_named_in_red() -> None:
+    assert found_check(good(), "Overlaps that contradict").colour == "green"
+    apart = with_pair(good(), matches=316, agreeing=4, off_px=502.3)
+    check = found_check(apart, "Overlaps that contradict")
+    assert (check.value, check.colour) == ("1", "red")
+    assert "middle-right (4 of 316 matches agree, the middle one misses by 502 px)" in check.why[0]
+    assert "502 px" in check.why[1]
+    assert "overlaps that contradict the rig" in headline(apart, checks(apart))[0]
 
 
 def test_a_mount_is_a_doubt_and_four_points_prove_nothing() -> None:

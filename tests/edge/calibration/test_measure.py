@@ -111,6 +111,8 @@ def test_matches_are_measured_in_pixels_centimetres_and_on_the_panorama() -> Non
     assert shift[0] == pytest.approx(2, abs=0.8) and abs(shift[1]) < 0.6
     assert np.median(found.pairs[1].misses_px) < 0.3
     assert found.pairs[0].agreeing == int(solved.kept[0].sum())
+    assert found.pairs[0].off_px == pytest.approx(2, abs=0.2)
+    assert found.pairs[1].off_px < 0.5
 
 
 def test_cameras_are_described_as_they_are() -> None:
