@@ -20,7 +20,7 @@ PIXEL_SIGMA = 0.5
 """How well a matched point is found."""
 GATES_PX = (30.0, 12.0, 6.0, 4.0, 3.0)
 """Matches further off than this, at 1280 px width, are left out, round by round."""
-STEPS = (40, 100)
+STEPS = (20, 100)
 """At most so many in every round and in the last: with a long lens, focal length and turns trade
 off so closely that the valley is long."""
 ROBUST_PX = 1.0

@@ -71,23 +71,38 @@ def matched(cameras: list[CameraModel], points: Floats) -> list[Matches]:
     return pairs
 
 
-def test_the_lens_is_guessed_that_closes_the_ring() -> None:
-    """Cameras apart, close to what they see: every pair alone prefers a lens that leaves a gap."""
-    truth = ring(94.0, out_m=0.6)
+def yard_seen_by(truth: list[CameraModel]) -> list[Matches]:
+    """Match what neighbours see of spots 2 to 3 m off all round."""
     rng = np.random.default_rng(1)
     away = towards(rng.uniform(0, 360, 6000)) * rng.uniform(2.0, 3.0, (6000, 1))
     away[:, 2] = rng.uniform(-2.0, 2.0, 6000)
-    pairs = matched(truth, CENTRE_M + away)
+    return matched(truth, CENTRE_M + away)
 
-    def gap_deg(known: list[Matches]) -> float:
-        names, sizes = [model.name for model in truth], [model.size_px for model in truth]
-        cameras = guess_lens(names, sizes, known, "brown", None)
-        turns = [turn_of_pair(cameras, pair) for pair in pairs]
-        (loop,) = find_loops({turn.link: turn.second_from_first for turn in turns})
-        return float(np.degrees(loop.gap_rad))
 
-    assert gap_deg(pairs[:-1]) > 45
-    assert gap_deg(pairs) < 10
+def guessed(truth: list[CameraModel], pairs: list[Matches]) -> list[CameraModel]:
+    names, sizes = [model.name for model in truth], [model.size_px for model in truth]
+    return guess_lens(names, sizes, pairs, "brown", None)
+
+
+def gap_deg(cameras: list[CameraModel], pairs: list[Matches]) -> float:
+    turns = [turn_of_pair(cameras, pair) for pair in pairs]
+    (loop,) = find_loops({turn.link: turn.second_from_first for turn in turns})
+    return float(np.degrees(loop.gap_rad))
+
+
+def test_the_lens_is_guessed_that_closes_the_ring() -> None:
+    """Cameras apart, close to what they see: every pair alone prefers a lens that leaves a gap."""
+    truth = ring(94.0, out_m=0.6)
+    pairs = yard_seen_by(truth)
+    assert gap_deg(guessed(truth, pairs[:-1]), pairs) > 45
+    assert gap_deg(guessed(truth, pairs), pairs) < 10
+
+
+def test_a_ring_tells_the_lens_more_finely_than_the_first_guesses_lie() -> None:
+    truth = ring(93.0)
+    pairs = yard_seen_by(truth)
+    assert guessed(truth, pairs[:-1])[0].k[0, 0] != pytest.approx(truth[0].k[0, 0], rel=0.05)
+    assert guessed(truth, pairs)[0].k[0, 0] == pytest.approx(truth[0].k[0, 0], rel=0.03)
 
 
 def towards(degrees: Floats) -> Floats:
