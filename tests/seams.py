@@ -230,6 +230,18 @@ def score_given_truth(folder: Path) -> SeamScore:
     return judging.score((frame, one.painter, one.insets) for frame, one in panoramas(folder))
 
 
+def scores_unplaced(folder: Path) -> list[SeamScore]:
+    """Judge everybody in turn, each in a run that places all others and finds them only."""
+    judging = Judging(folder, rig_of(folder))
+    people = {person for frame in masks(folder) for person, _ in judging.shown(frame)}
+    scores = []
+    for person in sorted(people):
+        painted = panoramas(folder, unplaced=person)
+        one = ((frame, panorama.painter, panorama.insets) for frame, panorama in painted)
+        scores.append(judging.score(one, only=person))
+    return scores
+
+
 def score_fixed_seams(folder: Path) -> SeamScore:
     """Judge a clip as if seams lay in the middle of overlaps for ever."""
     rig = rig_of(folder)
@@ -256,12 +268,19 @@ class Judging:
         self._best: dict[tuple[int, int], float] = {}
         self._shown: dict[int, list[tuple[int, dict[int, Shown]]]] = {}
 
-    def score(self, painted: Iterable[tuple[int, Bytes, tuple[Inset, ...]]]) -> SeamScore:
-        """Judge everybody at the given frames, each with its (H, W) painters and insets."""
+    def score(
+        self, painted: Iterable[tuple[int, Bytes, tuple[Inset, ...]]], only: int | None = None
+    ) -> SeamScore:
+        """Judge everybody at the given frames, each with its (H, W) painters and insets.
+
+        Or `only` one person.
+        """
         score = SeamScore()
         for frame, painter, insets in painted:
             overlaid = self._overlaid(frame, insets)
             for person, shown in self.shown(frame):
+                if only not in (None, person):
+                    continue
                 if insets:
                     drawings = overlaid.drawings(person, shown, painter)
                     verdict = weigh(drawings, self._best[frame, person], excused=False)

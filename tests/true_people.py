@@ -17,17 +17,19 @@ VISIBLE = 0.3
 SIGMA_M = 0.05
 
 
-def panoramas(folder: Path) -> Iterator[tuple[int, Panorama]]:
-    """Stitch a clip, told who truly is where; gives the frames for which there are masks."""
+def panoramas(folder: Path, unplaced: int | None = None) -> Iterator[tuple[int, Panorama]]:
+    """Stitch a clip, told who truly is where; gives the frames for which there are masks.
+
+    Somebody `unplaced` is only found, as long as the tracker is not sure of them.
+    """
     site, rig = site_of(folder), rig_of(folder)
     stitcher, judged = Stitcher(rig, site.panorama), masks(folder)
     fps = float(read(folder, "scene.json")["fps"])
     for frames in instants(site):
         at_ns = max(frame.captured_at_ns for frame in frames)
         number = round((at_ns - START_AT_NS) / 1e9 * fps)
-        panorama = stitcher.stitch(
-            frames, people_at(folder, number, at_ns), finds_at(folder, number, at_ns)
-        )
+        people = [one for one in people_at(folder, number, at_ns) if one.track != unplaced]
+        panorama = stitcher.stitch(frames, people, finds_at(folder, number, at_ns))
         if number in judged:
             yield number, panorama
 

@@ -20,6 +20,8 @@ BENT = 0.6
 """Width of a box by its height: of somebody upright it is less."""
 SAME = 0.15
 """A box is that person's when it and their body share so much of both (intersection over union)."""
+TWICE = 0.3
+"""Two boxes show the same person when they share so much."""
 PERSON_KINDS = (KINDS.index("person"), KINDS.index("fallen"))
 
 
@@ -40,17 +42,32 @@ def person_boxes(finds: Iterable[Detections], camera: str) -> Floats:
 
 
 def matched(pixels: Floats, good: Bools, boxes: Floats) -> Ints:
-    """Say whom each box (B,) shows: the body that it overlaps most, -1 for none."""
+    """Say whom each box (B,) shows: the body that it overlaps most, -1 for none.
+
+    Bodies are (P, K, 2) pixels, those that are `good` (P, K). A second box of the same body is
+    somebody else's, whom nobody has located, unless it shares enough with the first one.
+    """
     if not len(boxes) or not len(pixels):
         return np.full(len(boxes), -1)
     low = np.where(good[..., None], pixels, np.inf).min(axis=1)
     high = np.where(good[..., None], pixels, -np.inf).max(axis=1)
-    size = np.maximum(np.minimum(boxes[:, None, 2:], high) - np.maximum(boxes[:, None, :2], low), 0)
-    shared = np.prod(size, axis=2)
-    both = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)[:, None]
-    both = both + np.prod(np.maximum(high - low, 0), axis=1) - shared
-    share = shared / np.maximum(both, 1.0)
-    return np.where(share.max(axis=1) > SAME, share.argmax(axis=1), -1)
+    share = _shared(boxes, np.hstack([low, high]))
+    whose = np.where(share.max(axis=1) > SAME, share.argmax(axis=1), -1)
+    for body in np.unique(whose[whose >= 0]).tolist():
+        mine = np.flatnonzero(whose == body)
+        first = mine[share[mine, body].argmax()]
+        apart = _shared(boxes[mine], boxes[[first]])[:, 0] < TWICE
+        whose[mine[apart]] = -1
+    return np.asarray(whose)
+
+
+def _shared(boxes: Floats, others: Floats) -> Floats:
+    """Give (B, P) the intersection over union of boxes (B, 4) and others (P, 4), maybe empty."""
+    low, high = np.maximum(boxes[:, None, :2], others[:, :2]), boxes[:, None, 2:]
+    shared = np.prod(np.maximum(np.minimum(high, others[:, 2:]) - low, 0), axis=2)
+    both = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)[:, None] - shared
+    both = both + np.prod(np.maximum(others[:, 2:] - others[:, :2], 0), axis=1)
+    return np.asarray(shared / np.maximum(both, 1.0))
 
 
 def outline(box: Floats, level: int) -> Floats:

@@ -5,11 +5,9 @@ floor as a shadow, stretched over floor and wall; where another camera sees the 
 paints there. Where none does, the spot is `hidden` by somebody.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from scene.arrays import Bools, Floats, Ints
+from scene.arrays import Bools, Ints
 from stitching.people.bodies import Bits, Bodies
 from stitching.seams.cells import Cells
 
@@ -22,11 +20,10 @@ FEW = 8
 DRAWN = 150.0, 20.0, 6.0
 """What it costs to paint a cell by a camera that draws a thin, whole or wide body there."""
 LOOSE = 30.0
-"""What it costs to cut a find whose place is not known."""
+"""What it is worth to paint a find whose place is not known."""
 ASTRAY, FAR, CALM = 2.0, 1.0, 0.5
 """What it costs to leave the base, for a worse view; and what a cell is worth that stays."""
 UNSEEN = 1e6
-HALF = 0.5
 
 
 class Clearing:
@@ -52,15 +49,16 @@ class Clearing:
 
         `shown` has the bits of those people who are shown in another way than by seams.
         """
-        drawn = self._drawn(bodies.core, shown)
-        better = self._needless(drawn) > FEW or self._cut(bodies)
+        loose = self._loose(bodies)
+        drawn = self._drawn(bodies.core, shown) & ~loose
+        better = self._needless(drawn) > FEW or self._missed(loose) > FEW
         if (better and abs(at_ns - self._looked_at_ns) >= WAIT_NS) or (
             abs(at_ns - self._moved_at_ns) >= RELAX_NS
             and not np.array_equal(self.labels, self.base)
         ):
             self._looked_at_ns = self._moved_at_ns = at_ns
             before = self.labels
-            self.labels = self._best(bodies, shown)
+            self.labels = self._best(bodies, shown, loose)
             self._hide(drawn)
             return np.asarray(self.labels != before)
         self._hide(drawn)
@@ -81,12 +79,14 @@ class Clearing:
         free = (self._seen[:, self.hidden] & ~drawn[:, self.hidden]).any(axis=0)
         return int(free.sum())
 
-    def _best(self, bodies: Bodies, shown: int) -> Ints:
+    def _missed(self, loose: Bools) -> int:
+        """Count the cells where somebody whose place is unknown could be painted, and isn't."""
+        row = np.arange(self._cells.count)
+        return int((loose.any(axis=0) & ~loose[np.maximum(self.labels, 0), row]).sum())
+
+    def _best(self, bodies: Bodies, shown: int, loose: Bools) -> Ints:
         levels = [self._drawn(p, shown) for p in (bodies.thin, bodies.core, bodies.wide)]
-        loose = self._loose(bodies)
-        taken = np.flatnonzero(
-            np.any([level.any(axis=0) for level in levels], axis=0) | loose.any(0)
-        )
+        taken = np.flatnonzero(np.any([*levels, loose], axis=(0, 1)))
         seen, base = self._seen[:, taken], self.base[taken]
         index = np.arange(len(seen))[:, None]
         close = self._cells.closeness[:, taken] * seen
@@ -94,35 +94,18 @@ class Clearing:
         cost += np.where(index == base, 0.0, ASTRAY) - CALM * (index == self.labels[taken])
         for price, level in zip(DRAWN, levels, strict=True):
             cost += price * level[:, taken]
-        cost = np.where(seen, cost + loose[:, taken], UNSEEN)
+        cost = np.where(seen, cost - LOOSE * loose[:, taken], UNSEEN)
         labels = self.base.copy()
         labels[taken] = np.where(seen.any(axis=0), cost.argmin(axis=0), -1)
         return labels
 
-    def _loose(self, bodies: Bodies) -> Floats:
-        """Give (N, cells) what speaks against each camera where somebody is whose place is unknown.
+    def _loose(self, bodies: Bodies) -> Bools:
+        """Give (N, cells) where each camera draws somebody whose place is unknown.
 
-        Only one camera is known to show them: it paints all of them, or as little as can be.
+        Nobody else shows them: rather twice than not at all, and never greyed.
         """
-        cost = np.zeros(self._seen.shape)
-        for owner, mine, whole in self._finds(bodies):
-            cost[owner, mine] += -LOOSE if whole else LOOSE
-        return cost
-
-    def _cut(self, bodies: Bodies) -> bool:
-        """Tell whether a seam runs through a loose find though it need not."""
-        for owner, mine, whole in self._finds(bodies):
-            painted = self.labels[mine] == owner
-            others = np.delete(self._seen[:, mine], owner, axis=0).any(axis=0)
-            if (~painted & self._seen[owner, mine] if whole else painted & others).any():
-                return True
-        return False
-
-    def _finds(self, bodies: Bodies) -> Iterator[tuple[int, Ints, bool]]:
-        """Give each loose find's camera, cells (C,), and whether it is to paint all of them."""
+        drawn = np.zeros(self._seen.shape, bool)
         for bit, owner in enumerate(bodies.owners):
             if owner >= 0:
-                picture = bodies.core[owner] >> bit & 1
-                mine = np.flatnonzero(self._cells.look_up(owner, picture))
-                whole = len(mine) > 0 and (self.labels[mine] == owner).mean() >= HALF
-                yield owner, mine, bool(whole)
+                drawn[owner] |= self._cells.look_up(owner, bodies.core[owner] >> bit & 1) > 0
+        return np.asarray(drawn & self._seen)

@@ -1,0 +1,46 @@
+"""Whom a box shows: the body it lies on, once; a second box beside the first is somebody else."""
+
+import numpy as np
+import pytest
+
+from scene.arrays import Floats
+from stitching.people.finds import matched
+
+BODY = np.array([[[100.0, 100.0], [140.0, 100.0], [140.0, 200.0], [100.0, 200.0]]])
+NEIGHBOUR = BODY + np.array([36.0, 0.0])
+
+
+def box(left: float, top: float = 100.0, right: float | None = None, foot: float = 200.0) -> Floats:
+    return np.array([left, top, left + 40.0 if right is None else right, foot])
+
+
+def whose(boxes: list[Floats], bodies: Floats = BODY) -> list[int]:
+    good = np.ones(bodies.shape[:2], bool)
+    found: list[int] = matched(bodies, good, np.array(boxes).reshape(-1, 4)).tolist()
+    return found
+
+
+def test_a_box_belongs_to_the_body_that_it_overlaps_most() -> None:
+    bodies = np.concatenate([BODY, NEIGHBOUR])
+    assert whose([box(104), box(130)], bodies) == [0, 1]
+    assert whose([box(160), box(300)], BODY) == [-1, -1]
+
+
+def test_two_boxes_of_the_same_person_are_both_theirs() -> None:
+    assert whose([box(100), box(104, foot=160)]) == [0, 0]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_second_box_beside_the_first_shows_somebody_whom_nobody_has_located(order: int) -> None:
+    """Both overlap the body; taken for theirs, the second person would vanish with their shadow."""
+    assert whose([box(100), box(126)][::order]) == [0, -1][::order]
+    assert whose([box(126)]) == [0]
+
+
+def test_nothing_found_or_nobody_there_is_nobodys() -> None:
+    assert whose([]) == []
+    assert whose([box(100)], np.empty((0, 4, 2))) == [-1]
+
+
+def test_a_body_that_no_lens_sees_has_no_box() -> None:
+    assert matched(BODY, np.zeros((1, 4), bool), np.array([box(100)])).tolist() == [-1]
