@@ -1,10 +1,9 @@
-"""Score a model on labelled pictures: AP50 and recall per kind.
+"""Run a detector over labelled pictures or clips and keep what it found beside the labels.
 
 Knows nothing about training; pictures go through the very detector that runs in the gateway.
 """
 
-import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,28 +12,35 @@ import cv2
 import numpy as np
 
 from detection.detector import Detector
-from detection.model import SHIPPED, load_model
+from detection.labelled import Folder, label_file_of, pictures_of, read_labels
 from detection.nms import overlap
-from detection.training_set import Folder, label_file_of, parse_folder, pictures_of, read_labels
+from detection.scoring import Score, score_kind
 from scene.arrays import Bytes, Floats
-from scene.errors import LamproomError, ModelError
+from scene.errors import ModelError
 from scene.messages import KINDS, Frame, YuvImage
 
 LOWEST_SCORE = 0.01
+"""A detector that is scored gives all that is above; what a gateway uses is the threshold."""
+FALLEN = KINDS.index("fallen")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """How well one kind is found."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Looked:
+    """One kind on one picture."""
 
-    ap50: float
-    """Area under precision over recall, a hit being an overlap of at least 0.5."""
-    recall: float
-    """At the working threshold."""
-    precision: float
-    """At the working threshold."""
-    boxes: int
-    """Labelled ones."""
+    path: Path
+    size_px: tuple[int, int]
+    kind: str
+    boxes_px: Floats
+    """(N, 4) found."""
+    scores: Floats
+    """(N,)."""
+    truth_px: Floats
+    """(M, 4) labelled."""
+    light: Floats
+    """(M,) mean luma, 0..255, in each labelled box."""
+    fallen: tuple[bool, ...]
+    """(M,) which are labelled as fallen."""
 
 
 def yuv_of_bgr(bgr: Bytes) -> YuvImage:
@@ -52,55 +58,21 @@ def _yuv_of_i420(planes: Bytes, width: int, height: int) -> YuvImage:
     return YuvImage(y=y.reshape(height, width), u=u.reshape(half), v=v.reshape(half))
 
 
-def score_kind(
-    found: Sequence[tuple[Floats, Floats]], truth: Sequence[Floats], threshold: float
-) -> Score:
-    """Score one kind over pictures: `found` boxes (N, 4) and scores (N,), `truth` boxes (M, 4).
+def look(
+    detector: Detector,
+    folder: Folder,
+    *,
+    without: Sequence[str] = (),
+    step: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Looked]:
+    """Run a detector on a labelled folder; fallen people count as people.
 
-    The best-scored box takes the labelled box that it covers most; 101-point interpolation as
-    in COCO.
-
-    >>> box = np.array([[0.0, 0.0, 10.0, 10.0]])
-    >>> score_kind([(box, np.array([0.9]))], [box], 0.5).ap50
-    1.0
+    `step` is told how many pictures are done, of how many. Raises ModelError.
     """
-    total = sum(len(boxes) for boxes in truth)
-    order = sorted(
-        (
-            (score, picture, row)
-            for picture, (_, scores) in enumerate(found)
-            for row, score in enumerate(scores.tolist())
-        ),
-        reverse=True,
-    )
-    free = [np.ones(len(boxes), bool) for boxes in truth]
-    hits = np.zeros(len(order), bool)
-    for rank, (_, picture, row) in enumerate(order):
-        if len(truth[picture]):
-            shared = overlap(found[picture][0][row], truth[picture]) * free[picture]
-            best = int(shared.argmax())
-            if shared[best] >= 0.5:
-                hits[rank], free[picture][best] = True, False
-    recall = np.cumsum(hits) / max(total, 1)
-    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-    steps = [precision[recall >= level] for level in np.linspace(0, 1, 101)]
-    working = np.array([score for score, _, _ in order]) >= threshold
-    return Score(
-        ap50=float(np.mean([step.max() if len(step) else 0.0 for step in steps])),
-        recall=float(hits[working].sum() / max(total, 1)),
-        precision=float(hits[working].sum() / max(int(working.sum()), 1)),
-        boxes=total,
-    )
-
-
-def evaluate(
-    detector: Detector, folder: Folder, *, threshold: float, without: Sequence[str] = ()
-) -> Mapping[str, Score]:
-    """Score a detector on a labelled folder; fallen people count as people."""
     kinds = [kind for kind, known in zip(KINDS, folder.known, strict=False) if known]
-    found: dict[str, list[tuple[Floats, Floats]]] = {kind: [] for kind in kinds}
-    truth: dict[str, list[Floats]] = {kind: [] for kind in kinds}
-    for path in pictures_of(folder.path, without=without):
+    paths = pictures_of(folder.path, without=without)
+    looked = []
+    for number, path in enumerate(paths):
         bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if bgr is None:
             raise ModelError(f"{path}: not a picture, or cut off")
@@ -108,14 +80,47 @@ def evaluate(
         answer = detector.detect([Frame(camera=path.name, captured_at_ns=0, image=image)])
         if not answer:
             raise ModelError(f"{path}: {'; '.join(detector.problems.values())}")
-        size_px = (bgr.shape[1], bgr.shape[0])
+        size_px = bgr.shape[1], bgr.shape[0]
         edges, labels = read_labels(label_file_of(path, folder.path), size_px)
         for kind in kinds:
-            numbers = [KINDS.index(kind)] + ([KINDS.index("fallen")] if kind == "person" else [])
-            own = np.isin(answer[0].kinds, numbers)
-            found[kind].append((answer[0].boxes_px[own], answer[0].scores[own]))
-            truth[kind].append(edges[np.isin(labels, numbers)].astype(np.float64) - 0.5)
-    return {kind: score_kind(found[kind], truth[kind], threshold) for kind in kinds}
+            numbers = [KINDS.index(kind)] + ([FALLEN] if kind == "person" else [])
+            own, wanted = np.isin(answer[0].kinds, numbers), np.isin(labels, numbers)
+            truth_px = edges[wanted].astype(np.float64) - 0.5
+            looked.append(
+                Looked(
+                    path=path,
+                    size_px=size_px,
+                    kind=kind,
+                    boxes_px=answer[0].boxes_px[own],
+                    scores=answer[0].scores[own],
+                    truth_px=truth_px,
+                    light=_light(image.y, truth_px),
+                    fallen=tuple((labels[wanted] == FALLEN).tolist()),
+                )
+            )
+        step(number + 1, len(paths))
+    return looked
+
+
+def _light(luma: Bytes, boxes_px: Floats) -> Floats:
+    """Give the mean luma (N,), 0..255, of what each box shows."""
+    height, width = luma.shape
+    means = []
+    for x0, y0, x1, y1 in np.rint(boxes_px).astype(int).tolist():
+        left, top = min(max(x0, 0), width - 1), min(max(y0, 0), height - 1)
+        part = luma[top : max(y1, top + 1), left : max(x1, left + 1)]
+        means.append(float(part.mean()))
+    return np.array(means)
+
+
+def scores_of(looked: Sequence[Looked], threshold: float) -> dict[str, Score]:
+    """Score each kind over all pictures."""
+    found: dict[str, Score] = {}
+    for kind in dict.fromkeys(one.kind for one in looked):
+        mine = [one for one in looked if one.kind == kind]
+        finds = [(one.boxes_px, one.scores) for one in mine]
+        found[kind] = score_kind(finds, [one.truth_px for one in mine], threshold)
+    return found
 
 
 def mot_boxes(path: Path) -> dict[int, tuple[Floats, Floats]]:
@@ -178,47 +183,3 @@ def frames_of(video: Path, every: int) -> Iterator[Frame]:
             planes = decoded.reformat(width=width, height=height, format="yuv420p").to_ndarray()
             image = _yuv_of_i420(planes.astype(np.uint8, copy=False), width, height)
             yield Frame(camera=video.stem, captured_at_ns=number, image=image)
-
-
-def _line(what: str, score: Score, threshold: float) -> str:
-    return (
-        f"{what} AP50 {score.ap50:.3f}  recall {score.recall:.3f}  precision "
-        f"{score.precision:.3f} at {threshold}  ({score.boxes} boxes)"
-    )
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m detection.evaluate",
-        description="Score a model on labelled pictures: folders with images/ and YOLO labels/.",
-    )
-    parser.add_argument("--model", type=Path, default=SHIPPED)
-    parser.add_argument("--set", action="append", default=[], metavar="PATH[:KIND+KIND]")
-    parser.add_argument("--clip", type=Path, help="a sample site's folder: clips with MOT truth")
-    parser.add_argument("--without", action="append", default=[], help="subfolder to leave out")
-    parser.add_argument("--threshold", type=float, default=0.25, help="working threshold")
-    parser.add_argument("--iou", type=float, default=0.6)
-    given = parser.parse_args(arguments)
-    try:
-        detector = Detector(
-            load_model(given.model), score_threshold=LOWEST_SCORE, iou_threshold=given.iou
-        )
-        for text in given.set:
-            folder = parse_folder(text)
-            scores = evaluate(detector, folder, threshold=given.threshold, without=given.without)
-            for kind, score in scores.items():
-                print(_line(f"{folder.path.name:16s} {kind:8s}", score, given.threshold))
-        if given.clip:
-            for camera, score in evaluate_clip(
-                detector, given.clip, threshold=given.threshold
-            ).items():
-                print(_line(f"{camera:16s} person  ", score, given.threshold))
-    except LamproomError as error:
-        print(f"lamproom: {error}")
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

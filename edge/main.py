@@ -57,6 +57,12 @@ COMMANDS: dict[str, Command] = {
     ),
     "alarms": Command(module="control_room.alarms", help="print alarms as they come"),
     "replay": Command(module="control_room.replay", help="play a recording into the page"),
+    "evaluate": Command(
+        module="detection.evaluate_command", help="score a detection model on labelled pictures"
+    ),
+    "train": Command(
+        module="detection.training.command", help="train a detection model of your own"
+    ),
     "doctor": Command(module="edge.doctor", help="see what is missing on this machine"),
 }
 

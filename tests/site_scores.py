@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from detection.evaluate import Score as DetectionScore
-from detection.evaluate import score_kind
 from detection.nms import overlap
+from detection.scoring import Score as DetectionScore
+from detection.scoring import score_kind
 from edge.camera_watch import ALARM_OF
 from edge.drift import alarms as drift_alarms
 from edge.drift.state import MOVED_FOR_S

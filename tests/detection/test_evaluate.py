@@ -6,43 +6,11 @@ import numpy as np
 import pytest
 
 from detection.detector import Detector
-from detection.evaluate import (
-    evaluate,
-    evaluate_clip,
-    main,
-    mot_boxes,
-    score_kind,
-    yuv_of_bgr,
-)
+from detection.evaluate import evaluate_clip, look, mot_boxes, scores_of, yuv_of_bgr
+from detection.labelled import parse_folder
 from detection.model import load_model
-from detection.training_set import parse_folder
 from scene.errors import ModelError
 from tests.detection.onnx_models import Rows, raw, write_model
-
-BOX = np.array([[0.0, 0.0, 10.0, 10.0]])
-FAR = BOX + 100
-
-
-def test_a_second_box_on_the_same_person_is_false() -> None:
-    score = score_kind([(np.vstack([BOX, BOX + 1]), np.array([0.9, 0.8]))], [BOX], 0.25)
-    assert (score.ap50, score.recall, score.precision) == (1.0, 1.0, 0.5)
-
-
-def test_a_false_find_above_the_right_one_halves_precision() -> None:
-    score = score_kind([(np.vstack([FAR, BOX]), np.array([0.9, 0.8]))], [BOX], 0.25)
-    assert score.ap50 == pytest.approx(0.5)
-
-
-def test_half_found() -> None:
-    nothing = (np.zeros((0, 4)), np.zeros(0))
-    score = score_kind([(BOX, np.array([0.9])), nothing], [BOX, BOX], 0.25)
-    assert score.ap50 == pytest.approx(51 / 101)
-    assert (score.recall, score.boxes) == (0.5, 2)
-
-
-def test_the_working_threshold_counts() -> None:
-    score = score_kind([(BOX, np.array([0.2]))], [BOX], 0.25)
-    assert (score.ap50, score.recall) == (1.0, 0.0)
 
 
 def folder_with_one(tmp_path: Path) -> Path:
@@ -53,22 +21,26 @@ def folder_with_one(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_folder_is_scored_by_the_detector_itself(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_is_scored_by_the_detector_itself(tmp_path: Path) -> None:
     model = write_model(tmp_path / "m.onnx", raw([(10, 8, 30, 56, 0.9, 0)], classes=3))
     folder = folder_with_one(tmp_path)
     detector = Detector(load_model(model), score_threshold=0.01, iou_threshold=0.6)
-    scores = evaluate(detector, parse_folder(f"{folder}:person"), threshold=0.25)
+    told: list[tuple[int, int]] = []
+    looked = look(
+        detector,
+        parse_folder(f"{folder}:person"),
+        step=lambda done, total: told.append((done, total)),
+    )
+    assert told == [(1, 1)]
+    (one,) = looked
+    assert (one.fallen, one.size_px) == ((True,), (192, 128))
+    assert one.light.tolist() == pytest.approx([16 + 90 * 219 / 255], abs=2)
+    scores = scores_of(looked, 0.25)
     assert list(scores) == ["person"]
     assert (scores["person"].ap50, scores["person"].recall) == (1.0, 1.0)
-    assert main(["--model", str(model), "--set", f"{folder}:person"]) == 0
-    assert "person   AP50 1.000" in capsys.readouterr().out
 
 
-def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--model", str(tmp_path / "no.onnx"), "--set", str(tmp_path)]) == 2
-    assert capsys.readouterr().out.startswith("lamproom: ")
+def test_too_small_a_picture_is_refused() -> None:
     with pytest.raises(ModelError, match="too small"):
         yuv_of_bgr(np.zeros((1, 1, 3), np.uint8))
 

@@ -4,8 +4,16 @@ import cv2
 import numpy as np
 import pytest
 
-from detection.training_set import TrainingSet, label_file_of, parse_folder, read_labels
-from scene.errors import ModelError
+from detection.labelled import parse_folder
+from detection.training.pictures import read_set
+from detection.training.samples import Samples
+
+
+def samples_of(
+    folder: Path, size_px: tuple[int, int] = (96, 64), kinds: str = "", seed: int = 0
+) -> Samples:
+    sets = [read_set(parse_folder(f"{folder}{kinds}"))]
+    return Samples(sets, [size_px], batch=4, seed=seed)
 
 
 @pytest.fixture
@@ -23,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_boxes_stay_on_what_they_name(folder: Path) -> None:
-    samples = TrainingSet([parse_folder(str(folder))], (256, 160))
+    samples = samples_of(folder, (256, 160))
     looked = 0
     for index in range(40):
         sample = samples[index]
@@ -44,39 +52,26 @@ def test_boxes_stay_on_what_they_name(folder: Path) -> None:
 
 
 def test_the_same_sample_twice(folder: Path) -> None:
-    first, again, other = (
-        TrainingSet([parse_folder(str(folder))], (96, 64), seed=seed)[3] for seed in (1, 1, 2)
-    )
+    first, again, other = (samples_of(folder, seed=seed)[3] for seed in (1, 1, 2))
     assert (first.rgb == again.rgb).all()
     assert first.boxes.tolist() == again.boxes.tolist()
     assert (first.rgb != other.rgb).any()
 
 
 def test_what_is_not_labelled_is_not_known(folder: Path) -> None:
-    samples = TrainingSet([parse_folder(f"{folder}:helmet+head:0.5")], (96, 64))
+    samples = samples_of(folder, kinds=":helmet+head:0.5")
     assert samples[0].known.tolist() == [False, True, True]
+    assert samples_of(folder)[0].known.tolist() == [True, True, True]
 
 
-def test_labels_are_beside_the_pictures(folder: Path) -> None:
-    path = label_file_of(folder / "images" / "train" / "one.png", folder)
-    boxes, labels = read_labels(path, (320, 180))
-    assert boxes.round().tolist() == [[100, 40, 150, 140]]
-    assert labels.tolist() == [0]
-    assert read_labels(folder / "labels" / "none.txt", (320, 180))[0].shape == (0, 4)
+def test_all_of_a_batch_have_one_size_and_batches_differ(folder: Path) -> None:
+    sizes = [(96, 64), (64, 64), (128, 96)]
+    samples = Samples([read_set(parse_folder(str(folder)))], sizes, batch=4, seed=1)
+    shapes = [samples[index].rgb.shape for index in range(48)]
+    assert all(len(set(shapes[at : at + 4])) == 1 for at in range(0, 48, 4))
+    assert set(shapes) == {(3, height, width) for width, height in sizes}
 
 
-@pytest.mark.parametrize("row", ["0 0.5 0.5 0.1", "x 0.5 0.5 0.1 0.1", "0 1 1 1 1 1 1"])
-def test_wrong_rows_are_named(tmp_path: Path, row: str) -> None:
-    path = tmp_path / "a.txt"
-    path.write_text(f"0 0.5 0.5 0.1 0.1\n{row}\n")
-    with pytest.raises(ModelError, match=r"a\.txt:2: not `class cx cy w h`"):
-        read_labels(path, (10, 10))
-
-
-def test_wrong_folders_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="'hat' is not one of person, helmet, head"):
-        parse_folder("somewhere:hat")
-    with pytest.raises(ModelError, match="the weight 'much' is not a number"):
-        parse_folder("somewhere:person:much")
-    with pytest.raises(ModelError, match="there are no pictures"):
-        TrainingSet([parse_folder(str(tmp_path))], (96, 64))
+def test_sets_are_drawn_by_their_weight(folder: Path) -> None:
+    sets = [read_set(parse_folder(f"{folder}:person:{weight}")) for weight in (1, 3)]
+    assert Samples(sets, [(96, 64)], batch=4).chance.tolist() == [0.25, 0.75]

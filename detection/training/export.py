@@ -1,0 +1,112 @@
+"""Write trained weights as ONNX, in the layout of Ultralytics; and as int8, for processors.
+
+Knows nothing about training. torch, ultralytics, onnx and the quantiser are imported when needed.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from detection.training.network import LAYERS, from_checkpoint, load_weights, new_network
+from detection.training.pictures import Labelled, decoded
+from scene.errors import ModelError
+
+HEAD = "/model.22/"
+"""Nodes of the layer that turns features into boxes: eight bits are too few there."""
+CALIBRATION = 160
+"""Pictures from which ranges are taken."""
+PADDING = 114
+
+
+def export(checkpoint: Path, model: Path, size_px: tuple[int, int]) -> None:
+    """Write the averaged weights of a checkpoint as ONNX: any batch, one input size (w, h)."""
+    import onnx
+    import ultralytics
+
+    network = new_network()
+    load_weights(network, from_checkpoint(checkpoint)["average"], checkpoint)
+    yolo = ultralytics.YOLO(str(LAYERS), task="detect")
+    network.args = vars(network.args)
+    yolo.model = network
+    width, height = size_px
+    with tempfile.TemporaryDirectory() as folder:
+        network.yaml_file = str(Path(folder) / model.stem)
+        written = yolo.export(format="onnx", imgsz=[height, width], dynamic=True, simplify=True)
+        graph = onnx.load(str(written))
+        Path(written).unlink()
+    dims = graph.graph.input[0].type.tensor_type.shape.dim
+    for dim, size in zip(list(dims)[2:], (height, width), strict=True):
+        dim.Clear()
+        dim.dim_value = size
+    onnx.checker.check_model(graph)
+    model.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(graph, str(model))
+
+
+def quantise(model: Path, pictures: Sequence[Labelled], written: Path) -> None:
+    """Write a model's int8 variant: convolutions in eight bits, the head in floats.
+
+    Ranges come from up to `CALIBRATION` of the pictures. Raises ModelError without pictures.
+    """
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    if not pictures:
+        raise ModelError("int8: there are no pictures to take ranges from; give a --set")
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = Path(folder) / "prepared.onnx"
+        quant_pre_process(str(model), str(prepared), skip_symbolic_shape=True)
+        quantize_static(
+            str(prepared),
+            str(written),
+            _Reader(prepared, pictures),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            op_types_to_quantize=["Conv"],
+            nodes_to_exclude=_head(prepared),
+            calibrate_method=CalibrationMethod.MinMax,
+            extra_options={"CalibMovingAverage": True},
+        )
+
+
+def _head(model: Path) -> list[str]:
+    import onnx
+
+    names = [node.name for node in onnx.load(str(model)).graph.node]
+    return [name for name in names if name.startswith(HEAD)]
+
+
+class _Reader:
+    """Gives the quantiser pictures, one at a time, as the detector would."""
+
+    def __init__(self, model: Path, pictures: Sequence[Labelled]) -> None:
+        import onnx
+
+        (given,) = onnx.load(str(model)).graph.input
+        self._name = given.name
+        self._height, self._width = (
+            dim.dim_value for dim in list(given.type.tensor_type.shape.dim)[2:]
+        )
+        step = max(1, len(pictures) // CALIBRATION)
+        self._tensors = self._all(pictures[::step][:CALIBRATION])
+
+    def get_next(self) -> dict[str, Any] | None:
+        tensor = next(self._tensors, None)
+        return None if tensor is None else {self._name: tensor}
+
+    def _all(self, pictures: Sequence[Labelled]) -> Iterator[Any]:
+        import cv2
+
+        for one in pictures:
+            rgb = decoded(one, 4096).rgb
+            scale = min(self._width / rgb.shape[1], self._height / rgb.shape[0])
+            size = max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
+            canvas = np.full((self._height, self._width, 3), PADDING, np.uint8)
+            left, top = (self._width - size[0]) // 2, (self._height - size[1]) // 2
+            canvas[top : top + size[1], left : left + size[0]] = cv2.resize(rgb, size)
+            yield canvas.transpose(2, 0, 1)[None].astype(np.float32) / 255
