@@ -13,13 +13,13 @@ from scene.messages import Detections, Frame, Panorama, Position, YuvImage
 from scene.ribbon import Ribbon
 from scene.rig import Rig
 from scene.site import PanoramaConfig
+from stitching.cells import cells_of
 from stitching.composition.backends import open_backend
 from stitching.exposure import Exposure
 from stitching.maps import camera_map
 from stitching.old_pictures import OldPictures
 from stitching.people.bodies import Bodies
 from stitching.people.insets import Insets
-from stitching.seams.cells import cells_of
 from stitching.seams.fading import Fading
 from stitching.seams.painting import Painting
 from stitching.seams.search import SeamSearch

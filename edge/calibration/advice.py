@@ -16,8 +16,9 @@ from edge.calibration.advice_overlaps import (
     small_overlap,
 )
 from edge.calibration.figures import AWAY_M, CameraFit, Figures
-from edge.calibration.limits import LIMITS, Both
+from edge.calibration.limits import LIMITS
 from edge.calibration.verdict import MIDDLE
+from edge.html_page import Both
 
 FEW_POINTS = 6
 """A camera that has points of its own should have so many."""

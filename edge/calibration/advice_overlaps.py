@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from edge.calibration.figures import Figures, PairFit
-from edge.calibration.limits import Both
 from edge.calibration.proof import contradicting, least_matches, unproven
+from edge.html_page import Both
 
 Found = Iterator[tuple[str, Both]]
 """What it is about, and what to do."""

@@ -7,8 +7,6 @@ people to a few decimetres; those in pixels are for pictures up to 1280 px wide.
 from dataclasses import dataclass
 from typing import Literal
 
-Both = tuple[str, str]
-"""English, Chinese."""
 Colour = Literal["green", "amber", "red"]
 COLOURS: tuple[Colour, ...] = ("green", "amber", "red")
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.calibration.figures import AWAY_M, FAR_M, Figures
-from edge.calibration.limits import COLOURS, LIMITS, Both, Colour, Limits
+from edge.calibration.limits import COLOURS, LIMITS, Colour, Limits
 from edge.calibration.proof import contradicting, least_matches, unproven
+from edge.html_page import Both
 
 MIDDLE = 1
 """Of `AWAY_M`: the distance that the verdict looks at."""

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from scene.arrays import Bools, Floats
 from scene.geometry import CameraModel
 from scene.messages import Detections, Position
+from stitching.cells import SMALL, Cells
 from stitching.maps import Maps
 from stitching.people.finds import at_border, matched, outline, person_boxes
 from stitching.people.solids import View, axes_m, core_m, in_picture, thin_m, wide_m
-from stitching.seams.cells import SMALL, Cells
 
 Bits = NDArray[np.int64]
 """Who is in each place, a bit per person."""

@@ -8,10 +8,10 @@ import numpy as np
 
 from scene.arrays import Bools, Bytes
 from scene.messages import YuvImage
+from stitching.cells import CELL_PX, Cells
 from stitching.composition.backend import GREY, UNSEEN_LUMA
 from stitching.composition.layer import quarter
 from stitching.maps import Maps
-from stitching.seams.cells import CELL_PX, Cells
 from stitching.seams.fading import NOBODY
 
 HALF = 0.5

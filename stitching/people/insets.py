@@ -12,6 +12,7 @@ from scene.arrays import Bools, read_only
 from scene.messages import Inset, Panorama, YuvImage
 from scene.ribbon import Ribbon
 from scene.rig import Rig
+from stitching.cells import Cells
 from stitching.exposure import Exposure
 from stitching.people.background import Background
 from stitching.people.bodies import Bodies
@@ -19,7 +20,6 @@ from stitching.people.drawing import draw
 from stitching.people.hiding import hide
 from stitching.people.upright import HALF, insets
 from stitching.people.whose import NOBODY, Whose
-from stitching.seams.cells import Cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,9 +8,9 @@ import numpy as np
 
 from scene.arrays import Bools, Floats, Ints
 from scene.geometry import CameraModel
+from stitching.cells import SMALL
 from stitching.maps import Maps
 from stitching.people.bodies import Bodies
-from stitching.seams.cells import SMALL
 
 MARGIN_M = 0.15
 """So far beyond its outline a body is shown where nobody else is."""

@@ -14,12 +14,12 @@ from scene.arrays import Bools
 from scene.geometry import CameraModel
 from scene.messages import Inset
 from scene.ribbon import Ribbon
+from stitching.cells import SMALL
 from stitching.maps import OUTSIDE, Maps
 from stitching.people.billboard import GRID_PX, Billboard, billboard
 from stitching.people.bodies import Bodies
 from stitching.people.silhouettes import owners, silhouettes
 from stitching.people.solids import core_m
-from stitching.seams.cells import SMALL
 
 HALF = 0.5
 

@@ -14,9 +14,9 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 from scene.arrays import Bools, Bytes, Floats, Ints
+from stitching.cells import Cells, nearest_camera
 from stitching.exposure import UNIT, GainMaps
 from stitching.maps import CameraMap
-from stitching.seams.cells import Cells, nearest_camera
 
 RATE = 0.1
 """Share of a new look in the running means."""

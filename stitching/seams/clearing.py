@@ -8,8 +8,8 @@ paints there. Where none does, the spot is `hidden` by somebody.
 import numpy as np
 
 from scene.arrays import Bools, Ints
+from stitching.cells import Cells
 from stitching.people.bodies import Bits, Bodies
-from stitching.seams.cells import Cells
 
 RELAX_NS = 2_000_000_000
 """Room that nobody needs is given back after so long."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from scene.arrays import Bools, Floats, Ints
+from stitching.cells import Cells
 from stitching.people.bodies import Bits, Bodies
 from stitching.people.whose import hidden
-from stitching.seams.cells import Cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

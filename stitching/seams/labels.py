@@ -8,8 +8,8 @@ it or nobody has needed it for a while.
 import numpy as np
 
 from scene.arrays import Bools, Ints
+from stitching.cells import Cells
 from stitching.people.bodies import Bodies
-from stitching.seams.cells import Cells
 from stitching.seams.footprints import scene_of
 from stitching.seams.painters import LOOSE, Choice
 

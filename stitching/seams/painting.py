@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 
 from scene.arrays import Bools, Bytes, Ints, read_only
+from stitching.cells import CELL_PX, Cells, nearest_camera
 from stitching.composition.backend import Backend, Box, Recipe
 from stitching.maps import CameraMap
 from stitching.people.bodies import Bodies
-from stitching.seams.cells import CELL_PX, Cells, nearest_camera
 from stitching.seams.clearing import Clearing
 from stitching.seams.fading import NOBODY, Fading, mid_overlap, painter_of
 from stitching.seams.labels import Seams

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from scene.arrays import Bytes, Ints
+from stitching.cells import Cells
 from stitching.exposure import GainMaps
 from stitching.maps import CameraMap
 from stitching.seams.base import Agreement, BaseSeams
-from stitching.seams.cells import Cells
 
 AFTER_LOOKS = 2, 8, 40
 """Seams are searched after so many looks at the pictures, and then after every `AGAIN` more."""

@@ -9,8 +9,8 @@ from scene.arrays import Floats
 from scene.geometry import CameraModel, pose_from_mount, project
 from scene.messages import Detections, Position, YuvImage
 from scene.ribbon import Ribbon
+from stitching.cells import Cells, cells_of
 from stitching.maps import camera_map
-from stitching.seams.cells import Cells, cells_of
 
 RIBBON = Ribbon(
     line_m=((0.0, 0.0, 0.0), (40.0, 0.0, 0.0)),

@@ -6,13 +6,13 @@ import pytest
 
 from scene.arrays import Bools, Bytes
 from scene.messages import Inset, YuvImage
+from stitching.cells import CELL_PX, SMALL, Cells
 from stitching.composition.backend import GREY, UNSEEN_LUMA
 from stitching.maps import OUTSIDE
 from stitching.people.background import LOOK_NS, Background
 from stitching.people.bodies import Bodies
 from stitching.people.drawing import draw
 from stitching.people.hiding import CONTRAST, hide
-from stitching.seams.cells import CELL_PX, SMALL, Cells
 from stitching.seams.fading import NOBODY
 from tests.stitching.strip_views import RIBBON, facing_pair, standing, strip_cells
 

@@ -6,10 +6,10 @@ import pytest
 from scene.arrays import Bools, Ints
 from scene.geometry import project
 from scene.messages import Detections, Position
+from stitching.cells import SMALL
 from stitching.maps import Maps
 from stitching.people.bodies import Bodies
 from stitching.people.silhouettes import owners, silhouettes
-from stitching.seams.cells import SMALL
 from tests.stitching.strip_views import facing_pair, found, standing, strip_cells
 
 PAIR = facing_pair()

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from scene.arrays import Bytes, Ints
+from stitching.cells import Cells, cells_of, nearest_camera
 from stitching.exposure import UNIT, GainMaps
 from stitching.maps import CameraMap, camera_map
 from stitching.seams.base import Agreement, BaseSeams
-from stitching.seams.cells import Cells, cells_of, nearest_camera
 from stitching.seams.search import AFTER_LOOKS, SeamSearch
 from tests.stitching.views import fan, rig_of
 

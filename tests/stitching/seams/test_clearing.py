@@ -7,8 +7,8 @@ import pytest
 
 from scene.arrays import Bools, Ints
 from scene.messages import Detections, Position
+from stitching.cells import Cells, nearest_camera
 from stitching.people.bodies import Bodies
-from stitching.seams.cells import Cells, nearest_camera
 from stitching.seams.clearing import FEW, RELAX_NS, WAIT_NS, Clearing
 from tests.stitching.strip_views import facing_pair, found, standing, strip_cells
 

@@ -9,9 +9,9 @@ from scene.arrays import Bools, Ints
 from scene.geometry import CameraModel
 from scene.messages import Detections, Position
 from scene.rig import Rig
+from stitching.cells import Cells, cells_of, nearest_camera
 from stitching.maps import camera_map
 from stitching.people.bodies import Bodies
-from stitching.seams.cells import Cells, cells_of, nearest_camera
 from stitching.seams.fading import NOBODY, Fading, mid_overlap, painter_of
 from stitching.seams.labels import RELAX_NS, WAIT_NS, Seams
 from tests.stitching.views import CENTRE_M, fan, rig_of
