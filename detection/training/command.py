@@ -54,7 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--minutes", type=float, default=60, help="training time in all (60)")
     add("--from", dest="start", type=Path, help="weights to start from: .onnx or .pt")
     add("--teacher", type=Path, help="an ONNX model that labels what a folder does not")
-    add("--size", default="640x384", help="input of the exported model (640x384)")
+    add("--size", default="640x640", help="largest input of the exported model (640x640)")
+    add("--fixed", action="store_true", help="export for that one input size, e.g. for TensorRT")
     add("--sizes", default=DEFAULT_SIZES, help=f"inputs to train at ({DEFAULT_SIZES})")
     add("--batch", type=int, default=16, help="pictures a step (16)")
     add("--rate", type=float, default=1.5e-3, help="learning rate at the start (0.0015)")
@@ -85,11 +86,11 @@ def run(args: argparse.Namespace) -> int:
         start=args.start,
     )
     state = _train(samples, args.out.with_suffix(".pt"), plan, console)
-    export(args.out.with_suffix(".pt"), args.out, size_px)
+    export(args.out.with_suffix(".pt"), args.out, size_px, fixed=args.fixed)
     models = [args.out]
     if args.int8:
         models.append(args.out.with_name(f"{args.out.stem}-int8.onnx"))
-        quantise(args.out, [one for each in sets for one in each.pictures], models[-1])
+        quantise(args.out, [one for each in sets for one in each.pictures], models[-1], size_px)
     scores: dict[str, dict[str, Score]] = {}
     for model in models:
         detector = Detector(

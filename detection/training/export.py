@@ -21,8 +21,11 @@ CALIBRATION = 160
 PADDING = 114
 
 
-def export(checkpoint: Path, model: Path, size_px: tuple[int, int]) -> None:
-    """Write the averaged weights of a checkpoint as ONNX: any batch, one input size (w, h)."""
+def export(checkpoint: Path, model: Path, size_px: tuple[int, int], *, fixed: bool) -> None:
+    """Write the averaged weights of a checkpoint as ONNX, for any batch.
+
+    Its input is `size_px` (width, height) if `fixed`, else at most that: what a picture needs.
+    """
     import onnx
     import ultralytics
 
@@ -37,16 +40,19 @@ def export(checkpoint: Path, model: Path, size_px: tuple[int, int]) -> None:
         written = yolo.export(format="onnx", imgsz=[height, width], dynamic=True, simplify=True)
         graph = onnx.load(str(written))
         Path(written).unlink()
-    dims = graph.graph.input[0].type.tensor_type.shape.dim
-    for dim, size in zip(list(dims)[2:], (height, width), strict=True):
-        dim.Clear()
-        dim.dim_value = size
+    if fixed:
+        dims = graph.graph.input[0].type.tensor_type.shape.dim
+        for dim, size in zip(list(dims)[2:], (height, width), strict=True):
+            dim.Clear()
+            dim.dim_value = size
     onnx.checker.check_model(graph)
     model.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(graph, str(model))
 
 
-def quantise(model: Path, pictures: Sequence[Labelled], written: Path) -> None:
+def quantise(
+    model: Path, pictures: Sequence[Labelled], written: Path, size_px: tuple[int, int]
+) -> None:
     """Write a model's int8 variant: convolutions in eight bits, the head in floats.
 
     Ranges come from up to `CALIBRATION` of the pictures. Raises ModelError without pictures.
@@ -62,7 +68,7 @@ def quantise(model: Path, pictures: Sequence[Labelled], written: Path) -> None:
         quantize_static(
             str(prepared),
             str(written),
-            _Reader(prepared, pictures),
+            _Reader(prepared, pictures, size_px),
             quant_format=QuantFormat.QDQ,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
@@ -84,14 +90,12 @@ def _head(model: Path) -> list[str]:
 class _Reader:
     """Gives the quantiser pictures, one at a time, as the detector would."""
 
-    def __init__(self, model: Path, pictures: Sequence[Labelled]) -> None:
+    def __init__(self, model: Path, pictures: Sequence[Labelled], size_px: tuple[int, int]) -> None:
         import onnx
 
         (given,) = onnx.load(str(model)).graph.input
         self._name = given.name
-        self._height, self._width = (
-            dim.dim_value for dim in list(given.type.tensor_type.shape.dim)[2:]
-        )
+        self._width, self._height = size_px
         step = max(1, len(pictures) // CALIBRATION)
         self._tensors = self._all(pictures[::step][:CALIBRATION])
 

@@ -57,12 +57,12 @@ def test_a_moment_of_training_gives_a_model_that_loads_and_goes_on(
     torch = pytest.importorskip("torch", reason="needs the extra `train`")
     pytest.importorskip("ultralytics", reason="needs the extra `train`")
     out = tmp_path / "out" / "tiny.onnx"
-    assert main(asked(folder, out, "0.02", "--val", str(folder), "--int8")) == 0
+    assert main(asked(folder, out, "0.02", "--val", str(folder), "--int8", "--fixed")) == 0
     card = out.with_suffix(".md").read_text()
     assert "| Start | random weights |" in card and "| set (tiny-int8) | person |" in card
     loaded = load_model(out)
     assert (loaded.names, loaded.input_size) == (("person", "helmet", "head"), (96, 64))
-    assert loaded.batch is None
+    assert (loaded.batch, loaded.stride) == (None, None)
     for model in (loaded, load_model(out.with_name("tiny-int8.onnx"))):
         detector = Detector(model, score_threshold=0.25, iou_threshold=0.6)
         assert len(detector.detect([frame("a"), frame("b")])) == 2
@@ -71,6 +71,7 @@ def test_a_moment_of_training_gives_a_model_that_loads_and_goes_on(
     assert main(asked(folder, out, "0.02")) == 0  # its time is over: nothing is trained
     assert torch.load(checkpoint, weights_only=True)["pictures"] == first
     assert main(asked(folder, out, "0.06")) == 0
+    assert load_model(out).stride == 32  # any size, now
     assert torch.load(checkpoint, weights_only=True)["pictures"] > first
     checkpoint.write_bytes(b"cut off")
     capsys.readouterr()
