@@ -46,7 +46,7 @@ class Model:
     input_name: str
     output_name: str
     batch: int | None
-    """The fixed batch, or none for any."""
+    """How many pictures a run takes, or none for any number."""
     input_size: tuple[int, int]
     """Width, height; the largest if the size is dynamic."""
     stride: int | None
@@ -100,10 +100,10 @@ def load_model(
         raise ModelError(f"{path}: its input is {inputs[0].type}; export it with float input")
     dynamic = not (isinstance(height, int) and isinstance(width, int))
     asked = literal(metadata, "imgsz", path) or [DEFAULT_SIDE_PX, DEFAULT_SIDE_PX]
-    if not isinstance(asked, list | tuple) or len(asked) != 2:
+    if not isinstance(asked, list | tuple) or [type(side) for side in asked] != [int, int]:
         raise ModelError(f"{path}: metadata imgsz is {asked!r}, not [height, width]")
     size = (int(asked[1]), int(asked[0])) if dynamic else (width, height)
-    stride = int(literal(metadata, "stride", path) or 32) if dynamic else None
+    stride = whole(metadata, "stride", 32, path) if dynamic else None
     probe = np.zeros((batch if isinstance(batch, int) else 1, 3, size[1], size[0]), dtype)
     try:
         (out,) = session.inner.run([outputs[0].name], {inputs[0].name: probe})
@@ -112,22 +112,30 @@ def load_model(
             f"{path}: can't be run on a picture of {size[0]}x{size[1]}: {str(error)[:300]}"
         ) from None
     points = literal(metadata, "kpt_shape", path) if task == "pose" else None
+    layout = layout_of(
+        np.shape(out),
+        classes=len(names),
+        extra=int(np.prod(points)) if points else 0,
+        described="names" in metadata,
+        path=path,
+    )
+    if layout == "final":
+        refuse_other_lists(np.asarray(out, np.float32), path)
+    if not isinstance(batch, int):
+        # `nms=True` is traced for a number of pictures: more come out empty, as if nobody were
+        # there. Only the end-to-end families take any number.
+        takes_any = layout == "raw" or literal(metadata, "end2end", path) is True
+        batch = None if takes_any else whole(metadata, "batch", 1, path)
     return Model(
         path=path,
         session=session,
         input_name=inputs[0].name,
         output_name=outputs[0].name,
-        batch=batch if isinstance(batch, int) else None,
+        batch=batch,
         input_size=size,
         stride=stride,
         dtype=np.dtype(dtype),
-        layout=layout_of(
-            np.shape(out),
-            classes=len(names),
-            extra=int(np.prod(points)) if points else 0,
-            described="names" in metadata,
-            path=path,
-        ),
+        layout=layout,
         names=names,
         kinds=kinds_of(names, kinds or {}, model=str(path)),
     )
@@ -141,6 +149,16 @@ def literal(metadata: Mapping[str, str], key: str, path: Path) -> Any:
         return ast.literal_eval(metadata[key])
     except (ValueError, SyntaxError, RecursionError):
         raise ModelError(f"{path}: metadata {key} can't be read: {metadata[key][:80]!r}") from None
+
+
+def whole(metadata: Mapping[str, str], key: str, default: int, path: Path) -> int:
+    """Read a metadata value that is a whole number above 0."""
+    found = literal(metadata, key, path)
+    if found is None:
+        return default
+    if type(found) is not int or found < 1:
+        raise ModelError(f"{path}: metadata {key} is {found!r}, not a whole number above 0")
+    return found
 
 
 def names_of(
@@ -194,6 +212,25 @@ def layout_of(
         f"{path}: output {tuple(shape)} does not fit {classes} class(es): an Ultralytics detect "
         f"export gives (batch, {4 + classes + extra}, anchors) or (batch, boxes, {6 + extra})"
     )
+
+
+def refuse_other_lists(output: NDArray[np.float32], path: Path) -> None:
+    """Refuse other families' lists of as many columns, told by what they hold for a black picture.
+
+    YOLOv5's sixth column is a probability where a class number should be; RT-DETR's boxes are
+    parts of the picture, centre and size, where pixels should be.
+    """
+    boxes, classes = output[..., :4], output[..., 5]
+    if not np.array_equal(classes, np.rint(classes)):
+        raise ModelError(
+            f"{path}: output {output.shape} has no class numbers in its sixth column; only "
+            "Ultralytics exports (YOLOv8 and later, YOLOv5u) are read"
+        )
+    if boxes.any() and boxes.min() >= 0 and boxes.max() <= 1:
+        raise ModelError(
+            f"{path}: its boxes are parts of the picture, not pixels, as RT-DETR gives them; "
+            "only the YOLO families are read (YOLOv8 and later, YOLOv5u)"
+        )
 
 
 def candidates(

@@ -288,11 +288,33 @@ class LimitsConfig(Section):
     camera: CameraLimits = CameraLimits()
 
 
+class TilesConfig(Section):
+    """Pictures cut into overlapping parts, so that small and distant people keep their pixels."""
+
+    size_px: int = Field(default=704, ge=64, le=4096)
+    """A tile's longer side in camera pixels; a tenth more where that saves a row of tiles."""
+    overlap: float = Field(default=0.2, ge=0, lt=0.5)
+    """Which part of a side neighbours share at least."""
+    cameras: tuple[Name, ...] = ()
+    """Which cameras; none given means all."""
+
+    def wanted_for(self, camera: str) -> bool:
+        """Tell whether a camera's pictures are cut."""
+        return not self.cameras or camera in self.cameras
+
+
 class DetectionConfig(Section):
     """The model and how it runs."""
 
     model: SitePath | None = None
     """An Ultralytics detect export (ONNX); none takes the model that Lamproom ships."""
+    manifest: SitePath | None = None
+    """The model's signed digests; none takes `<model>.manifest.json` beside it, where there is
+    one."""
+    manifest_key: SitePath | None = None
+    """The key file to check the manifest with; with it, the model must be signed."""
+    tiles: TilesConfig | None = None
+    """Whether and how pictures are cut; none runs each camera's picture in one piece."""
     providers: tuple[str, ...] = ()
     """ONNX Runtime providers in order of choice; empty takes the best that is installed."""
     score_threshold: float = Field(default=0.25, gt=0, lt=1)
@@ -404,6 +426,13 @@ class Site(Section):
                     raise ValueError(
                         f"rig.{field}.{index}.camera: {camera!r} is not one of {', '.join(names)}"
                     )
+        for index, camera in enumerate(
+            self.detection.tiles.cameras if self.detection.tiles else ()
+        ):
+            if camera not in names:
+                raise ValueError(
+                    f"detection.tiles.cameras.{index}: {camera!r} is not one of {', '.join(names)}"
+                )
         return self
 
 

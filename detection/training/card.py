@@ -39,7 +39,7 @@ def card(model: Path, trained: Trained, scores: Mapping[str, Mapping[str, Score]
         "| | |",
         "|---|---|",
         f"| File | `{model.name}`, {model.stat().st_size / 1e6:.1f} MB |",
-        f"| Input | RGB, up to {trained.size_px[0]} x {trained.size_px[1]}, letterboxed, any batch |",
+        f"| Input | RGB, at most {trained.size_px[0]} x {trained.size_px[1]}, any batch |",
         f"| Start | {start} |",
         f"| Trained | {trained.samples:,} augmented samples in {trained.minutes:.0f} minutes |",
         f"| Teacher | {_teacher(trained)} |",

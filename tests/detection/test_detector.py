@@ -1,13 +1,15 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from onnx import TensorProto, helper, numpy_helper, save_model
 
 from detection.detector import Detector, open_detector
 from detection.model import load_model
 from scene.errors import ModelError
-from scene.messages import KINDS
+from scene.messages import KINDS, Frame, YuvImage
 from scene.site import DetectionConfig
 from tests.detection.onnx_models import METADATA, Rows, final, frame, raw, write_model
 
@@ -132,3 +134,61 @@ def test_many_boxes_end_soon(tmp_path: Path) -> None:
     answer = np.full((1, 7, 8400), 0.9, np.float32)
     (found,) = detector_of(write_model(tmp_path / "m.onnx", answer)).detect([frame()])
     assert len(found.scores) <= 300
+
+
+def test_huge_frames_are_named_and_the_others_go_on(tmp_path: Path) -> None:
+    detector = detector_of(write_model(tmp_path / "m.onnx", raw(ROWS, classes=3)))
+    nothing = np.broadcast_to(np.uint8(0), (16384, 16384))
+    huge = Frame(
+        camera="huge",
+        captured_at_ns=5,
+        image=YuvImage(y=nothing, u=nothing[::2, ::2], v=nothing[::2, ::2]),
+    )
+    found = detector.detect([huge, frame("good")])
+    assert [each.camera for each in found] == ["good"]
+    assert "16384x16384" in detector.problems["huge"]
+
+
+@pytest.mark.parametrize("batch", ["batch", 1])
+def test_planes_that_don_t_belong_together_are_named(tmp_path: Path, batch: int | str) -> None:
+    path = write_model(tmp_path / "m.onnx", raw(ROWS, classes=3), shape=(batch, 3, 64, 96))
+    detector = detector_of(path)
+    bad = replace(frame("bad"), image=replace(frame().image, u=np.zeros((0, 0), np.uint8)))
+    for frames in ([bad, frame("good")], [frame("good"), bad], [bad]):
+        found = detector.detect(frames)
+        assert [each.camera for each in found] == ["good"] * (len(frames) - 1)
+        assert list(detector.problems) == ["bad"]
+        assert "planes" in detector.problems["bad"]
+
+
+def test_a_run_that_fails_names_its_cameras_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    detector = detector_of(fails_when_bright(tmp_path / "m.onnx"))
+    assert detector.detect([frame("a", light=255), frame("b")]) == ()
+    assert list(detector.problems) == ["a", "b"]  # one batch: nothing is known of either
+    assert "inference failed" in detector.problems["b"]
+    assert len(detector.detect([frame("a"), frame("b")])) == 2
+
+
+def fails_when_bright(path: Path) -> Path:
+    """Save a model that looks for an answer beyond its table when a picture is all white."""
+    tables = {
+        "answers": raw(ROWS, classes=3),
+        "limit": np.array(0.9, np.float32),
+    }
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["light"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Greater", ["light", "limit"], ["bright"]),
+        helper.make_node("Cast", ["bright"], ["row"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["answers", "row"], ["output0"], axis=0),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch", 3, 64, 96])],
+        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(value, name) for name, value in tables.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    helper.set_model_props(model, dict(METADATA))
+    save_model(model, str(path))
+    return path

@@ -64,6 +64,30 @@ def test_with_suppression_inside(tmp_path: Path) -> None:
     assert_right(detect(path))
 
 
+@pytest.mark.parametrize(
+    ("more", "batch"),
+    [
+        ({"args": "{'nms': True}"}, 1),
+        ({"args": "{'nms': True}", "batch": "4"}, 4),
+        ({"end2end": "False", "batch": "2"}, 2),
+        ({"end2end": "True", "batch": "1"}, None),
+    ],
+)
+def test_suppression_inside_is_run_on_as_many_pictures_as_it_was_traced_for(
+    tmp_path: Path, more: dict[str, str], batch: int | None
+) -> None:
+    path = write_model(tmp_path / "m.onnx", final(SUPPRESSED), metadata={**METADATA, **more})
+    assert load_model(path).batch == batch
+    bare = write_model(tmp_path / "bare.onnx", final(SUPPRESSED), metadata={})
+    assert load_model(bare, class_names=("person", "helmet", "head")).batch == 1
+
+
+def test_raw_takes_any_number_of_pictures(tmp_path: Path) -> None:
+    metadata = {**METADATA, "batch": "1"}
+    path = write_model(tmp_path / "m.onnx", raw(ROWS, classes=3), metadata=metadata)
+    assert load_model(path).batch is None
+
+
 def test_half_precision(tmp_path: Path) -> None:
     assert_right(detect(write_model(tmp_path / "m.onnx", raw(ROWS, classes=3), half=True)))
 
@@ -132,6 +156,22 @@ def test_yolox_is_refused(tmp_path: Path, classes: int) -> None:
         load_model(path, class_names=names)
 
 
+def test_boxes_in_parts_of_the_picture_are_refused(tmp_path: Path) -> None:
+    rows: Rows = [(0.5, 0.5, 1.0, 0.9, 0.9, 0), (0.1, 0.2, 0.1, 0.2, 0.6, 1)]
+    path = write_model(tmp_path / "rtdetr.onnx", final(rows, boxes=2))
+    with pytest.raises(ModelError, match=r"rtdetr\.onnx: .*parts of the picture.*RT-DETR"):
+        load_model(path)
+
+
+def test_probabilities_in_place_of_class_numbers_are_refused(tmp_path: Path) -> None:
+    answer = final(SUPPRESSED)
+    answer[0, :, 5] = 0.7
+    metadata = {**METADATA, "names": "{0: 'person'}"}
+    path = write_model(tmp_path / "yolov5.onnx", answer, metadata=metadata)
+    with pytest.raises(ModelError, match=r"yolov5\.onnx: .*no class numbers"):
+        load_model(path)
+
+
 def test_grey_models_are_refused(tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.onnx", raw(ROWS, classes=3), shape=("batch", 1, 64, 96))
     with pytest.raises(ModelError, match="1 colour channels"):
@@ -147,6 +187,21 @@ def test_unreadable_metadata(tmp_path: Path, key: str) -> None:
         shape=("batch", 3, "height", "width"),
     )
     with pytest.raises(ModelError, match=f"metadata {key} can't be read"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("stride", "[32]"), ("stride", "0"), ("imgsz", "['a', 'b']"), ("batch", "'many'")],
+)
+def test_metadata_of_the_wrong_kind(tmp_path: Path, key: str, value: str) -> None:
+    path = write_model(
+        tmp_path / "m.onnx",
+        final(SUPPRESSED),
+        metadata={**METADATA, key: value},
+        shape=("batch", 3, "height", "width"),
+    )
+    with pytest.raises(ModelError, match=rf"m\.onnx: metadata {key} is .*, not "):
         load_model(path)
 
 

@@ -191,3 +191,10 @@ def test_a_recording_is_judged_where_the_cameras_are_not() -> None:
     text = GOOD.replace("url: rtsp://10.0.0.1/main", "url: nowhere.mp4")
     site = parse_site(text, name="recording", folder=Path(), check_files=False)
     assert site.cameras[0].url == "nowhere.mp4"
+
+
+def test_tiles_are_for_cameras_that_there_are() -> None:
+    assert parse(GOOD + "detection: {tiles: {cameras: [cam1]}}\n").detection.tiles
+    assert "detection.tiles.cameras.0: 'cam9' is not one of cam1" in error_of(
+        GOOD + "detection: {tiles: {cameras: [cam9]}}\n"
+    )
