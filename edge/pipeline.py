@@ -84,7 +84,9 @@ class Pipeline:
                 panorama, image=self._lift_to_show.lifted(panorama.image, panorama.unseen)
             )
         surface = self._rig.surface
-        positions = replace(positions, people=with_panorama(positions.people, surface))
+        positions = replace(
+            positions, people=with_panorama(positions.people, surface, panorama.insets)
+        )
         return Picture(
             panorama=panorama,
             positions=positions,

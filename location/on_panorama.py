@@ -3,11 +3,12 @@
 Knows nothing about pictures: only the panorama's surface.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from scene.messages import Position
+from scene.messages import Inset, Position
 from scene.ribbon import Ribbon
 from scene.rig import Surface
 
@@ -15,11 +16,14 @@ FARTHEST_OUTSIDE = 2.0
 """Feet straight below the cameras lie endlessly far below the picture: cut at this many heights."""
 
 
-def with_panorama(people: tuple[Position, ...], surface: Surface) -> tuple[Position, ...]:
+def with_panorama(
+    people: tuple[Position, ...], surface: Surface, insets: Sequence[Inset] = ()
+) -> tuple[Position, ...]:
     """Add the panorama pixels of feet and head of everybody of whom a part lies in the picture.
 
     Feet may lie below the picture and heads above it: somebody close to the cameras is tagged, too.
-    On a ribbon everybody stands upright, as they are drawn there.
+    On a ribbon everybody stands upright, as they are drawn there; whom an inset shows is where it
+    shows them.
     """
     if not people:
         return ()
@@ -27,6 +31,11 @@ def with_panorama(people: tuple[Position, ...], surface: Surface) -> tuple[Posit
     heads_m = feet_m + np.outer([person.height_m for person in people], [0.0, 0.0, 1.0])
     drawn = surface.upright if isinstance(surface, Ribbon) else surface.panorama_from_mine
     feet, heads = drawn(feet_m), drawn(heads_m)
+    numbers = {person.track: number for number, person in enumerate(people)}
+    for inset in insets:
+        for track, foot, head in zip(inset.tracks, inset.feet_px, inset.heads_px, strict=True):
+            if track in numbers and np.isfinite([*foot, *head]).all():
+                feet[numbers[track]], heads[numbers[track]] = foot, head
     width, height = surface.size_px
     beside = (feet[:, 0] < 0) | (feet[:, 0] > width - 1)
     shown = ~beside & (feet[:, 1] >= 0) & (heads[:, 1] <= height - 1)

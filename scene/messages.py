@@ -58,10 +58,14 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Inset:
-    """Somebody on a ribbon, drawn upright over it, as one camera sees them."""
+    """People on a ribbon who stand together, drawn upright over it, as one camera sees them."""
 
-    track: int
+    tracks: tuple[int, ...]
     """Whom it shows."""
+    feet_px: Floats
+    """(tracks, 2) panorama pixels; of several, some stand a little beside their place."""
+    heads_px: Floats
+    """(tracks, 2)."""
     camera: str
     corner_px: tuple[int, int]
     """Column and row of its upper left pixel in the panorama; both even."""

@@ -224,7 +224,7 @@ def test_seams_of_the_roadway_spare_everybody_where_fixed_ones_do_not() -> None:
     assert ours.unavoidable == 0
 
 
-@pytest.mark.parametrize(("name", "most", "by_fixed"), [("crossing", 10, 120), ("longwall", 4, 42)])
+@pytest.mark.parametrize(("name", "most", "by_fixed"), [("crossing", 5, 120), ("longwall", 2, 42)])
 def test_told_who_is_where_insets_show_nearly_everybody_whole_and_once(
     name: str, most: int, by_fixed: int
 ) -> None:
@@ -251,11 +251,11 @@ def test_who_is_found_but_not_placed_stays_in_the_picture_while_all_others_stand
     lost = [
         (*case, verdict.lost) for one in ours for *case, verdict in one.cases if verdict.is_lost
     ]
-    assert len(lost) <= 2, lost
+    assert len(lost) <= 1, lost
     assert max((share for *_, share in lost), default=0.0) < 0.8, lost
 
 
-@pytest.mark.parametrize(("name", "most"), [("crossing", 50), ("longwall", 20)])
+@pytest.mark.parametrize(("name", "most"), [("crossing", 35), ("longwall", 20)])
 def test_with_our_own_detector_and_tracker_far_fewer_are_harmed_than_by_fixed_seams(
     name: str, most: int
 ) -> None:

@@ -70,6 +70,14 @@ class Billboard:
         shape = rows, columns
         return pixels.astype(np.float32).reshape(*shape, 2), seen.reshape(shape)
 
+    def drawn(self, centre_m: Floats, points_m: Floats) -> Floats:
+        """Give (N, 2) panorama pixels on which a camera at `centre_m` draws (N, 3) points.
+
+        NaN where its line of sight does not meet the plane.
+        """
+        places = _meet(centre_m, points_m - centre_m, self.feet_m, self.right, self.up)
+        return np.asarray(self.foot_px + places * [self.px_per_m, -self.px_per_m])
+
     def spread(self, grid: Maps) -> Maps:
         """Interpolate from the grid (rows, columns) to every pixel of the box (H, W)."""
         x0, y0, x1, y1 = self.box
@@ -93,6 +101,7 @@ def billboard(
     right = np.array([ahead[1], -ahead[0], 0.0])
     up = np.cos(lean) * np.array([0.0, 0.0, 1.0]) + np.sin(lean) * ahead
     places = _meet(camera.centre_m, body_m - camera.centre_m, feet_m, right, up)
+    places = places[np.isfinite(places).all(axis=1)]
     box = 0, 0, 0, 0
     if len(places):
         lowest_px = foot_px[1] - places[:, 1].min() * surface.px_per_m
@@ -108,12 +117,12 @@ def billboard(
 def _meet(
     centre_m: Floats, directions: Floats, feet_m: Floats, right: Floats, up: Floats
 ) -> Floats:
-    """Give (M, 2) metres right and up, M <= N, where (N, 3) lines of sight meet the plane."""
+    """Give (N, 2) metres right and up where (N, 3) lines of sight meet the plane, else NaN."""
     normal = np.cross(right, up)
     with np.errstate(divide="ignore", invalid="ignore"):
         reach = (feet_m - centre_m) @ normal / (directions @ normal)
-    ahead = np.isfinite(reach) & (reach > 0)
-    points = centre_m + reach[ahead, None] * directions[ahead] - feet_m
+        reach[~(reach > 0)] = np.nan
+        points = centre_m + reach[:, None] * directions - feet_m
     return np.column_stack([points @ right, points @ up])
 
 

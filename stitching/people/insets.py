@@ -16,6 +16,7 @@ from stitching.cells import Cells
 from stitching.exposure import Exposure
 from stitching.people.background import Background
 from stitching.people.bodies import Bodies
+from stitching.people.companies import Companies
 from stitching.people.drawing import draw
 from stitching.people.hiding import hide
 from stitching.people.upright import HALF, insets
@@ -37,21 +38,22 @@ class Insets:
     def __init__(self, rig: Rig, surface: Ribbon, cells: Cells, exposure: Exposure) -> None:
         self._surface, self._cells, self._exposure = surface, cells, exposure
         self._names = [camera.name for camera in rig.cameras]
-        self._whose = Whose()
+        self._whose, self._companies = Whose(), Companies()
         self._background = Background(cells.small_px)
 
     def look(self, bodies: Bodies, images: Mapping[int, YuvImage], at_ns: int) -> Standing:
         """Say who will be drawn, and how, from the pictures there are, by camera index."""
         present = [index in images for index in range(len(self._names))]
-        shown_by = self._whose.choose(bodies, present, at_ns)
+        companies = self._companies.of(bodies.people)
+        shown_by = self._whose.choose(bodies, present, at_ns, companies)
         self._background.look(images, bodies, at_ns)
         differs = {
             index: self._background.differs(index, images[index])
             for index in set(shown_by)
             if index != NOBODY
         }
-        found = insets(bodies, self._surface, shown_by, differs)
-        tracks = {inset.track for inset in found}
+        found = insets(bodies, self._surface, shown_by, differs, companies)
+        tracks = {track for inset in found for track in inset.tracks}
         bits = sum(1 << bit for bit, track in enumerate(bodies.tracks) if track in tracks)
         return Standing(bits=bits, insets=found)
 

@@ -12,12 +12,13 @@ import numpy as np
 
 from scene.arrays import Bools
 from scene.geometry import CameraModel
-from scene.messages import Inset
+from scene.messages import Inset, Position
 from scene.ribbon import Ribbon
 from stitching.cells import SMALL
 from stitching.maps import OUTSIDE, Maps
 from stitching.people.billboard import GRID_PX, Billboard, billboard
 from stitching.people.bodies import Bodies
+from stitching.people.companies import Company
 from stitching.people.silhouettes import owners, silhouettes
 from stitching.people.solids import core_m
 
@@ -28,7 +29,7 @@ HALF = 0.5
 class _Cutout:
     """An inset to be, on its billboard's grid."""
 
-    track: int
+    people: Sequence[Position]
     camera: CameraModel
     board: Billboard
     pixels: Maps
@@ -48,8 +49,16 @@ class _Cutout:
             table[beyond] = nothing
         if opacity.max(initial=0) < HALF:
             return None
+        feet_m = np.array([person.xyz_m for person in self.people])
+        tops_m = np.outer([person.height_m for person in self.people], [0.0, 0.0, 1.0])
+        feet_px, heads_px = (
+            self.board.drawn(self.camera.centre_m, points_m)
+            for points_m in (feet_m, feet_m + tops_m)
+        )
         return Inset(
-            track=self.track,
+            tracks=tuple(person.track for person in self.people),
+            feet_px=feet_px,
+            heads_px=heads_px,
             camera=self.camera.name,
             corner_px=self.board.box[:2],
             opacity=opacity,
@@ -59,31 +68,55 @@ class _Cutout:
 
 
 def insets(
-    bodies: Bodies, surface: Ribbon, shown_by: Sequence[int], differs: Mapping[int, Bools]
+    bodies: Bodies,
+    surface: Ribbon,
+    shown_by: Sequence[int],
+    differs: Mapping[int, Bools],
+    companies: Sequence[Company],
 ) -> tuple[Inset, ...]:
     """Give the insets of all people whom a camera shows, the farthest first.
 
     `shown_by` has the camera of each person, or -1; `differs` where those cameras' coarse pictures
     are not as without people.
     """
-    shown = [bit for bit, index in enumerate(shown_by) if index >= 0]
-    if not shown:
-        return ()
-    feet_px = surface.upright(np.array([bodies.people[bit].xyz_m for bit in shown]))
-    owner = {index: owners(bodies, index) for index in set(shown_by) if index >= 0}
+    groups = _groups(companies, shown_by)
+    owner = {index: owners(bodies, index) for index, _ in groups}
     made: list[_Cutout] = []
-    for bit, foot_px in sorted(zip(shown, feet_px, strict=True), key=lambda one: one[1][1]):
-        person, camera = bodies.people[bit], bodies.cameras[shown_by[bit]]
-        board = billboard(camera, surface, np.array(person.xyz_m), core_m((person,))[0], foot_px)
+    for index, bits in groups:
+        camera, people = bodies.cameras[index], [bodies.people[bit] for bit in bits]
+        board = _board(camera, surface, people)
         if not board.is_empty:
-            index = shown_by[bit]
-            drawn = silhouettes(bodies, index, owner[index], bit, differs[index])
-            made.append(_cutout(person.track, camera, board, drawn))
+            drawn = [silhouettes(bodies, index, owner[index], bit, differs[index]) for bit in bits]
+            made.append(_cutout(people, camera, board, np.max(drawn, axis=0)))
+    made.sort(key=lambda cutout: float(cutout.board.foot_px[1]))
     for number, nearer in enumerate(made):
         for farther in made[:number]:
             _give_way(nearer, farther)
     found = (cutout.inset() for cutout in made)
     return tuple(inset for inset in found if inset is not None)
+
+
+def _board(camera: CameraModel, surface: Ribbon, people: Sequence[Position]) -> Billboard:
+    """Stand a billboard up at the nearest of them, so that on average nobody is moved aside."""
+    feet_m = np.array([person.xyz_m for person in people])
+    nearest_m = feet_m[np.linalg.norm(feet_m - camera.centre_m, axis=1).argmin()]
+    body_m, own_px = core_m(people).reshape(-1, 3), surface.upright(feet_m)
+    board = billboard(camera, surface, nearest_m, body_m, own_px[0])
+    if len(people) == 1:
+        return board
+    aside_px = np.nanmean(own_px - board.drawn(camera.centre_m, feet_m), axis=0)
+    return billboard(camera, surface, nearest_m, body_m, board.foot_px + aside_px)
+
+
+def _groups(
+    companies: Sequence[Company], shown_by: Sequence[int]
+) -> list[tuple[int, tuple[int, ...]]]:
+    """Give the camera, and whom it shows in one picture."""
+    groups = []
+    for company in companies:
+        for index in sorted({shown_by[bit] for bit in company} - {-1}):
+            groups.append((index, tuple(bit for bit in company if shown_by[bit] == index)))
+    return groups
 
 
 def _give_way(nearer: _Cutout, farther: _Cutout) -> None:
@@ -103,13 +136,15 @@ def _corner(cutout: _Cutout) -> tuple[int, int]:
     return cutout.board.box[0] // GRID_PX, cutout.board.box[1] // GRID_PX
 
 
-def _cutout(track: int, camera: CameraModel, board: Billboard, drawn: Maps) -> _Cutout:
+def _cutout(
+    people: Sequence[Position], camera: CameraModel, board: Billboard, drawn: Maps
+) -> _Cutout:
     """Carry a body's silhouettes `drawn` (rows, columns, 3) to a billboard, with soft edges."""
     pixels, seen = board.grid(camera)
     spots = (pixels - (SMALL - 1) / 2) / SMALL
     levels = cv2.remap(drawn, spots[..., 0], spots[..., 1], cv2.INTER_LINEAR) * seen[..., None]
     return _Cutout(
-        track=track,
+        people=people,
         camera=camera,
         board=board,
         pixels=pixels,

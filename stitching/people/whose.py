@@ -9,6 +9,7 @@ import numpy as np
 
 from scene.arrays import Bools, Floats
 from stitching.people.bodies import Bits, Bodies
+from stitching.people.companies import Company
 
 NOBODY = -1
 LEAST_SHOWN = 0.2
@@ -17,10 +18,12 @@ LACKING = 12.0
 """For the share of the body that another camera's picture has and this one's lacks."""
 UNNOTICED, NOTICED = 0.01, 0.05
 """A share of less is free, one of more costs half at once; the rest grows with the share."""
-HIDDEN, CROWDED = 12.0, 4.0
+HIDDEN, CROWDED = 12.0, 8.0
 """For the share that stands behind somebody nearer, or before somebody farther."""
 COARSE = 1.0
 """For a view without any detail, against the most detailed one."""
+NOT_SHOWN = 50.0
+"""For a camera that does not show one of those who stand together."""
 SWITCH = 1.2
 """Another camera must be better by so much."""
 RECENT_NS = 1_500_000_000
@@ -37,15 +40,24 @@ class Whose:
         self._found_at_ns: dict[tuple[int, int], int] = {}
         self._chosen_at_ns = 0
 
-    def choose(self, bodies: Bodies, present: Sequence[bool], at_ns: int) -> list[int]:
-        """Give each person's camera, `NOBODY` where none will do, in the order of bits."""
+    def choose(
+        self,
+        bodies: Bodies,
+        present: Sequence[bool],
+        at_ns: int,
+        companies: Sequence[Company],
+    ) -> list[int]:
+        """Give each person's camera, `NOBODY` where none will do, in the order of bits.
+
+        A company, bits of people who stand together, gets one for all, if one will do.
+        """
         found = self._found(bodies, at_ns)
         fresh = [at_ns - person.seen_at_ns <= LOST_NS for person in bodies.people]
         kept = [self._cameras.get(track, NOBODY) for track in bodies.tracks]
         calm = abs(at_ns - self._chosen_at_ns) < AGAIN_NS
         lost = (camera == NOBODY or not present[camera] for camera in kept)
         if not calm or any(lost):
-            kept = self._choice(bodies, np.array(present), found, kept)
+            kept = self._choice(bodies, np.array(present), found, kept, companies)
             self._cameras = dict(zip(bodies.tracks, kept, strict=True))
             self._chosen_at_ns = at_ns
         return [
@@ -71,7 +83,12 @@ class Whose:
         return found
 
     def _choice(
-        self, bodies: Bodies, present: Bools, found: Bools, kept: Sequence[int]
+        self,
+        bodies: Bodies,
+        present: Bools,
+        found: Bools,
+        kept: Sequence[int],
+        companies: Sequence[Company],
     ) -> list[int]:
         if not bodies.people:
             return []
@@ -88,9 +105,25 @@ class Whose:
         cost += COARSE * (1 - fine / np.maximum(fine.max(axis=1, keepdims=True), 1e-9))
         cost += SWITCH * (np.arange(len(bodies.cameras)) != np.array(kept)[:, None])
         cost = np.where(pictured >= LEAST_SHOWN, cost, np.inf)
-        best = cost.argmin(axis=1)
-        shown = np.isfinite(cost.min(axis=1))
-        return [int(camera) for camera in np.where(shown, best, NOBODY)]
+        chosen = [NOBODY] * len(bodies.people)
+        for company in companies:
+            for bit, camera in _together(cost, company):
+                chosen[bit] = camera
+        return chosen
+
+
+def _together(cost: Floats, company: Company) -> list[tuple[int, int]]:
+    """Give the camera of each of a company: one for all that any camera shows, if one can."""
+    some = [bit for bit in company if np.isfinite(cost[bit]).any()]
+    if not some:
+        return []
+    own = [int(cost[bit].argmin()) for bit in some]
+    shared = np.where(np.isfinite(cost[some]), cost[some], NOT_SHOWN).sum(axis=0)
+    camera = int(shared.argmin())
+    return [
+        (bit, camera if np.isfinite(cost[bit, camera]) else alone)
+        for bit, alone in zip(some, own, strict=True)
+    ]
 
 
 def hidden(drawn: list[Bits], distances_m: Floats) -> Floats:

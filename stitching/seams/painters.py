@@ -7,6 +7,7 @@ are in units of a whole body.
 import numpy as np
 
 from scene.arrays import Floats, Ints
+from stitching.people.whose import noticed
 from stitching.seams.footprints import Scene
 
 LOOSE = -1
@@ -17,8 +18,6 @@ CUT = 12.0
 """For the share that the painter shows and does not paint."""
 DRAWN_TWICE = 9.0
 """For the share that others paint."""
-UNNOTICED, NOTICED = 0.01, 0.05
-"""A share of less is free, one of more costs half at once; the rest grows with the share."""
 HIDDEN = 3.0
 """For the share that stands behind somebody else."""
 ARMS = 4.0
@@ -161,12 +160,12 @@ class Choice:
             np.where(by_one, some[bits, chosen], some.max(axis=1))
             for some in (self._areas, self._cores)
         )
-        harm = np.where(by_one, CUT * _noticed(1 - thin_one / areas), 0.0)
+        harm = np.where(by_one, CUT * noticed(1 - thin_one / areas), 0.0)
         harm += np.where(by_one, ARMS * (1 - core_one / cores), 0.0)
         twice = (thin.sum(axis=1) - thin_one) / areas
         # A hand or a foot is easily beyond the thin body, and is seen twice all the same.
         twice_arms = (core.sum(axis=1) - core_one) / cores
-        harm += DRAWN_TWICE * _noticed((twice + twice_arms) / 2)
+        harm += DRAWN_TWICE * noticed((twice + twice_arms) / 2)
         alone = self._alone[bits, chosen]
         astray = float(prints.size[labels != scene.base].sum()) / self._typical
         harm += np.where(np.isfinite(alone), alone, 0.0)
@@ -179,15 +178,9 @@ class Choice:
         best = np.where(self._shows, complete, 0).max(axis=1, keepdims=True)
         fine = np.einsum("bna,na->bn", scene.prints.core, scene.closeness) / self._cores
         finest = np.where(self._shows, fine, 0).max(axis=1, keepdims=True)
-        cost = BEYOND_PICTURE * _noticed(best - complete) + HIDDEN * scene.hidden
+        cost = BEYOND_PICTURE * noticed(best - complete) + HIDDEN * scene.hidden
         cost += COARSE * (1 - fine / np.maximum(finest, 1e-6))
         cost += SWITCH * (np.arange(len(scene.seen)) != scene.now[:, None])
         cost = np.where(self._shows, cost, np.inf)
         loose = np.where(np.array(scene.bodies.owners) >= 0, 0.0, np.inf)
         return np.column_stack([cost, loose])
-
-
-def _noticed(share: Floats | float) -> Floats:
-    share = np.clip(share, 0, 1)
-    step = np.clip((share - UNNOTICED) / (NOTICED - UNNOTICED), 0, 1)
-    return np.asarray((step + share) / 2)

@@ -2,10 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from location.on_panorama import with_panorama
-from scene.messages import Position
+from scene.messages import Inset, Position
 from scene.ribbon import Ribbon
 from scene.surface import Cylinder
 
@@ -95,3 +96,19 @@ def test_on_a_ribbon_somebody_who_leans_on_the_wall_stands_there_too() -> None:
     (found,) = with_panorama((person(20.0, 2.4),), RIBBON)
     assert found.panorama_xy == pytest.approx((1000.0, (2.6 + 0.1) * 50))
     assert found.panorama_head_xy == pytest.approx((1000.0, (2.6 + 0.1 - 1.8) * 50))
+
+
+def test_whom_an_inset_shows_is_tagged_where_it_shows_them() -> None:
+    nothing = np.zeros((2, 2), np.float32)
+    inset = Inset(
+        tracks=(7, 1),
+        feet_px=np.array([[10.0, 20.0], [300.0, 250.0]]),
+        heads_px=np.array([[10.0, 5.0], [301.0, 80.0]]),
+        camera="cam1",
+        corner_px=(0, 0),
+        opacity=nothing,
+        luma_x=nothing,
+        luma_y=nothing,
+    )
+    (found,) = with_panorama((person(10.0, 0.0),), SURFACE, [inset])
+    assert (found.panorama_xy, found.panorama_head_xy) == ((300.0, 250.0), (301.0, 80.0))

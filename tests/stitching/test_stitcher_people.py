@@ -139,7 +139,7 @@ def test_two_people_are_two(stitcher: Stitcher, views: list[YuvImage]) -> None:
     panorama = stitcher.stitch(frames_of(views, two), two)
     for blob, person in zip(sorted(blobs(panorama)), two, strict=True):
         check_upright(blob, person)
-    assert [inset.track for inset in panorama.insets] == [1, 2]
+    assert [inset.tracks for inset in panorama.insets] == [(1,), (2,)]
 
 
 def test_an_absent_cameras_insets_go_over_to_another_one_at_once(
@@ -200,3 +200,18 @@ def test_when_somebody_has_gone_the_panorama_is_as_before(
     assert np.array_equal(before.painter, after.painter)
     assert np.array_equal(before.unseen, after.unseen)
     assert np.abs(before.image.y.astype(int) - after.image.y).max() <= 3
+
+
+def test_two_who_stand_together_are_one_picture_and_each_is_whole_once(
+    stitcher: Stitcher, views: list[YuvImage]
+) -> None:
+    two = [somebody(14.6, 1.2), somebody(15.2, 1.0, track=2)]
+    panorama = stitcher.stitch(frames_of(views, two), two)
+    (inset,) = panorama.insets
+    assert inset.tracks == (1, 2)
+    found = blobs(panorama)
+    width_px = sum(width for _, _, width, _ in found)
+    assert width_px == pytest.approx(2 * 0.5 * SURFACE.px_per_m, abs=10)
+    for foot, head in zip(inset.feet_px, inset.heads_px, strict=True):
+        middle = np.rint((foot + head) / 2).astype(int)
+        assert panorama.image.y[middle[1], middle[0]] > BRIGHT

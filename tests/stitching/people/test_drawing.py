@@ -55,7 +55,9 @@ def inset(opacity: float = 1.0, left_px: float = 200.0) -> Inset:
     width, height = SIZE_PX
     x, y = np.meshgrid(np.arange(width) + left_px, np.arange(height) + 100.0)
     return Inset(
-        track=1,
+        tracks=(1,),
+        feet_px=np.zeros((1, 2)),
+        heads_px=np.zeros((1, 2)),
         camera="west",
         corner_px=CORNER_PX,
         opacity=np.full((height, width), opacity, np.float32),

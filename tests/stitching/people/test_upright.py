@@ -9,6 +9,7 @@ from scene.arrays import Bools, Floats, Ints
 from scene.geometry import CameraModel, project
 from scene.messages import Inset, Position
 from stitching.people.bodies import Bodies
+from stitching.people.companies import Company
 from stitching.people.upright import HALF, insets
 from tests.stitching.strip_views import RIBBON, facing_pair, standing, strip_camera, strip_cells
 
@@ -22,12 +23,15 @@ def stood_up(
     cameras: Sequence[CameraModel] = PAIR,
     *,
     differs: bool = False,
+    companies: Sequence[Company] | None = None,
 ) -> tuple[Inset, ...]:
     cells = strip_cells(cameras)
     changed: dict[int, Bools] = {
         index: np.full(size, differs) for index, size in enumerate(cells.small_px)
     }
-    return insets(Bodies(cameras, cells, people), RIBBON, shown_by, changed)
+    alone = [(bit,) for bit in range(len(people))]
+    together = alone if companies is None else companies
+    return insets(Bodies(cameras, cells, people), RIBBON, shown_by, changed, together)
 
 
 def opacity_at(inset: Inset, places_px: Floats) -> Floats:
@@ -49,7 +53,7 @@ def axis_px(person: Position, low_m: float = 0.2, high_m: float = 1.6) -> Floats
 @pytest.mark.parametrize("shown_by", [0, 1])
 def test_somebody_is_drawn_from_feet_to_head_over_their_place(shown_by: int) -> None:
     (inset,) = stood_up([FAR], [shown_by])
-    assert inset.track == 1 and inset.camera == PAIR[shown_by].name
+    assert inset.tracks == (1,) and inset.camera == PAIR[shown_by].name
     assert opacity_at(inset, axis_px(FAR)).min() > 0.99
     beside = axis_px(FAR)
     for way in (-1, 1):
@@ -61,12 +65,12 @@ def test_farther_people_come_first_whatever_their_order() -> None:
         standing(track, 14.0 + track, left_m) for track, left_m in ((1, 0.9), (2, 2.0), (3, 1.4))
     ]
     for people in (three, three[::-1]):
-        assert [inset.track for inset in stood_up(people, [0, 0, 0])] == [2, 3, 1]
+        assert [inset.tracks for inset in stood_up(people, [0, 0, 0])] == [(2,), (3,), (1,)]
 
 
 def test_whom_no_camera_shows_has_no_inset() -> None:
     near = standing(2, 15.5, 0.9)
-    assert [inset.track for inset in stood_up([FAR, near], [-1, 0])] == [2]
+    assert [inset.tracks for inset in stood_up([FAR, near], [-1, 0])] == [(2,)]
     assert stood_up([FAR, near], [-1, -1]) == ()
     assert stood_up([], []) == ()
 
@@ -126,3 +130,34 @@ def test_tables_and_opacity_of_an_inset_lie_over_whole_chroma_pixels() -> None:
         assert inset.luma_x.shape == inset.luma_y.shape == inset.opacity.shape
         assert not np.any(np.array([*inset.corner_px, *inset.opacity.shape]) % 2)
         assert inset.opacity.min() >= 0 and inset.opacity.max() <= 1
+
+
+def test_a_company_is_one_picture_in_which_nobody_gives_way() -> None:
+    near = standing(2, 15.0, 1.1)
+    (both,) = stood_up([FAR, near], [0, 0], companies=[(0, 1)])
+    assert both.tracks == (1, 2)
+    apart = stood_up([FAR, near], [0, 0])
+    assert min(one.opacity.max() for one in apart) > 0.99
+    for feet, heads in zip(both.feet_px, both.heads_px, strict=True):
+        up = np.linspace(0.15, 0.9, 10)[:, None]
+        assert opacity_at(both, feet + up * (heads - feet)).min() > 0.99
+
+
+def test_each_of_a_company_is_where_the_camera_draws_them_and_on_average_at_their_place() -> None:
+    people = [FAR, standing(2, 15.4, 1.1)]
+    (both,) = stood_up(people, [0, 0], companies=[(0, 1)])
+    own_px = RIBBON.upright(np.array([person.xyz_m for person in people]))
+    assert (both.feet_px - own_px).mean(axis=0) == pytest.approx([0, 0], abs=1e-6)
+    assert np.abs(both.feet_px - own_px).max() > 2
+    for person, foot in zip(people, both.feet_px, strict=True):
+        # What lies at the drawn feet is what the camera shows there.
+        column, row = np.rint(foot).astype(int) - both.corner_px
+        (truly,), _ = project(PAIR[0], np.array([person.xyz_m]))
+        shown = both.luma_x[row, column], both.luma_y[row, column]
+        assert shown == pytest.approx(truly.tolist(), abs=12)
+
+
+def test_a_company_that_two_cameras_show_is_two_pictures() -> None:
+    near = standing(2, 15.0, 1.1)
+    shown = stood_up([FAR, near], [0, 1], companies=[(0, 1)])
+    assert sorted(one.tracks for one in shown) == [(1,), (2,)]

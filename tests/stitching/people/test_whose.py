@@ -21,8 +21,11 @@ def choose(
     *,
     finds: Sequence[Detections] = (),
     present: tuple[bool, bool] = (True, True),
+    together: bool = False,
 ) -> list[int]:
-    return whose.choose(Bodies(PAIR, CELLS, people, finds, at_ns), present, at_ns)
+    bits = tuple(range(len(people)))
+    companies = [bits] if together else [(bit,) for bit in bits]
+    return whose.choose(Bodies(PAIR, CELLS, people, finds, at_ns), present, at_ns, companies)
 
 
 def somebody(x_m: float, left_m: float = 1.0, track: int = 1, at_ns: int = START_NS) -> Position:
@@ -41,7 +44,7 @@ def test_a_camera_farther_off_that_shows_the_feet_is_better_than_one_that_cuts_t
 
     def chosen(left_m: float) -> list[int]:
         people = [standing(1, 14.5, left_m, cameras=("west", "across"), at_ns=START_NS)]
-        return Whose().choose(Bodies(trio, cells, people), [True] * 3, START_NS)
+        return Whose().choose(Bodies(trio, cells, people), [True] * 3, START_NS, [(0,)])
 
     assert chosen(2.0) == [2]
     assert chosen(-0.5) == [WEST]
@@ -106,3 +109,18 @@ def test_whom_no_camera_sees_any_more_is_soon_shown_by_nobody() -> None:
 
 def test_nobody_is_shown_by_a_camera_that_has_them_outside_its_picture() -> None:
     assert choose(Whose(), [replace(somebody(10.2), cameras=("west",))]) == [NOBODY]
+
+
+def test_a_company_is_shown_by_one_camera() -> None:
+    west, east = somebody(13.5), somebody(16.5, track=2)
+    assert choose(Whose(), [west, east]) == [WEST, EAST]
+    assert len(set(choose(Whose(), [west, east], together=True))) == 1
+
+
+def test_whom_the_companys_camera_does_not_show_another_one_does() -> None:
+    """Or nobody does: who is not found anywhere is not drawn, with company or without."""
+    west = replace(somebody(14.6), cameras=("west",))
+    east = replace(somebody(15.4, track=2), cameras=("east",))
+    assert choose(Whose(), [west, east], together=True) == [WEST, EAST]
+    nowhere = replace(somebody(15.0, track=2), cameras=())
+    assert choose(Whose(), [west, nowhere], together=True) == [WEST, NOBODY]
