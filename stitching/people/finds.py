@@ -20,8 +20,8 @@ BENT = 0.6
 """Width of a box by its height: of somebody upright it is less."""
 SAME = 0.15
 """A box is that person's when it and their body share so much of both (intersection over union)."""
-TWICE = 0.3
-"""Two boxes show the same person when they share so much."""
+TWICE, WITHIN = 0.3, 0.85
+"""Two boxes show the same person when they share so much of both, or so much of one."""
 PERSON_KINDS = (KINDS.index("person"), KINDS.index("fallen"))
 
 
@@ -57,6 +57,7 @@ def matched(pixels: Floats, good: Bools, boxes: Floats) -> Ints:
         mine = np.flatnonzero(whose == body)
         first = mine[share[mine, body].argmax()]
         apart = _shared(boxes[mine], boxes[[first]])[:, 0] < TWICE
+        apart &= _within(boxes[mine], boxes[first]) < WITHIN
         whose[mine[apart]] = -1
     return np.asarray(whose)
 
@@ -68,6 +69,15 @@ def _shared(boxes: Floats, others: Floats) -> Floats:
     both = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)[:, None] - shared
     both = both + np.prod(np.maximum(others[:, 2:] - others[:, :2], 0), axis=1)
     return np.asarray(shared / np.maximum(both, 1.0))
+
+
+def _within(boxes: Floats, box: Floats) -> Floats:
+    """Give (B,) the share of the smaller one of each box (B, 4) and `box` (4,) that both have."""
+    low, high = np.maximum(boxes[:, :2], box[:2]), np.minimum(boxes[:, 2:], box[2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=1)
+    sizes = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    smaller = np.minimum(sizes, np.prod(box[2:] - box[:2]))
+    return np.asarray(shared / np.maximum(smaller, 1.0))
 
 
 def outline(box: Floats, level: int) -> Floats:

@@ -37,6 +37,11 @@ def test_a_second_box_beside_the_first_shows_somebody_whom_nobody_has_located(or
     assert whose([box(126)]) == [0]
 
 
+def test_a_box_that_holds_the_first_one_is_theirs_too() -> None:
+    """As when something beside somebody is taken for a part of them."""
+    assert whose([box(100), box(90, 95, right=190, foot=230)]) == [0, 0]
+
+
 def test_nothing_found_or_nobody_there_is_nobodys() -> None:
     assert whose([]) == []
     assert whose([box(100)], np.empty((0, 4, 2))) == [-1]
