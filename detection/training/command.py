@@ -28,7 +28,7 @@ Train a detector of people, helmets and bare heads on labelled folders, export i
 and write its card. It needs the extra `train`: pip install 'lamproom[train]'.
 
   lamproom train --set photos --set faces:helmet+head --val kept --out mine.onnx --minutes 240
-  lamproom train ... --from lamproom-s1.onnx     start from an export of the same layers, or a .pt
+  lamproom train ... --from lamproom-s2.onnx     start from an export of the same layers, or a .pt
   lamproom train ... --teacher yolo11n.onnx      a model labels the kinds that a folder lacks
 
 A folder has images/ and, at the same places, labels/ in YOLO text: `class cx cy w h`, classes

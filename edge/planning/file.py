@@ -19,8 +19,8 @@ PERSON_PX = 40.0
 COCO's sense, are below 32 px; detectors find them much less often."""
 LYING_PX = 32.0
 """The same for the longer side of somebody who lies along the line of sight, the worst case. With
-the shipped model, which shrinks 1280 px to 512, people crouching, as compact as that, were found
-in 95 % of the sample longwall's pictures from 32 to 48 px up, in 49 % at 24 to 32."""
+the first shipped model, which shrank 1280 px to 512, people crouching, as compact as that, were
+found in 95 % of the sample longwall's pictures from 32 to 48 px up, in 49 % at 24 to 32."""
 SAME_CHAINAGE_M = 0.01
 ROOF_GAP_M = 0.15
 """How far below the roof a camera's middle hangs at least."""

@@ -22,7 +22,7 @@ def test_it_is_small_and_says_what_it_is() -> None:
     assert model.names == ("person", "helmet", "head")
     assert [KINDS[kind] for kind in model.kinds] == ["person", "helmet", "head"]
     assert model.batch is None  # one batch for all cameras
-    assert model.input_size == (512, 288)  # as wide as cameras are
+    assert (model.input_size, model.stride) == ((640, 640), 32)  # as large as a picture needs
     metadata = model.session.inner.get_modelmeta().custom_metadata_map
     assert metadata["task"] == "detect"
     assert "AGPL-3.0" in metadata["license"]

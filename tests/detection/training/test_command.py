@@ -112,7 +112,7 @@ def test_an_export_with_other_layers_is_refused(
 
     other = write_model(tmp_path / "other.onnx", raw([], classes=3))
     assert main(asked(folder, tmp_path / "m.onnx", "0.02", "--from", str(other))) == 2
-    assert "its layers are not those of lamproom-s1.yaml" in capsys.readouterr().err
+    assert "its layers are not those of lamproom-s.yaml" in capsys.readouterr().err
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
