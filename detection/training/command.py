@@ -18,6 +18,7 @@ from detection.model import load_model
 from detection.scoring import Score
 from detection.training.card import Trained, card
 from detection.training.export import export, quantise
+from detection.training.network import LAYERS
 from detection.training.pictures import Set, read_set
 from detection.training.samples import Samples
 from detection.training.train import Plan, State, train
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, help="the ONNX file to write")
     add("--minutes", type=float, default=60, help="training time in all (60)")
     add("--from", dest="start", type=Path, help="weights to start from: .onnx or .pt")
+    add("--layers", type=Path, default=LAYERS, help="the network (YAML of Ultralytics, nc: 3)")
     add("--teacher", type=Path, help="an ONNX model that labels what a folder does not")
     add("--size", default="640x640", help="largest input of the exported model (640x640)")
     add("--fixed", action="store_true", help="export for that one input size, e.g. for TensorRT")
@@ -83,10 +85,11 @@ def run(args: argparse.Namespace) -> int:
         rate=args.rate,
         threads=args.threads,
         seed=args.seed,
+        layers=args.layers,
         start=args.start,
     )
     state = _train(samples, args.out.with_suffix(".pt"), plan, console)
-    export(args.out.with_suffix(".pt"), args.out, size_px, fixed=args.fixed)
+    export(args.out.with_suffix(".pt"), args.out, size_px, layers=args.layers, fixed=args.fixed)
     models = [args.out]
     if args.int8:
         models.append(args.out.with_name(f"{args.out.stem}-int8.onnx"))

@@ -3,6 +3,7 @@
 Knows nothing about training. torch, ultralytics, onnx and the quantiser are imported when needed.
 """
 
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,14 +15,20 @@ from detection.training.network import LAYERS, from_checkpoint, load_weights, ne
 from detection.training.pictures import Labelled, decoded
 from scene.errors import ModelError
 
-HEAD = "/model.22/"
-"""Nodes of the layer that turns features into boxes: eight bits are too few there."""
+LAYER = re.compile(r"/model\.(\d+)/")
 CALIBRATION = 160
 """Pictures from which ranges are taken."""
 PADDING = 114
 
 
-def export(checkpoint: Path, model: Path, size_px: tuple[int, int], *, fixed: bool) -> None:
+def export(
+    checkpoint: Path,
+    model: Path,
+    size_px: tuple[int, int],
+    *,
+    layers: Path = LAYERS,
+    fixed: bool = False,
+) -> None:
     """Write the averaged weights of a checkpoint as ONNX, for any batch.
 
     Its input is `size_px` (width, height) if `fixed`, else at most that: what a picture needs.
@@ -29,9 +36,9 @@ def export(checkpoint: Path, model: Path, size_px: tuple[int, int], *, fixed: bo
     import onnx
     import ultralytics
 
-    network = new_network()
+    network = new_network(layers)
     load_weights(network, from_checkpoint(checkpoint)["average"], checkpoint)
-    yolo = ultralytics.YOLO(str(LAYERS), task="detect")
+    yolo = ultralytics.YOLO(str(layers), task="detect")
     network.args = vars(network.args)
     yolo.model = network
     width, height = size_px
@@ -81,10 +88,13 @@ def quantise(
 
 
 def _head(model: Path) -> list[str]:
+    """Name the nodes of the last layer: eight bits are too few for boxes."""
     import onnx
 
     names = [node.name for node in onnx.load(str(model)).graph.node]
-    return [name for name in names if name.startswith(HEAD)]
+    layers = {name: int(found[1]) for name in names if (found := LAYER.match(name))}
+    last = max(layers.values(), default=-1)
+    return [name for name, layer in layers.items() if layer == last]
 
 
 class _Reader:

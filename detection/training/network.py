@@ -13,10 +13,13 @@ from detection.labelled import TRAINED_KINDS
 from scene.errors import ModelError
 
 LAYERS = Path(__file__).parents[1] / "models" / "lamproom-s.yaml"
+"""Those of the shipped model."""
 
 
 def new_network(layers: Path = LAYERS) -> Any:
     """Build the network with random weights, with the loss weights that Ultralytics uses."""
+    if not layers.is_file():
+        raise ModelError(f"{layers}: there is no such file of layers")
     try:
         import ultralytics
         from ultralytics.utils import DEFAULT_CFG_DICT, IterableSimpleNamespace
@@ -24,10 +27,20 @@ def new_network(layers: Path = LAYERS) -> Any:
         raise ModelError(
             f"training needs the extra `train`: pip install 'lamproom[train]' ({error})"
         ) from None
-    network = ultralytics.YOLO(str(layers), task="detect").model
+    try:
+        network = ultralytics.YOLO(str(layers), task="detect").model
+    except Exception as error:  # whatever the file made it do
+        raise ModelError(f"{layers}: no network can be built of it: {str(error)[:200]}") from None
+    if network.yaml["nc"] != len(TRAINED_KINDS):
+        raise ModelError(f"{layers}: nc is {network.yaml['nc']}, not {len(TRAINED_KINDS)}")
     network.args = IterableSimpleNamespace(**DEFAULT_CFG_DICT)
     network.names = dict(enumerate(TRAINED_KINDS))
     return network
+
+
+def layers_of(network: Any) -> str:
+    """Name the file that a network was built from."""
+    return Path(network.yaml["yaml_file"]).name
 
 
 def from_onnx(path: Path, network: Any, pictures: Iterable[Any]) -> None:
@@ -53,7 +66,7 @@ def from_onnx(path: Path, network: Any, pictures: Iterable[Any]) -> None:
         weight, bias = tables.get(f"{name}.weight"), tables.get(f"{name}.bias")
         if weight is None or bias is None or weight.shape != tuple(module.weight.shape):
             raise ModelError(
-                f"{path}: its layers are not those of {LAYERS.name} (no fitting {name}); "
+                f"{path}: its layers are not those of {layers_of(network)} (no fitting {name}); "
                 "give a checkpoint or an export of `lamproom train`"
             )
         with torch.no_grad():
@@ -126,5 +139,5 @@ def load_weights(network: Any, weights: dict[str, Any], path: Path) -> None:
         network.load_state_dict(weights)
     except RuntimeError as error:
         raise ModelError(
-            f"{path}: its layers are not those of {LAYERS.name}: {str(error)[:200]}"
+            f"{path}: its layers are not those of {layers_of(network)}: {str(error)[:200]}"
         ) from None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from detection.training.loss import batch_of, masked_loss
-from detection.training.network import from_checkpoint, from_onnx, load_weights, new_network
+from detection.training.network import LAYERS, from_checkpoint, from_onnx, load_weights, new_network
 from detection.training.samples import Samples
 
 WRITE_EVERY_S = 120.0
@@ -33,6 +33,8 @@ class Plan:
     rate: float = 1.5e-3
     threads: int = 1
     seed: int = 0
+    layers: Path = LAYERS
+    """What the network is made of, in the notation of Ultralytics."""
     start: Path | None = None
     """A checkpoint or an ONNX file to start from; none for random weights."""
 
@@ -115,7 +117,7 @@ def _started(samples: Samples, plan: Plan, before: dict[str, Any] | None, checkp
     """Give the network with the weights to go on from."""
     import torch
 
-    network = new_network()
+    network = new_network(plan.layers)
     if before is not None:
         load_weights(network, before["network"], checkpoint)
     elif plan.start is not None and plan.start.suffix == ".onnx":

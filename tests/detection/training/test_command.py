@@ -120,3 +120,30 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
         main(["train", "--help"])
     out = capsys.readouterr().out
     assert "class cx cy w h" in out and "--teacher yolo11n.onnx" in out
+
+
+@pytest.mark.filterwarnings("default")
+def test_other_layers_can_be_trained_and_wrong_ones_are_refused(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="needs the extra `train`")
+    pytest.importorskip("ultralytics", reason="needs the extra `train`")
+    from detection.training.network import LAYERS
+
+    wider = tmp_path / "wider.yaml"
+    wider.write_text(LAYERS.read_text().replace("n: [0.50, 0.25, 1024]", "n: [0.50, 0.30, 1024]"))
+    out = tmp_path / "wide.onnx"
+    assert main(asked(folder, out, "0.02", "--layers", str(wider), "--int8")) == 0
+    assert load_model(out).names == ("person", "helmet", "head")
+    assert main(asked(folder, out, "0.04")) == 2  # the checkpoint beside it has other layers
+    assert "wide.pt: its layers are not those of lamproom-s.yaml" in capsys.readouterr().err
+    for text, answer in (
+        (wider.read_text().replace("nc: 3", "nc: 80"), "nc is 80, not 3"),
+        ("layers: none", "no network can be built of it"),
+    ):
+        wrong = tmp_path / "wrong.yaml"
+        wrong.write_text(text)
+        assert main(asked(folder, tmp_path / "m.onnx", "0.02", "--layers", str(wrong))) == 2
+        assert answer in capsys.readouterr().err
+    assert main(asked(folder, tmp_path / "m.onnx", "0.02", "--layers", "nowhere.yaml")) == 2
+    assert "nowhere.yaml: there is no such file of layers" in capsys.readouterr().err
