@@ -70,7 +70,8 @@ def tiles_of(
 
 
 def _spans(length: int, side: float, overlap: float) -> list[tuple[int, int]]:
-    """Divide a length into equal spans (start, size), as few as can be."""
+    """Divide a length into equal spans (start, size), as few as can be; an odd pixel stays out."""
+    length -= length % 2
     count = 1
     while length / (count - (count - 1) * overlap) > side * STRETCH:
         count += 1

@@ -63,7 +63,7 @@ class Inset:
     tracks: tuple[int, ...]
     """Whom it shows."""
     feet_px: Floats
-    """(tracks, 2) panorama pixels; of several, some stand a little beside their place."""
+    """(tracks, 2) panorama pixels; of several, some stand up to 1.5 m beside their place."""
     heads_px: Floats
     """(tracks, 2)."""
     camera: str

@@ -291,7 +291,7 @@ class LimitsConfig(Section):
 class TilesConfig(Section):
     """Pictures cut into overlapping parts, so that small and distant people keep their pixels."""
 
-    size_px: int = Field(default=704, ge=64, le=4096)
+    size_px: int = Field(default=704, ge=96, le=4096)
     """A tile's longer side in camera pixels; a tenth more where that saves a row of tiles."""
     overlap: float = Field(default=0.2, ge=0, lt=0.5)
     """Which part of a side neighbours share at least."""

@@ -31,13 +31,16 @@ class Companies:
         apart_m = _apart_m(people)
         reach_m = np.full(apart_m.shape, NEAR_M)
         tracks = [person.track for person in people]
+        where = {track: number for number, track in enumerate(tracks)}
         for a, b in self._together:
-            if a in tracks and b in tracks:
-                i, j = tracks.index(a), tracks.index(b)
+            if a in where and b in where:
+                i, j = where[a], where[b]
                 reach_m[i, j] = reach_m[j, i] = PARTED_M
         company = list(range(len(people)))
         pairs = np.argwhere(np.triu(apart_m <= reach_m, 1))
         for i, j in sorted(pairs.tolist(), key=lambda pair: apart_m[pair[0], pair[1]]):
+            if company[i] == company[j]:
+                continue
             both = [n for n, one in enumerate(company) if one in (company[i], company[j])]
             if apart_m[np.ix_(both, both)].max() <= SPREAD_M:
                 for n in both:

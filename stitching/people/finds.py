@@ -59,6 +59,11 @@ def matched(pixels: Floats, good: Bools, boxes: Floats) -> Ints:
         apart = _shared(boxes[mine], boxes[[first]])[:, 0] < TWICE
         apart &= _within(boxes[mine], boxes[first]) < WITHIN
         whose[mine[apart]] = -1
+        for box in mine[apart].tolist():
+            # Unless it is a neighbour's, who has none.
+            free = np.where(np.isin(np.arange(len(pixels)), whose), 0.0, share[box])
+            if free.max() > SAME:
+                whose[box] = int(free.argmax())
     return np.asarray(whose)
 
 

@@ -83,11 +83,14 @@ def insets(
     owner = {index: owners(bodies, index) for index, _ in groups}
     made: list[_Cutout] = []
     for index, bits in groups:
-        camera, people = bodies.cameras[index], [bodies.people[bit] for bit in bits]
-        board = _board(camera, surface, people)
-        if not board.is_empty:
-            drawn = [silhouettes(bodies, index, owner[index], bit, differs[index]) for bit in bits]
-            made.append(_cutout(people, camera, board, np.max(drawn, axis=0)))
+        camera = bodies.cameras[index]
+        for board, some in _boards(camera, surface, bodies, bits):
+            if not board.is_empty:
+                drawn = [
+                    silhouettes(bodies, index, owner[index], bit, differs[index]) for bit in some
+                ]
+                people = [bodies.people[bit] for bit in some]
+                made.append(_cutout(people, camera, board, np.max(drawn, axis=0)))
     made.sort(key=lambda cutout: float(cutout.board.foot_px[1]))
     for number, nearer in enumerate(made):
         for farther in made[:number]:
@@ -96,16 +99,36 @@ def insets(
     return tuple(inset for inset in found if inset is not None)
 
 
+def _boards(
+    camera: CameraModel, surface: Ribbon, bodies: Bodies, bits: Company
+) -> list[tuple[Billboard, Company]]:
+    """Stand up one billboard for a company, or one for each if somebody would be beside its ends.
+
+    Perspective moves people of a company aside: at the panorama's end, beyond it.
+    """
+    people = [bodies.people[bit] for bit in bits]
+    board = _board(camera, surface, people)
+    if len(bits) == 1 or _holds(board, camera, people):
+        return [(board, bits)]
+    return [one for bit in bits for one in _boards(camera, surface, bodies, (bit,))]
+
+
 def _board(camera: CameraModel, surface: Ribbon, people: Sequence[Position]) -> Billboard:
     """Stand a billboard up at the nearest of them, so that on average nobody is moved aside."""
     feet_m = np.array([person.xyz_m for person in people])
     nearest_m = feet_m[np.linalg.norm(feet_m - camera.centre_m, axis=1).argmin()]
     body_m, own_px = core_m(people).reshape(-1, 3), surface.upright(feet_m)
     board = billboard(camera, surface, nearest_m, body_m, own_px[0])
-    if len(people) == 1:
+    if len(people) == 1 or board.is_empty:
         return board
     aside_px = np.nanmean(own_px - board.drawn(camera.centre_m, feet_m), axis=0)
     return billboard(camera, surface, nearest_m, body_m, board.foot_px + aside_px)
+
+
+def _holds(board: Billboard, camera: CameraModel, people: Sequence[Position]) -> bool:
+    """Tell whether all bodies of a company lie between the billboard's ends."""
+    x = board.drawn(camera.centre_m, core_m(people).reshape(-1, 3))[:, 0]
+    return bool(np.all((x >= board.box[0]) & (x <= board.box[2])))
 
 
 def _groups(

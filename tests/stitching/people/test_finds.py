@@ -37,6 +37,13 @@ def test_a_second_box_beside_the_first_shows_somebody_whom_nobody_has_located(or
     assert whose([box(126)]) == [0]
 
 
+def test_a_second_box_is_a_neighbours_who_has_none() -> None:
+    bodies = np.concatenate([BODY, NEIGHBOUR])
+    first, second = box(100, right=125), box(118, right=146)
+    assert whose([first, second], bodies) == [0, 1]
+    assert whose([first, second, box(140)], bodies) == [0, -1, 1]
+
+
 def test_a_box_that_holds_the_first_one_is_theirs_too() -> None:
     """As when something beside somebody is taken for a part of them."""
     assert whose([box(100), box(90, 95, right=190, foot=230)]) == [0, 0]

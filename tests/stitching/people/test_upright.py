@@ -161,3 +161,20 @@ def test_a_company_that_two_cameras_show_is_two_pictures() -> None:
     near = standing(2, 15.0, 1.1)
     shown = stood_up([FAR, near], [0, 1], companies=[(0, 1)])
     assert sorted(one.tracks for one in shown) == [(1,), (2,)]
+
+
+def test_a_company_whose_picture_would_end_beside_somebody_is_drawn_one_by_one() -> None:
+    """At the panorama's end, perspective would move one of them beyond it: gone, and untagged."""
+    width_px = RIBBON.size_px[0]
+    end_m = RIBBON.chainage_left_m + width_px / RIBBON.px_per_m
+    people = [standing(1, end_m - 0.25, 0.6), standing(2, end_m - 0.25, 1.4)]
+    assert all(0 <= x < width_px for x, _ in RIBBON.upright(np.array([p.xyz_m for p in people])))
+    shown = stood_up(people, [0, 0], companies=[(0, 1)])
+    assert sorted(one.tracks for one in shown) == [(1,), (2,)]
+    assert all((one.feet_px[:, 0] < width_px).all() for one in shown)
+
+
+def test_a_company_wider_than_a_billboard_is_drawn_one_by_one() -> None:
+    three = [standing(1, 14.7, 0.1), standing(2, 15.0, 0.9), standing(3, 15.3, 1.7)]
+    shown = stood_up(three, [1, 1, 1], companies=[(0, 1, 2)])
+    assert sorted(one.tracks for one in shown) == [(1,), (2,), (3,)]
