@@ -39,12 +39,9 @@ def misses(looked: Sequence[Looked], threshold: float) -> list[Case]:
     """Give who is labelled and not found at the working threshold, the largest first."""
     cases = []
     for one in looked:
-        sure = one.scores >= threshold
-        whose = matched(one.boxes_px[sure], one.scores[sure], one.truth_px)
-        for number, box in enumerate(one.truth_px):
-            if number not in whose:
-                worth = float(np.prod(box[2:] - box[:2]) / np.prod(one.size_px))
-                cases.append(Case(looked=one, box_px=box, caption=one.kind, worth=worth))
+        for box in one.truth_px[~one.found(threshold)]:
+            worth = float(np.prod(box[2:] - box[:2]) / np.prod(one.size_px))
+            cases.append(Case(looked=one, box_px=box, caption=one.kind, worth=worth))
     return sorted(cases, key=lambda case: -case.worth)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from detection.detector import Detector
 from detection.labelled import Folder, label_file_of, pictures_of, read_labels
 from detection.nms import overlap
-from detection.scoring import Score, score_kind
-from scene.arrays import Bytes, Floats
+from detection.scoring import Score, matched, score_kind
+from scene.arrays import Bools, Bytes, Floats
 from scene.errors import ModelError
 from scene.messages import KINDS, Frame, YuvImage
 
@@ -41,6 +41,12 @@ class Looked:
     """(M,) mean luma, 0..255, in each labelled box."""
     fallen: tuple[bool, ...]
     """(M,) which are labelled as fallen."""
+
+    def found(self, threshold: float) -> Bools:
+        """Tell which of the labelled boxes (M,) are found at a working threshold."""
+        sure = self.scores >= threshold
+        whose = matched(self.boxes_px[sure], self.scores[sure], self.truth_px)
+        return np.isin(np.arange(len(self.truth_px)), whose)
 
 
 def yuv_of_bgr(bgr: Bytes) -> YuvImage:

@@ -6,10 +6,7 @@ Knows nothing about how they were looked for.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from detection.evaluate import Looked
-from detection.scoring import matched
 from scene.arrays import Bools
 
 SMALL, LARGE = 0.1, 0.3
@@ -67,10 +64,8 @@ def recalls(
     """Count who is found at the working threshold, by group."""
     found: dict[str, list[int]] = {}
     for one in looked:
-        sure = one.scores >= threshold
-        whose = matched(one.boxes_px[sure], one.scores[sure], one.truth_px)
-        for number, group in enumerate(group_of(one)):
+        for group, is_found in zip(group_of(one), one.found(threshold).tolist(), strict=True):
             counts = found.setdefault(group, [0, 0])
-            counts[0] += int(np.any(whose == number))
+            counts[0] += is_found
             counts[1] += 1
     return {group: Recall(found=a, labelled=b) for group, (a, b) in sorted(found.items())}

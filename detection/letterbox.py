@@ -78,23 +78,18 @@ def fill(box: Letterbox, image: YuvImage, tensor: NDArray[np.float32]) -> None:
     inside = tensor[:, box.top : box.top + height, box.left : box.left + width]
     if inside.shape != tensor.shape:
         tensor[...] = PADDING
-    # One pass for each sum, constants and all.
-    inside[0] = _sum(y, LUMA, v, RED_FROM_V)
-    inside[2] = _sum(y, LUMA, u, BLUE_FROM_U)
-    inside[1] = _sum(u, GREEN_FROM_U, v, GREEN_FROM_V)
-    inside[1] += np.multiply(y, np.float32(LUMA / 255), dtype=np.float32)
-    inside[1] -= np.float32(16 * LUMA / 255)
+    inside[0] = _lit(y, v, RED_FROM_V)
+    inside[1] = _lit(y, u, GREEN_FROM_U)
+    inside[1] += (np.multiply(v, np.float32(1), dtype=np.float32) - 128) * (GREEN_FROM_V / 255)
+    inside[2] = _lit(y, u, BLUE_FROM_U)
     np.clip(inside, 0, 1, out=inside)
 
 
-def _sum(plane: Bytes, factor: float, chroma: Bytes, chroma_factor: float) -> NDArray[np.float32]:
-    """Add two planes (H, W) less what black and grey have, in parts of 255."""
-    black = 16 if factor == LUMA else 128
-    away = -(black * factor + 128 * chroma_factor) / 255
-    added = cv2.addWeighted(
-        plane, factor / 255, chroma, chroma_factor / 255, away, dtype=cv2.CV_32F
-    )
-    return np.asarray(added, np.float32)
+def _lit(luma: Bytes, chroma: Bytes, factor: float) -> NDArray[np.float32]:
+    """Add one chroma plane to the luma (H, W), in one pass; black is 0, white 1."""
+    away = -(16 * LUMA + 128 * factor) / 255
+    lit = cv2.addWeighted(luma, LUMA / 255, chroma, factor / 255, away, dtype=cv2.CV_32F)
+    return np.asarray(lit, np.float32)
 
 
 def to_camera(box: Letterbox, boxes: Floats) -> Floats:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from detection.letterbox import PADDING, fit
 from detection.training.network import LAYERS, from_checkpoint, load_weights, new_network
 from detection.training.pictures import Labelled, decoded
 from scene.errors import ModelError
@@ -18,7 +19,6 @@ from scene.errors import ModelError
 LAYER = re.compile(r"/model\.(\d+)/")
 CALIBRATION = 160
 """Pictures from which ranges are taken."""
-PADDING = 114
 
 
 def export(
@@ -118,9 +118,8 @@ class _Reader:
 
         for one in pictures:
             rgb = decoded(one, 4096).rgb
-            scale = min(self._width / rgb.shape[1], self._height / rgb.shape[0])
-            size = max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
-            canvas = np.full((self._height, self._width, 3), PADDING, np.uint8)
-            left, top = (self._width - size[0]) // 2, (self._height - size[1]) // 2
-            canvas[top : top + size[1], left : left + size[0]] = cv2.resize(rgb, size)
+            box = fit((rgb.shape[1], rgb.shape[0]), (self._width, self._height))
+            (width, height), left, top = box.picture_size, box.left, box.top
+            canvas = np.full((self._height, self._width, 3), round(255 * PADDING), np.uint8)
+            canvas[top : top + height, left : left + width] = cv2.resize(rgb, (width, height))
             yield canvas.transpose(2, 0, 1)[None].astype(np.float32) / 255
