@@ -51,13 +51,13 @@ def matched(pixels: Floats, good: Bools, boxes: Floats) -> Ints:
         return np.full(len(boxes), -1)
     low = np.where(good[..., None], pixels, np.inf).min(axis=1)
     high = np.where(good[..., None], pixels, -np.inf).max(axis=1)
-    share = _shared(boxes, np.hstack([low, high]))
+    share, _ = _shared(boxes, np.hstack([low, high]))
     whose = np.where(share.max(axis=1) > SAME, share.argmax(axis=1), -1)
     for body in np.unique(whose[whose >= 0]).tolist():
         mine = np.flatnonzero(whose == body)
         first = mine[share[mine, body].argmax()]
-        apart = _shared(boxes[mine], boxes[[first]])[:, 0] < TWICE
-        apart &= _within(boxes[mine], boxes[first]) < WITHIN
+        both, smaller = _shared(boxes[mine], boxes[[first]])
+        apart = ((both < TWICE) & (smaller < WITHIN))[:, 0]
         whose[mine[apart]] = -1
         for box in mine[apart].tolist():
             # Unless it is a neighbour's, who has none.
@@ -67,22 +67,19 @@ def matched(pixels: Floats, good: Bools, boxes: Floats) -> Ints:
     return np.asarray(whose)
 
 
-def _shared(boxes: Floats, others: Floats) -> Floats:
-    """Give (B, P) the intersection over union of boxes (B, 4) and others (P, 4), maybe empty."""
-    low, high = np.maximum(boxes[:, None, :2], others[:, :2]), boxes[:, None, 2:]
-    shared = np.prod(np.maximum(np.minimum(high, others[:, 2:]) - low, 0), axis=2)
-    both = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)[:, None] - shared
-    both = both + np.prod(np.maximum(others[:, 2:] - others[:, :2], 0), axis=1)
-    return np.asarray(shared / np.maximum(both, 1.0))
+def _shared(boxes: Floats, others: Floats) -> tuple[Floats, Floats]:
+    """Give the share of both (intersection over union), and of the smaller one, that both have.
 
-
-def _within(boxes: Floats, box: Floats) -> Floats:
-    """Give (B,) the share of the smaller one of each box (B, 4) and `box` (4,) that both have."""
-    low, high = np.maximum(boxes[:, :2], box[:2]), np.minimum(boxes[:, 2:], box[2:])
-    shared = np.prod(np.maximum(high - low, 0), axis=1)
-    sizes = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    smaller = np.minimum(sizes, np.prod(box[2:] - box[:2]))
-    return np.asarray(shared / np.maximum(smaller, 1.0))
+    Each is (B, P), of boxes (B, 4) and others (P, 4), which may be empty.
+    """
+    low = np.maximum(boxes[:, None, :2], others[:, :2])
+    high = np.minimum(boxes[:, None, 2:], others[:, 2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=2)
+    size, other = (
+        np.prod(np.maximum(some[:, 2:] - some[:, :2], 0), axis=1) for some in (boxes, others)
+    )
+    both, smaller = size[:, None] + other - shared, np.minimum(size[:, None], other)
+    return shared / np.maximum(both, 1.0), shared / np.maximum(smaller, 1.0)
 
 
 def outline(box: Floats, level: int) -> Floats:

@@ -166,7 +166,6 @@ def compare(
     photos: Sequence[Photo],
     *,
     same_pixels: bool,
-    rect: bool = True,
     within: tuple[float, float] = (1.0, 0.01),
 ) -> Comparison:
     """Compare on all photos; with `same_pixels` both networks get the product's tensor."""
@@ -175,7 +174,7 @@ def compare(
     found = detector.detect([photo.frame for photo in photos])
     assert not detector.problems
     assert [each.camera for each in found] == [photo.frame.camera for photo in photos]
-    reference = Reference(path, rect=rect)
+    reference = Reference(path)
     result = Comparison(within_px=within[0], within_score=within[1])
     for photo, ours in zip(photos, found, strict=True):
         box, tensor = our_tensor(model, photo.frame.image)
@@ -237,10 +236,9 @@ def test_a_real_model_gives_the_same_boxes(photos: list[Photo]) -> None:
 def test_the_shipped_model_from_their_own_pixels(photos: list[Photo]) -> None:
     """The product scales Y, U and V before converting them, Ultralytics the finished colours.
 
-    That makes half a grey level on average, and 97 % of the boxes equal. To repeat the chroma
-    instead of interpolating it, within Ultralytics, leaves 87 % equal.
+    That makes half a grey level on average, and 97 % of the boxes equal.
     """
-    result = compare(SHIPPED, photos, same_pixels=False, rect=False)
+    result = compare(SHIPPED, photos, same_pixels=False)
     assert result.equal > 100
     assert result.share > 0.9
 

@@ -204,11 +204,9 @@ class Prediction:
 class Reference:
     """Ultralytics' own prediction with an exported model."""
 
-    def __init__(self, path: Path, *, rect: bool = True) -> None:
-        """Without `rect` pictures are fitted into the whole input, as for a fixed size."""
+    def __init__(self, path: Path) -> None:
         metadata = {each.key: each.value for each in onnx.load(path).metadata_props}
         self.size = ast.literal_eval(metadata["imgsz"])
-        self.rect = rect
         self.predictor: Any = {"detect": _Detect, "pose": _Pose}[metadata["task"]]
         self.model = YOLO(path, task=metadata["task"])
 
@@ -226,7 +224,6 @@ class Reference:
             iou=IOU_THRESHOLD,
             agnostic_nms=False,
             max_det=MAX_BOXES,
-            rect=self.rect,
             device="cpu",
             verbose=False,
         )
