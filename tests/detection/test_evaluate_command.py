@@ -30,7 +30,9 @@ def looked_at(path: Path) -> Looked:
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:
     path = tmp_path / "a.png"
-    cv2.imwrite(str(path), np.full((200, 400, 3), 90, np.uint8))
+    grey = np.full((200, 400, 3), 90, np.uint8)
+    grey[150:168, 200:260] = 250  # the one who is not found
+    cv2.imwrite(str(path), grey)
     return path
 
 
@@ -63,7 +65,10 @@ def test_mistakes_are_found_and_drawn(picture: Path) -> None:
     red = (drawn[:TILE_PX, TILE_PX:, 2].astype(int) - drawn[:TILE_PX, TILE_PX:, 1]) > 90
     assert green.sum() > 100 and red.sum() > 100
     # The box is in the middle of its tile, as far as the picture lets it.
-    assert np.nonzero(green)[1].mean() == pytest.approx(TILE_PX / 2, abs=6)
+    rows, columns = np.nonzero(green)
+    assert columns.mean() == pytest.approx(TILE_PX / 2, abs=6)
+    within = drawn[rows.min() + 4 : rows.max() - 4, columns.min() + 4 : columns.max() - 4]
+    assert within.min() > 200  # it frames who is there
 
 
 def test_no_mistakes_are_an_empty_sheet() -> None:
