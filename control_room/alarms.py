@@ -25,7 +25,7 @@ from scene.alarms import ALARMS
 from scene.clock import Clock, SystemClock
 from scene.errors import LamproomError
 from scene.messages import Anomaly, GatewayHealth, GatewayState
-from scene.topics import LIVE_PREFIX, Address
+from scene.topics import LIVE_PREFIX, TOPICS, Address
 from scene.wire import Envelope, encode
 
 HELP = """\
@@ -115,6 +115,8 @@ class AlarmListener:
 
     def hear(self, address: Address, envelope: Envelope) -> None:
         """Take one MQTT message."""
+        if not TOPICS[address.topic].of_gateway:
+            return
         place, body = (address.site, address.gateway), envelope.body
         with self._lock:
             if isinstance(body, Anomaly):

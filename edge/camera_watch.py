@@ -15,8 +15,8 @@ from edge.camera_process import OVER, CameraHandle
 from edge.frame_ring import NOTHING, SourceStatus
 from scene.alarms import ALARMS
 from scene.clock import Clock
+from scene.limits import CameraLimits
 from scene.messages import Anomaly, CameraHealth, CameraState, Frame
-from scene.site import CameraLimits
 
 FROZEN_AFTER_S = 3.0
 LOOK_AT_PICTURE_EVERY_S = 0.25

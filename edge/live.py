@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from delivery.mqtt import Connection
 from delivery.outbox import Outbox
 from edge.calibration.made_for import check_same_site, doubt
 from edge.camera_process import CameraHandle, failures, start_cameras
@@ -17,6 +18,7 @@ from edge.detection_watch import DetectionWatch
 from edge.drift.loop import DriftLoop
 from edge.encoder import PanoramaEncoder
 from edge.health import HealthReport
+from edge.inlet import Inlet
 from edge.line import LineOut
 from edge.newest import NewestFrames
 from edge.options import RunOptions
@@ -35,6 +37,7 @@ from scene.messages import Anomaly
 from scene.rig import Rig, load_rig
 from scene.site import Site
 from scene.topics import HEARTBEAT_S
+from scene.wire import Message
 
 IDLE_S = 0.004
 """How long to rest when no camera has a new frame."""
@@ -53,6 +56,8 @@ class Parts:
     cameras: tuple[CameraHandle, ...]
     outlet: Outlet
     clock: Clock
+    heard: Callable[[], tuple[Message, ...]] = tuple
+    """Gives what has come in over MQTT since it was last asked."""
     rig_doubt: Callable[[], str] = str
     """Says why the rig file may not fit the site file as they are now; empty when it does."""
 
@@ -145,6 +150,8 @@ class Live:
     def _show(self, frames: Frames) -> None:
         parts = self._parts
         self._follow_the_rig()
+        for message in parts.heard():
+            parts.pipeline.hear(message)
         self._shown = frames
         picture = parts.pipeline.show(frames)
         for anomaly in picture.anomalies:
@@ -200,16 +207,16 @@ class Live:
         )
         degraded = "; ".join(reason for reason in reasons if reason)
         changes = self._health.degradation(degraded)
-        parts.outlet.send(
-            self._health.report(
-                self._drift.judged(self._watch.health(), self._rig_watch.trouble),
-                detector.provider,
-                degraded,
-                detection_fps=self._detection.rate.per_s(),
-                unsearched=self._unsearched,
-                blind=self._detection.blind,
-            )
+        health = self._health.report(
+            self._drift.judged(self._watch.health(), self._rig_watch.trouble),
+            detector.provider,
+            degraded,
+            detection_fps=self._detection.rate.per_s(),
+            unsearched=self._unsearched,
+            blind=self._detection.blind,
         )
+        parts.pipeline.hear(health)
+        parts.outlet.send(health)
         for anomaly in changes:
             parts.outlet.send(anomaly)
         self._alive()
@@ -220,6 +227,9 @@ def main(context: Context) -> None:
     options = context.options
     site = options.site()
     line = LineOut(context.door_out, LIMITS)
+    connection = Connection(site.broker, client_id=f"{site.gateway}-{site.site}-inlet")
+    inlet = Inlet(site, connection)
+    connection.connect(timeout_s=0.0)
     outlet = LineOutlet(line, lambda: Outbox(site.state_folder, SystemClock()))
     try:
         run_cameras(
@@ -229,8 +239,10 @@ def main(context: Context) -> None:
             context.stopped,
             in_processes=True,
             before=outlet.active(),
+            heard=inlet.take,
         )
     finally:
+        connection.close()
         line.close()
 
 
@@ -244,6 +256,7 @@ def run_in_threads(options: RunOptions, say: Callable[[str], None]) -> int:
             lambda: False,
             in_processes=False,
             before=sending.outbox.active(),
+            heard=Inlet(options.site(), sending.connection).take,
         )
     say("the cameras have ended")
     return 0
@@ -257,10 +270,12 @@ def run_cameras(
     *,
     in_processes: bool,
     before: Iterable[Anomaly] = (),
+    heard: Callable[[], tuple[Message, ...]] = tuple,
 ) -> None:
     """Start a site's cameras and show, see and report until they end or `stopped` says so.
 
-    `before` are the alarms that were active when the gateway, or only its pipeline, went down.
+    `before` are the alarms that were active when the gateway, or only its pipeline, went down;
+    `heard` gives what has come in over MQTT.
     """
     site, clock = options.site(), SystemClock()
     rig = load_rig(site.rig.file)
@@ -275,6 +290,7 @@ def run_cameras(
         cameras=cameras,
         outlet=outlet,
         clock=clock,
+        heard=heard,
         rig_doubt=lambda: _rig_doubt(options),
     )
     try:

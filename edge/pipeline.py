@@ -16,6 +16,7 @@ from scene.floor import Floor
 from scene.messages import Anomaly, Detections, Frame, Panorama, Positions
 from scene.rig import Rig
 from scene.site import Site
+from scene.wire import Message
 from stitching.drift.proposal import distrusted
 from stitching.local_contrast import LocalContrast
 from stitching.stitcher import Stitcher
@@ -92,6 +93,10 @@ class Pipeline:
             positions=positions,
             anomalies=self._watch.update(positions),
         )
+
+    def hear(self, message: Message) -> None:
+        """Take in what others say: tags, machines, operators' orders, this gateway's own health."""
+        self._watch.hear(message)
 
     def unfit(self, frames: Frames) -> dict[str, str]:
         """Say, by camera, why frames don't fit the rig; mostly empty."""

@@ -26,8 +26,11 @@ from statistics import median_low
 from location.man_down import SLOW_M_S, height_age_s, probability_lower, speed_m_s
 from location.zones import probability_inside
 from scene.alarms import ALARMS
+from scene.limits import ManDownLimits, ZoneLimits
 from scene.messages import Anomaly, Certainty, Position, Positions, Severity
-from scene.site import ManDownLimits, Site, ZoneConfig, ZoneLimits
+from scene.site import Site
+from scene.wire import Message
+from scene.zones import ZoneConfig
 
 FRESH_S, FRESH_PERIODS, FRESH_MOST_S = 1.0, 2.5, 5.0
 """Predictions further from the last look than `FRESH_PERIODS` times between two looks, in these
@@ -211,6 +214,9 @@ class Watch:
             if usable and alarm.id not in known:
                 known.add(alarm.id)
                 self._adopted.append(alarm)
+
+    def hear(self, message: Message) -> None:
+        """Take in what others say: machines, operators' orders, the gateway's health."""
 
     def update(self, positions: Positions) -> tuple[Anomaly, ...]:
         """Take in the positions of one instant; give only what is new about alarms.

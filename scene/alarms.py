@@ -17,14 +17,64 @@ class AlarmKind:
     chinese: str
     about: str
     """`person` or `system`."""
+    latched: bool = False
+    """Whether it stays in the operator's list, though over, until somebody has acknowledged it."""
 
 
 ALARMS: dict[str, AlarmKind] = {
     "man_down": AlarmKind(
-        severity="critical", english="Man down", chinese="人员倒地", about="person"
+        severity="critical", english="Man down", chinese="人员倒地", about="person", latched=True
     ),
     "restricted_zone": AlarmKind(
-        severity="critical", english="In restricted zone", chinese="进入限制区域", about="person"
+        severity="critical",
+        english="In restricted zone",
+        chinese="进入限制区域",
+        about="person",
+        latched=True,
+    ),
+    "immobile": AlarmKind(
+        severity="warning", english="Not moving", chinese="长时间静止", about="person"
+    ),
+    "near_danger": AlarmKind(
+        severity="critical",
+        english="Too near to danger",
+        chinese="靠近危险区域",
+        about="person",
+        latched=True,
+    ),
+    "over_capacity": AlarmKind(
+        severity="warning", english="Too many people", chinese="区域超员", about="person"
+    ),
+    "over_time": AlarmKind(
+        severity="warning", english="Too long in the zone", chinese="超时停留", about="person"
+    ),
+    "lone_worker": AlarmKind(
+        severity="warning", english="Working alone", chinese="单独作业", about="person"
+    ),
+    "helmet_missing": AlarmKind(
+        severity="warning", english="No helmet", chinese="未戴安全帽", about="person"
+    ),
+    "worker_lost": AlarmKind(
+        severity="critical",
+        english="Person lost from view",
+        chinese="人员失联",
+        about="person",
+        latched=True,
+    ),
+    "wrong_way": AlarmKind(
+        severity="warning", english="Going the wrong way", chinese="逆向通行", about="person"
+    ),
+    "person_without_tag": AlarmKind(
+        severity="warning",
+        english="Person without a tag",
+        chinese="人员未携带标识卡",
+        about="person",
+    ),
+    "tag_without_person": AlarmKind(
+        severity="warning", english="Tag without a person", chinese="标识卡无人携带", about="person"
+    ),
+    "two_tags": AlarmKind(
+        severity="warning", english="Two tags on one person", chinese="一人多卡", about="person"
     ),
     "camera_lost": AlarmKind(
         severity="warning", english="Camera lost", chinese="摄像机离线", about="system"
@@ -39,6 +89,10 @@ ALARMS: dict[str, AlarmKind] = {
         severity="warning", english="Detection degraded", chinese="检测性能下降", about="system"
     ),
     "gateway_silent": AlarmKind(
-        severity="critical", english="Gateway silent", chinese="网关无响应", about="system"
+        severity="critical",
+        english="Gateway silent",
+        chinese="网关无响应",
+        about="system",
+        latched=True,
     ),
 }

@@ -150,6 +150,10 @@ class Position:
     """The cameras that saw the person at `seen_at_ns`."""
     worker: str | None = None
     """Name or tag from the mine's tag system; none until it is known."""
+    worker_probability: float | None = None
+    """How sure that name is; none without one."""
+    helmet: float | None = None
+    """How likely the person wears a helmet, 0..1; none where no look has shown the head."""
     panorama_xy: XY | None = None
     """The feet in panorama pixels, below the picture where it ends above them; none where the
     panorama shows no part of the person."""
@@ -316,6 +320,77 @@ class Receipt:
     alarm: str
     state: AlarmState
     stored_at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What an operator wants of a gateway."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    alarm: str
+    """Id of the alarm that it is about."""
+    action: Literal["end"]
+    """`end`: it has been dealt with, though no camera can see that; the gateway clears it."""
+    by: str
+    """Who says so."""
+    reason: str
+    ordered_at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagFix:
+    """Where the mine's tag system (UWB, RFID) says that one tag is. Never a person's position."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    tag: str
+    """The tag's own number."""
+    xy_m: XY
+    """Mine metres."""
+    sigma_m: float
+    """One standard deviation along x and along y."""
+    at_ns: int
+    """When the tag was there."""
+    worker: str | None = None
+    """Who carries it, if the tag system knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tags:
+    """What a tag system has heard since it spoke last; one message a second or so."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    captured_at_ns: int
+    fixes: tuple[TagFix, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachinePlace:
+    """Where a machine is and which way it faces."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    machine: str
+    """The name that a zone's `follows` gives."""
+    xy_m: XY
+    """Mine metres."""
+    at_ns: int
+    heading_rad: float = 0.0
+    """Left from the mine's x axis."""
+    running: bool = True
+    """Whether anything on it moves; a zone that follows a machine at rest is not in force."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machines:
+    """The machines' places, from the mine's automation; about once a second."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    captured_at_ns: int
+    machines: tuple[MachinePlace, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -11,7 +11,8 @@ import numpy as np
 from scene.arrays import Bools, Floats, Ints
 from scene.floor import Floor
 from scene.geometry import CameraModel
-from scene.site import FloorConfig, PointXYZ
+from scene.site import FloorConfig
+from scene.zones import PointXYZ
 
 NEAR_SURFACE_M = 0.3
 """A point so near to the surface belongs to it; others stand in front of it."""

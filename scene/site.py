@@ -13,20 +13,20 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 
 from scene.errors import SiteError
 from scene.geometry import Lens
-from scene.messages import Severity
-from scene.polygon import area_m2, crossing_edges
+from scene.limits import LimitsConfig
 from scene.section import Section, parse_as
+from scene.zones import (
+    SAME_POINT_M,
+    GateConfig,
+    Metres,
+    Name,
+    PointXY,
+    PointXYZ,
+    ZoneConfig,
+)
 
-Metres = Annotated[float, Field(ge=-1e6, le=1e6)]
-PointXY = tuple[Metres, Metres]
-PointXYZ = tuple[Metres, Metres, Metres]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-
-
-MIN_AREA_M2 = 0.01
 WIDEST_BROWN_DEG = 110.0
 """Wider lenses are fisheyes unless the site says otherwise."""
-SAME_POINT_M = 1e-6
 
 
 def _in_site_folder(path: Path, info: ValidationInfo) -> Path:
@@ -205,89 +205,6 @@ class FloorConfig(Section):
         return line
 
 
-class ZoneConfig(Section):
-    """A named area of the floor."""
-
-    name: Name
-    kind: Literal["restricted"] = "restricted"
-    polygon_m: tuple[PointXY, ...] = Field(min_length=3)
-    """The corners in the order in which one walks round the area, either way."""
-    severity: Severity = "critical"
-
-    @field_validator("polygon_m")
-    @classmethod
-    def _encloses_an_area(cls, corners: tuple[PointXY, ...]) -> tuple[PointXY, ...]:
-        crossing = crossing_edges(corners)
-        if crossing is not None:
-            first, second = crossing
-            raise ValueError(
-                f"the edges from corner {first} and from corner {second} cross or touch; give the "
-                "corners in the order in which one walks round the area, each once"
-            )
-        size_m2 = area_m2(corners)
-        if size_m2 <= MIN_AREA_M2:
-            raise ValueError(
-                f"encloses {size_m2:.3f} m2, and more than {MIN_AREA_M2} m2 is wanted; its corners "
-                "must not lie on one line"
-            )
-        return corners
-
-
-class ZoneLimits(Section):
-    """When somebody counts as inside a zone."""
-
-    enter_probability: float = Field(default=0.9, gt=0, lt=1)
-    enter_after_s: float = Field(default=1.0, ge=0)
-    leave_probability: float = Field(default=0.1, gt=0, lt=1)
-    leave_after_s: float = Field(default=3.0, ge=0)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "ZoneLimits":
-        if self.leave_probability >= self.enter_probability:
-            raise ValueError(
-                f"leave_probability ({self.leave_probability:g}) must be below enter_probability "
-                f"({self.enter_probability:g}), or alarms would come and go with every picture"
-            )
-        return self
-
-
-class ManDownLimits(Section):
-    """When somebody counts as down."""
-
-    height_m: float = Field(default=1.0, gt=0)
-    """Lower than this is down."""
-    up_height_m: float = Field(default=1.3, gt=0)
-    """Higher than this is up again."""
-    after_s: float = Field(default=3.0, ge=0)
-    up_after_s: float = Field(default=2.0, ge=0)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "ManDownLimits":
-        if self.up_height_m <= self.height_m:
-            raise ValueError(
-                f"up_height_m ({self.up_height_m:g}) must be above height_m ({self.height_m:g}), "
-                "or alarms would come and go with every picture"
-            )
-        return self
-
-
-class CameraLimits(Section):
-    """When a camera counts as stalled or lost."""
-
-    stalled_after_s: float = Field(default=2.0, gt=0)
-    lost_after_s: float = Field(default=4.0, gt=0)
-    max_skew_s: float = Field(default=0.05, gt=0)
-    """Pictures further apart are not shown as one instant."""
-
-
-class LimitsConfig(Section):
-    """All limits; the defaults are proposals, a site sets its own."""
-
-    zone: ZoneLimits = ZoneLimits()
-    man_down: ManDownLimits = ManDownLimits()
-    camera: CameraLimits = CameraLimits()
-
-
 class TilesConfig(Section):
     """Pictures cut into overlapping parts, so that small and distant people keep their pixels."""
 
@@ -402,6 +319,7 @@ class Site(Section):
     rig: RigConfig
     floor: FloorConfig
     zones: tuple[ZoneConfig, ...] = ()
+    gates: tuple[GateConfig, ...] = ()
     limits: LimitsConfig = LimitsConfig()
     detection: DetectionConfig = DetectionConfig()
     panorama: PanoramaConfig = PanoramaConfig()
@@ -413,7 +331,8 @@ class Site(Section):
     def _names(self) -> "Site":
         names = [camera.name for camera in self.cameras]
         zones = [zone.name for zone in self.zones]
-        for what, given in (("cameras", names), ("zones", zones)):
+        gates = [gate.name for gate in self.gates]
+        for what, given in (("cameras", names), ("zones", zones), ("gates", gates)):
             twice = sorted({name for name in given if given.count(name) > 1})
             if twice:
                 raise ValueError(f"{what}: the name {twice[0]!r} is given twice; names are unique")

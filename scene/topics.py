@@ -13,10 +13,10 @@ REPLAY_PREFIX = "replay"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """One row: `{prefix}/{site}/gw/{gateway}/` + `path`."""
+    """One row: `{prefix}/{site}/gw/{gateway}/` + `path`; without `gw/{gateway}/` for the mine."""
 
     path: str
-    """What follows the gateway; `{id}` stands for the alarm's id."""
+    """What follows the gateway, or the site; `{id}` stands for the alarm's id."""
     message: str
     """The type of message, a name in `scene.wire.MESSAGES`."""
     qos: int
@@ -27,7 +27,12 @@ class Topic:
     rate_hz: float | None
     """How often it is said while all is well; none for "when it happens"."""
     sender: str
-    """`gateway` or `control_room`."""
+    """`gateway`, `control_room` or `mine`: the mine's own systems, which know no gateways."""
+
+    @property
+    def of_gateway(self) -> bool:
+        """Whether a gateway stands in the topic."""
+        return self.sender != "mine"
 
 
 TOPICS: dict[str, Topic] = {
@@ -52,6 +57,13 @@ TOPICS: dict[str, Topic] = {
         rate_hz=None,
         sender="control_room",
     ),
+    "order": Topic(
+        path="order/{id}", message="order", qos=1, retain=False, rate_hz=None, sender="control_room"
+    ),
+    "tags": Topic(path="tags", message="tags", qos=0, retain=False, rate_hz=1, sender="mine"),
+    "machines": Topic(
+        path="machines", message="machines", qos=0, retain=False, rate_hz=1, sender="mine"
+    ),
 }
 
 HEARTBEAT_S = 1.0
@@ -66,6 +78,7 @@ class Address:
     prefix: str
     site: str
     gateway: str
+    """Empty where the mine's own systems speak."""
     topic: str
     """A key of `TOPICS`."""
     id: str | None = None
@@ -78,9 +91,11 @@ def topic_name(
 
     >>> topic_name("alarm", site="roadway", gateway="gw1", id="man_down-3")
     'mine/roadway/gw/gw1/alarm/man_down-3'
+    >>> topic_name("tags", site="roadway", gateway="")
+    'mine/roadway/tags'
     """
     path = TOPICS[topic].path.format(id=id) if id is not None else TOPICS[topic].path
-    return f"{prefix}/{site}/gw/{gateway}/{path}"
+    return _head(topic, prefix, site, gateway) + path
 
 
 def topic_filter(
@@ -91,7 +106,7 @@ def topic_filter(
     >>> topic_filter("alarm")
     'mine/+/gw/+/alarm/+'
     """
-    return f"{prefix}/{site}/gw/{gateway}/" + TOPICS[topic].path.replace("{id}", "+")
+    return _head(topic, prefix, site, gateway) + TOPICS[topic].path.replace("{id}", "+")
 
 
 def parse_topic(name: str) -> Address:
@@ -99,18 +114,24 @@ def parse_topic(name: str) -> Address:
 
     >>> parse_topic("replay/roadway/gw/gw1/alarm/a7").id
     'a7'
+    >>> parse_topic("mine/roadway/tags").topic
+    'tags'
     """
     parts = name.split("/")
-    if len(parts) >= 5 and parts[2] == "gw":
-        for key, row in TOPICS.items():
-            wanted = row.path.split("/")
-            if len(parts) != 4 + len(wanted) or parts[4] != wanted[0]:
-                continue
+    of_gateway = len(parts) >= 5 and parts[2] == "gw"
+    rest = parts[4:] if of_gateway else parts[2:]
+    for key, row in TOPICS.items():
+        wanted = row.path.split("/")
+        if row.of_gateway == of_gateway and len(rest) == len(wanted) and rest[0] == wanted[0]:
             return Address(
                 prefix=parts[0],
                 site=parts[1],
-                gateway=parts[3],
+                gateway=parts[3] if of_gateway else "",
                 topic=key,
-                id=parts[5] if len(wanted) == 2 else None,
+                id=rest[1] if len(wanted) == 2 else None,
             )
     raise WireError(f"topic {name!r} is none of Lamproom's; see `scene/topics.py`")
+
+
+def _head(topic: str, prefix: str, site: str, gateway: str) -> str:
+    return f"{prefix}/{site}/gw/{gateway}/" if TOPICS[topic].of_gateway else f"{prefix}/{site}/"

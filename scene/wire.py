@@ -20,9 +20,12 @@ from scene.messages import (
     Anomaly,
     GatewayHealth,
     GatewayState,
+    Machines,
+    Order,
     Positions,
     Receipt,
     SiteDescription,
+    Tags,
 )
 
 VERSION = 1
@@ -35,9 +38,22 @@ MESSAGES: dict[str, Any] = {
     "state": GatewayState,
     "site": SiteDescription,
     "receipt": Receipt,
+    "order": Order,
+    "tags": Tags,
+    "machines": Machines,
 }
 
-Message = Positions | Anomaly | GatewayHealth | GatewayState | SiteDescription | Receipt
+Message = (
+    Positions
+    | Anomaly
+    | GatewayHealth
+    | GatewayState
+    | SiteDescription
+    | Receipt
+    | Order
+    | Tags
+    | Machines
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

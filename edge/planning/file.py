@@ -12,7 +12,8 @@ from pydantic import AfterValidator, Field, model_validator
 from scene.errors import SiteError
 from scene.floor import Floor
 from scene.section import Section, parse_as
-from scene.site import WIDEST_BROWN_DEG, FloorConfig, Metres, Name, SitePath
+from scene.site import WIDEST_BROWN_DEG, FloorConfig, SitePath
+from scene.zones import Metres, Name
 
 PERSON_PX = 40.0
 """How high a standing person must be in the picture that the detector works on. Small objects, in

@@ -7,8 +7,8 @@ import pytest
 from edge.camera_watch import CLEAR_AFTER_S, NO_PROBLEMS, START_LIMIT_S, CameraWatch
 from edge.frame_ring import SourceStatus
 from scene.clock import ReplayClock
+from scene.limits import CameraLimits
 from scene.messages import Anomaly, CameraHealth, Frame, YuvImage
-from scene.site import CameraLimits
 from tests.delivery.parts import alarm
 from tests.edge.camera_clips import picture
 

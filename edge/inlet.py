@@ -1,0 +1,57 @@
+"""What a gateway hears over MQTT: operators' orders, tags and machines of the mine.
+
+Knows nothing about what is done with it. A message that can't be read is left out and counted.
+"""
+
+import threading
+from collections import deque
+
+from delivery.link import Link
+from scene.errors import WireError
+from scene.messages import Order
+from scene.site import Site
+from scene.topics import LIVE_PREFIX, TOPICS, parse_topic, topic_filter
+from scene.wire import Message, decode
+
+HEARD = ("order", "tags", "machines")
+MOST_KEPT = 1000
+"""So many messages may wait to be taken; the oldest make room."""
+
+
+class Inlet:
+    """Hears one site's systems and operators; `take` never waits."""
+
+    def __init__(self, site: Site, connection: Link) -> None:
+        self._messages: deque[Message] = deque(maxlen=MOST_KEPT)
+        self._lock = threading.Lock()
+        self.bad = 0
+        """Messages that could not be read."""
+        self.trouble = ""
+        """What was wrong with the last of them."""
+        for topic in HEARD:
+            wanted = topic_filter(topic, prefix=LIVE_PREFIX, site=site.site, gateway=site.gateway)
+            connection.subscribe(wanted, TOPICS[topic].qos, self._hear)
+
+    def take(self) -> tuple[Message, ...]:
+        """Give what has come since the last time, oldest first."""
+        with self._lock:
+            taken = tuple(self._messages)
+            self._messages.clear()
+        return taken
+
+    def _hear(self, topic: str, payload: bytes, retained: bool) -> None:
+        if not payload:
+            return
+        try:
+            address, envelope = parse_topic(topic), decode(payload)
+            if envelope.type != TOPICS[address.topic].message:
+                raise WireError(f"a message of type {envelope.type} does not belong there")
+            if isinstance(envelope.body, Order) and envelope.body.alarm != address.id:
+                raise WireError(f"the order is about {envelope.body.alarm!r}")
+        except WireError as error:
+            with self._lock:
+                self.bad += 1
+                self.trouble = f"{topic}: {error}"
+            return
+        with self._lock:
+            self._messages.append(envelope.body)

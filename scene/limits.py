@@ -1,0 +1,137 @@
+"""The limits of a site file: when something counts as an anomaly. Defaults are proposals.
+
+Knows nothing about how they are applied.
+"""
+
+from pydantic import Field, model_validator
+
+from scene.section import Section
+
+
+class ZoneLimits(Section):
+    """When somebody counts as inside a zone."""
+
+    enter_probability: float = Field(default=0.9, gt=0, lt=1)
+    enter_after_s: float = Field(default=1.0, ge=0)
+    leave_probability: float = Field(default=0.1, gt=0, lt=1)
+    leave_after_s: float = Field(default=3.0, ge=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "ZoneLimits":
+        if self.leave_probability >= self.enter_probability:
+            raise ValueError(
+                f"leave_probability ({self.leave_probability:g}) must be below enter_probability "
+                f"({self.enter_probability:g}), or alarms would come and go with every picture"
+            )
+        return self
+
+
+class ManDownLimits(Section):
+    """When somebody counts as down."""
+
+    height_m: float = Field(default=1.0, gt=0)
+    """Lower than this is down."""
+    up_height_m: float = Field(default=1.3, gt=0)
+    """Higher than this is up again."""
+    after_s: float = Field(default=3.0, ge=0)
+    up_after_s: float = Field(default=2.0, ge=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "ManDownLimits":
+        if self.up_height_m <= self.height_m:
+            raise ValueError(
+                f"up_height_m ({self.up_height_m:g}) must be above height_m ({self.height_m:g}), "
+                "or alarms would come and go with every picture"
+            )
+        return self
+
+
+class CameraLimits(Section):
+    """When a camera counts as stalled or lost."""
+
+    stalled_after_s: float = Field(default=2.0, gt=0)
+    lost_after_s: float = Field(default=4.0, gt=0)
+    max_skew_s: float = Field(default=0.05, gt=0)
+    """Pictures further apart are not shown as one instant."""
+
+
+class DangerLimits(ZoneLimits):
+    """When somebody counts as too near to something that moves: sooner than in a zone."""
+
+    enter_probability: float = Field(default=0.5, gt=0, lt=1)
+    enter_after_s: float = Field(default=0.5, ge=0)
+    leave_probability: float = Field(default=0.2, gt=0, lt=1)
+    leave_after_s: float = Field(default=2.0, ge=0)
+    place_age_s: float = Field(default=3.0, gt=0)
+    """A machine whose place is older than this is nowhere known."""
+
+
+class ImmobileLimits(Section):
+    """When somebody who does not move is worth a look."""
+
+    after_s: float = Field(default=60.0, gt=0)
+    moved_m: float = Field(default=0.5, gt=0)
+    """Further than this, and than twice the place's own sigma, is a move."""
+
+
+class CapacityLimits(Section):
+    """When there are too many people in a zone."""
+
+    after_s: float = Field(default=2.0, ge=0)
+    clear_after_s: float = Field(default=5.0, ge=0)
+
+
+class LoneLimits(Section):
+    """When somebody counts as alone."""
+
+    within_m: float = Field(default=30.0, gt=0)
+    """Whoever has somebody within so many metres is not alone, zone or not."""
+    clear_after_s: float = Field(default=5.0, ge=0)
+
+
+class HelmetLimits(Section):
+    """When a bare head is an alarm."""
+
+    bare_probability: float = Field(default=0.8, gt=0.5, lt=1)
+    after_s: float = Field(default=3.0, ge=0)
+    worn_probability: float = Field(default=0.5, gt=0, lt=1)
+    worn_after_s: float = Field(default=3.0, ge=0)
+
+
+class LostLimits(Section):
+    """When somebody who is not seen any more counts as lost."""
+
+    after_s: float = Field(default=15.0, gt=0)
+    """Only inside what healthy cameras cover; who is seen again clears it."""
+    exit_m: float = Field(default=2.0, ge=0)
+    """Who was last seen so near to where coverage ends has walked out."""
+
+
+class TagLimits(Section):
+    """When people and the tags of the mine's tag system do not fit together."""
+
+    window_s: float = Field(default=10.0, gt=0)
+    """Over so long a time are a tag's places compared with people's ways."""
+    silent_after_s: float = Field(default=10.0, gt=0)
+    """A tag that has not been heard for so long says nothing any more."""
+    person_without_tag_after_s: float = Field(default=30.0, gt=0)
+    tag_without_person_after_s: float = Field(default=30.0, gt=0)
+    two_tags_after_s: float = Field(default=30.0, gt=0)
+    clear_after_s: float = Field(default=5.0, ge=0)
+
+
+class LimitsConfig(Section):
+    """All limits; the defaults are proposals, a site sets its own."""
+
+    zone: ZoneLimits = ZoneLimits()
+    danger: DangerLimits = DangerLimits()
+    man_down: ManDownLimits = ManDownLimits()
+    immobile: ImmobileLimits | None = ImmobileLimits()
+    """None watches nobody for it; so with the following ones."""
+    capacity: CapacityLimits = CapacityLimits()
+    lone: LoneLimits = LoneLimits()
+    helmet: HelmetLimits | None = None
+    """Off unless asked for: the shipped model knows bare heads badly."""
+    lost: LostLimits | None = LostLimits()
+    tags: TagLimits | None = TagLimits()
+    camera: CameraLimits = CameraLimits()

@@ -1,0 +1,59 @@
+"""What a gateway hears over MQTT: its site's systems, its own orders, nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from delivery.memory import MemoryBroker, MemoryConnection
+from edge.inlet import MOST_KEPT, Inlet
+from scene.messages import GatewayState, Order, TagFix, Tags
+from scene.topics import topic_name
+from scene.wire import Message, encode
+from tests.delivery import parts
+
+ORDER = Order(alarm="man_down-1", action="end", by="Li", reason="carried out", ordered_at_ns=5)
+
+
+@pytest.fixture(name="ends")
+def _ends(tmp_path: Path) -> tuple[Inlet, MemoryConnection]:
+    broker = MemoryBroker()
+    return Inlet(parts.site(tmp_path), broker.connection()), broker.connection()
+
+
+def say(link: MemoryConnection, topic: str, message: Message) -> None:
+    link.publish(topic, encode(message, gateway="x", seq=1, sent_at_ns=1), qos=0, retain=False)
+
+
+def tags(at_ns: int) -> Tags:
+    fix = TagFix(tag="t1", xy_m=(1.0, 2.0), sigma_m=0.3, at_ns=at_ns)
+    return Tags(captured_at_ns=at_ns, fixes=(fix,))
+
+
+def test_hears_tags_of_its_site_and_its_own_orders(ends: tuple[Inlet, MemoryConnection]) -> None:
+    inlet, link = ends
+    say(link, topic_name("tags", site="roadway", gateway=""), tags(1))
+    say(link, topic_name("tags", site="another", gateway=""), tags(2))
+    say(link, topic_name("order", site="roadway", gateway="gw1", id=ORDER.alarm), ORDER)
+    say(link, topic_name("order", site="roadway", gateway="gw2", id=ORDER.alarm), ORDER)
+    assert inlet.take() == (tags(1), ORDER)
+    assert inlet.take() == ()
+
+
+def test_what_cannot_be_read_is_counted_and_left_out(ends: tuple[Inlet, MemoryConnection]) -> None:
+    inlet, link = ends
+    topic = topic_name("tags", site="roadway", gateway="")
+    link.publish(topic, b"{", qos=0, retain=False)
+    say(link, topic, GatewayState(online=True, since_ns=1))
+    say(link, topic_name("order", site="roadway", gateway="gw1", id="other"), ORDER)
+    assert inlet.take() == ()
+    assert inlet.bad == 3
+    assert "man_down-1" in inlet.trouble
+
+
+def test_keeps_the_newest_when_nobody_takes(ends: tuple[Inlet, MemoryConnection]) -> None:
+    inlet, link = ends
+    for at_ns in range(MOST_KEPT + 5):
+        say(link, topic_name("tags", site="roadway", gateway=""), tags(at_ns))
+    taken = inlet.take()
+    assert len(taken) == MOST_KEPT
+    assert taken[-1] == tags(MOST_KEPT + 4)
