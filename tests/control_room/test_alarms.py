@@ -95,8 +95,8 @@ def test_a_line_holds_no_control_characters() -> None:
 
 
 def test_an_unknown_kind_is_shown_as_it_is() -> None:
-    found = alarm(at_ns=NOW_NS, kind="lone_worker")
-    assert "lone_worker" in line_of(address(found), found)
+    found = alarm(at_ns=NOW_NS, kind="unheard_of")
+    assert "unheard_of" in line_of(address(found), found)
 
 
 @pytest.fixture(scope="module")
