@@ -24,6 +24,7 @@ from edge.newest import NewestFrames
 from edge.options import RunOptions
 from edge.outlet import LIMITS, LineOutlet, Outlet
 from edge.packets import packet_of
+from edge.people_file import PeopleFile
 from edge.pipeline import Frames, Hanging, Pipeline
 from edge.rig_watch import RigWatch
 from edge.sender import open_sending
@@ -82,6 +83,10 @@ class Live:
         self._unsearched: frozenset[str] = frozenset()
         self._encoder: PanoramaEncoder | None = None
         self._heartbeat_due_s = 0.0
+        self._people = PeopleFile(parts.site.state_folder)
+        before = self._people.load()
+        if before is not None:
+            parts.pipeline.take_back(before)
 
     def take_over(self, alarms: Iterable[Anomaly]) -> None:
         """Carry on what was active when the gateway went down, before `run`.
@@ -204,6 +209,7 @@ class Live:
             self._detection.look(),
             self._detection_error,
             parts.pipeline.degraded,
+            self._people.trouble,
         )
         degraded = "; ".join(reason for reason in reasons if reason)
         changes = self._health.degradation(degraded)
@@ -215,6 +221,7 @@ class Live:
             unsearched=self._unsearched,
             blind=self._detection.blind,
         )
+        self._people.save(parts.pipeline.kept())
         parts.pipeline.hear(health)
         parts.outlet.send(health)
         for anomaly in changes:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from detection.detector import open_detector
 from location.on_panorama import with_panorama
+from location.person import Kept
 from location.tracker import Tracker
 from location.watch import Watch
 from scene.arrays import Floats
@@ -97,6 +98,15 @@ class Pipeline:
     def hear(self, message: Message) -> None:
         """Take in what others say: tags, machines, operators' orders, this gateway's own health."""
         self._watch.hear(message)
+
+    def kept(self) -> Kept:
+        """Note down who is known, for the next run."""
+        with self._tracking:
+            return self._tracker.kept()
+
+    def take_back(self, kept: Kept) -> None:
+        """Go on from an earlier run's note, before the first frames."""
+        self._tracker.take_back(kept)
 
     def unfit(self, frames: Frames) -> dict[str, str]:
         """Say, by camera, why frames don't fit the rig; mostly empty."""

@@ -37,6 +37,8 @@ SHORT_M = 1.65
 """... and is taken to be when its body would seem shorter than this."""
 UPRIGHT_WIDTH = 0.38
 """Width of an upright person's box as a share of its height."""
+TURN_RAD, SHIFT_M = 1e-5, 1e-4
+"""Steps of the numeric slopes by the camera's pose."""
 MAX_SIGMA_M = 6.0
 """An observation that is less sure than this says nothing."""
 
@@ -465,36 +467,25 @@ def _covariance(
     slope = np.where(hit[:, None], floor.slope(np.nan_to_num(point[:, :2])), 0.0)
     normal = np.column_stack([-slope, np.ones(n)])
 
-    def on_tangent(origin: Floats, ray: Floats) -> Floats:
-        """Meet the plane that touches the floor here: smooth, so its differences are slopes."""
-        fall = np.sum(ray * normal, axis=1)
-        safe = np.where(np.abs(fall) > 1e-9, fall, -1e-9)
-        reach = np.sum((point - origin) * normal, axis=1) / safe
-        return np.asarray((origin + reach[:, None] * ray)[:, :2])
+    # Rays and where they start: four pixels beside, the ray itself, three turns, three shifts.
+    rotation = camera.camera_from_mine[:3, :3]
+    # A turn of the camera by +w turns the ray, in the mine, by -w.
+    turned = direction - np.cross(rotation[:, None] * TURN_RAD, direction[None])
+    lines = np.stack([to_right, to_left, to_below, to_above, direction, *turned, *[direction] * 3])
+    starts = np.zeros((11, 1, 3)) + camera.centre_m
+    starts[8:, 0] -= rotation * SHIFT_M
+    # They meet the plane that touches the floor here: smooth, so its differences are slopes.
+    fall = np.sum(lines * normal, axis=2)
+    safe = np.where(np.abs(fall) > 1e-9, fall, -1e-9)
+    reach = np.sum((point - starts) * normal, axis=2) / safe
+    met = (starts + reach[..., None] * lines)[..., :2]
+    by_pixel = (met[[0, 2]] - met[[1, 3]]) / (2 * step)
+    by_pose = (met[5:] - met[4]) / np.repeat([TURN_RAD, SHIFT_M], 3)[:, None, None]
 
-    centre = np.broadcast_to(camera.centre_m, (n, 3))
-    by_pixel = [
-        (on_tangent(centre, more) - on_tangent(centre, less)) / (2 * step)
-        for more, less in ((to_right, to_left), (to_below, to_above))
-    ]
-    jacobian = np.stack(by_pixel, axis=2)
+    jacobian, pose_jacobian = by_pixel.transpose(1, 2, 0), by_pose.transpose(1, 2, 0)
     noise = np.zeros((n, 2, 2))
     noise[:, 0, 0], noise[:, 1, 1] = noise_u**2, noise_v**2
     covariance = jacobian @ noise @ jacobian.transpose(0, 2, 1)
-
-    rotation = camera.camera_from_mine[:3, :3]
-    start = on_tangent(centre, direction)
-    by_pose = []
-    for axis in range(3):
-        turn = np.zeros(3)
-        turn[axis] = 1e-5
-        # A turn of the camera by +w turns the ray, in the mine, by -w.
-        turned = direction - np.cross(rotation.T @ turn, direction)
-        by_pose.append((on_tangent(centre, turned) - start) / 1e-5)
-    for axis in range(3):
-        moved = centre - rotation[axis] * 1e-4
-        by_pose.append((on_tangent(moved, direction) - start) / 1e-4)
-    pose_jacobian = np.stack(by_pose, axis=2)
     covariance = covariance + pose_jacobian @ camera.pose_covariance @ pose_jacobian.transpose(
         0, 2, 1
     )

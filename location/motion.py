@@ -3,6 +3,7 @@
 Knows nothing about cameras or identity. States are never changed, new ones are given back.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from scene.arrays import Floats
 
 START_SPEED_SIGMA_M_S = 1.0
+_EYE = np.eye(4)
+_LOOK = _EYE[:2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,10 +48,26 @@ def predict(motion: Motion, at_ns: int, unrest_m2_s3: float) -> Motion:
     step_s = (at_ns - motion.at_ns) / 1e9
     if step_s == 0:
         return motion
-    carry = np.eye(4)
+    carry = _EYE.copy()
     carry[0, 2] = carry[1, 3] = step_s
     covariance = carry @ motion.covariance @ carry.T + _doubt(step_s, unrest_m2_s3)
     return Motion(at_ns=at_ns, mean=carry @ motion.mean, covariance=(covariance + covariance.T) / 2)
+
+
+def predict_all(
+    motions: Sequence[Motion], at_ns: int, unrest_m2_s3: float
+) -> tuple[Floats, Floats]:
+    """Predict N motions at the price of one: places (N, 2) in metres and covariances (N, 2, 2)."""
+    mean = np.array([motion.mean for motion in motions])
+    spread = np.array([motion.covariance for motion in motions])
+    step_s = np.array([at_ns - motion.at_ns for motion in motions])[:, None] / 1e9
+    places = mean[:, :2] + step_s * mean[:, 2:]
+    s = step_s[:, :, None]
+    both = spread[:, :2, 2:]
+    covariances = (
+        spread[:, :2, :2] + s * (both + both.transpose(0, 2, 1)) + s * s * spread[:, 2:, 2:]
+    )
+    return places, covariances + unrest_m2_s3 * np.abs(s) ** 3 / 3 * _EYE[:2, :2]
 
 
 def correct(
@@ -61,15 +80,15 @@ def correct(
     """
     if at_ns >= motion.at_ns:
         motion = predict(motion, at_ns, unrest_m2_s3)
-        back_s = 0.0
+        look = _LOOK
     else:
         back_s = (at_ns - motion.at_ns) / 1e9
         covariance_m2 = covariance_m2 + _doubt(back_s, unrest_m2_s3)[:2, :2]
-    look = np.zeros((2, 4))
-    look[:, :2], look[:, 2:] = np.eye(2), back_s * np.eye(2)
-    spread = look @ motion.covariance @ look.T + covariance_m2
-    gain = np.linalg.solve(spread, look @ motion.covariance).T
-    rest = np.eye(4) - gain @ look
+        look = np.hstack([_LOOK[:, :2], back_s * _LOOK[:, :2]])
+    seen = look @ motion.covariance
+    (a, b), (c, d) = (seen @ look.T + covariance_m2).tolist()
+    gain = seen.T @ (np.array([[d, -b], [-c, a]]) / (a * d - b * c))
+    rest = _EYE - gain @ look
     covariance = rest @ motion.covariance @ rest.T + gain @ covariance_m2 @ gain.T
     return Motion(
         at_ns=motion.at_ns,

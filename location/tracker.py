@@ -5,21 +5,29 @@ Knows nothing about pictures, zones or alarms, and asks no clock: only capture t
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from itertools import combinations, pairwise
+from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median_low
 
 import numpy as np
 
-from location.foot import STATURE_M, Feet, covers, feet_on_floor
+from location.foot import Feet, covers, feet_on_floor
 from location.match import assign, distances
-from location.motion import Motion, correct, predict, start
+from location.motion import correct, predict, predict_all, start
+from location.person import Kept, Person, kept, revived
 from scene.arrays import Bools, Floats
 from scene.floor import Floor
 from scene.messages import Certainty, Detections, Position, Posture
 from scene.rig import Rig
 
 LYING_BELOW_M, CROUCHING_BELOW_M = 0.9, 1.35
+HEIGHT_KEPT_S = 3.0
+"""Nobody's posture is certain whose height no look has shown for so long."""
+REPORTED_BIAS_M = 0.08
+"""Added to what is reported: the part of the bias that repeated looks do not average out."""
+RESTART_S, WAIT_S, WAIT_M_S = 15.0, 2.0, 0.8
+"""People who were known before a restart that took no longer are waited for; for so long once
+pictures come again, and so much further off for each second that nobody looked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,34 +72,6 @@ class TrackerLimits:
     """So far beyond the floor's ribbon, and twice the sigma, an observation is believed."""
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Person:
-    """One person being followed; the only thing here that changes."""
-
-    motion: Motion
-    seen_at_ns: int
-    born: int
-    """Order of birth."""
-    born_at_ns: int
-    track: int = 0
-    """0 until confirmed."""
-    hits: int = 0
-    strong_hits: int = 0
-    sure_hits: int = 0
-    """Instants in which a box of a high score showed the person."""
-    joint_hits: int = 0
-    """Instants in which two cameras or more saw the person."""
-    misses: int = 0
-    share: float = 1.0
-    """Smoothed share of the covering cameras that saw the person."""
-    covering: int = 1
-    cameras: tuple[str, ...] = ()
-    cameras_at_ns: int = 0
-    heights: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=30))
-    beside_s: float = 0.0
-    """For how long an older person has been at this very place."""
-
-
 class Tracker:
     """Follows everybody whom the cameras of one gateway see.
 
@@ -104,7 +84,7 @@ class Tracker:
         self._cameras = {camera.name: camera for camera in rig.cameras}
         self._floor = floor
         self._limits = limits or TrackerLimits()
-        self._people: list[_Person] = []
+        self._people: list[Person] = []
         self._now_ns: int | None = None
         self._tracks = 0
         self._births = 0
@@ -112,6 +92,21 @@ class Tracker:
         self._newest: dict[str, tuple[int, int]] = {}
         self._used: dict[str, deque[int]] = {}
         self._fresh_s = self._limits.coast_outside_s
+        self._before: Kept | None = None
+
+    def kept(self) -> Kept:
+        """Note down what the next run must know."""
+        people = tuple(kept(person) for person in self._people if person.track)
+        return Kept(at_ns=self._now_ns or 0, tracks=self._tracks, people=people)
+
+    def take_back(self, before: Kept) -> None:
+        """Go on from an earlier run's note, to be given before the first `update`.
+
+        No number is given again. Whoever was known a short while ago is waited for, and keeps the
+        number if found about where the walk would have led.
+        """
+        self._tracks = max(self._tracks, before.tracks, *(p.track for p in before.people), 0)
+        self._before = before
 
     def update(self, detections: tuple[Detections, ...]) -> None:
         """Take in what cameras saw, in any order; each capture of a camera counts once.
@@ -128,6 +123,7 @@ class Tracker:
         if self._now_ns is not None and clock_ns < self._now_ns - jump_ns:
             self._people.clear()
             self._now_ns = None
+        self._revive(clock_ns)
         since_ns = clock_ns if self._now_ns is None else max(clock_ns, self._now_ns)
         usable = [
             item
@@ -148,6 +144,16 @@ class Tracker:
         if instant:
             self._see(instant)
 
+    def _revive(self, now_ns: int) -> None:
+        """Bring those back who were known before a restart, once it is known what time it is."""
+        before, self._before = self._before, None
+        if before is None or not 0 <= now_ns - before.at_ns <= RESTART_S * 1e9:
+            return
+        for note in before.people:
+            self._births += 1
+            until_ns = now_ns + round(WAIT_S * 1e9)
+            self._people.append(revived(note, self._births, now_ns, until_ns))
+
     def look_through(self, rig: Rig) -> None:
         """Take cameras as they hang by now; those who are known go on being followed."""
         self._cameras = {camera.name: camera for camera in rig.cameras}
@@ -161,7 +167,7 @@ class Tracker:
         people = [
             person
             for person in self._people
-            if person.track and _believed(person) and self._alive(person, at_ns)
+            if person.track and person.believed and self._alive(person, at_ns)
         ]
         return tuple(
             self._position(person, at_ns)
@@ -208,7 +214,7 @@ class Tracker:
         self._now_ns = max(at_ns, before_ns)
         self._people = [person for person in self._people if self._alive(person, self._now_ns)]
         views = [(item, self._observe(item)) for item in instant]
-        pairs: list[tuple[_Person, int, Feet, int]] = []
+        pairs: list[tuple[Person, int, Feet, int]] = []
         left: list[tuple[int, Feet, int]] = []
         for view, (item, observed) in enumerate(views):
             matched, rest = self._match(item.captured_at_ns, observed)
@@ -237,7 +243,7 @@ class Tracker:
         allowed = self._limits.outside_m + np.minimum(2 * sigma, 2.0)
         return feet.only(self._floor.outside_m(feet.xy_m) <= allowed)
 
-    def _match(self, at_ns: int, feet: Feet) -> tuple[list[tuple[_Person, int]], list[int]]:
+    def _match(self, at_ns: int, feet: Feet) -> tuple[list[tuple[Person, int]], list[int]]:
         """Pair one camera's observations with people; give pairs and those left that may begin."""
         everyone = list(range(len(feet.xy_m)))
         sure = [i for i in everyone if feet.scores[i] >= self._limits.high_score]
@@ -245,7 +251,7 @@ class Tracker:
         if not self._people or not everyone:
             return [], [*sure, *self._low(feet, vague)]
         cost, allowed = self._compare(self._people, at_ns, feet)
-        pairs: list[tuple[_Person, int]] = []
+        pairs: list[tuple[Person, int]] = []
         rows = list(range(len(self._people)))
         # People who are known come first, then those who may be clutter; sure boxes before vague.
         for columns in (sure, vague):
@@ -261,8 +267,8 @@ class Tracker:
         return pairs, [i for i in (*sure, *self._low(feet, vague)) if i not in taken]
 
     def _match_lying(
-        self, at_ns: int, feet: Feet, matched: list[tuple[_Person, int]], rest: list[int]
-    ) -> list[tuple[_Person, int]]:
+        self, at_ns: int, feet: Feet, matched: list[tuple[Person, int]], rest: list[int]
+    ) -> list[tuple[Person, int]]:
         """Pair boxes that nobody explains with known people, if they may show somebody lying."""
         found = {person.born for person, _ in matched}
         people = [p for p in self._people if p.track and p.born not in found]
@@ -272,17 +278,18 @@ class Tracker:
         cost, allowed = self._compare(people, at_ns, feet.lying(columns))
         return [(people[r], columns[c]) for r, c in assign(cost[:, columns], allowed[:, columns])]
 
-    def _compare(self, people: list[_Person], at_ns: int, feet: Feet) -> tuple[Floats, Bools]:
+    def _compare(self, people: list[Person], at_ns: int, feet: Feet) -> tuple[Floats, Bools]:
         """Compare people with one camera's observations: costs, and which pairs may be."""
-        there = [predict(p.motion, at_ns, self._limits.unrest_m2_s3) for p in people]
-        square, cost, apart = distances(
-            np.array([motion.mean[:2] for motion in there]),
-            np.array([motion.covariance[:2, :2] for motion in there]),
-            feet.xy_m,
-            feet.covariance_m2,
-        )
+        motions = [person.motion for person in people]
+        there = predict_all(motions, at_ns, self._limits.unrest_m2_s3)
+        square, cost, apart = distances(*there, feet.xy_m, feet.covariance_m2)
         sigma = np.sqrt(np.linalg.eigvalsh(feet.covariance_m2)[:, 1])
-        near = apart <= self._limits.cap_m + 2 * sigma
+        waited_s = [
+            (at_ns - person.seen_at_ns) / 1e9 if at_ns <= person.waited_for_ns else 0.0
+            for person in people
+        ]
+        slack_m = WAIT_M_S * np.maximum(waited_s, 0.0)
+        near = apart <= self._limits.cap_m + 2 * sigma + slack_m[:, None]
         return cost, np.asarray((square <= self._limits.gate) & near)
 
     @staticmethod
@@ -291,7 +298,7 @@ class Tracker:
         return [i for i in indices if not feet.cut[i] and feet.height_m[i] < LYING_BELOW_M]
 
     def _correct(
-        self, person: _Person, item: Detections, feet: Feet, index: int, *, first: bool
+        self, person: Person, item: Detections, feet: Feet, index: int, *, first: bool
     ) -> None:
         person.motion = correct(
             person.motion,
@@ -301,6 +308,8 @@ class Tracker:
             self._limits.unrest_m2_s3,
         )
         person.seen_at_ns = max(person.seen_at_ns, item.captured_at_ns)
+        x, y = person.motion.mean[:2].tolist()
+        person.trail.append((person.motion.at_ns, x, y))
         if item.captured_at_ns >= person.cameras_at_ns:
             earlier = () if first else person.cameras
             person.cameras = (*earlier, item.camera)
@@ -353,7 +362,7 @@ class Tracker:
             item = views[view][0]
             motion = start(item.captured_at_ns, feet.xy_m[index], feet.covariance_m2[index])
             self._births += 1
-            person = _Person(
+            person = Person(
                 motion=motion,
                 seen_at_ns=item.captured_at_ns,
                 born=self._births,
@@ -383,7 +392,7 @@ class Tracker:
             seen[person.born] = sorted(by)
             self._people.append(person)
 
-    def _correct_birth(self, person: _Person, item: Detections, feet: Feet, index: int) -> None:
+    def _correct_birth(self, person: Person, item: Detections, feet: Feet, index: int) -> None:
         person.cameras, person.cameras_at_ns = (item.camera,), item.captured_at_ns
         person.strong_hits = 0 if feet.cut[index] else 1
         person.sure_hits = int(feet.scores[index] >= self._limits.high_score)
@@ -391,7 +400,7 @@ class Tracker:
             person.heights.append((item.captured_at_ns, float(feet.height_m[index])))
 
     def _between(
-        self, person: _Person, item: Detections, feet: Feet, index: int
+        self, person: Person, item: Detections, feet: Feet, index: int
     ) -> tuple[float, float, float]:
         there = predict(person.motion, item.captured_at_ns, self._limits.unrest_m2_s3)
         square, cost, apart = distances(
@@ -431,10 +440,7 @@ class Tracker:
         """Drop the younger of two who are at one place while no camera sees both at once."""
         gone: set[int] = set()
         near: set[int] = set()
-        for one, two in combinations(self._people, 2):
-            apart = np.linalg.norm(one.motion.mean[:2] - two.motion.mean[:2])
-            if apart > 0.4:
-                continue
+        for one, two in self._close_pairs(0.4):
             both = set(seen.get(one.born, [])) & set(seen.get(two.born, []))
             if both:
                 continue
@@ -451,16 +457,27 @@ class Tracker:
             person.beside_s = person.beside_s + step_s if person.born in near else 0.0
         self._people = [person for person in self._people if person.born not in gone]
 
+    def _close_pairs(self, within_m: float) -> list[tuple[Person, Person]]:
+        if len(self._people) < 2:
+            return []
+        xy = np.array([person.motion.mean[:2] for person in self._people])
+        apart = np.linalg.norm(xy[:, None] - xy[None], axis=2)
+        rows, columns = np.nonzero(np.triu(apart <= within_m, 1))
+        return [
+            (self._people[i], self._people[j])
+            for i, j in zip(rows.tolist(), columns.tolist(), strict=True)
+        ]
+
     @staticmethod
-    def _rank(person: _Person) -> tuple[bool, int]:
+    def _rank(person: Person) -> tuple[bool, int]:
         return (not person.track, person.born)
 
-    def _alive(self, person: _Person, at_ns: int) -> bool:
+    def _alive(self, person: Person, at_ns: int) -> bool:
         limits, fresh_s = self._limits, self._fresh_s
         unseen_s = (at_ns - person.seen_at_ns) / 1e9
         if not person.track:
             return person.misses < 2 and unseen_s <= fresh_s
-        if unseen_s <= fresh_s:
+        if unseen_s <= fresh_s or at_ns <= person.waited_for_ns:
             return True
         speed = float(np.hypot(*person.motion.mean[2:]))
         # Somebody known for a moment only is not believed in for longer than that.
@@ -470,7 +487,7 @@ class Tracker:
         where = predict(person.motion, at_ns, limits.unrest_m2_s3).mean[None, :2]
         return any(bool(covers(view, self._floor, where)[0]) for view in self._cameras.values())
 
-    def _position(self, person: _Person, at_ns: int) -> Position:
+    def _position(self, person: Person, at_ns: int) -> Position:
         limits = self._limits
         motion = predict(person.motion, at_ns, limits.unrest_m2_s3)
         xy = motion.mean[:2]
@@ -480,7 +497,7 @@ class Tracker:
         )
         seen_x, seen_y = person.motion.mean[:2]
         sigma = float(np.sqrt(np.linalg.eigvalsh(covariance)[1]))
-        height, height_at_ns = _height(person)
+        height, height_at_ns = person.height()
         seen = (at_ns - person.seen_at_ns) / 1e9 < self._fresh_s
         known_height = (person.seen_at_ns - height_at_ns) / 1e9 <= HEIGHT_KEPT_S
         sure = seen and known_height and sigma < 1.0 and person.share >= 0.3
@@ -499,29 +516,6 @@ class Tracker:
             seen_at_ns=person.seen_at_ns,
             cameras=person.cameras,
         )
-
-
-HEIGHT_KEPT_S = 3.0
-"""Nobody's posture is certain whose height no look has shown for so long."""
-REPORTED_BIAS_M = 0.08
-"""Added to what is reported: the part of the bias that repeated looks do not average out."""
-
-
-def _believed(person: _Person) -> bool:
-    """Tell whether enough of the cameras that should see a person do."""
-    return person.covering < 3 or person.share >= 0.15
-
-
-def _height(person: _Person) -> tuple[float, int]:
-    """Take the middle of the heights of the last second in which looks showed any, and say when.
-
-    A stature, at 0 ns, before any.
-    """
-    if not person.heights:
-        return STATURE_M, 0
-    newest = max(at_ns for at_ns, _ in person.heights)
-    recent = [height for at_ns, height in person.heights if newest - at_ns <= 1_000_000_000]
-    return float(np.clip(np.median(recent[-15:]), 0.0, 2.5)), newest
 
 
 def _period_s(stamps_ns: Iterable[int]) -> float:

@@ -121,7 +121,7 @@ class Floor:
         """
         origin = np.asarray(origin_m, float)
         direction = np.asarray(directions, float).reshape(-1, 3)
-        # Each stretch as a plane: exact on straight lines, a start for Newton in bends.
+        # Each stretch as a plane: exact on a straight line, a start for Newton in bends.
         normal = np.column_stack(
             [
                 -self._grade[:, None] * self._along - self._cross_fall * self._left,
@@ -132,6 +132,11 @@ class Floor:
         drop = np.sum((on_plane - origin) * normal, axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
             reach = drop[None, :] / (direction @ normal.T)
+        if len(self._grade) == 1:
+            reach1 = reach[:, 0]
+            hit = np.isfinite(reach1) & (reach1 > 0) & (reach1 < MAX_RANGE_M)
+            points = origin + np.where(hit, reach1, np.nan)[:, None] * direction
+            return points, hit
         usable = np.isfinite(reach) & (reach > 0) & (reach < 2 * MAX_RANGE_M)
         reach = np.where(usable, reach, 0.0)
         gap = np.abs(self._gap(origin, direction[:, None], reach, above_m))
@@ -162,6 +167,10 @@ class Floor:
     ) -> tuple[np.ndarray[tuple[int], np.dtype[np.intp]], Floats, Floats]:
         """Find the stretch of the line, the share of it passed, and metres left of it."""
         xy = np.asarray(xy_m, float).reshape(-1, 2)
+        if len(self._length) == 1:
+            off = xy - self._start[0, :2]
+            share = off @ self._along[0] / self._length[0]
+            return np.zeros(len(xy), np.intp), share, off @ self._left[0]
         from_start = xy[:, None] - self._start[None, :, :2]
         from_end = xy[:, None] - self._end[None, :, :2]
         s = np.sum(from_start * self._along, axis=2)

@@ -138,27 +138,30 @@ def _brown(normal: Floats, coefficients: Floats) -> Floats:
 
 
 def _solve_brown(bent: Floats, coefficients: Floats) -> Floats:
-    """Undo `_brown` by Newton's method with a numeric 2x2 Jacobian (8 rounds at most)."""
+    """Undo `_brown` by Newton's method (8 rounds at most)."""
     if not np.any(coefficients):
         return bent
-    found, step = bent.copy(), 1e-6
-    right, down = np.array([step, 0.0]), np.array([0.0, step])
+    k1, k2, p1, p2, k3 = coefficients.tolist()
+    to_x, to_y = bent.T
+    x, y = to_x, to_y
     for _ in range(8):
-        error = _brown(found, coefficients) - bent
-        if np.all(np.abs(error) < 1e-12):
+        r2 = x * x + y * y
+        radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
+        off_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x) - to_x
+        off_y = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y - to_y
+        if max(np.abs(off_x).max(initial=0), np.abs(off_y).max(initial=0)) < 1e-11:
             break
-        dx = (_brown(found + right, coefficients) - bent - error) / step
-        dy = (_brown(found + down, coefficients) - bent - error) / step
-        det = dx[:, 0] * dy[:, 1] - dy[:, 0] * dx[:, 1]
+        bend = 2 * (k1 + r2 * (2 * k2 + r2 * 3 * k3))
+        xx = radial + x * x * bend + 2 * p1 * y + 6 * p2 * x
+        yy = radial + y * y * bend + 6 * p1 * y + 2 * p2 * x
+        xy = x * y * bend + 2 * p1 * x + 2 * p2 * y
+        det = xx * yy - xy * xy
         det = np.where(np.abs(det) > 1e-6, det, 1e-6)
-        found = found - np.column_stack(
-            [
-                (dy[:, 1] * error[:, 0] - dy[:, 0] * error[:, 1]) / det,
-                (dx[:, 0] * error[:, 1] - dx[:, 1] * error[:, 0]) / det,
-            ]
+        x, y = (
+            np.clip(x - (yy * off_x - xy * off_y) / det, -4, 4),
+            np.clip(y - (xx * off_y - xy * off_x) / det, -4, 4),
         )
-        found = np.clip(found, -4, 4)
-    return np.asarray(found)
+    return np.column_stack([x, y])
 
 
 def _fisheye_theta(theta: Floats, coefficients: Floats) -> Floats:
