@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from location.headgear import head_votes
 from scene.arrays import Bools, Floats, Ints
 from scene.floor import Floor
 from scene.geometry import CameraModel, distort, rays
@@ -58,6 +59,8 @@ class Feet:
     cut: Bools
     """(N,) the box is cut by the picture's border or its feet are hidden: no proof of a person
     apart."""
+    heads: Floats
+    """(N,) what the head shows, as `location.headgear.head_votes` has it."""
     if_lying: "Feet | None" = None
     """A second reading, row by row, of boxes at the lower border: somebody close whose feet are
     below the picture looks the same as somebody further off who lies. Only who is known to be
@@ -71,6 +74,7 @@ class Feet:
             height_m=self.height_m[keep],
             scores=self.scores[keep],
             cut=self.cut[keep],
+            heads=self.heads[keep],
             if_lying=None if self.if_lying is None else self.if_lying.only(keep),
         )
 
@@ -150,6 +154,7 @@ def feet_on_floor(detections: Detections, camera: CameraModel, floor: Floor) -> 
         height_m=body_m,
         scores=scores,
         cut=hidden | at_left | at_right,
+        heads=head_votes(detections, boxes, at_top),
         if_lying=lain,
     )
     return feet.only(keep)
@@ -171,6 +176,7 @@ def _nobody() -> Feet:
         height_m=np.zeros(0),
         scores=np.zeros(0),
         cut=np.zeros(0, bool),
+        heads=np.zeros(0),
     )
 
 
@@ -407,7 +413,12 @@ def _lain(
     )
     height[~np.isfinite(covariance).all(axis=(1, 2))] = np.nan
     return Feet(
-        xy_m=xy, covariance_m2=covariance, height_m=height, scores=np.zeros(n), cut=np.ones(n, bool)
+        xy_m=xy,
+        covariance_m2=covariance,
+        height_m=height,
+        scores=np.zeros(n),
+        cut=np.ones(n, bool),
+        heads=np.full(n, np.nan),
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import ConfigDict
 
 from location.foot import STATURE_M
+from location.headgear import moved
 from location.motion import START_SPEED_SIGMA_M_S, Motion
 from scene.messages import WIRE, XY, Covariance
 
@@ -22,6 +23,8 @@ ALONG_M_S, ACROSS_M_S = 0.6, 0.12
 """How far off a walk is after a second that nobody saw, along and across its way: people stop and
 start, but keep their lane. Who stood may be off by the latter any way."""
 WALK_M_S = 0.3
+LONGEST_LOOK_S = 0.5
+"""A look at a head speaks for no longer than this."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -51,10 +54,21 @@ class Person:
     heights: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=HEIGHTS))
     trail: deque[tuple[int, float, float]] = field(default_factory=lambda: deque(maxlen=TRAIL))
     """Where the person was: time, x and y."""
+    helmet: float | None = None
+    """Log odds of a helmet worn; none before any look showed the head."""
+    head_at_ns: int = 0
+    """When a look last showed the head."""
     beside_s: float = 0.0
     """For how long an older person has been at this very place."""
     waited_for_ns: int = 0
     """Until then the person lives on unseen: nobody looked while the process was down."""
+
+    def look_at_head(self, vote_per_s: float, at_ns: int) -> None:
+        """Take in what a look shows of the head; looks of one instant share its time."""
+        if np.isnan(vote_per_s) or at_ns <= self.head_at_ns:
+            return
+        step_s = min((at_ns - self.head_at_ns) / 1e9, LONGEST_LOOK_S)
+        self.helmet, self.head_at_ns = moved(self.helmet, vote_per_s, step_s), at_ns
 
     @property
     def believed(self) -> bool:

@@ -12,6 +12,7 @@ from statistics import median_low
 import numpy as np
 
 from location.foot import Feet, covers, feet_on_floor
+from location.headgear import probability
 from location.match import assign, distances
 from location.motion import correct, predict, predict_all, start
 from location.person import Kept, Person, kept, revived
@@ -307,6 +308,7 @@ class Tracker:
             feet.covariance_m2[index],
             self._limits.unrest_m2_s3,
         )
+        person.look_at_head(float(feet.heads[index]), item.captured_at_ns)
         person.seen_at_ns = max(person.seen_at_ns, item.captured_at_ns)
         x, y = person.motion.mean[:2].tolist()
         person.trail.append((person.motion.at_ns, x, y))
@@ -515,6 +517,7 @@ class Tracker:
             certainty=certainty,
             seen_at_ns=person.seen_at_ns,
             cameras=person.cameras,
+            helmet=probability(person.helmet),
         )
 
 
