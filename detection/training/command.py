@@ -30,6 +30,8 @@ and write its card. It needs the extra `train`: pip install 'lamproom[train]'.
 
   lamproom train --set photos --set faces:helmet+head --val kept --out mine.onnx --minutes 240
   lamproom train ... --from lamproom-s2.onnx     start from an export of the same layers, or a .pt
+  lamproom train ... --from lamproom-s2.onnx --from-layers lamproom-s.yaml --layers larger.yaml
+                                                 start as that one does, with room to learn more
   lamproom train ... --teacher yolo11n.onnx      a model labels the kinds that a folder lacks
 
 A folder has images/ and, at the same places, labels/ in YOLO text: `class cx cy w h`, classes
@@ -54,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, required=True, help="the ONNX file to write")
     add("--minutes", type=float, default=60, help="training time in all (60)")
     add("--from", dest="start", type=Path, help="weights to start from: .onnx or .pt")
+    add("--from-layers", dest="start_layers", type=Path, help="its layers, if it is smaller")
     add("--layers", type=Path, default=LAYERS, help="the network (YAML of Ultralytics, nc: 3)")
     add("--teacher", type=Path, help="an ONNX model that labels what a folder does not")
     add("--size", default="640x640", help="largest input of the exported model (640x640)")
@@ -87,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         layers=args.layers,
         start=args.start,
+        start_layers=args.start_layers,
     )
     state = _train(samples, args.out.with_suffix(".pt"), plan, console)
     export(args.out.with_suffix(".pt"), args.out, size_px, layers=args.layers, fixed=args.fixed)

@@ -11,9 +11,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from detection.training.grow import grow
 from detection.training.loss import batch_of, masked_loss
 from detection.training.network import LAYERS, from_checkpoint, from_onnx, load_weights, new_network
+from detection.training.optimizer import Muon
 from detection.training.samples import Samples
+from scene.errors import ModelError
 
 WRITE_EVERY_S = 120.0
 WARM_STEPS = 150
@@ -37,6 +40,8 @@ class Plan:
     """What the network is made of, in the notation of Ultralytics."""
     start: Path | None = None
     """A checkpoint or an ONNX file to start from; none for random weights."""
+    start_layers: Path | None = None
+    """What that one is made of, where it is smaller; none says that it has the same layers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +71,11 @@ def train(
     before = from_checkpoint(checkpoint) if checkpoint.exists() else None
     network = _started(samples, plan, before, checkpoint)
     average = torch.optim.swa_utils.AveragedModel(network, use_buffers=True)
-    optimizer = _optimizer(network, plan.rate)
+    optimizer = Muon(network.parameters(), plan.rate)
     seconds, seen = 0.0, 0
     if before is not None:
         load_weights(average.module, before["average"], checkpoint)
-        optimizer.load_state_dict(before["optimizer"])
+        _go_on(optimizer, before["optimizer"], checkpoint)
         seconds, seen = before["seconds"], before["pictures"]
     # bfloat16 is twice as quick, where the processor has it.
     brief = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
@@ -84,9 +89,8 @@ def train(
     for number, words in enumerate(_batches(samples, seen)):
         progress = min(1.0, (time.monotonic() - began) / (60 * plan.minutes))
         warm = min(1.0, (seen / samples.batch + 1) / WARM_STEPS)
-        for group in optimizer.param_groups:
-            cool = 0.5 * (1 + math.cos(math.pi * progress))
-            group["lr"] = plan.rate * max(cool, 0.01) * warm
+        cool = 0.5 * (1 + math.cos(math.pi * progress))
+        optimizer.set_rate(plan.rate * max(cool, 0.01) * warm)
         pictures = words["img"].to(memory_format=torch.channels_last).float() / 255
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=brief):
             out = network(pictures)
@@ -120,23 +124,31 @@ def _started(samples: Samples, plan: Plan, before: dict[str, Any] | None, checkp
     network = new_network(plan.layers)
     if before is not None:
         load_weights(network, before["network"], checkpoint)
-    elif plan.start is not None and plan.start.suffix == ".onnx":
-        looked = (words["img"].float() / 255 for words in islice(_batches(samples, 0), LOOKS))
-        from_onnx(plan.start, network, looked)
+    elif plan.start is not None and plan.start_layers is not None:
+        smaller = new_network(plan.start_layers)
+        _load(smaller, plan.start, samples)
+        grow(network, smaller)
     elif plan.start is not None:
-        load_weights(network, from_checkpoint(plan.start)["average"], plan.start)
+        _load(network, plan.start, samples)
     return network.to(memory_format=torch.channels_last)
 
 
-def _optimizer(network: Any, rate: float) -> Any:
-    import torch
+def _load(network: Any, start: Path, samples: Samples) -> None:
+    if start.suffix == ".onnx":
+        looked = (words["img"].float() / 255 for words in islice(_batches(samples, 0), LOOKS))
+        from_onnx(start, network, looked)
+    else:
+        load_weights(network, from_checkpoint(start)["average"], start)
 
-    trained = [one for one in network.parameters() if one.requires_grad]
-    groups = [
-        {"params": [one for one in trained if one.ndim > 1], "weight_decay": 0.02},
-        {"params": [one for one in trained if one.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.999))
+
+def _go_on(optimizer: Muon, state: dict[str, Any], checkpoint: Path) -> None:
+    try:
+        optimizer.load_state_dict(state)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            f"{checkpoint}: was trained in another way and can't be gone on with "
+            f"({str(error)[:80]}); start from it with --from and another --out"
+        ) from None
 
 
 def _batches(samples: Samples, seen: int) -> Iterator[dict[str, Any]]:
