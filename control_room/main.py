@@ -5,6 +5,7 @@ Knows nothing about cameras or about how alarms are found.
 
 import argparse
 import contextlib
+import itertools
 import os
 import signal
 import sys
@@ -21,10 +22,10 @@ from delivery.mqtt import Connection
 from delivery.stream import stream_packets
 from delivery.subscriber import Subscriber
 from scene.clock import Clock, SystemClock
-from scene.messages import Receipt
+from scene.messages import Order, Receipt
 from scene.site import BrokerConfig
 from scene.topics import LIVE_PREFIX, TOPICS, topic_name
-from scene.wire import encode
+from scene.wire import encode, type_name
 
 HELP = """\
 Serve the page of the control room: the live panorama with a tag on every miner, the plan of the
@@ -54,6 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Path("state/journal.sqlite"),
         help="where alarms are stored for good (default state/journal.sqlite)",
     )
+    parser.add_argument(
+        "--operators",
+        type=_some,
+        metavar="N",
+        default=1,
+        help="how many people share the alarms: the alarm rate is told for each (default 1)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,11 +70,17 @@ def run(args: argparse.Namespace) -> int:
     bound = bind(args.host, args.port)
     with (
         contextlib.closing(bound),
-        open_room(broker_of(args), journal_file, SystemClock(), prefix=args.prefix) as room,
+        open_room(
+            broker_of(args),
+            journal_file,
+            SystemClock(),
+            prefix=args.prefix,
+            operators=args.operators,
+        ) as room,
     ):
         print(f"The control room is at {url_of(bound)}   (Ctrl-C stops it)", flush=True)
         if args.host not in LOOPBACK:
-            say(f"{args.host}: whoever reaches this address can look and acknowledge alarms")
+            say(f"{args.host}: whoever reaches this address can look, and act on alarms")
         with contextlib.suppress(KeyboardInterrupt):
             if threading.current_thread() is threading.main_thread():
                 # The web server ends tidily on a signal and then hands it on to us.
@@ -77,7 +91,12 @@ def run(args: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def open_room(
-    broker: BrokerConfig, journal_file: Path | None, clock: Clock, *, prefix: str = LIVE_PREFIX
+    broker: BrokerConfig,
+    journal_file: Path | None,
+    clock: Clock,
+    *,
+    prefix: str = LIVE_PREFIX,
+    operators: int = 1,
 ) -> Iterator[Room]:
     """Open the journal and listen to the broker for as long as the block lasts.
 
@@ -86,15 +105,14 @@ def open_room(
     with contextlib.closing(Journal(journal_file)) as journal:
         name = f"control-room-{prefix}-{os.getpid()}"
         connection = Connection(broker, client_id=name, log=say)
-        seq = 0
+        seqs = {"receipt": itertools.count(1), "order": itertools.count(1)}
 
-        def send_receipt(site: str, gateway: str, receipt: Receipt) -> None:
-            nonlocal seq
-            seq += 1
-            row = TOPICS["receipt"]
+        def send(site: str, gateway: str, message: Receipt | Order) -> None:
+            topic = type_name(message)
+            row = TOPICS[topic]
             connection.publish(
-                topic_name("receipt", site=site, gateway=gateway, id=receipt.alarm, prefix=prefix),
-                encode(receipt, gateway=gateway, seq=seq, sent_at_ns=clock.now_ns()),
+                topic_name(topic, site=site, gateway=gateway, id=message.alarm, prefix=prefix),
+                encode(message, gateway=gateway, seq=next(seqs[topic]), sent_at_ns=clock.now_ns()),
                 qos=row.qos,
                 retain=row.retain,
             )
@@ -102,9 +120,11 @@ def open_room(
         room = Room(
             journal,
             clock,
-            send_receipt,
+            send,
+            send,
             prefix=prefix,
             is_connected=lambda: connection.connected,
+            operators=operators,
         )
         Subscriber(connection, prefix, on_message=room.hear, on_bad=Complaints(say))
         try:
@@ -112,6 +132,12 @@ def open_room(
             yield room
         finally:
             connection.close()
+
+
+def _some(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give a whole number, at least 1")
+    return int(text)
 
 
 def say(text: object) -> None:

@@ -4,22 +4,27 @@ Knows nothing about HTTP, WebSockets or how MQTT is carried. Every alarm is jour
 receipted, then told to viewers. May be used from several threads.
 """
 
+import contextlib
 import json
 import threading
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from typing import Any
 
-from pydantic import TypeAdapter
-
+from control_room.alarm_rate import SHIFT_S, STANDING_S, AlarmRate, alarm_rate
+from control_room.desk import Desk, SendOrder
+from control_room.grouping import group
 from control_room.heartbeat import KIND as SILENT
 from control_room.heartbeat import HeartbeatWatch
-from control_room.journal import Entry, Journal, JournalError, Key
+from control_room.journal import Journal
+from control_room.journal_schema import JournalError
+from control_room.lifecycle import Entry, Key, Wish, is_shelved
+from control_room.told import alarm_fields, alarm_name, message_text
 from scene.alarms import ALARMS
 from scene.clock import Clock
 from scene.messages import Anomaly, GatewayHealth, GatewayState, Receipt, SiteDescription
 from scene.topics import LIVE_PREFIX, Address
-from scene.wire import Envelope, encode
+from scene.wire import Envelope
 
 HISTORY = 100
 """How many past alarms a viewer is given at the start."""
@@ -30,10 +35,11 @@ KEPT = ("state", "site", "health", "positions")
 MAX_GATEWAYS = 256
 """More than this is a mistake or an attack; further ones are not listened to."""
 
-_ANOMALY: TypeAdapter[Anomaly] = TypeAdapter(Anomaly)
+RATE_EVERY_S = 10.0
+"""So often viewers are told the alarm rate."""
 
 Listener = Callable[[str, str], None]
-"""Takes what it is about (`positions`, `alarm`, …) and the JSON text."""
+"""Takes what it is about (`positions`, `alarm`, `groups`, …) and the JSON text."""
 SendReceipt = Callable[[str, str, Receipt], None]
 """Takes site, gateway and the receipt."""
 
@@ -46,16 +52,23 @@ class Room:
         journal: Journal,
         clock: Clock,
         send_receipt: SendReceipt,
+        send_order: SendOrder,
         *,
         prefix: str,
         is_connected: Callable[[], bool] = lambda: True,
+        operators: int = 1,
     ) -> None:
-        """Start knowing nothing but the journal; `is_connected` tells of the broker."""
+        """Start knowing nothing but the journal; `is_connected` tells of the broker.
+
+        The load of alarms is shared by so many `operators`.
+        """
         self.prefix = prefix
         self._is_connected = is_connected
         self._journal = journal
         self._clock = clock
         self._send_receipt = send_receipt
+        self._desk = Desk(journal, clock, send_order, live=prefix == LIVE_PREFIX)
+        self._operators = operators
         self._heartbeats = HeartbeatWatch(clock)
         self._last: dict[tuple[str, str], dict[str, Envelope]] = {}
         self._heard_s: dict[tuple[str, str, str], float] = {}
@@ -63,6 +76,9 @@ class Room:
         self._listeners: list[Listener] = []
         self._lock = threading.RLock()
         self._trouble = ""
+        self._groups_told = True
+        """Whether viewers know the groups as they are now."""
+        self._rate_told_s = -RATE_EVERY_S
 
     def hear(self, address: Address, envelope: Envelope) -> None:
         """Take one MQTT message; alarms are journalled and receipted before this returns."""
@@ -80,14 +96,14 @@ class Room:
                 return
             self._last[place][address.topic] = envelope
             self._heard_s[*place, address.topic] = self._clock.monotonic_s()
-            self._tell(address.topic, _said(*place, address.topic, envelope))
+            self._tell(address.topic, message_text(*place, address.topic, envelope))
             if isinstance(envelope.body, GatewayHealth):
                 self._keep_silence(*place, self._heartbeats.beat(*place))
             elif isinstance(envelope.body, GatewayState) and not envelope.body.online:
                 self._keep_silence(*place, self._heartbeats.gone(*place))
 
     def tick(self) -> None:
-        """Look for silent gateways and tell viewers the time; to be called about twice a second."""
+        """Do what is due, tell viewers the groups and the time; to be called twice a second."""
         with self._lock:
             silent = self._heartbeats.check() if self.prefix == LIVE_PREFIX else []
             for site, gateway, anomaly in silent:
@@ -96,21 +112,32 @@ class Room:
                         anomaly, evidence="The control room has lost the MQTT broker."
                     )
                 self._keep_alarm(site, gateway, anomaly, receipt=False)
+            with self._troubled():
+                for entry in self._desk.due():
+                    self._tell_alarm(entry)
+                self._tell_groups()
+                self._tell_rate()
             self._tell("clock", self._clock_text())
 
-    def acknowledge(self, key: Key) -> bool:
-        """Note that an operator has seen an alarm; tells whether there is such an alarm.
+    def do(self, wish: Wish) -> dict[str, Any]:
+        """Do what an operator asks for and store it; gives the alarm as viewers are told it.
 
-        Raises `JournalError`.
+        Asked for again, it is not done again. Raises `ActError` and `JournalError`.
         """
         with self._lock:
-            if self._journal.entry(key) is None:
-                return False
-            self._journal.acknowledge(key, acknowledged_at_ns=self._clock.now_ns())
-            entry = self._journal.entry(key)
-            if entry is not None:
-                self._tell("alarm", json.dumps({"is": "alarm", **_alarm(entry)}))
-            return True
+            entry = self._desk.do(wish)
+            self._tell_alarm(entry)
+            return alarm_fields(entry, self._clock.now_ns())
+
+    def alarm_rate(self) -> AlarmRate:
+        """Tell how many alarms each operator gets; raises `JournalError`."""
+        now_ns = self._clock.now_ns()
+        return alarm_rate(
+            self._journal.raised_since(now_ns - SHIFT_S * 1_000_000_000),
+            self._journal.standing_since(now_ns - STANDING_S * 1_000_000_000),
+            now_ns=now_ns,
+            operators=self._operators,
+        )
 
     def join(self, listener: Listener) -> str:
         """Add a listener; gives the snapshot after which it hears every change."""
@@ -147,8 +174,13 @@ class Room:
         self._heartbeats.expect(site, gateway, already_raised=silent)
 
     def _keep_silence(self, site: str, gateway: str, anomaly: Anomaly | None) -> None:
-        if anomaly is not None and self.prefix == LIVE_PREFIX:
-            self._keep_alarm(site, gateway, anomaly, receipt=False)
+        if anomaly is None or self.prefix != LIVE_PREFIX:
+            return
+        with self._troubled():
+            entry = self._journal.entry(Key(site=site, gateway=gateway, alarm=anomaly.id))
+            if entry is not None and entry.last.state == "cleared":
+                return  # an operator had ended it before the heartbeat came back
+        self._keep_alarm(site, gateway, anomaly, receipt=False)
 
     def _keep_alarm(self, site: str, gateway: str, anomaly: Anomaly, *, receipt: bool) -> None:
         key = Key(site=site, gateway=gateway, alarm=anomaly.id)
@@ -159,8 +191,11 @@ class Room:
         except JournalError as error:
             # Not stored, so not receipted: the gateway keeps it and tries again.
             self._trouble = str(error)
-            text = {"is": "alarm", **_unstored(key, anomaly, stored_at_ns)}
-            self._tell("alarm", json.dumps(text))
+            cleared_at_ns = anomaly.captured_at_ns if anomaly.state == "cleared" else None
+            unstored = Entry(
+                key=key, last=anomaly, stored_at_ns=stored_at_ns, cleared_at_ns=cleared_at_ns
+            )
+            self._tell_alarm(unstored)
             return
         self._trouble = ""
         if receipt:
@@ -170,22 +205,56 @@ class Room:
                 Receipt(alarm=anomaly.id, state=anomaly.state, stored_at_ns=stored_at_ns),
             )
         if entry is not None and new:
-            self._tell("alarm", json.dumps({"is": "alarm", **_alarm(entry)}))
+            self._tell_alarm(entry)
+
+    def _tell_alarm(self, entry: Entry) -> None:
+        self._groups_told = False
+        said = {"is": "alarm", **alarm_fields(entry, self._clock.now_ns())}
+        self._tell("alarm", json.dumps(said))
+
+    def _tell_groups(self) -> None:
+        """Tell the groups at a tick only: in a flood that is twice a second, not every alarm."""
+        if not self._groups_told:
+            self._tell("groups", json.dumps({"is": "groups", "groups": self._groups()}))
+            self._groups_told = True
+
+    def _groups(self) -> list[list[str]]:
+        now_ns = self._clock.now_ns()
+        listed = (one for one in self._journal.open_entries() if not is_shelved(one, now_ns))
+        return [[alarm_name(entry.key) for entry in one.members] for one in group(listed)]
+
+    def _tell_rate(self) -> None:
+        now_s = self._clock.monotonic_s()
+        if self._listeners and now_s - self._rate_told_s >= RATE_EVERY_S:
+            self._rate_told_s = now_s
+            said = {"is": "alarm_rate", "alarm_rate": asdict(self.alarm_rate())}
+            self._tell("alarm_rate", json.dumps(said))
+
+    @contextlib.contextmanager
+    def _troubled(self) -> Iterator[None]:
+        """Show viewers that the journal is in trouble, and go on."""
+        try:
+            yield
+        except JournalError as error:
+            self._trouble = str(error)
 
     def _snapshot(self) -> str:
         now_s = self._clock.monotonic_s()
         said = [
-            json.loads(_said(*place, topic, envelope))
+            json.loads(message_text(*place, topic, envelope))
             | {"age_s": round(now_s - self._heard_s[*place, topic], 3)}
             for place, topics in self._last.items()
             for topic, envelope in topics.items()
         ]
         entries: dict[Key, Entry] = {}
-        try:
+        groups: list[list[str]] = []
+        rate: dict[str, Any] | None = None
+        with self._troubled():
             for entry in [*self._journal.open_entries(), *self._journal.history(HISTORY)]:
                 entries[entry.key] = entry
-        except JournalError as error:
-            self._trouble = str(error)
+            groups = self._groups()
+            rate = asdict(self.alarm_rate())
+        now_ns = self._clock.now_ns()
         kinds = {
             name: {"en": kind.english, "zh": kind.chinese, "about": kind.about}
             for name, kind in ALARMS.items()
@@ -196,7 +265,9 @@ class Room:
                 "prefix": self.prefix,
                 "kinds": kinds,
                 "said": said,
-                "alarms": [_alarm(entry) for entry in entries.values()],
+                "alarms": [alarm_fields(entry, now_ns) for entry in entries.values()],
+                "groups": groups,
+                "alarm_rate": rate,
                 **self._clock_fields(),
             }
         )
@@ -214,38 +285,3 @@ class Room:
     def _tell(self, about: str, text: str) -> None:
         for listener in tuple(self._listeners):
             listener(about, text)
-
-
-def _said(site: str, gateway: str, topic: str, envelope: Envelope) -> str:
-    body = envelope.body
-    if isinstance(body, SiteDescription):
-        # A page needs neither; the site file may name users and addresses of cameras.
-        body = replace(body, site_yaml="", stream_url="")
-    text = encode(
-        body, gateway=envelope.gateway, seq=envelope.seq, sent_at_ns=envelope.sent_at_ns
-    ).decode()
-    head = json.dumps({"is": "message", "site": site, "gateway": gateway, "topic": topic})
-    return f'{head[:-1]}, "envelope": {text}}}'
-
-
-def _alarm(entry: Entry) -> dict[str, Any]:
-    return {
-        "site": entry.key.site,
-        "gateway": entry.key.gateway,
-        "anomaly": _ANOMALY.dump_python(entry.last, mode="json"),
-        "stored_at_ns": entry.stored_at_ns,
-        "cleared_at_ns": entry.cleared_at_ns,
-        "acknowledged_at_ns": entry.acknowledged_at_ns,
-    }
-
-
-def _unstored(key: Key, anomaly: Anomaly, now_ns: int) -> dict[str, Any]:
-    return _alarm(
-        Entry(
-            key=key,
-            last=anomaly,
-            stored_at_ns=now_ns,
-            cleared_at_ns=anomaly.captured_at_ns if anomaly.state == "cleared" else None,
-            acknowledged_at_ns=None,
-        )
-    )

@@ -1,13 +1,12 @@
-"""The control room's web server: the page, and two WebSocket relays that feed it.
+"""The control room's web server: the page, what feeds it, and what operators do.
 
-Knows nothing about MQTT: it reads the `Room`. `/messages` carries JSON text,
-`/panorama/SITE/GATEWAY` binary packets as `scene.packet` writes them. Only pages that came from
-here may open them.
+Knows nothing about MQTT: it asks the `Room`. The WebSocket `/messages` carries JSON text,
+`/panorama/SITE/GATEWAY` binary packets as `scene.packet` writes them; what `/api/` answers stands
+in `api.py`. Only pages that came from here may open a WebSocket or act.
 """
 
 import asyncio
 import contextlib
-import json
 import socket
 import threading
 import time
@@ -25,7 +24,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from control_room.journal import JournalError, Key
+from control_room.api import api_routes, is_ours
 from control_room.panorama import Fan, OpenStream
 from control_room.room import Room
 from scene.errors import LamproomError
@@ -109,7 +108,7 @@ def make_app(room: Room, open_stream: OpenStream, *, only_loopback_names: bool) 
             await browser.close(1013, "too slow")
 
         try:
-            await _both(send(), _listen(browser, room))
+            await _both(send(), _until_closed(browser))
         finally:
             room.leave(mailbox.put)
 
@@ -147,6 +146,7 @@ def make_app(room: Room, open_stream: OpenStream, *, only_loopback_names: bool) 
             await fan.close()
 
     routes: list[BaseRoute] = [
+        *api_routes(room),
         WebSocketRoute("/messages", messages),
         WebSocketRoute("/panorama/{site}/{gateway}", panorama),
         Mount("/", StaticFiles(directory=PAGE, html=True)),
@@ -187,8 +187,7 @@ class _Guard:
 
 async def _accept(browser: WebSocket) -> bool:
     """Accept a WebSocket from our own page only."""
-    origin = urlsplit(browser.headers.get("origin", "")).netloc
-    if not origin or origin != browser.headers.get("host"):
+    if not is_ours(browser):
         await browser.close(REFUSED)
         return False
     await browser.accept()
@@ -212,21 +211,6 @@ async def _both(*work: Awaitable[None]) -> None:
 async def _until_closed(browser: WebSocket) -> None:
     while (await browser.receive())["type"] != "websocket.disconnect":
         pass
-
-
-async def _listen(browser: WebSocket, room: Room) -> None:
-    while True:
-        text = await browser.receive_text()
-        try:
-            said = json.loads(text)
-            if said["is"] != "acknowledge":
-                continue
-            key = Key(site=str(said["site"]), gateway=str(said["gateway"]), alarm=str(said["id"]))
-        except (ValueError, KeyError, TypeError, RecursionError):
-            await browser.close(1003, "not understood")
-            return
-        with contextlib.suppress(JournalError):  # the page shows the trouble; the alarm stays
-            await asyncio.to_thread(room.acknowledge, key)
 
 
 def bind(host: str, port: int) -> socket.socket:

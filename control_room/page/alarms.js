@@ -1,9 +1,9 @@
 // The list of alarms and the details of the selected one. Knows nothing about how they are found.
 
+import { actText, desk, show as showDesk } from "./desk.js";
 import { msOf } from "./json.js";
-import { acknowledge } from "./link.js";
 import {
-  alarmKey, isOpen, model, nowMs, on, personOf, select, selectAlarm, weight,
+  alarmKey, isOpen, isUnacknowledged, model, nowMs, on, personOf, select, selectAlarm, weight,
 } from "./model.js";
 import { language, word } from "./words.js";
 
@@ -11,10 +11,18 @@ const PAST = 50;
 
 const list = document.getElementById("alarms");
 const past = document.getElementById("past-alarms");
+const shelf = document.getElementById("shelved-alarms");
+const shelfTitle = document.getElementById("shelved-count");
 const none = document.getElementById("no-alarms");
 const details = document.getElementById("details");
 const announcer = document.getElementById("announcer");
-const buttons = new Map();
+const title = element("h3");
+const table = element("dl");
+details.append(title, table, desk);
+/** Map of an alarm's key to its line. */
+const lines = new Map();
+/** Map of an alarm's key to the line of the group that it leads. */
+const groupLines = new Map();
 /** When the newest picture was taken. */
 let capturedMs = 0;
 
@@ -48,27 +56,50 @@ function whereOf({ anomaly, gateway }) {
 function draw() {
   const entries = [...model.alarms.values()];
   const newest = (a, b) => msOf(b.anomaly.raised_at_ns) - msOf(a.anomaly.raised_at_ns);
-  const active = (entry) => Number(entry.anomaly.state === "active");
-  const open = entries.filter(isOpen).sort(
-    (a, b) => active(b) - active(a) || weight(b) - weight(a) || newest(a, b),
-  );
+  const groups = openGroups().sort((a, b) => weightOf(b) - weightOf(a) || newest(a[0], b[0]));
+  const shelved = entries.filter((entry) => entry.phase === "shelved").sort(newest);
   const closed = entries.filter((entry) => !isOpen(entry)).sort(newest).slice(0, PAST);
   drawNone();
-  fill(list, open);
-  fill(past, closed);
-  const shown = new Set([...open, ...closed].map(alarmKey));
-  for (const key of buttons.keys()) if (!shown.has(key)) buttons.delete(key);
-  drawDetails();
+  fill(list, groups.map((group) => (group.length > 1 ? groupLineOf(group) : lineOf(group[0]))));
+  fill(shelf, shelved.map(lineOf));
+  fill(past, closed.map(lineOf));
+  setText(shelfTitle, word("shelved_count", shelved.length));
+  shelfTitle.classList.toggle("some", shelved.length > 0);
+  const shown = new Set([...groups.flat(), ...shelved, ...closed].map(alarmKey));
+  for (const key of lines.keys()) if (!shown.has(key)) lines.delete(key);
+  const leads = new Set(groups.filter((group) => group.length > 1).map(([one]) => alarmKey(one)));
+  for (const key of groupLines.keys()) if (!leads.has(key)) groupLines.delete(key);
+  drawDetails(groups);
+}
+
+/** The open alarms that are not shelved, by cause; one that is in no group yet stands alone. */
+function openGroups() {
+  const left = new Map([...model.alarms].filter(
+    ([, entry]) => isOpen(entry) && entry.phase !== "shelved",
+  ));
+  const groups = [];
+  for (const keys of model.groups) {
+    const group = keys.map((key) => left.get(key)).filter((entry) => entry !== undefined);
+    for (const entry of group) left.delete(alarmKey(entry));
+    // The worst may have changed since the control room has grouped them.
+    if (group.length > 0) groups.push(group.sort((a, b) => weightOf([b]) - weightOf([a])));
+  }
+  return [...groups, ...[...left.values()].map((entry) => [entry])];
+}
+
+/** A group is as active, as bad and as unacknowledged as any of its members. */
+function weightOf(group) {
+  return 100 * Number(group.some(({ anomaly }) => anomaly.state === "active"))
+    + 10 * Math.max(...group.map(weight)) + Number(group.some(isUnacknowledged));
 }
 
 /** "No alarms" is only said while the connection stands. */
 function drawNone() {
-  none.hidden = [...model.alarms.values()].some(isOpen);
+  none.hidden = openGroups().length > 0;
   none.textContent = word(model.link.open ? "no_alarms" : "alarms_unknown");
 }
 
-function fill(into, entries) {
-  const items = entries.map((entry) => itemOf(entry));
+function fill(into, items) {
   const same = items.length === into.children.length
     && items.every((item, i) => into.children[i] === item);
   if (same) return;
@@ -77,42 +108,74 @@ function fill(into, entries) {
   if (focused instanceof HTMLElement && into.contains(focused)) focused.focus();
 }
 
-function itemOf(entry) {
+function lineOf(entry) {
   const key = alarmKey(entry);
-  let item = buttons.get(key);
-  if (item === undefined) {
-    item = document.createElement("li");
-    const button = element("button", "alarm");
-    button.type = "button";
-    button.append(
-      element("span", "icon"), element("span", "kind"), element("span", "where"),
-      element("span", "since"), element("span", "state"),
-    );
-    button.addEventListener("click", () => selectAlarm(key));
-    item.append(button);
-    buttons.set(key, item);
-  }
-  const button = item.firstChild;
-  const { anomaly } = entry;
-  button.className = `alarm ${anomaly.severity} ${anomaly.state}`;
-  button.dataset.alarm = anomaly.id;
-  button.dataset.kind = anomaly.kind;
-  button.setAttribute("aria-pressed", String(model.selected?.alarm === key));
-  const [icon, kind, where, since, state] = button.children;
-  setText(icon, { critical: "▲", warning: "◆", notice: "●" }[anomaly.severity] ?? "●");
-  icon.setAttribute("aria-hidden", "true");
-  setText(kind, kindOf(entry));
-  setText(where, whereOf(entry));
-  setText(since, sinceOf(entry));
-  setText(state, stateOf(entry));
+  const item = lines.get(key) ?? newLine(lines, key);
+  fillLine(item.firstChild, entry, [entry]);
   return item;
 }
 
-function stateOf(entry) {
+/** The line of several alarms of one cause: the worst, how many more, and under it every one. */
+function groupLineOf(group) {
+  const key = alarmKey(group[0]);
+  const item = groupLines.get(key) ?? newLine(groupLines, key);
+  if (item.children.length === 1) {
+    const more = element("button", "more");
+    more.type = "button";
+    const members = element("ol", "members");
+    members.hidden = true;
+    more.addEventListener("click", () => { members.hidden = !members.hidden; draw(); });
+    item.append(more, members);
+  }
+  const [button, more, members] = item.children;
+  fillLine(button, group[0], group);
+  setText(more, word(members.hidden ? "group_open" : "group_close", group.length));
+  more.setAttribute("aria-expanded", String(!members.hidden));
+  fill(members, group.map(lineOf));
+  return item;
+}
+
+function newLine(into, key) {
+  const item = document.createElement("li");
+  const button = element("button", "alarm");
+  button.type = "button";
+  button.append(
+    element("span", "icon"), element("span", "kind"), element("span", "where"),
+    element("span", "since"), element("span", "state"),
+  );
+  button.addEventListener("click", () => selectAlarm(key));
+  item.append(button);
+  into.set(key, item);
+  return item;
+}
+
+function fillLine(button, entry, group) {
+  const { anomaly } = entry;
+  const unseen = group.filter(isUnacknowledged).length;
+  const state = group.some((one) => one.anomaly.state === "active") ? "active" : "cleared";
+  button.className = `alarm ${anomaly.severity} ${state}${unseen > 0 ? " unacknowledged" : ""}`;
+  button.dataset.alarm = anomaly.id;
+  button.dataset.kind = anomaly.kind;
+  button.setAttribute("aria-pressed", String(model.selected?.alarm === alarmKey(entry)));
+  const [icon, kind, where, since, words] = button.children;
+  setText(icon, { critical: "▲", warning: "◆", notice: "●" }[anomaly.severity] ?? "●");
+  icon.setAttribute("aria-hidden", "true");
+  setText(kind, group.length > 1 ? `${kindOf(entry)} +${group.length - 1}` : kindOf(entry));
+  setText(where, whereOf(entry));
+  setText(since, sinceOf(entry));
+  setText(words, stateOf(entry, group.length > 1 ? unseen : 0));
+}
+
+/** Tell the state of an alarm; of the group that it leads, how many nobody has seen. */
+function stateOf(entry, unseen = 0) {
   const parts = [word(entry.anomaly.severity), word(entry.anomaly.state)];
   if (entry.anomaly.certainty === "possibly") parts.push(word("possibly"));
-  if (entry.acknowledged_at_ns !== null) parts.push(word("acknowledged"));
-  else if (entry.anomaly.state === "cleared") parts.push(word("not_acknowledged"));
+  if (entry.ending !== null && entry.anomaly.state === "active") parts.push(word("ending"));
+  if (entry.phase === "shelved") {
+    parts.push(word("shelved_until", clockTime(msOf(entry.shelved.until_ns))));
+  } else if (unseen > 0) parts.push(word("group_unseen", unseen));
+  else if (isUnacknowledged(entry)) parts.push(word("not_acknowledged"));
+  else if (entry.acknowledged_at_ns !== null) parts.push(word("acknowledged"));
   return parts.join(" · ");
 }
 
@@ -130,18 +193,17 @@ function endMs(anomaly) {
 
 function drawTimes() {
   for (const entry of model.alarms.values()) {
-    const item = buttons.get(alarmKey(entry));
-    if (item !== undefined) setText(item.firstChild.children[3], sinceOf(entry));
+    for (const known of [lines, groupLines]) {
+      const item = known.get(alarmKey(entry));
+      if (item !== undefined) setText(item.firstChild.children[3], sinceOf(entry));
+    }
   }
 }
 
-function drawDetails() {
+function drawDetails(groups) {
   const entry = model.selected?.alarm ? model.alarms.get(model.selected.alarm) : undefined;
   details.hidden = entry === undefined;
-  if (entry === undefined) {
-    details.replaceChildren();
-    return;
-  }
+  if (entry === undefined) return;
   const { anomaly } = entry;
   const person = anomaly.track === null ? null
     : personOf(`${entry.site}/${entry.gateway}`, anomaly.track)?.worker ?? `#${anomaly.track}`;
@@ -156,27 +218,20 @@ function drawDetails() {
     ["gateway", `${entry.site} / ${entry.gateway}`],
     ["raised", clockTime(msOf(anomaly.raised_at_ns), true)],
     ["cleared_at", entry.cleared_at_ns === null ? null : clockTime(msOf(entry.cleared_at_ns), true)],
+    ["seen_by", entry.acknowledged_at_ns === null ? null
+      : `${clockTime(msOf(entry.acknowledged_at_ns))} · ${entry.acknowledged_by}`],
+    ["shelved", entry.phase === "shelved" ? actText(entry.shelved, clockTime) : null],
+    ["ended", entry.ending === null ? null : actText(entry.ending, clockTime)],
     ["stored", clockTime(msOf(entry.stored_at_ns), true)],
     ["probability", `${(anomaly.probability * 100).toFixed(0)} %`],
     ["evidence", anomaly.evidence || null],
     ["alarm_id", anomaly.id],
   ].filter(([, value]) => value !== null);
-  const table = element("dl");
-  for (const [name, value] of rows) {
-    table.append(element("dt", "", word(name)), element("dd", "", value));
-  }
-  const actions = element("p", "actions");
-  if (entry.acknowledged_at_ns === null) {
-    const button = element("button", "acknowledge", word("acknowledge"));
-    button.addEventListener("click", () => acknowledge(entry));
-    actions.append(button);
-  }
-  const close = element("button", "close", word("close"));
-  close.addEventListener("click", () => select(null));
-  actions.append(close);
-  const had = details.contains(document.activeElement) ? document.activeElement.className : null;
-  details.replaceChildren(element("h3", "", kindOf(entry)), table, actions);
-  if (had !== null) details.querySelector(`.${had || "close"}`)?.focus();
+  table.replaceChildren(...rows.flatMap(
+    ([name, value]) => [element("dt", "", word(name)), element("dd", "", value)],
+  ));
+  setText(title, kindOf(entry));
+  showDesk(entry, groups.find((group) => group.includes(entry)) ?? [entry], () => select(null));
 }
 
 function clockTime(ms, withDate = false) {

@@ -14,6 +14,7 @@ const COUNT_OLD_S = 3;
 const strip = document.getElementById("health-strip");
 const count = document.getElementById("count");
 const banners = document.getElementById("banners");
+const rateLine = document.getElementById("alarm-rate");
 const chooser = document.getElementById("gateways");
 let picture = null;
 
@@ -24,8 +25,9 @@ export function start() {
   on("gateways", () => { draw(); drawChooser(); });
   on("positions", drawCount);
   on("link", drawBanners);
+  on("alarm rate", drawRate);
   on("picture", (state) => { picture = state; drawBanners(); });
-  on("language", () => { draw(); drawBanners(); drawChooser(); });
+  on("language", () => { draw(); drawBanners(); drawChooser(); drawRate(); });
   setInterval(() => { draw(); drawBanners(); }, 1000);
 }
 
@@ -124,6 +126,43 @@ function chip(name, text, state) {
   title.textContent = name;
   made.append(sign, " ", title, ` ${text}`);
   return made;
+}
+
+/** The load of alarms against what an operator can deal with. */
+function drawRate() {
+  const rate = model.alarmRate;
+  rateLine.hidden = rate === null;
+  if (rate === null) return;
+  const short = (number) => String(Math.round(number * 10) / 10);
+  const { acceptable_per_hour: acceptable, most_per_hour: most } = rate;
+  let state = "good";
+  let verdict = word("rate_acceptable", acceptable);
+  if (rate.last_hour > acceptable) {
+    state = "doubtful";
+    verdict = word("rate_manageable", acceptable, most);
+  }
+  if (rate.last_hour > most) {
+    state = "bad";
+    verdict = word("rate_too_many", most);
+  }
+  const parts = [word("rate", short(rate.last_hour), short(rate.last_10_min)), verdict];
+  if (rate.flood) {
+    state = "bad";
+    parts.unshift(word("rate_flood"));
+  }
+  const shares = Object.entries(rate.share).filter(([, share]) => share > 0)
+    .map(([severity, share]) => `${word(severity)} ${Math.round(share * 100)} %`);
+  if (shares.length > 0) {
+    parts.push(word("rate_shift", short(rate.shift_per_hour), shares.join(", ")));
+  }
+  if (rate.standing.length > 0) parts.push(word("rate_standing", rate.standing.length));
+  const worst = rate.offenders[0];
+  if (worst !== undefined && worst.count > 1) {
+    const kind = model.kinds[worst.kind]?.[language()] ?? worst.kind;
+    parts.push(word("rate_most", `${kind} ${worst.place || worst.gateway} ×${worst.count}`));
+  }
+  rateLine.className = state;
+  setText(rateLine, parts.join(" · "));
 }
 
 function drawChooser() {

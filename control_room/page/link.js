@@ -2,7 +2,9 @@
 // Knows nothing about what the messages mean.
 
 import { parse } from "./json.js";
-import { changed, model, takeAlarm, takeClock, takeMessage, takeSnapshot } from "./model.js";
+import {
+  changed, model, takeAlarm, takeAlarmRate, takeClock, takeGroups, takeMessage, takeSnapshot,
+} from "./model.js";
 
 const QUIET_MS = 3000;
 const AGAIN_MS = 1000;
@@ -23,13 +25,6 @@ export function connect() {
     // The server speaks twice a second: a line that is silent is dead, whatever TCP believes.
     if (socket !== null && performance.now() - heardAt > QUIET_MS) drop();
   }, 500);
-}
-
-/** Tell the control room that an operator has seen an alarm. */
-export function acknowledge(entry) {
-  if (socket === null || socket.readyState !== WebSocket.OPEN) return;
-  const { site, gateway, anomaly } = entry;
-  socket.send(JSON.stringify({ is: "acknowledge", site, gateway, id: anomaly.id }));
 }
 
 function open() {
@@ -64,5 +59,7 @@ function take(said) {
     takeSnapshot(said);
   } else if (said.is === "message") takeMessage(said);
   else if (said.is === "alarm") takeAlarm(said);
+  else if (said.is === "groups") takeGroups(said);
+  else if (said.is === "alarm_rate") takeAlarmRate(said);
   else if (said.is === "clock") takeClock(said);
 }

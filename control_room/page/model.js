@@ -14,6 +14,10 @@ export const model = {
   gateways: new Map(),
   /** Map of "site/gateway/id" to the journal's entry. */
   alarms: new Map(),
+  /** Keys of open alarms, one list for each cause, the worst first. */
+  groups: [],
+  /** The load of alarms; null while it is unknown. */
+  alarmRate: null,
   /** The gateway whose panorama is shown, "site/gateway". */
   shown: null,
   /** { place, track, alarm } or null; `alarm` is a key of `alarms`. */
@@ -52,9 +56,12 @@ export function takeSnapshot(said) {
   model.kinds = said.kinds;
   model.alarms.clear();
   for (const entry of said.alarms) model.alarms.set(alarmKey(entry), entry);
+  model.groups = said.groups;
+  model.alarmRate = said.alarm_rate;
   takeClock(said);
   for (const message of said.said) takeMessage(message);
   changed("alarms");
+  changed("alarm rate");
   changed("gateways");
 }
 
@@ -81,6 +88,18 @@ export function takeAlarm(entry) {
   forgetOldAlarms();
   changed("alarms");
   if (isNew && entry.anomaly.state === "active") changed("new alarm", entry);
+}
+
+/** Take which alarms have one cause. */
+export function takeGroups({ groups }) {
+  model.groups = groups;
+  changed("alarms");
+}
+
+/** Take the load of alarms. */
+export function takeAlarmRate({ alarm_rate }) {
+  model.alarmRate = alarm_rate;
+  changed("alarm rate");
 }
 
 /** Take the control room's time and its own state. */
@@ -126,9 +145,14 @@ export function alarmKey(entry) {
   return `${entry.site}/${entry.gateway}/${entry.anomaly.id}`;
 }
 
-/** Tell whether an alarm still asks for somebody: active, or cleared before anybody saw it. */
+/** Tell whether an alarm is still there: active, or latched and cleared before anybody saw it. */
 export function isOpen(entry) {
-  return entry.anomaly.state === "active" || entry.acknowledged_at_ns === null;
+  return entry.phase !== "over";
+}
+
+/** Tell whether somebody still has to say that they have seen it. */
+export function isUnacknowledged(entry) {
+  return entry.phase === "unacknowledged" || entry.phase === "cleared_unacknowledged";
 }
 
 /** Find the active alarm about a person, the worst first; null without. */

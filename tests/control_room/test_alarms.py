@@ -13,6 +13,7 @@ import pytest
 from control_room.alarms import AlarmListener, add_arguments, line_of, run
 from delivery.broker import EmbeddedBroker
 from delivery.mqtt import Connection
+from scene.alarms import ALARMS
 from scene.clock import ReplayClock
 from scene.errors import BrokerError
 from scene.messages import Anomaly, GatewayState
@@ -92,6 +93,19 @@ def test_a_line_holds_no_control_characters() -> None:
     found = alarm(at_ns=NOW_NS, zone="a\x1b[2Jb\nc", evidence="\r\x9b31m" + EVIL_NAME)
     line = line_of(address(found), found)
     assert line.isprintable()
+
+
+@pytest.mark.parametrize("kind", ALARMS)
+def test_every_kind_is_one_line_in_english_and_chinese(kind: str) -> None:
+    row = ALARMS[kind]
+    found = alarm(at_ns=NOW_NS, kind=kind, severity=row.severity, track=None, zone=None, xyz_m=None)
+    line = line_of(address(found), found)
+    assert f"RAISED   {row.english} {row.chinese}  {SITE}/{GATEWAY}  certainly" in line
+    assert any("\u4e00" <= letter <= "\u9fff" for letter in line)
+    assert line.isprintable()
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    assert parser.parse_args(["--broker", "mqtt://b", "--kind", kind]).kind == [kind]
 
 
 def test_an_unknown_kind_is_shown_as_it_is() -> None:

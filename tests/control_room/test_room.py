@@ -1,15 +1,22 @@
+import argparse
 import json
 from typing import Any
 
 import pytest
 
 from control_room.heartbeat import KIND as SILENT
-from control_room.journal import Journal, Key
-from control_room.room import Room
-from scene.clock import ReplayClock
-from scene.messages import GatewayState, Receipt
-from scene.topics import Address
-from scene.wire import Envelope, Message, type_name
+from control_room.journal import Journal
+from control_room.lifecycle import Key, NotNow, UnknownAlarm, wish_of
+from control_room.main import add_arguments, open_room
+from control_room.room import RATE_EVERY_S, Room
+from control_room.server import wait_until
+from delivery.broker import EmbeddedBroker
+from delivery.mqtt import Connection
+from scene.clock import ReplayClock, SystemClock
+from scene.messages import GatewayState, Order, Receipt
+from scene.site import BrokerConfig
+from scene.topics import Address, topic_filter
+from scene.wire import Envelope, Message, decode, type_name
 from tests.control_room.fake_gateway import GATEWAY, SITE, alarm, description, health, people_at
 
 NOW_NS = 1_790_000_000_123_456_789
@@ -22,6 +29,7 @@ class Hall:
         self.clock = ReplayClock(now_ns=NOW_NS)
         self.journal = Journal(None)
         self.receipts: list[Receipt] = []
+        self.orders: list[Order] = []
         self.told: list[dict[str, Any]] = []
         self.connected = True
         self.room = self.new_room(prefix)
@@ -31,6 +39,7 @@ class Hall:
             self.journal,
             self.clock,
             lambda _site, _gateway, receipt: self.receipts.append(receipt),
+            lambda _site, _gateway, order: self.orders.append(order),
             prefix=prefix,
             is_connected=lambda: self.connected,
         )
@@ -45,6 +54,23 @@ class Hall:
             address,
             Envelope(type=topic, gateway=gateway, seq=1, sent_at_ns=NOW_NS, body=message),
         )
+
+    def wait(self, duration_s: float) -> None:
+        """Let time pass while the gateway is well."""
+        self.clock.sleep(duration_s)
+        self.say(health(self.clock.now_ns()))
+        self.told = [said for said in self.told if said.get("topic") != "health"]
+
+    def do(self, action: str, id: str = "man_down-3", **body: Any) -> dict[str, Any]:
+        said = {"site": SITE, "gateway": GATEWAY, "id": id, "by": "Li Wei", "reason": "repair"}
+        return self.room.do(wish_of(action, said | body))
+
+    def groups(self) -> list[list[str]]:
+        self.room.tick()
+        found: list[list[str]] = [said for said in self.told if said["is"] == "groups"][-1][
+            "groups"
+        ]
+        return [[name.rsplit("/", 1)[1] for name in group] for group in found]
 
     def alarms(self) -> list[dict[str, Any]]:
         return [said for said in self.told if said["is"] == "alarm"]
@@ -150,8 +176,8 @@ def test_silence_is_an_alarm_that_never_vanishes_by_itself() -> None:
     snapshot = json.loads(hall.room.join(hall.listen))
     [listed] = snapshot["alarms"]
     assert listed["acknowledged_at_ns"] is None, "so it is still listed as open"
-    key = Key(site=SITE, gateway=GATEWAY, alarm=listed["anomaly"]["id"])
-    assert hall.room.acknowledge(key)
+    assert listed["phase"] == "cleared_unacknowledged"
+    assert hall.do("acknowledge", listed["anomaly"]["id"])["phase"] == "over"
     assert hall.alarms()[-1]["acknowledged_at_ns"] == hall.clock.now_ns()
     assert hall.receipts == [], "nobody waits for a receipt of what we raised ourselves"
 
@@ -197,7 +223,8 @@ def test_viewers_learn_that_the_broker_is_lost() -> None:
 
 
 def test_an_unknown_alarm_can_not_be_acknowledged() -> None:
-    assert not Hall().room.acknowledge(Key(site=SITE, gateway=GATEWAY, alarm="none"))
+    with pytest.raises(UnknownAlarm, match="none: there is no such alarm"):
+        Hall().do("acknowledge", "none")
 
 
 def test_a_flood_of_gateways_ends(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,3 +233,232 @@ def test_a_flood_of_gateways_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     for i in range(10):
         hall.say(health(NOW_NS), gateway=f"gw{i}")
     assert len(json.loads(hall.room.join(hall.listen))["said"]) == 3
+
+
+def test_an_acknowledgement_is_stored_once_and_told_with_its_author() -> None:
+    hall = Hall()
+    hall.room.join(hall.listen)
+    hall.say(alarm(at_ns=NOW_NS), id="man_down-3")
+    hall.do("acknowledge")
+    hall.wait(5)
+    hall.do("acknowledge", by="Wang")
+    told = hall.alarms()[-1]
+    assert (told["phase"], told["acknowledged_by"]) == ("acknowledged", "Li Wei")
+    assert told["acknowledged_at_ns"] == NOW_NS
+    [act] = hall.journal.acts(Key(site=SITE, gateway=GATEWAY, alarm="man_down-3"))
+    assert act.by == "Li Wei"
+    hall.say(alarm(at_ns=NOW_NS + 5, raised_at_ns=NOW_NS), id="man_down-3")
+    assert hall.alarms()[-1]["phase"] == "acknowledged"
+
+
+def test_a_worse_alarm_asks_for_somebody_again() -> None:
+    hall = Hall()
+    hall.room.join(hall.listen)
+    hall.say(alarm(at_ns=NOW_NS, severity="warning"), id="man_down-3")
+    assert hall.do("acknowledge")["phase"] == "acknowledged"
+    hall.say(alarm(at_ns=NOW_NS + 5, raised_at_ns=NOW_NS), id="man_down-3")
+    assert hall.alarms()[-1]["phase"] == "unacknowledged"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_shelved_alarm_comes_back_by_itself(restart: bool) -> None:
+    hall = Hall()
+    hall.say(alarm(at_ns=NOW_NS), id="man_down-3")
+    hall.do("acknowledge")
+    assert hall.do("shelve", minutes=30)["phase"] == "shelved"
+    hall.wait(29 * 60)
+    if restart:
+        hall.room = hall.new_room()
+    snapshot = json.loads(hall.room.join(hall.listen))
+    assert [one["phase"] for one in snapshot["alarms"]] == ["shelved"]
+    assert snapshot["groups"] == []
+    hall.room.tick()
+    assert hall.alarms() == []
+    hall.wait(60)
+    hall.room.tick()
+    hall.room.tick()
+    [told] = hall.alarms()
+    assert told["phase"] == "unacknowledged", "so that somebody looks again"
+    assert hall.groups() == [["man_down-3"]]
+    acts = hall.journal.acts(Key(site=SITE, gateway=GATEWAY, alarm="man_down-3"))
+    assert [(act.action, act.by) for act in acts] == [
+        ("acknowledge", "Li Wei"),
+        ("shelve", "Li Wei"),
+        ("unshelve", "control room"),
+    ]
+
+
+def test_a_shelf_that_can_not_be_emptied_on_disk_is_empty_all_the_same() -> None:
+    hall = Hall()
+    hall.room.join(hall.listen)
+    for id in ("a", "b"):
+        hall.say(alarm(id, at_ns=NOW_NS), id=id)
+        hall.do("shelve", id, minutes=1)
+    hall.journal._db.execute("PRAGMA query_only = ON")
+    hall.wait(61)
+    hall.told.clear()
+    hall.room.tick()
+    assert {one["anomaly"]["id"]: one["phase"] for one in hall.alarms()} == {
+        "a": "unacknowledged",
+        "b": "unacknowledged",
+    }
+    assert "can't be written" in hall.told[-1]["trouble"]
+
+
+class JumpingClock(ReplayClock):
+    """A clock whose time of day somebody sets."""
+
+    set_back_s = 0
+
+    def now_ns(self) -> int:
+        return super().now_ns() - self.set_back_s * 1_000_000_000
+
+
+def test_a_clock_set_back_leaves_nothing_on_the_shelf_for_longer() -> None:
+    hall = Hall()
+    clock = hall.clock = JumpingClock(NOW_NS)
+    hall.room = hall.new_room()
+    hall.room.join(hall.listen)
+    hall.say(alarm(at_ns=NOW_NS), id="man_down-3")
+    hall.do("shelve", minutes=10)
+    hall.room.tick()
+    hall.wait(300)
+    clock.set_back_s = 299
+    hall.room.tick()
+    assert hall.alarms()[-1]["phase"] == "shelved"
+    hall.wait(301)
+    hall.room.tick()
+    assert hall.alarms()[-1]["phase"] == "unacknowledged", "10 minutes after, whatever the clock"
+
+
+def test_an_end_is_ordered_until_the_gateway_has_done_it_even_over_a_restart() -> None:
+    hall = Hall()
+    hall.room.join(hall.listen)
+    hall.say(alarm(at_ns=NOW_NS), id="man_down-3")
+    told = hall.do("end", reason="carried out")
+    assert told["phase"] == "acknowledged"
+    assert told["ending"]["by"] == "Li Wei"
+    order = Order(
+        alarm="man_down-3", action="end", by="Li Wei", reason="carried out", ordered_at_ns=NOW_NS
+    )
+    assert hall.orders == [order]
+    hall.do("end", reason="again")
+    hall.wait(1.9)
+    hall.room.tick()
+    assert hall.orders == [order]
+    hall.wait(0.1)
+    hall.room.tick()
+    assert hall.orders == [order] * 2
+    hall.room = hall.new_room()
+    hall.room.tick()
+    assert hall.orders == [order] * 3, "a restart forgets no order"
+    hall.say(alarm(at_ns=NOW_NS + 9, raised_at_ns=NOW_NS, state="cleared"), id="man_down-3")
+    hall.wait(10)
+    hall.room.tick()
+    assert len(hall.orders) == 3
+    assert json.loads(hall.room.join(hall.listen))["alarms"][0]["phase"] == "over"
+
+
+def test_the_room_ends_its_own_alarms_itself() -> None:
+    hall = Hall()
+    hall.room.join(hall.listen)
+    hall.say(health(NOW_NS))
+    hall.clock.sleep(5)
+    hall.room.tick()
+    silence = hall.alarms()[-1]["anomaly"]["id"]
+    told = hall.do("end", silence, reason="taken down")
+    assert (told["phase"], hall.orders) == ("over", [])
+    assert told["anomaly"]["evidence"] == "Ended by Li Wei: taken down"
+    hall.clock.sleep(60)
+    hall.room.tick()
+    assert len(hall.journal.history()) == 1, "it is not raised again and again"
+    hall.say(health(NOW_NS))
+    [entry] = hall.journal.history()
+    assert entry.cleared_at_ns == NOW_NS + 5_000_000_000, "the heartbeat changes nothing"
+    hall.clock.sleep(5)
+    hall.room.tick()
+    assert len(hall.journal.history()) == 2, "a new silence is a new alarm"
+
+
+def test_a_recording_is_not_ended() -> None:
+    hall = Hall(prefix="replay")
+    hall.say(alarm(at_ns=NOW_NS), id="man_down-3")
+    with pytest.raises(NotNow, match="recording"):
+        hall.do("end")
+    assert hall.do("acknowledge")["phase"] == "acknowledged"
+
+
+def test_viewers_hear_the_groups_at_the_next_tick_and_only_when_they_changed() -> None:
+    hall = Hall()
+    hall.room.join(hall.listen)
+    for i in range(50):
+        lost = alarm(f"c{i}", at_ns=NOW_NS, kind="camera_lost", camera=f"c{i}", severity="warning")
+        hall.say(lost, id=lost.id)
+    hall.say(alarm(at_ns=NOW_NS), id="man_down-3")
+    assert not [said for said in hall.told if said["is"] == "groups"]
+    groups = hall.groups()
+    assert groups[0] == ["man_down-3"]
+    assert sorted(groups[1]) == sorted(f"c{i}" for i in range(50))
+    hall.room.tick()
+    assert len([said for said in hall.told if said["is"] == "groups"]) == 1
+    snapshot = json.loads(hall.room.join(hall.listen))
+    assert snapshot["groups"][0] == [f"{SITE}/{GATEWAY}/man_down-3"]
+
+
+def test_viewers_hear_the_alarm_rate() -> None:
+    hall = Hall()
+    hall.room.join(hall.listen)
+    for i in range(11):
+        hall.say(alarm(f"a{i}", at_ns=NOW_NS + i), id=f"a{i}")
+    hall.wait(RATE_EVERY_S)
+    hall.room.tick()
+    hall.room.tick()
+    [rate] = [said["alarm_rate"] for said in hall.told if said["is"] == "alarm_rate"]
+    assert (rate["last_10_min"], rate["flood"]) == (11, True)
+    snapshot = json.loads(hall.room.join(hall.listen))
+    assert snapshot["alarm_rate"]["last_hour"] == 11
+    assert snapshot["alarm_rate"]["offenders"][0]["count"] == 11
+
+
+def test_an_order_reaches_its_gateway_over_the_broker() -> None:
+    heard: list[tuple[str, bytes, bool]] = []
+    with EmbeddedBroker() as broker:
+        config = BrokerConfig(url=broker.url)
+        gateway = Connection(config, client_id="gw1")
+        wanted = topic_filter("order", site=SITE, gateway=GATEWAY)
+        gateway.subscribe(wanted, 1, lambda *said: heard.append(said))
+        gateway.connect(20.0, wait=True)
+        try:
+            with open_room(config, None, SystemClock()) as room:
+                room.hear(
+                    Address(prefix="mine", site=SITE, gateway=GATEWAY, topic="alarm", id="a"),
+                    Envelope(
+                        type="alarm",
+                        gateway=GATEWAY,
+                        seq=1,
+                        sent_at_ns=NOW_NS,
+                        body=alarm("a", at_ns=NOW_NS),
+                    ),
+                )
+                said = {"site": SITE, "gateway": GATEWAY, "id": "a", "reason": "carried out"}
+                room.do(wish_of("end", said))
+                assert wait_until(lambda: bool(heard), timeout_s=20.0)
+        finally:
+            gateway.close()
+    topic, payload, _ = heard[0]
+    assert topic == f"mine/{SITE}/gw/{GATEWAY}/order/a"
+    order = decode(payload).body
+    assert isinstance(order, Order)
+    assert (order.alarm, order.by, order.reason) == ("a", "operator", "carried out")
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many"])
+def test_a_wrong_number_of_operators_is_one_clear_line(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    assert parser.parse_args(["--broker", "mqtt://b", "--operators", "2"]).operators == 2
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--broker", "mqtt://b", f"--operators={text}"])
+    assert f"{text}: give a whole number, at least 1" in capsys.readouterr().err

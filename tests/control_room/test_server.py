@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
 from control_room.journal import Journal
+from control_room.lifecycle import Key
 from control_room.room import Room
 from control_room.server import (
     MAX_WAITING,
@@ -36,7 +38,7 @@ def journal() -> Iterator[Journal]:
 
 @pytest.fixture
 def gateway(journal: Journal) -> Iterator[LocalGateway]:
-    room = Room(journal, SystemClock(), lambda *_: None, prefix="mine")
+    room = Room(journal, SystemClock(), lambda *_: None, lambda *_: None, prefix="mine")
     with LocalGateway(room.hear) as started:
         started.room = room
         yield started
@@ -100,22 +102,110 @@ def test_messages_start_with_a_snapshot_and_go_on(url: str, gateway: LocalGatewa
         gateway.say(alarm(at_ns=1_790_000_000_123_456_789))
         told = hear(browser, "alarm")
         assert told["anomaly"]["raised_at_ns"] == 1_790_000_000_123_456_789
-        browser.send(
-            json.dumps({"is": "acknowledge", "site": SITE, "gateway": GATEWAY, "id": "man_down-3"})
-        )
-        assert hear(browser, "alarm")["acknowledged_at_ns"] is not None
+        assert post(url, "acknowledge").status_code == 200
+        told = hear(browser, "alarm")
+        assert told["acknowledged_at_ns"] is not None
+        assert hear(browser, "groups")["groups"] == [[f"{SITE}/{GATEWAY}/man_down-3"]]
 
 
-@pytest.mark.parametrize(
-    "junk", ["", "{", "[]", "7", '{"is": "acknowledge"}', "[" * 50_000, "x" * 100_000]
-)
-def test_junk_from_a_browser_closes_only_its_own_line(url: str, junk: str) -> None:
+def test_too_much_from_a_browser_closes_only_its_own_line(url: str) -> None:
     with opened(url, "/messages") as well, opened(url, "/messages") as bad:
-        bad.send(junk)
+        bad.send("x" * 100_000)
         with pytest.raises(ConnectionClosed):
             while True:
                 bad.recv(timeout=10)
         hear(well, "clock")
+
+
+@pytest.mark.parametrize("junk", ["", "{", '{"is": "acknowledge"}'])
+def test_what_a_browser_says_on_the_line_is_passed_over(url: str, junk: str) -> None:
+    with opened(url, "/messages") as browser:
+        browser.send(junk)
+        for _ in range(3):
+            hear(browser, "clock")
+
+
+def post(url: str, action: str, body: object = None, **headers: str) -> httpx.Response:
+    """Act as the page does; `origin` in the headers replaces its own."""
+    said = {"site": SITE, "gateway": GATEWAY, "id": "man_down-3"}
+    if isinstance(body, dict):
+        body = said | body
+    content = body if isinstance(body, bytes) else json.dumps(said if body is None else body)
+    headers = {"origin": url.rstrip("/")} | headers
+    return httpx.post(f"{url}api/alarms/{action}", content=content, headers=headers)
+
+
+def test_every_act_is_stored_and_gives_the_alarm_as_it_is_then(
+    url: str, gateway: LocalGateway, journal: Journal
+) -> None:
+    gateway.say(alarm(at_ns=1))
+    seen = post(url, "acknowledge", {"by": "Li Wei"}).json()
+    assert (seen["phase"], seen["acknowledged_by"]) == ("acknowledged", "Li Wei")
+    shelved = post(url, "shelve", {"by": "Wang", "reason": "repair", "minutes": 10}).json()
+    assert shelved["phase"] == "shelved"
+    assert shelved["shelved"]["until_ns"] - shelved["shelved"]["at_ns"] == 600_000_000_000
+    assert post(url, "unshelve").json()["phase"] == "unacknowledged"
+    ended = post(url, "end", {"reason": "carried out"}).json()
+    assert (ended["phase"], ended["ending"]["reason"]) == ("acknowledged", "carried out")
+    acts = journal.acts(Key(site=SITE, gateway=GATEWAY, alarm="man_down-3"))
+    assert [(act.action, act.by, act.reason) for act in acts] == [
+        ("acknowledge", "Li Wei", ""),
+        ("shelve", "Wang", "repair"),
+        ("unshelve", "operator", ""),
+        ("end", "operator", "carried out"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "told"),
+    [
+        ("acknowledge", {"id": "none"}, "404 none: there is no such alarm"),
+        ("explode", {}, "400 explode: no such act"),
+        ("shelve", {"minutes": 5}, "400 shelve: give a reason"),
+        ("shelve", {"reason": "x", "minutes": 31}, "400 shelve: 31 minutes; at most 30"),
+        ("end", {"id": "lost", "reason": "x"}, "409 the alarm stays as it is: it ends by itself"),
+        ("end", b"{", "400 the body is no JSON"),
+        ("end", b"[" * 50_000, "400 the body is no JSON"),
+        ("end", b"7", "400 end: the body must be a JSON object"),
+        ("end", b"x" * 100_000, "400 the body is longer than 65536 bytes"),
+    ],
+)
+def test_what_can_not_be_done_is_refused_in_one_sentence(
+    url: str, gateway: LocalGateway, action: str, body: object, told: str
+) -> None:
+    gateway.say(alarm(at_ns=1))
+    gateway.say(alarm("lost", at_ns=1, kind="camera_lost"))
+    answer = post(url, action, body)
+    assert f"{answer.status_code} {answer.text}".startswith(told)
+    assert answer.text.count("\n") == 1
+
+
+def test_foreign_pages_can_not_act(url: str, gateway: LocalGateway, journal: Journal) -> None:
+    gateway.say(alarm(at_ns=1))
+    for origin in ("http://evil.example", "null", ""):
+        assert post(url, "acknowledge", origin=origin).status_code == 403
+    assert post(url, "acknowledge", host="evil.example").status_code == 421
+    assert httpx.get(f"{url}api/alarms/acknowledge").status_code == 404
+    assert journal.acts(Key(site=SITE, gateway=GATEWAY, alarm="man_down-3")) == []
+
+
+def test_the_alarm_rate_is_there_for_others_too(url: str, gateway: LocalGateway) -> None:
+    for i in range(12):
+        gateway.say(alarm(f"a{i}", at_ns=1))
+    rate = httpx.get(f"{url}api/alarm-rate").json()
+    assert (rate["operators"], rate["last_hour"], rate["flood"]) == (1, 12, True)
+    assert (rate["acceptable_per_hour"], rate["most_per_hour"]) == (6, 12)
+
+
+def test_without_a_journal_nobody_is_told_that_it_was_done(
+    url: str, gateway: LocalGateway, journal: Journal
+) -> None:
+    gateway.say(alarm(at_ns=1))
+    journal.close()
+    answer = post(url, "acknowledge")
+    assert answer.status_code == 503
+    assert "journal can't be read" in answer.text
+    assert httpx.get(f"{url}api/alarm-rate").status_code == 503
 
 
 def test_many_viewers_share_one_upstream_and_see_the_same_bytes(

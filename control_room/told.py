@@ -1,0 +1,54 @@
+"""What viewers are told, as JSON: a gateway's message, an alarm with its life, a group's names.
+
+Knows nothing about who listens.
+"""
+
+import json
+from dataclasses import asdict, replace
+from typing import Any
+
+from control_room.journal_schema import ANOMALY
+from control_room.lifecycle import Entry, Key, may_end, phase_of, shelf_max_min
+from scene.messages import SiteDescription
+from scene.wire import Envelope, encode
+
+
+def message_text(site: str, gateway: str, topic: str, envelope: Envelope) -> str:
+    """Write what a gateway said; without the site file, which may hold secrets."""
+    body = envelope.body
+    if isinstance(body, SiteDescription):
+        # A page needs neither; the site file may name users and addresses of cameras.
+        body = replace(body, site_yaml="", stream_url="")
+    text = encode(
+        body, gateway=envelope.gateway, seq=envelope.seq, sent_at_ns=envelope.sent_at_ns
+    ).decode()
+    head = json.dumps({"is": "message", "site": site, "gateway": gateway, "topic": topic})
+    return f'{head[:-1]}, "envelope": {text}}}'
+
+
+def alarm_fields(entry: Entry, now_ns: int) -> dict[str, Any]:
+    """Tell of an alarm all that a viewer needs, with what an operator may do with it."""
+    seen = entry.acknowledged
+    return {
+        "site": entry.key.site,
+        "gateway": entry.key.gateway,
+        "anomaly": ANOMALY.dump_python(entry.last, mode="json"),
+        "phase": phase_of(entry, now_ns),
+        "stored_at_ns": entry.stored_at_ns,
+        "cleared_at_ns": entry.cleared_at_ns,
+        "acknowledged_at_ns": None if seen is None else seen.at_ns,
+        "acknowledged_by": None if seen is None else seen.by,
+        "shelved": None if entry.shelved is None else asdict(entry.shelved),
+        "ending": None if entry.ending is None else asdict(entry.ending),
+        "may_end": may_end(entry.last.kind),
+        "shelf_max_min": shelf_max_min(entry.last),
+    }
+
+
+def alarm_name(key: Key) -> str:
+    """Name an alarm across all gateways, as the page does.
+
+    >>> alarm_name(Key(site="roadway", gateway="gw1", alarm="man_down-3"))
+    'roadway/gw1/man_down-3'
+    """
+    return f"{key.site}/{key.gateway}/{key.alarm}"

@@ -1,0 +1,140 @@
+import random
+from typing import Any
+
+from control_room.grouping import BEFORE_SILENCE_S, TOGETHER_S, Group, group
+from control_room.lifecycle import Act, Entry, Key
+from scene.alarms import ALARMS
+from tests.control_room.fake_gateway import alarm
+
+S_NS = 1_000_000_000
+T0_NS = 1_790_000_000 * S_NS
+SEEN = Act(action="acknowledge", by="Li Wei", reason="", at_ns=T0_NS)
+
+
+def entry(id: str, kind: str, at_s: float = 0.0, *, gateway: str = "gw1", **more: Any) -> Entry:
+    acknowledged = more.pop("acknowledged", None)
+    cleared_at_s = more.pop("cleared_at_s", None)
+    about = ALARMS[kind].about if kind in ALARMS else ""
+    fields: dict[str, Any] = {
+        "kind": kind,
+        "severity": ALARMS[kind].severity if kind in ALARMS else "warning",
+        "raised_at_ns": T0_NS + int(at_s * S_NS),
+        "track": 3 if about == "person" else None,
+        "zone": None,
+    } | more
+    cleared_at_ns = None
+    if cleared_at_s is not None:
+        cleared_at_ns = T0_NS + int(cleared_at_s * S_NS)
+        fields["state"] = "cleared"
+    return Entry(
+        key=Key(site="roadway", gateway=gateway, alarm=id),
+        last=alarm(id, at_ns=cleared_at_ns or T0_NS, **fields),
+        stored_at_ns=T0_NS,
+        cleared_at_ns=cleared_at_ns,
+        acknowledged=acknowledged,
+    )
+
+
+def names(groups: list[Group]) -> list[list[str]]:
+    return [[one.key.alarm for one in found.members] for found in groups]
+
+
+def test_a_person_with_several_alarms_is_one_line_with_the_worst_on_top() -> None:
+    listed = [
+        entry("helmet", "helmet_missing", 0),
+        entry("still", "immobile", 60),
+        entry("down", "man_down", 30),
+        entry("other", "immobile", 90, track=4),
+        entry("same number elsewhere", "immobile", 95, gateway="gw2"),
+        entry("zone", "over_capacity", 96, track=None),
+    ]
+    assert names(group(listed)) == [
+        ["down", "still", "helmet"],
+        ["zone"],
+        ["same number elsewhere"],
+        ["other"],
+    ]
+
+
+def test_a_group_is_as_bad_as_its_worst_member() -> None:
+    [found] = group(
+        [
+            entry("down", "man_down", acknowledged=SEEN),
+            entry("still", "immobile", cleared_at_s=9),
+            entry("helmet", "helmet_missing", acknowledged=SEEN),
+        ]
+    )
+    assert found.members[0].key.alarm == "down"
+    assert (found.severity, found.active, found.unacknowledged) == ("critical", True, True)
+    [quiet] = group([entry("down", "man_down", cleared_at_s=9, acknowledged=SEEN)])
+    assert (quiet.severity, quiet.active, quiet.unacknowledged) == ("critical", False, False)
+
+
+def test_one_camera_stalled_then_lost_is_one_line() -> None:
+    listed = [
+        entry("stalled", "camera_stalled", 0, camera="c1"),
+        entry("lost", "camera_lost", 3600, camera="c1"),
+        entry("moved", "camera_moved", 3600, camera="c1"),
+        entry("far", "camera_lost", 3600, camera="c1", gateway="gw2"),
+    ]
+    assert names(group(listed)) == [["lost", "stalled"], ["moved"], ["far"]]
+
+
+def test_cameras_lost_together_are_one_line_and_others_are_not() -> None:
+    listed = [
+        entry("c1", "camera_lost", 0, camera="c1"),
+        entry("c2", "camera_stalled", TOGETHER_S - 1, camera="c2"),
+        entry("c3", "camera_lost", 2 * TOGETHER_S - 2, camera="c3"),
+        entry("later", "camera_lost", 3 * TOGETHER_S, camera="c4"),
+        entry("moved", "camera_moved", 1, camera="c5"),
+        entry("far", "camera_lost", 0, camera="c1", gateway="gw2"),
+    ]
+    found = sorted(sorted(members) for members in names(group(listed)))
+    assert found == [["c1", "c2", "c3"], ["far"], ["later"], ["moved"]]
+
+
+def test_a_silent_gateway_takes_in_its_cameras_but_never_people() -> None:
+    listed = [
+        entry("old", "camera_lost", -BEFORE_SILENCE_S - 100, camera="c9"),
+        entry("just before", "camera_lost", -BEFORE_SILENCE_S + 1, camera="c1"),
+        entry("silent", "gateway_silent", 0),
+        entry("after", "degraded_inference", 500),
+        entry("person", "man_down", 600),
+        entry("far", "camera_lost", 1, camera="c1", gateway="gw2"),
+    ]
+    assert names(group(listed)) == [
+        ["person"],
+        ["silent", "after", "just before"],
+        ["far"],
+        ["old"],
+    ]
+
+
+def test_a_silence_that_is_over_takes_in_nothing_later() -> None:
+    listed = [
+        entry("silent", "gateway_silent", 0, cleared_at_s=100),
+        entry("within", "camera_moved", 100 + TOGETHER_S, camera="c1"),
+        entry("later", "camera_moved", 101 + TOGETHER_S, camera="c2"),
+    ]
+    assert sorted(names(group(listed))) == [["later"], ["silent", "within"]]
+
+
+def test_nothing_is_hidden_or_doubled_and_the_order_given_does_not_matter() -> None:
+    draw = random.Random(7)
+    kinds = [*ALARMS, "of_tomorrow"]
+    listed = [
+        entry(
+            f"a{i}",
+            draw.choice(kinds),
+            draw.uniform(-200, 200),
+            gateway=draw.choice(["gw1", "gw2"]),
+            camera=draw.choice([None, "c1", "c2", "c3"]),
+        )
+        for i in range(200)
+    ]
+    first = group(listed)
+    assert sorted(name for found in names(first) for name in found) == sorted(
+        one.key.alarm for one in listed
+    )
+    draw.shuffle(listed)
+    assert names(group(listed)) == names(first)
