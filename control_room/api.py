@@ -26,7 +26,7 @@ def api_routes(room: Room) -> list[BaseRoute]:
 
     `POST /api/alarms/{acknowledge,shelve,unshelve,end}` takes what `lifecycle.wish_of` reads, from
     our own page only, and gives the alarm as viewers are told it. `GET /api/alarm-rate` gives
-    `alarm_rate.AlarmRate`.
+    `alarm_rate.AlarmRate`. `GET /api/muster/{site}` gives the head-count (`muster.to_json`).
     """
 
     async def act(request: Request) -> Response:
@@ -46,7 +46,14 @@ def api_routes(room: Room) -> list[BaseRoute]:
         except JournalError as error:
             return _sorry(error, NO_JOURNAL)
 
+    async def muster(request: Request) -> Response:
+        found = await asyncio.to_thread(room.muster, request.path_params["site"])
+        if found is None:
+            return _sorry(f"no gateway of {request.path_params['site']} has been heard", 404)
+        return JSONResponse(found)
+
     return [
+        Route("/api/muster/{site}", muster, methods=["GET"]),
         Route("/api/alarms/{action}", act, methods=["POST"]),
         Route("/api/alarm-rate", alarm_rate, methods=["GET"]),
     ]

@@ -126,6 +126,7 @@ class Desk:
                 by=end.by,
                 reason=end.reason,
                 ordered_at_ns=end.at_ns,
+                about=entry.last,
             )
             self._send_order(key.site, key.gateway, order)
         return False

@@ -3,14 +3,27 @@
 Knows nothing about files, MQTT or pictures.
 """
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from location.rules.inbox import COUNTS_AFTER_S
+from location.tag_check import TagCheck
 from location.watch import Watch
 from scene.alarms import ALARMS
-from scene.messages import Anomaly, Positions, SiteDescription
+from scene.floor import Floor
+from scene.messages import (
+    Anomaly,
+    GatewayHealth,
+    Machines,
+    Order,
+    Positions,
+    SiteDescription,
+    Tags,
+)
 from scene.site import Site, parse_site
+from scene.wire import Message
 
 
 def site_of(description: SiteDescription, *, name: str) -> Site:
@@ -21,20 +34,48 @@ def site_of(description: SiteDescription, *, name: str) -> Site:
 
 
 def judge(
-    site: Site, positions: Iterable[Positions], recorded: Iterable[Anomaly] = ()
+    site: Site,
+    positions: Iterable[Positions],
+    recorded: Iterable[Anomaly] = (),
+    messages: Iterable[Message] = (),
 ) -> tuple[Anomaly, ...]:
     """Run the site's rules over positions; gives every raise, clear and carrying on, in order.
 
     The same instant may be given twice, as it is recorded both by MQTT and with its picture; the
     order does not matter. Of the `recorded` alarms those from before the first instant are taken
-    as active then, as the gateway took them back when it started.
+    as active then, as the gateway took them back when it started. `messages` are what else was
+    recorded, in any order; those that the rules hear (health, machines, tags, orders) count from
+    when they did, live.
     """
     instants = {one.captured_at_ns: one for one in positions}
-    watch = Watch(site)
+    watch, check = Watch(site), TagCheck(site.limits.tags, Floor(site.floor))
     from_ns = min(instants, default=0)
     before = {one.id: one for one in recorded if one.raised_at_ns < from_ns}
-    watch.adopt(tuple(replace(one, state="active") for one in before.values()))
-    return tuple(anomaly for at_ns in sorted(instants) for anomaly in watch.update(instants[at_ns]))
+    adopted = tuple(replace(one, state="active") for one in before.values())
+    watch.adopt(adopted)
+    check.adopt(adopted)
+    heard = ((_said_at_ns(one), one) for one in messages)
+    waiting = deque(
+        sorted(((ns, one) for ns, one in heard if ns is not None), key=lambda item: item[0])
+    )
+    found: list[Anomaly] = []
+    for at_ns in sorted(instants):
+        while waiting and waiting[0][0] + COUNTS_AFTER_S * 1e9 <= at_ns:
+            said = waiting.popleft()[1]
+            watch.hear(said)
+            check.hear(said)
+        found += watch.update(instants[at_ns])
+        found += check.update(instants[at_ns])
+    return tuple(found)
+
+
+def _said_at_ns(message: Message) -> int | None:
+    """Tell when something was said that rules hear; none for anything else."""
+    if isinstance(message, Order):
+        return message.ordered_at_ns
+    if isinstance(message, GatewayHealth | Machines | Tags):
+        return message.captured_at_ns
+    return None
 
 
 def about_people(anomaly: Anomaly) -> bool:

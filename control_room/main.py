@@ -10,13 +10,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from control_room.broker_options import add_broker_arguments, add_prefix_argument, broker_of
 from control_room.complaints import Complaints
 from control_room.journal import Journal
 from control_room.room import Room
+from control_room.roster import Worker, read_roster
 from control_room.server import LOOPBACK, bind, make_server, url_of
 from delivery.mqtt import Connection
 from delivery.stream import stream_packets
@@ -62,11 +63,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=1,
         help="how many people share the alarms: the alarm rate is told for each (default 1)",
     )
+    parser.add_argument(
+        "--roster",
+        type=Path,
+        metavar="FILE",
+        help="who is underground, a worker a line (docs/muster.md), for /api/muster/SITE",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM; raises `BrokerError`, `JournalError`, `ServerError`."""
     journal_file = args.journal if args.prefix == LIVE_PREFIX else None
+    roster = read_roster(args.roster) if args.roster else ()
     bound = bind(args.host, args.port)
     with (
         contextlib.closing(bound),
@@ -76,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
             SystemClock(),
             prefix=args.prefix,
             operators=args.operators,
+            roster=roster,
         ) as room,
     ):
         print(f"The control room is at {url_of(bound)}   (Ctrl-C stops it)", flush=True)
@@ -97,6 +106,7 @@ def open_room(
     *,
     prefix: str = LIVE_PREFIX,
     operators: int = 1,
+    roster: Sequence[Worker] = (),
 ) -> Iterator[Room]:
     """Open the journal and listen to the broker for as long as the block lasts.
 
@@ -125,6 +135,7 @@ def open_room(
             prefix=prefix,
             is_connected=lambda: connection.connected,
             operators=operators,
+            roster=roster,
         )
         Subscriber(connection, prefix, on_message=room.hear, on_bad=Complaints(say))
         try:

@@ -28,9 +28,12 @@ from scene.messages import (
     Anomaly,
     GatewayHealth,
     GatewayState,
+    Machines,
+    Order,
     PanoramaPacket,
     Positions,
     SiteDescription,
+    Tags,
 )
 from scene.site import BrokerConfig
 from scene.topics import REPLAY_PREFIX, TOPICS, topic_name
@@ -134,6 +137,7 @@ def load(path: Path) -> Recording:
     description: SiteDescription | None = None
     recorded: list[Anomaly] = []
     positions: list[Positions] = []
+    messages: list[Message] = []
     place: tuple[str, str] | None = None
     for record in read_recording(path, on_missing=_tell):
         body = record.body
@@ -144,6 +148,8 @@ def load(path: Path) -> Recording:
             recorded.append(body)
         elif isinstance(body, Positions):
             positions.append(body)
+        elif isinstance(body, GatewayHealth | Machines | Order | Tags):
+            messages.append(body)
         elif isinstance(body, PanoramaPacket):
             positions.append(body.positions)
     if description is None or place is None:
@@ -159,7 +165,7 @@ def load(path: Path) -> Recording:
         gateway=place[1],
         description=description,
         recorded=once,
-        judged=judge(site_of(description, name=str(path)), positions, once),
+        judged=judge(site_of(description, name=str(path)), positions, once, messages),
         from_ns=min(one.captured_at_ns for one in positions),
         records=lambda: read_recording(path),
     )

@@ -7,18 +7,20 @@ receipted, then told to viewers. May be used from several threads.
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from control_room.alarm_rate import SHIFT_S, STANDING_S, AlarmRate, alarm_rate
 from control_room.desk import Desk, SendOrder
 from control_room.grouping import group
+from control_room.head_count import HeadCount
 from control_room.heartbeat import KIND as SILENT
 from control_room.heartbeat import HeartbeatWatch
 from control_room.journal import Journal
 from control_room.journal_schema import JournalError
 from control_room.lifecycle import Entry, Key, Wish, is_shelved
+from control_room.roster import Worker
 from control_room.told import alarm_fields, alarm_name, message_text
 from scene.alarms import ALARMS
 from scene.clock import Clock
@@ -57,10 +59,11 @@ class Room:
         prefix: str,
         is_connected: Callable[[], bool] = lambda: True,
         operators: int = 1,
+        roster: Sequence[Worker] = (),
     ) -> None:
         """Start knowing nothing but the journal; `is_connected` tells of the broker.
 
-        The load of alarms is shared by so many `operators`.
+        The load of alarms is shared by so many `operators`; `roster` is who is underground.
         """
         self.prefix = prefix
         self._is_connected = is_connected
@@ -69,6 +72,7 @@ class Room:
         self._send_receipt = send_receipt
         self._desk = Desk(journal, clock, send_order, live=prefix == LIVE_PREFIX)
         self._operators = operators
+        self._heads = HeadCount(roster)
         self._heartbeats = HeartbeatWatch(clock)
         self._last: dict[tuple[str, str], dict[str, Envelope]] = {}
         self._heard_s: dict[tuple[str, str, str], float] = {}
@@ -82,6 +86,7 @@ class Room:
 
     def hear(self, address: Address, envelope: Envelope) -> None:
         """Take one MQTT message; alarms are journalled and receipted before this returns."""
+        self._heads.hear(address, envelope, self._clock.now_ns())
         if address.topic not in (*KEPT, "alarm"):
             return
         place = (address.site, address.gateway)
@@ -138,6 +143,10 @@ class Room:
             now_ns=now_ns,
             operators=self._operators,
         )
+
+    def muster(self, site: str) -> dict[str, Any] | None:
+        """Count heads in a site now (`control_room.muster.to_json`); none for an unknown one."""
+        return self._heads.muster(site, self._clock.now_ns())
 
     def join(self, listener: Listener) -> str:
         """Add a listener; gives the snapshot after which it hears every change."""

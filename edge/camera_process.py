@@ -98,10 +98,14 @@ def start_cameras(
     *,
     loop: bool = False,
     in_processes: bool = True,
+    start_at_ns: int | None = None,
 ) -> tuple[CameraHandle, ...]:
-    """Start all cameras; files among them are exactly synchronous. In the order of `configs`."""
-    start_s = START_S + len(configs) * START_S_PER_CAMERA if in_processes else 0.2
-    start_at_ns = clock.now_ns() + round(start_s * 1e9)
+    """Start all cameras; files among them are exactly synchronous. In the order of `configs`.
+
+    The first frame of files is of `start_at_ns`; none takes `soon_ns`.
+    """
+    if start_at_ns is None:
+        start_at_ns = soon_ns(len(configs), clock, in_processes=in_processes)
     handles: tuple[CameraHandle, ...]
     if in_processes:
         handles = tuple(CameraProcess(c, loop=loop, start_at_ns=start_at_ns) for c in configs)
@@ -110,6 +114,12 @@ def start_cameras(
     for handle in handles:
         handle.start()
     return handles
+
+
+def soon_ns(cameras: int, clock: Clock, *, in_processes: bool) -> int:
+    """Tell when so many cameras that are started now will be ready."""
+    start_s = START_S + cameras * START_S_PER_CAMERA if in_processes else 0.2
+    return clock.now_ns() + round(start_s * 1e9)
 
 
 def failures(cameras: Sequence[CameraHandle]) -> tuple[str, ...]:

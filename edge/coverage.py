@@ -1,14 +1,25 @@
-"""Which metres of roadway the cameras can see now, and the floor that each one looks at.
+"""Which metres of roadway the cameras can see now, how well, and the floor that each looks at.
 
 Knows nothing about people: "cannot see" is never "nobody there". Machines that stand in the way
 are not modelled yet.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import numpy as np
 
-from scene.arrays import Floats
+from edge.planning.error import (
+    FLOOR_SIGMA_M,
+    FOLLOWED_S,
+    LENS_SIGMA,
+    LOOKS_PER_S,
+    one_look,
+    standing_boxes,
+)
+from location.motion import Motion, predict, start
+from location.tracker import REPORTED_BIAS_M, TrackerLimits
+from scene.arrays import Bools, Floats
 from scene.floor import Floor
 from scene.geometry import CameraModel, project, rays
 from scene.messages import XY
@@ -17,26 +28,129 @@ from scene.site import FloorConfig
 
 FAR_M = 25.0
 """Further away a person is too small to be found."""
+EVERY_M = 3
+"""Expected errors change slowly along the roadway."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Covered:
+    """What some cameras cover, metre by metre of x."""
+
+    from_x_m: float
+    """Where the first metre starts."""
+    cameras: tuple[int, ...]
+    """How many of them see most of the metre's floor."""
+    sigma_m: tuple[float | None, ...]
+    """Expected error of a place published there: one sigma along the worse axis; none where no
+    camera shows a whole body."""
+
+
+class Roadway:
+    """Coverage of one rig's cameras; each camera is computed once, each set of them once more.
+
+    A camera sees a metre when it has at least three of five points across the floor in its
+    picture, no further than `FAR_M`. The error is that of `edge.planning.error`, for somebody who
+    stands in the middle of the roadway and has been followed for two seconds.
+
+    `like` is the roadway before cameras were hung anew: its errors are kept, which take a second to
+    compute and hardly change by the degree or two of a re-registration.
+    """
+
+    def __init__(
+        self, rig: Rig, floor: Floor, config: FloorConfig, like: "Roadway | None" = None
+    ) -> None:
+        self._cameras = {camera.name: camera for camera in rig.cameras}
+        self._floor = floor
+        self._from_x_m, self._points = _floor_points(floor, config)
+        self._seen: dict[str, Bools] = {}
+        self._facts: dict[str, Floats] = {} if like is None else dict(like._facts)
+        self._known: dict[frozenset[str], Covered] = {}
+
+    def covered(self, healthy: Collection[str]) -> Covered:
+        """Tell what these cameras cover; names that the rig lacks are passed over."""
+        key = frozenset(self._cameras.keys() & set(healthy))
+        if key not in self._known:
+            self._known[key] = self._compute(sorted(key))
+        return self._known[key]
+
+    def _compute(self, names: list[str]) -> Covered:
+        metres = len(self._points)
+        counts, facts = np.zeros(metres), np.zeros((metres, 2, 2))
+        for name in names:
+            seen = self._sees(name)
+            counts += seen
+            facts += seen[:, None, None] * self._tells(name)
+        sigma = _published_sigma_m(facts)
+        return Covered(
+            from_x_m=self._from_x_m,
+            cameras=tuple(int(count) for count in counts),
+            sigma_m=tuple(
+                round(float(one), 2) if count and np.isfinite(one) else None
+                for one, count in zip(sigma, counts, strict=True)
+            ),
+        )
+
+    def _sees(self, name: str) -> Bools:
+        """Tell (metres,) which a camera sees."""
+        if name not in self._seen:
+            camera, flat = self._cameras[name], self._points.reshape(-1, 3)
+            _, shown = project(camera, flat)
+            shown &= np.linalg.norm(flat - camera.centre_m, axis=1) <= FAR_M
+            self._seen[name] = shown.reshape(len(self._points), -1).sum(axis=1) >= 3
+        return self._seen[name]
+
+    def _tells(self, name: str) -> Floats:
+        """Give (metres, 2, 2) what one look tells, in 1/m2: zeros where no whole body is seen.
+
+        Every `EVERY_M`-th metre is computed, what lies between is interpolated.
+        """
+        if name not in self._facts:
+            camera, middle = self._cameras[name], self._points[:, self._points.shape[1] // 2]
+            facts = np.zeros((len(middle), 2, 2))
+            whole = self._sees(name) & np.isfinite(standing_boxes(camera, middle)[:, 0])
+            here = np.flatnonzero(whole)
+            some = np.union1d(here[::EVERY_M], here[-1:])
+            looks = one_look(camera, self._floor, middle[some], FLOOR_SIGMA_M, LENS_SIGMA)
+            placed = np.isfinite(looks).all(axis=(1, 2))
+            if placed.any():
+                known = looks[placed].reshape(-1, 4).T
+                between = [np.interp(here, some[placed], column) for column in known]
+                facts[here] = np.linalg.inv(np.stack(between, axis=1).reshape(-1, 2, 2))
+            self._facts[name] = facts
+        return self._facts[name]
 
 
 def coverage(
     rig: Rig, floor: Floor, config: FloorConfig, healthy: Collection[str]
 ) -> tuple[float, tuple[int, ...]]:
-    """Count, for each metre of roadway, the healthy cameras that see most of its floor.
+    """Give the x of the first metre's start and how many healthy cameras see each metre."""
+    covered = Roadway(rig, floor, config).covered(healthy)
+    return covered.from_x_m, covered.cameras
 
-    Gives the x of the first metre's start and the counts. A camera sees a metre when it has at
-    least three of five points across the floor in its picture, no further than `FAR_M`.
+
+def _published_sigma_m(facts: Floats) -> Floats:
+    """Tell the sigma (N,) after `FOLLOWED_S` of looks that tell (N, 2, 2) each; inf for none.
+
+    The tracker's filter, for all metres at once: its covariance does not depend on what is seen.
     """
-    first, points = _floor_points(floor, config)
-    counts = np.zeros(len(points), int)
-    for camera in rig.cameras:
-        if camera.name not in healthy:
-            continue
-        flat = points.reshape(-1, 3)
-        _, seen = project(camera, flat)
-        seen &= np.linalg.norm(flat - camera.centre_m, axis=1) <= FAR_M
-        counts += seen.reshape(points.shape[:2]).sum(axis=1) >= 3
-    return first, tuple(int(count) for count in counts)
+    out = np.full(len(facts), np.inf)
+    told = np.flatnonzero(np.trace(facts, axis1=1, axis2=2) > 0)
+    looks = np.linalg.inv(facts[told])
+    first = start(0, np.zeros(2), np.eye(2)).covariance
+    state = np.broadcast_to(first, (len(told), 4, 4)).copy()
+    state[:, :2, :2] = looks
+    step_ns = round(1e9 / LOOKS_PER_S)
+    still = Motion(at_ns=0, mean=np.zeros(4), covariance=np.zeros((4, 4)))
+    doubt = predict(still, step_ns, TrackerLimits().unrest_m2_s3).covariance
+    carry = np.eye(4)
+    carry[0, 2] = carry[1, 3] = 1 / LOOKS_PER_S
+    for _ in range(round(FOLLOWED_S * LOOKS_PER_S)):
+        state = carry @ state @ carry.T + doubt
+        spread = state[:, :2, :2] + looks
+        state = state - state[:, :, :2] @ np.linalg.solve(spread, state[:, :2, :])
+    published = state[:, :2, :2] + REPORTED_BIAS_M**2 * np.eye(2)
+    out[told] = np.sqrt(np.linalg.eigvalsh(published)[:, 1])
+    return out
 
 
 def view_outline(camera: CameraModel, floor: Floor) -> tuple[XY, ...]:

@@ -54,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
     page_port = _free_port(args.port)
     if page_port != args.port:
         _say(f"port {args.port} is in use; the page goes to {page_port}")
+    tags = args.site.parent / "tags.jsonl"
     recording = args.folder / time.strftime("demo-%Y%m%d-%H%M%S.mcap")
     with EmbeddedBroker(port=_free_port(1883)) as broker:
         options = RunOptions(
@@ -63,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
             state_folder=args.folder / "state",
             loop=True,
             record=recording,
+            tags=tags if tags.exists() else None,
         )
         check_ready(options.site())
         page = f"http://127.0.0.1:{page_port}/"

@@ -28,6 +28,7 @@ def describe(site: Site, rig: Rig, site_yaml: str, stream_url: str) -> SiteDescr
         zones=tuple(
             ZoneDescription(name=zone.name, kind=zone.kind, polygon_m=zone.polygon_m)
             for zone in site.zones
+            if zone.follows is None  # its corners are a machine's, not the mine's
         ),
         cameras=tuple(
             CameraDescription(

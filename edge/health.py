@@ -6,7 +6,7 @@ Knows nothing about how frames are taken or sent.
 from collections.abc import Collection
 from dataclasses import replace
 
-from edge.coverage import coverage
+from edge.coverage import Covered, Roadway
 from edge.detection_watch import Rate
 from scene.alarms import ALARMS
 from scene.clock import Clock
@@ -25,10 +25,10 @@ class HealthReport:
 
     def __init__(self, site: Site, rig: Rig, clock: Clock) -> None:
         self._site = site
-        self._rig = rig
-        self._floor = Floor(site.floor)
         self._clock = clock
-        self._coverage: dict[frozenset[str], tuple[float, tuple[int, ...]]] = {}
+        self._roadway = Roadway(rig, Floor(site.floor), site.floor)
+        self._roadway.covered([camera.name for camera in rig.cameras])  # before anybody waits
+        self._unseen_since_ns: tuple[int | None, ...] = ()
         self._raised: Anomaly | None = None
         self._bad_s = 0.0
         self.panorama_rate = Rate(clock)
@@ -56,7 +56,8 @@ class HealthReport:
             for camera in cameras
             if camera.state == "ok" and camera.name not in unsearched and not blind
         )
-        from_x_m, counts = self._covered_by(healthy)
+        covered = self._roadway.covered(healthy)
+        self._note_unseen(covered, now_ns)
         age_s = None
         if self.detected_at_ns is not None:
             age_s = round((now_ns - self.detected_at_ns) / 1e9, 3)
@@ -68,13 +69,16 @@ class HealthReport:
             detection_age_s=age_s,
             detection_provider=provider,
             degraded=degraded,
-            coverage_from_x_m=from_x_m,
-            coverage=counts,
+            coverage_from_x_m=covered.from_x_m,
+            coverage=covered.cameras,
+            coverage_sigma_m=covered.sigma_m,
+            coverage_unseen_since_ns=self._unseen_since_ns,
         )
 
     def rehung(self, rig: Rig) -> None:
         """Count coverage by another rig from now on."""
-        self._rig, self._coverage = rig, {}
+        config = self._site.floor
+        self._roadway = Roadway(rig, Floor(config), config, like=self._roadway)
 
     def adopt(self, alarm: Anomaly) -> bool:
         """Carry on an alarm of the run before; tells whether it is one of this report's."""
@@ -107,7 +111,10 @@ class HealthReport:
         what = f"inference has run as the site file asks for {CLEAR_AFTER_S:.0f} s"
         return (replace(raised, state="cleared", captured_at_ns=now_ns, evidence=what),)
 
-    def _covered_by(self, healthy: frozenset[str]) -> tuple[float, tuple[int, ...]]:
-        if healthy not in self._coverage:
-            self._coverage[healthy] = coverage(self._rig, self._floor, self._site.floor, healthy)
-        return self._coverage[healthy]
+    def _note_unseen(self, covered: Covered, now_ns: int) -> None:
+        """Keep, metre by metre, since when nobody looks there: this run can't say of before it."""
+        before = self._unseen_since_ns or (None,) * len(covered.cameras)
+        self._unseen_since_ns = tuple(
+            None if count else now_ns if since_ns is None else since_ns
+            for count, since_ns in zip(covered.cameras, before, strict=True)
+        )

@@ -8,11 +8,12 @@ the rig has them.
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from delivery.mqtt import Connection
 from delivery.outbox import Outbox
 from edge.calibration.made_for import check_same_site, doubt
-from edge.camera_process import CameraHandle, failures, start_cameras
+from edge.camera_process import CameraHandle, failures, soon_ns, start_cameras
 from edge.camera_watch import CameraWatch
 from edge.detection_watch import DetectionWatch
 from edge.drift.loop import DriftLoop
@@ -29,12 +30,14 @@ from edge.pipeline import Frames, Hanging, Pipeline
 from edge.rig_watch import RigWatch
 from edge.sender import open_sending
 from edge.services import Context
+from edge.site_watch import SiteWatch
+from edge.tag_file import TagFile, length_s
 from edge.together import Together
 from scene.alarms import ALARMS
 from scene.arrays import Floats
 from scene.clock import Clock, SystemClock
 from scene.errors import CameraError, LamproomError
-from scene.messages import Anomaly
+from scene.messages import Anomaly, Tags
 from scene.rig import Rig, load_rig
 from scene.site import Site
 from scene.topics import HEARTBEAT_S
@@ -59,6 +62,7 @@ class Parts:
     clock: Clock
     heard: Callable[[], tuple[Message, ...]] = tuple
     """Gives what has come in over MQTT since it was last asked."""
+    site_watch: SiteWatch | None = None
     rig_doubt: Callable[[], str] = str
     """Says why the rig file may not fit the site file as they are now; empty when it does."""
 
@@ -83,6 +87,7 @@ class Live:
         self._unsearched: frozenset[str] = frozenset()
         self._encoder: PanoramaEncoder | None = None
         self._heartbeat_due_s = 0.0
+        self._site_watch = parts.site_watch
         self._people = PeopleFile(parts.site.state_folder)
         before = self._people.load()
         if before is not None:
@@ -156,7 +161,8 @@ class Live:
         parts = self._parts
         self._follow_the_rig()
         for message in parts.heard():
-            parts.pipeline.hear(message)
+            for anomaly in parts.pipeline.hear(message):
+                parts.outlet.send(anomaly)
         self._shown = frames
         picture = parts.pipeline.show(frames)
         for anomaly in picture.anomalies:
@@ -203,6 +209,9 @@ class Live:
         if now_s < self._heartbeat_due_s:
             return
         self._heartbeat_due_s = now_s + HEARTBEAT_S
+        changed = self._site_watch.poll() if self._site_watch else None
+        if changed is not None:
+            parts.pipeline.change(changed)
         detector = parts.pipeline.detector
         reasons = (
             self._rig_doubt,
@@ -210,6 +219,7 @@ class Live:
             self._detection_error,
             parts.pipeline.degraded,
             self._people.trouble,
+            self._site_watch.trouble if self._site_watch else "",
         )
         degraded = "; ".join(reason for reason in reasons if reason)
         changes = self._health.degradation(degraded)
@@ -289,7 +299,15 @@ def run_cameras(
     check_same_site(site.rig.file, site)
     pipeline = Pipeline(site, rig)
     alive()
-    cameras = start_cameras(site.cameras, clock, loop=options.loop, in_processes=in_processes)
+    start_at_ns = soon_ns(len(site.cameras), clock, in_processes=in_processes)
+    tags = _tags(options, start_at_ns)
+    cameras = start_cameras(
+        site.cameras,
+        clock,
+        loop=options.loop,
+        in_processes=in_processes,
+        start_at_ns=start_at_ns,
+    )
     parts = Parts(
         site=site,
         rig=rig,
@@ -297,7 +315,8 @@ def run_cameras(
         cameras=cameras,
         outlet=outlet,
         clock=clock,
-        heard=heard,
+        site_watch=SiteWatch(options.site_file, site, options.site),
+        heard=lambda: (*heard(), *tags(clock.now_ns())),
         rig_doubt=lambda: _rig_doubt(options),
     )
     try:
@@ -310,6 +329,14 @@ def run_cameras(
     finally:
         for camera in cameras:
             camera.stop()
+
+
+def _tags(options: RunOptions, start_at_ns: int) -> Callable[[int], tuple[Tags, ...]]:
+    """Open the file of tag fixes, if there is one."""
+    if options.tags is None:
+        return lambda now_ns: ()
+    loop_s = length_s(Path(options.site().cameras[0].url)) if options.loop else None
+    return TagFile(options.tags, start_at_ns, loop_s).take
 
 
 def _rig_doubt(options: RunOptions) -> str:

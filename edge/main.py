@@ -28,6 +28,7 @@ first steps:
   lamproom run mine/site.yaml            run the gateway
   lamproom control-room                  serve the page: panorama, plan, alarms
   lamproom alarms                        alarms in the terminal
+  lamproom muster --roster shift.csv     who is where, who is missing
 
 exit codes: 0 all is well, 1 it ran and found something wrong, 2 bad input or nothing to work with.
 """
@@ -56,6 +57,9 @@ COMMANDS: dict[str, Command] = {
         module="control_room.main", help="serve the page with panorama, plan and alarms"
     ),
     "alarms": Command(module="control_room.alarms", help="print alarms as they come"),
+    "muster": Command(
+        module="control_room.muster_command", help="count heads: who is where, who is missing"
+    ),
     "replay": Command(module="control_room.replay", help="play a recording into the page"),
     "evaluate": Command(
         module="detection.evaluate_command", help="score a detection model on labelled pictures"

@@ -20,6 +20,8 @@ class RunOptions:
     loop: bool = False
     record: Path | None = None
     pictures: Path | None = None
+    tags: Path | None = None
+    """A file of tag fixes to play beside camera files."""
 
     def site(self) -> Site:
         """Read the site file and put the command line's wishes over it."""

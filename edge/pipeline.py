@@ -8,13 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from detection.detector import open_detector
+from location.naming import Naming
 from location.on_panorama import with_panorama
 from location.person import Kept
+from location.tag_check import TagCheck
 from location.tracker import Tracker
 from location.watch import Watch
 from scene.arrays import Floats
 from scene.floor import Floor
-from scene.messages import Anomaly, Detections, Frame, Panorama, Positions
+from scene.messages import Anomaly, Detections, Frame, Order, Panorama, Positions, Tags
 from scene.rig import Rig
 from scene.site import Site
 from scene.wire import Message
@@ -55,7 +57,9 @@ class Pipeline:
         self.detector = open_detector(site.detection)
         self._tracker = Tracker(rig, Floor(site.floor))
         self._stitcher = Stitcher(rig, site.panorama)
+        self._naming = Naming(site.limits.tags)
         self._watch = Watch(site)
+        self._tag_check = TagCheck(site.limits.tags, Floor(site.floor))
         self._site, self._rig = site, rig
         self._spreads: Mapping[str, Floats | None] = {}
         self._finds: tuple[Detections, ...] = ()
@@ -79,7 +83,7 @@ class Pipeline:
 
     def show(self, frames: Frames) -> Picture:
         """Make the panorama of one instant, with everybody's position and what is wrong."""
-        positions = self.locate(max(frame.captured_at_ns for frame in frames))
+        positions = self._naming.named(self.locate(max(f.captured_at_ns for f in frames)))
         panorama = self._stitcher.stitch(frames, positions.people, self._finds)
         if self._site.panorama.local_contrast:
             panorama = replace(
@@ -92,12 +96,23 @@ class Pipeline:
         return Picture(
             panorama=panorama,
             positions=positions,
-            anomalies=self._watch.update(positions),
+            anomalies=(*self._watch.update(positions), *self._tag_check.update(positions)),
         )
 
-    def hear(self, message: Message) -> None:
-        """Take in what others say: tags, machines, operators' orders, this gateway's own health."""
+    def hear(self, message: Message) -> tuple[Anomaly, ...]:
+        """Take in what others say: tags, machines, operators' orders, this gateway's own health.
+
+        Gives the alarm that an operator ends though nothing here knows it any more: cleared.
+        """
+        if isinstance(message, Tags):
+            self._naming.hear(message)
+        self._tag_check.hear(message)
         self._watch.hear(message)
+        if isinstance(message, Order) and message.about is not None:
+            active = (*self._watch.active(), *self._tag_check.active())
+            if message.alarm not in {alarm.id for alarm in active}:
+                return (_ended_unknown(message, message.about),)
+        return ()
 
     def kept(self) -> Kept:
         """Note down who is known, for the next run."""
@@ -116,12 +131,18 @@ class Pipeline:
     @property
     def degraded(self) -> str:
         """Why something does not run where the site wants it to; mostly empty."""
-        reasons = (self.detector.degraded, self._stitcher.degraded)
+        reasons = (self.detector.degraded, self._stitcher.degraded, self._watch.trouble)
         return "; ".join(reason for reason in reasons if reason)
+
+    def change(self, site: Site) -> None:
+        """Go over to other zones, gates and limits of the same site, between two panoramas."""
+        self._watch.change(site)
+        self._site = site
 
     def adopt(self, alarms: Sequence[Anomaly]) -> None:
         """Give alarms about people, active since before the start, back to the rules."""
         self._watch.adopt(alarms)
+        self._tag_check.adopt(alarms)
 
     def prepare(self, rig: Rig, frames: Frames = ()) -> Hanging:
         """Compute what another rig needs, in any thread; changes nothing yet.
@@ -159,3 +180,12 @@ class Pipeline:
             for person in people
         )
         return Positions(captured_at_ns=at_ns, people=people)
+
+
+def _ended_unknown(order: Order, about: Anomaly) -> Anomaly:
+    return replace(
+        about,
+        state="cleared",
+        captured_at_ns=max(order.ordered_at_ns, about.captured_at_ns + 1),
+        evidence=f"Ended by {order.by}: {order.reason} (the gateway no longer knew of it)",
+    )

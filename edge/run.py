@@ -35,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--embedded-broker", action="store_true", help="start a broker of our own (trials only)"
     )
     parser.add_argument("--record", type=Path, metavar="FILE", help="record the run (.mcap)")
+    parser.add_argument(
+        "--tags", type=Path, metavar="FILE", help="play tag fixes (JSON lines) beside camera files"
+    )
     parser.add_argument("--loop", action="store_true", help="play camera files again and again")
     parser.add_argument(
         "--pictures",
@@ -69,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
         loop=args.loop,
         record=args.record,
         pictures=args.pictures,
+        tags=args.tags,
     )
     site = options.site()
     check_ready(site)

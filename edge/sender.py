@@ -18,6 +18,7 @@ from edge.line import LineIn
 from edge.options import RunOptions
 from edge.outlet import DirectOutlet, pass_on
 from edge.services import Context
+from edge.site_watch import SiteWatch
 from scene.clock import SystemClock
 from scene.errors import RigError
 from scene.messages import GatewayState
@@ -63,13 +64,18 @@ class Announcement:
         self, site: Site, options: RunOptions, publisher: Publisher, stream_url: str
     ) -> None:
         self._site, self._site_yaml = site, options.site_yaml()
+        self._site_watch = SiteWatch(options.site_file, site, options.site)
+        self._options = options
         self._publisher, self._stream_url = publisher, stream_url
         self._geometry = ""
         self._announce(load_rig(site.rig.file))
 
     def follow(self, geometry: str) -> None:
-        """Describe the site anew when a panorama has another geometry than the last."""
-        if geometry == self._geometry:
+        """Describe the site anew when panoramas have another geometry, or zones have changed."""
+        changed = self._site_watch.poll()
+        if changed is not None:
+            self._site, self._site_yaml = changed, self._options.site_yaml()
+        elif geometry == self._geometry:
             return
         self._geometry = geometry
         with contextlib.suppress(RigError):  # the pipeline says so in the cameras' health

@@ -4,6 +4,7 @@ Knows nothing about alarms.
 """
 
 from collections.abc import Sequence
+from math import sqrt
 
 import numpy as np
 from scipy.special import ndtr
@@ -25,9 +26,15 @@ def probability_inside(xy_m: XY, covariance_m2: Covariance, polygon_m: Sequence[
     >>> round(probability_inside((0.0, 0.0), ((1.0, 0.0), (0.0, 1.0)), square), 4)
     0.5
     """
+    (a, _), (_, d) = covariance_m2
+    reach = _FAR * max(sqrt(max(a + d, 0.0)), MIN_SIGMA_M)
+    xs, ys = [x - xy_m[0] for x, _ in polygon_m], [y - xy_m[1] for _, y in polygon_m]
+    if min(xs) > reach or max(xs) < -reach or min(ys) > reach or max(ys) < -reach:
+        return 0.0  # most people are far from most zones
     values, axes = np.linalg.eigh(np.asarray(covariance_m2, float))
     sigma = np.sqrt(np.maximum(values, MIN_SIGMA_M**2))
-    corners = (np.asarray(polygon_m, float) - np.asarray(xy_m, float)) @ axes / sigma
+    away = np.column_stack([xs, ys])
+    corners = away @ axes / sigma
     total = sum(
         _edge(start, end) for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True)
     )

@@ -3,9 +3,34 @@
 Knows nothing about how they are applied.
 """
 
-from pydantic import Field, model_validator
+from datetime import datetime, tzinfo
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, model_validator
 
 from scene.section import Section
+
+
+def _time_zone(name: str) -> str:
+    time_zone_of(name)
+    return name
+
+
+def time_zone_of(name: str | None) -> tzinfo | None:
+    """Read a time zone, `Asia/Shanghai` or `+08:00`; none is the computer's own. ValueError.
+
+    >>> time_zone_of("+08:00").utcoffset(None)
+    datetime.timedelta(seconds=28800)
+    """
+    if name is None:
+        return None
+    try:
+        if name[:1] in ("+", "-"):
+            return datetime.strptime(name, "%z").tzinfo
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        raise ValueError(f"{name!r} is no time zone; give e.g. Asia/Shanghai or +08:00") from None
 
 
 class ZoneLimits(Section):
@@ -75,10 +100,22 @@ class ImmobileLimits(Section):
 
 
 class CapacityLimits(Section):
-    """When there are too many people in a zone."""
+    """When there are too many people in a zone, by P(more than its capacity)."""
 
+    probability: float = Field(default=0.5, gt=0, lt=1)
+    """Lower than for one person: each of many who may be just outside makes a count less sure."""
+    clear_probability: float = Field(default=0.1, gt=0, lt=1)
     after_s: float = Field(default=2.0, ge=0)
     clear_after_s: float = Field(default=5.0, ge=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "CapacityLimits":
+        if self.clear_probability >= self.probability:
+            raise ValueError(
+                f"clear_probability ({self.clear_probability:g}) must be below probability "
+                f"({self.probability:g}), or alarms would come and go with every picture"
+            )
+        return self
 
 
 class LoneLimits(Section):
@@ -102,22 +139,39 @@ class LostLimits(Section):
     """When somebody who is not seen any more counts as lost."""
 
     after_s: float = Field(default=15.0, gt=0)
-    """Only inside what healthy cameras cover; who is seen again clears it."""
+    """Only inside what healthy cameras cover; who is seen again clears it. Never sooner than 1.5 s
+    after `camera.stalled_after_s`: by then a camera that died is known to have died."""
     exit_m: float = Field(default=2.0, ge=0)
-    """Who was last seen so near to where coverage ends has walked out."""
+    """Who was last seen so near to where coverage ends has walked out. 0: nobody may walk out of
+    view; whoever a healthy camera saw last is missed."""
 
 
 class TagLimits(Section):
-    """When people and the tags of the mine's tag system do not fit together."""
+    """When a tag names somebody, and when people and tags do not fit together."""
 
+    name_probability: float = Field(default=0.9, gt=0.5, lt=1)
+    """A name is given when it is at least so sure..."""
+    keep_probability: float = Field(default=0.5, gt=0, lt=1)
+    """... and kept while it is: no name is better than a wrong one."""
+    keep_s: float = Field(default=60.0, gt=0)
+    """For so long after a tag was last heard may somebody keep its name."""
     window_s: float = Field(default=10.0, gt=0)
-    """Over so long a time are a tag's places compared with people's ways."""
+    """For the alarms below: over so long a time are a tag's places compared with people's ways."""
     silent_after_s: float = Field(default=10.0, gt=0)
-    """A tag that has not been heard for so long says nothing any more."""
+    """The alarms below rest while no tag at all has been heard for so long."""
     person_without_tag_after_s: float = Field(default=30.0, gt=0)
     tag_without_person_after_s: float = Field(default=30.0, gt=0)
     two_tags_after_s: float = Field(default=30.0, gt=0)
     clear_after_s: float = Field(default=5.0, ge=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "TagLimits":
+        if self.keep_probability >= self.name_probability:
+            raise ValueError(
+                f"keep_probability ({self.keep_probability:g}) must be below name_probability "
+                f"({self.name_probability:g}), or names would come and go"
+            )
+        return self
 
 
 class LimitsConfig(Section):
@@ -134,4 +188,7 @@ class LimitsConfig(Section):
     """Off unless asked for: the shipped model knows bare heads badly."""
     lost: LostLimits | None = LostLimits()
     tags: TagLimits | None = TagLimits()
+    time_zone: Annotated[str, AfterValidator(_time_zone)] | None = None
+    """Of the zones' hours, e.g. Asia/Shanghai or +08:00; none is that of the computer that judges,
+    which may be another one in a replay."""
     camera: CameraLimits = CameraLimits()

@@ -238,6 +238,11 @@ class GatewayHealth:
     coverage_from_x_m: float = 0.0
     coverage: tuple[int, ...] = ()
     """Per metre of roadway from `coverage_from_x_m`: how many healthy cameras see its floor."""
+    coverage_sigma_m: tuple[float | None, ...] = ()
+    """Per metre, how far off the place of somebody who stands there is expected to be (one sigma,
+    along the worse axis); none where no healthy camera shows a whole body. Empty: not known."""
+    coverage_unseen_since_ns: tuple[int | None, ...] = ()
+    """Per metre, since when no healthy camera sees it; none while one does. Empty: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,6 +341,9 @@ class Order:
     """Who says so."""
     reason: str
     ordered_at_ns: int
+    about: Anomaly | None = None
+    """The alarm as the control room has it, so that a gateway that knows it no longer can still
+    clear it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,8 +61,8 @@ class ZoneConfig(Section):
     """The machine that the zone moves with, by the name under which its place comes in over MQTT.
     While that place is not known, the zone is nowhere, and the gateway says so."""
     hours: tuple[Hours, ...] = ()
-    """When a restricted or danger zone is in force, e.g. `22:00-06:00`, in the gateway's local
-    time; none is always."""
+    """When a restricted or danger zone is in force, e.g. `22:00-06:00`, in the time zone that
+    `limits.time_zone` gives; none is always."""
     exempt: tuple[str, ...] = ()
     """Workers (names or tags) who may be there; only those whom a tag names are known."""
     capacity: int | None = Field(default=None, ge=0)

@@ -29,6 +29,17 @@ WITHIN_M = 2.0
 """An alarm further from the event's person than this is about something else."""
 AFTER_S = 2.0
 """An alarm that comes so long after an event's end still belongs to it."""
+SAME_CAUSE: dict[str, tuple[str, str]] = {
+    "immobile": ("fall", "id"),
+    "left_coverage": ("camera_dead", "camera"),
+}
+"""Events that have the cause of another one of the same person or camera that has begun by then and
+goes on: one cause is one alarm, and the other one's tells of it."""
+WHERE_IT_BEGAN = ("left_coverage",)
+"""Where the person is by then nobody can see."""
+EARLY_S = {"near_danger": 2.0}
+"""An alarm so long before its event is no false one: who stands at a moving edge is a few cm, and
+so seconds, sooner inside by what cameras see, and a warning of danger is none the worse for it."""
 MARGIN_S = 1.0
 """An event must last so much longer than the configured delay before an alarm is due."""
 
@@ -79,7 +90,7 @@ def score_alarms(
     left = sorted(alarms, key=lambda item: (item[0], item[1].id))
     for event in sorted(events, key=lambda event: event["t_start_s"]):
         kinds = ALARMS_OF_EVENT.get(event["type"], (event["type"],))
-        if not kinds:
+        if not kinds or any(_same_cause(event, other) for other in events):
             continue
         kind = scores.setdefault(event["type"], KindScore())
         delays_s = [watched[name] for name in kinds if name in watched]
@@ -117,7 +128,8 @@ def _own(
     for at_s, alarm in alarms:
         if alarm.kind not in kinds or alarm.kind in found:
             continue
-        if not event["t_start_s"] <= at_s <= end_s or (event["zone"] or "") != (alarm.zone or ""):
+        start_s = event["t_start_s"] - EARLY_S.get(event["type"], 0.0)
+        if not start_s <= at_s <= end_s or (event["zone"] or "") != (alarm.zone or ""):
             continue
         apart_m = _apart(event, at_s, alarm, where)
         another = alarm.camera is not None and alarm.camera != event["camera"]
@@ -127,12 +139,21 @@ def _own(
     return list(found.values())
 
 
+def _same_cause(event: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    kind, field = SAME_CAUSE.get(event["type"], ("", ""))
+    if other["type"] != kind or other[field] != event[field]:
+        return False
+    ended = other["t_end_s"] is not None and other["t_end_s"] <= event["t_start_s"]
+    return bool(other["t_start_s"] <= event["t_start_s"] and not ended)
+
+
 def _apart(
     event: Mapping[str, Any], at_s: float, alarm: Anomaly, where: Callable[[int, float], XY]
 ) -> float | None:
     if alarm.xyz_m is None or (event["id"] is None and event["xyz_m"] is None):
         return None
-    x, y = event["xyz_m"][:2] if event["id"] is None else where(event["id"], at_s)
+    began = event["id"] is None or event["type"] in WHERE_IT_BEGAN
+    x, y = event["xyz_m"][:2] if began else where(event["id"], at_s)
     return float(((alarm.xyz_m[0] - x) ** 2 + (alarm.xyz_m[1] - y) ** 2) ** 0.5)
 
 

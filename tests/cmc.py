@@ -5,7 +5,6 @@ Knows nothing about trackers. The data is not part of this project and no test n
 """
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -133,4 +132,3 @@ def places(found: list[tuple[Position, ...]]) -> list[Instant]:
         {p.track: p.xyz_m[:2] for p in people if REGION_X_M[0] < p.xyz_m[0] < REGION_X_M[1]}
         for people in found
     ]
-

@@ -18,6 +18,7 @@ import numpy as np
 from detection.detector import open_detector
 from edge.camera_source import open_source
 from edge.camera_watch import CameraWatch
+from edge.coverage import Roadway
 from edge.drift.watch import DriftWatch
 from edge.frame_ring import SourceStatus
 from edge.pipeline import Frames, Pipeline
@@ -28,9 +29,20 @@ from scene.arrays import Bools, Floats, Ints
 from scene.clock import ReplayClock, SystemClock
 from scene.floor import Floor
 from scene.geometry import CameraModel
-from scene.messages import Anomaly, Detections, Frame, Panorama, Positions
+from scene.messages import (
+    Anomaly,
+    CameraHealth,
+    Detections,
+    Frame,
+    GatewayHealth,
+    MachinePlace,
+    Machines,
+    Panorama,
+    Positions,
+)
 from scene.rig import Rig, load_rig
 from scene.site import FloorConfig, PanoramaConfig, Site, load_site
+from scene.wire import Message
 from stitching.drift.proposal import distrusted
 from stitching.layout import choose_surface
 from stitching.lens import usable_angle
@@ -267,7 +279,11 @@ class Run:
 
 @cache
 def run(folder: Path) -> Run:
-    """Run everything over every frame of a clip, once; a camera that dies holds up nobody."""
+    """Run everything over every frame of a clip, once; a camera that dies holds up nobody.
+
+    The rules hear once a second what a live gateway would tell them: its health, and where the
+    truth says that the shearer is.
+    """
     site, rig = site_of(folder), rig_of(folder)
     stages = _Stages(site, rig) if has_rig(folder) else _StagesWithoutPanorama(site, rig)
     cameras, drift = _CameraWatching(site), _DriftWatching(site, rig)
@@ -277,6 +293,9 @@ def run(folder: Path) -> Run:
     for frames in instants(site):
         at_ns = max(frame.captured_at_ns for frame in frames)
         number = round((at_ns - START_AT_NS) / 1e9 * fps)
+        if number % fps == 0:
+            for message in told(folder, number, at_ns, cameras.health(at_ns)):
+                stages.hear(message)
         people, positions, panorama, found = stages.step(frames)
         anomalies += [*found, *cameras.step(frames, at_ns), *drift.step(frames, people, at_ns)]
         stages.distrust(drift.untrusted())
@@ -293,6 +312,34 @@ def run(folder: Path) -> Run:
         )
     drift.close()
     return Run(outputs=tuple(outputs), anomalies=tuple(anomalies))
+
+
+@cache
+def roadway_of(folder: Path) -> Roadway:
+    """Tell what a site's cameras cover."""
+    site = site_of(folder)
+    return Roadway(rig_of(folder), Floor(site.floor), site.floor)
+
+
+def told(
+    folder: Path, number: int, at_ns: int, cameras: tuple[CameraHealth, ...]
+) -> Iterator[Message]:
+    """Give what the rules hear at a frame besides positions."""
+    covered = roadway_of(folder).covered([c.name for c in cameras if c.state == "ok"])
+    yield GatewayHealth(
+        captured_at_ns=at_ns,
+        cameras=cameras,
+        panorama_fps=0.0,
+        detection_fps=0.0,
+        detection_age_s=None,
+        detection_provider="",
+        coverage_from_x_m=covered.from_x_m,
+        coverage=covered.cameras,
+    )
+    shearer = world(folder)[number].get("movers", {}).get("shearer_xyz_m")
+    if shearer is not None:
+        place = MachinePlace(machine="shearer", xy_m=(shearer[0], shearer[1]), at_ns=at_ns)
+        yield Machines(captured_at_ns=at_ns, machines=(place,))
 
 
 def instants(site: Site) -> Iterator[Frames]:
@@ -323,6 +370,9 @@ class _Stages:
         picture = self._pipeline.show(frames)
         return people, picture.positions, picture.panorama, picture.anomalies
 
+    def hear(self, message: Message) -> None:
+        self._pipeline.hear(message)
+
     def distrust(self, spreads: Mapping[str, Floats | None]) -> None:
         self._pipeline.distrust(spreads)
 
@@ -343,6 +393,9 @@ class _StagesWithoutPanorama:
         positions = Positions(captured_at_ns=at_ns, people=self._tracker.positions(at_ns))
         return people, positions, None, self._watch.update(positions)
 
+    def hear(self, message: Message) -> None:
+        self._watch.hear(message)
+
     def distrust(self, spreads: Mapping[str, Floats | None]) -> None:
         self._tracker.look_through(distrusted(self._rig, spreads))
 
@@ -362,6 +415,10 @@ class _CameraWatching:
             camera.count, camera.captured_at_ns = camera.count + 1, frame.captured_at_ns
         self._watch.look(list(self._cameras.values()), frames)
         return self._watch.changes()
+
+    def health(self, at_ns: int) -> tuple[CameraHealth, ...]:
+        self._clock.set(at_ns)
+        return self._watch.health()
 
 
 class _DriftWatching:

@@ -197,6 +197,13 @@ def test_the_alarm_rate_is_there_for_others_too(url: str, gateway: LocalGateway)
     assert (rate["acceptable_per_hour"], rate["most_per_hour"]) == (6, 12)
 
 
+def test_heads_are_counted_for_others_too(url: str, gateway: LocalGateway) -> None:
+    assert httpx.get(f"{url}api/muster/{SITE}-2").status_code == 404
+    told = httpx.get(f"{url}api/muster/{SITE}").json()
+    assert told["site"] == SITE
+    assert {"count", "at_least"} & set(told)
+
+
 def test_without_a_journal_nobody_is_told_that_it_was_done(
     url: str, gateway: LocalGateway, journal: Journal
 ) -> None:

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from edge.coverage import FAR_M, coverage, view_outline
+from edge.coverage import FAR_M, Covered, Roadway, view_outline
+from edge.planning.error import expected
 from scene.floor import Floor
 from scene.geometry import CameraModel, pose_from_mount
 from scene.rig import Rig
@@ -36,9 +39,14 @@ def rig() -> Rig:
     return Rig(cameras=cameras, surface=surface, anchor="survey", quality={})
 
 
+def covered(*names: str) -> Covered:
+    return Roadway(rig(), Floor(FLOOR), FLOOR).covered(names)
+
+
 def test_a_metre_is_seen_by_the_camera_that_looks_there_and_not_beyond_its_reach() -> None:
-    from_x_m, counts = coverage(rig(), Floor(FLOOR), FLOOR, {"ahead", "back"})
-    assert from_x_m == 0
+    found = covered("ahead", "back")
+    counts = found.cameras
+    assert found.from_x_m == 0
     assert len(counts) == 60
     assert counts[30] == counts[10] == 1
     assert counts[20] == 0, "right below the cameras nobody looks"
@@ -46,10 +54,62 @@ def test_a_metre_is_seen_by_the_camera_that_looks_there_and_not_beyond_its_reach
 
 
 def test_what_a_sick_camera_looked_at_is_unseen() -> None:
-    _, counts = coverage(rig(), Floor(FLOOR), FLOOR, {"back"})
+    counts = covered("back").cameras
     assert counts[30] == 0
     assert counts[10] == 1
-    assert not any(coverage(rig(), Floor(FLOOR), FLOOR, set())[1])
+    assert not any(covered().cameras)
+
+
+def test_the_expected_error_is_the_planners() -> None:
+    found = covered("ahead", "back")
+    for x_m in (25, 30, 36, 42):
+        place = np.array([[x_m + 0.5, 0.0, 0.01 * (x_m + 0.5)]])
+        wanted = expected(rig().cameras, Floor(FLOOR), place).followed_m2[0]
+        assert found.sigma_m[x_m] == pytest.approx(np.sqrt(np.linalg.eigvalsh(wanted)[1]), rel=0.1)
+
+
+def test_the_error_grows_with_the_distance_and_is_none_where_nobody_looks() -> None:
+    sigma = covered("ahead", "back").sigma_m
+    near, far = sigma[26], sigma[43]
+    assert near is not None
+    assert far is not None
+    assert 0.08 < near < far < 1.0
+    assert sigma[20] is None
+    assert sigma[50] is None
+    assert covered("back").sigma_m[30] is None
+
+
+def test_two_cameras_place_better_than_one() -> None:
+    hung = rig()
+    twice = Rig(
+        cameras=(*hung.cameras, replace(hung.cameras[0], name="again")),
+        surface=hung.surface,
+        anchor="survey",
+        quality={},
+    )
+    roadway = Roadway(twice, Floor(FLOOR), FLOOR)
+    one, both = (roadway.covered(names).sigma_m[35] for names in (["ahead"], ["ahead", "again"]))
+    assert one is not None
+    assert both is not None
+    assert both < 0.9 * one
+    assert roadway.covered(["ahead", "again"]).cameras[35] == 2
+
+
+def test_a_rig_hung_anew_covers_elsewhere() -> None:
+    before = Roadway(rig(), Floor(FLOOR), FLOOR)
+    assert before.covered(["ahead"]).cameras[30] == 1
+    turned = Rig(
+        cameras=tuple(
+            replace(camera, camera_from_mine=other.camera_from_mine)
+            for camera, other in zip(rig().cameras, reversed(rig().cameras), strict=True)
+        ),
+        surface=rig().surface,
+        anchor="survey",
+        quality={},
+    )
+    after = Roadway(turned, Floor(FLOOR), FLOOR, like=before)
+    assert after.covered(["ahead"]).cameras[30] == 0
+    assert after.covered(["ahead"]).cameras[10] == 1
 
 
 @pytest.mark.parametrize(("index", "sign"), [(0, 1), (1, -1)])

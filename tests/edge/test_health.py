@@ -1,9 +1,12 @@
+import json
+
 import pytest
 
 from edge.health import CLEAR_AFTER_S, HealthReport
 from scene.clock import ReplayClock
 from scene.messages import Anomaly, CameraHealth, GatewayHealth
 from scene.site import parse_site
+from scene.wire import decode, encode
 from tests.edge.test_coverage import FLOOR, rig
 
 SITE = """
@@ -50,6 +53,52 @@ def test_what_nobody_searches_is_not_covered(report: Report) -> None:
     assert report.beat(unsearched=("ahead",)).coverage[10] == 1
     assert not any(report.beat(blind=True).coverage)
     assert len(report.beat(blind=True).coverage) == 60
+
+
+def test_it_is_told_since_when_a_metre_is_unseen(report: Report) -> None:
+    first = report.beat()
+    started_ns = first.captured_at_ns
+    assert first.coverage_unseen_since_ns[30] is None
+    assert first.coverage_unseen_since_ns[20] == started_ns, "below the cameras nobody looks"
+    report.clock.sleep(5.0)
+    lost = report.beat(unsearched=("ahead",))
+    report.clock.sleep(60.0)
+    later = report.beat(unsearched=("ahead",))
+    assert lost.coverage_unseen_since_ns == later.coverage_unseen_since_ns
+    assert later.coverage_unseen_since_ns[30] == started_ns + 5_000_000_000
+    assert later.coverage_unseen_since_ns[20] == started_ns
+    assert later.coverage_unseen_since_ns[10] is None
+    assert report.beat().coverage_unseen_since_ns[30] is None
+
+
+def test_how_well_a_metre_is_seen_is_told_with_the_cameras_that_are_healthy(
+    report: Report,
+) -> None:
+    whole, half = report.beat(), report.beat(unsearched=("ahead",))
+    assert whole.coverage_sigma_m[30] is not None
+    assert half.coverage_sigma_m[30] is None
+    assert half.coverage_sigma_m[10] == whole.coverage_sigma_m[10]
+    told = (whole.coverage, whole.coverage_sigma_m, whole.coverage_unseen_since_ns)
+    assert {len(one) for one in told} == {60}
+
+
+def test_a_heartbeat_of_before_and_one_of_after_are_read_alike(report: Report) -> None:
+    beat = report.beat()
+    sent = json.loads(encode(beat, gateway="g", seq=1, sent_at_ns=1))
+    assert decode(json.dumps(sent).encode()).body == beat
+    for field in ("coverage_sigma_m", "coverage_unseen_since_ns"):
+        del sent["body"][field]
+    old = decode(json.dumps(sent).encode()).body
+    assert isinstance(old, GatewayHealth)
+    assert old.coverage == beat.coverage
+    assert old.coverage_sigma_m == ()
+
+
+def test_a_rig_hung_anew_forgets_no_blind_spot(report: Report) -> None:
+    since_ns = report.beat().coverage_unseen_since_ns
+    report.clock.sleep(5.0)
+    report.health.rehung(rig())
+    assert report.beat().coverage_unseen_since_ns == since_ns
 
 
 def test_a_reason_that_comes_and_goes_is_one_alarm(report: Report) -> None:

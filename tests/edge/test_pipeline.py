@@ -1,11 +1,13 @@
 """What the site file can switch in the pipeline itself."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 import pytest
 
 from edge.pipeline import Pipeline
+from scene.messages import Anomaly, Order
 from scene.rig import load_rig
 from scene.site import load_site
 from tests import sample_site
@@ -33,3 +35,26 @@ def test_local_contrast_is_switched_for_each_by_itself(part: str) -> None:
         assert np.array_equal(dark[0], dark[1])  # what nobody sees is not lifted into something
     else:
         assert np.abs(before - after).mean() < 1  # other finds may move a seam, no more
+
+
+def test_an_operator_can_end_an_alarm_that_nobody_here_knows_any_more() -> None:
+    site = load_site(DUSTED / "site.yaml")
+    pipeline = Pipeline(site, load_rig(site.rig.file))
+    lost = Anomaly(
+        id="man_down-7-1",
+        kind="man_down",
+        severity="critical",
+        state="active",
+        captured_at_ns=10,
+        raised_at_ns=5,
+        probability=0.9,
+        certainty="certainly",
+        xyz_m=(1.0, 2.0, 0.0),
+    )
+    order = Order(alarm=lost.id, action="end", by="Li", reason="carried out", ordered_at_ns=99)
+    assert pipeline.hear(order) == ()
+    (cleared,) = pipeline.hear(replace(order, about=lost))
+    assert (cleared.id, cleared.state, cleared.captured_at_ns) == (lost.id, "cleared", 99)
+    assert "Li: carried out" in cleared.evidence
+    pipeline.adopt([lost])
+    assert pipeline.hear(replace(order, about=lost)) == (), "the rules end what they know"

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -62,7 +63,7 @@ class Play:
         self.ms = 0
         self.said: list[tuple[float, Anomaly]] = []
 
-    def go(self, seconds: float, people: People) -> "Play":
+    def go(self, seconds: float, people: People) -> Self:
         """Go on for a while; `people` is asked for the instants of the looks."""
         period_ms, latency_ms = round(self.period_s * 1000), round(self.latency_s * 1000)
         for _ in range(round(seconds * 10)):

@@ -1,10 +1,14 @@
+import json
 from pathlib import Path
 
 import pytest
 
+from sample_videos.generator.scene_file import load_scene
+from sample_videos.generator.site_file import SHEARER, event_site, shearer_corners_m
 from scene.errors import SiteError
 from scene.site import Site, load_site, parse_site
 
+SAMPLES = Path(__file__).parents[2] / "sample_videos"
 GOOD = """\
 version: 1
 site: roadway
@@ -198,3 +202,85 @@ def test_tiles_are_for_cameras_that_there_are() -> None:
     assert "detection.tiles.cameras.0: 'cam9' is not one of cam1" in error_of(
         GOOD + "detection: {tiles: {cameras: [cam9]}}\n"
     )
+
+
+# ---- zones, gates and limits ----
+
+
+def zone(fields: str) -> str:
+    return GOOD.replace("name: cabinet", f"name: cabinet\n    {fields}")
+
+
+def test_a_zone_says_when_whom_and_how_many() -> None:
+    site = parse(
+        zone("kind: danger\n    hours: ['22:00-06:00']\n    exempt: [Li]\n    capacity: 2")
+    )
+    assert site.zones[0].hours == ("22:00-06:00",)
+    assert (site.zones[0].exempt, site.zones[0].capacity) == (("Li",), 2)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ("hours: ['22 to 6']", "zones.0.hours.0: '22 to 6' are no hours; give e.g. 22:00-06:00"),
+        ("hours: ['06:00-06:00']", "are no hours"),
+        ("kind: area\n    hours: ['22:00-06:00']", "hours and exempt go with kind: restricted"),
+        ("kind: area\n    exempt: [Li]", "hours and exempt go with kind: restricted"),
+        ("capacity: -1", "zones.0.capacity"),
+        ("longest_s: 0", "zones.0.longest_s"),
+        ("follows: 'the loco'", "zones.0.follows"),
+        ("kind: hole", "zones.0.kind"),
+    ],
+)
+def test_a_zone_that_makes_no_sense_is_named(fields: str, expected: str) -> None:
+    assert expected in error_of(zone(fields))
+
+
+GATE = "gates: [{name: door, line_m: [[1, -2], [1, 2]], way: to_left}]\n"
+
+
+def test_a_gate_is_a_line_with_a_way() -> None:
+    assert parse(GOOD + GATE).gates[0].severity == "warning"
+    point = GATE.replace("[1, 2]", "[1, -2]")
+    assert "gates.0.line_m: both ends are the same point" in error_of(GOOD + point)
+    assert "gates.0.way" in error_of(GOOD + GATE.replace("to_left", "left"))
+    twice = GATE.replace("}]", "}, {name: door, line_m: [[2, 0], [2, 1]], way: to_right}]")
+    assert "gates: the name 'door' is given twice" in error_of(GOOD + twice)
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ("danger: {enter_probability: 0.1}", "limits.danger: leave_probability (0.2)"),
+        ("capacity: {probability: 0.1}", "limits.capacity: clear_probability (0.1) must be below"),
+        ("time_zone: Shanghai", "limits.time_zone: 'Shanghai' is no time zone; give e.g. Asia/"),
+        ("time_zone: '+8'", "limits.time_zone: '+8' is no time zone"),
+        ("time_zone: ../UTC", "is no time zone"),
+        ("lost: {after_s: 0}", "limits.lost.after_s"),
+    ],
+)
+def test_a_limit_that_makes_no_sense_is_named(limits: str, expected: str) -> None:
+    assert expected in error_of(GOOD + f"limits: {{{limits}}}\n")
+
+
+def test_limits_may_be_switched_off() -> None:
+    limits = parse(GOOD + "limits: {immobile: null, lost: null, time_zone: '+08:00'}\n").limits
+    assert (limits.immobile, limits.lost, limits.time_zone) == (None, None, "+08:00")
+
+
+EVENTS = sorted((SAMPLES / "scenes" / "events").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("scene", EVENTS, ids=lambda path: path.stem)
+def test_the_event_clips_site_files_are_what_the_generator_writes(scene: Path) -> None:
+    points = json.loads((SAMPLES / "events/quiet/survey_points.json").read_text(encoding="utf-8"))
+    about = scene.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+    shipped = SAMPLES / "events" / scene.stem / "site.yaml"
+    assert shipped.read_text(encoding="utf-8") == event_site(load_scene(scene), about, points)
+    load_site(shipped)
+
+
+def test_the_longwalls_danger_goes_with_its_shearer() -> None:
+    [zone] = load_site(SAMPLES / "longwall" / "site.yaml").zones
+    assert (zone.kind, zone.follows) == ("danger", SHEARER)
+    assert [list(corner) for corner in zone.polygon_m] == shearer_corners_m(1.6)

@@ -14,6 +14,12 @@ from scene.wire import decode
 from tests.edge.knock_day import SITE, two_cameras
 from tests.edge.test_rig_watch import turned
 
+ZONES = """\
+zones:
+  - {name: fixed, polygon_m: [[1, -1], [2, -1], [2, 1]]}
+  - {name: shearer, kind: danger, follows: shearer1, polygon_m: [[-1, -1], [1, -1], [1, 1]]}
+"""
+
 
 def test_viewers_are_told_when_panoramas_come_from_another_rig(tmp_path: Path) -> None:
     path = tmp_path / "site.yaml"
@@ -23,11 +29,13 @@ def test_viewers_are_told_when_panoramas_come_from_another_rig(tmp_path: Path) -
     options, clock = RunOptions(site_file=path), SystemClock()
     site, broker = options.site(), MemoryBroker()
     heard: list[str] = []
+    zones: list[tuple[str, ...]] = []
 
     def hear(topic: str, payload: bytes, retained: bool) -> None:
         body = decode(payload).body
         assert isinstance(body, SiteDescription)
         heard.append(body.geometry)
+        zones.append(tuple(zone.name for zone in body.zones))
 
     listener = broker.connection()
     listener.subscribe(topic_filter("site"), 1, hear)
@@ -42,6 +50,12 @@ def test_viewers_are_told_when_panoramas_come_from_another_rig(tmp_path: Path) -
     announcement.follow(second)
     announcement.follow(second)
     assert heard == [first, second]
+    path.write_text(f"{SITE}\n{ZONES}", encoding="utf-8")
+    announcement.follow(second)
+    announcement.follow(second)
+    assert heard == [first, second, second], "once more for other zones"
+    assert zones[-1] == ("fixed",), "one that follows a machine has no place in the mine"
+    del heard[-1]
     path.unlink()
     roll_back(rig)
     announcement.follow(first)

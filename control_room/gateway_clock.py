@@ -1,0 +1,48 @@
+"""How far one gateway's clock is from ours, told from when its messages come.
+
+Knows nothing about what they say.
+"""
+
+from collections import deque
+from statistics import median_low
+
+CLOSE_S = 1.0
+"""Clocks closer than this count as equal: the way of a message takes some of it."""
+STEP_S = 5.0
+"""A message that disagrees with the last ones by more than this is a clock being set, or late."""
+OLD_S = 10.0
+"""Pictures older than this when they are sent are a recording's: its own clock counts then."""
+KEPT = 9
+
+
+class GatewayClock:
+    """Carries one gateway's instants to our own clock.
+
+    >>> clock = GatewayClock()
+    >>> hour_ns = 3_600_000_000_000
+    >>> clock.shift_ns(heard_at_ns=hour_ns, sent_at_ns=0, captured_at_ns=0) == hour_ns
+    True
+    """
+
+    def __init__(self) -> None:
+        self._offsets_ns: deque[int] = deque(maxlen=KEPT)
+        self.off_s = 0.0
+        """By how much the gateway's clock is slow, in seconds; 0 while it is close enough."""
+
+    def shift_ns(self, *, heard_at_ns: int, sent_at_ns: int, captured_at_ns: int) -> int | None:
+        """Tell what to add to this message's instants; none: its clock can't be trusted now.
+
+        Nobody says whose clock is right. All are carried to that of the listener, so that one
+        gateway's hour moves nobody else's people.
+        """
+        sent_ns = sent_at_ns
+        if abs(sent_at_ns - captured_at_ns) > OLD_S * 1e9:
+            sent_ns = captured_at_ns
+        offset_ns = heard_at_ns - sent_ns
+        self._offsets_ns.append(offset_ns)
+        middle_ns = median_low(self._offsets_ns)
+        if abs(offset_ns - middle_ns) > STEP_S * 1e9:
+            return None
+        close = abs(middle_ns) <= CLOSE_S * 1e9
+        self.off_s = 0.0 if close else middle_ns / 1e9
+        return 0 if close else middle_ns

@@ -1,0 +1,62 @@
+"""The live head-count of every site that the control room hears.
+
+Knows nothing about alarms or viewers. Positions count a few times a second: a muster needs no more,
+and a mine of a hundred gateways must not keep alarms waiting.
+"""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from control_room.muster import muster, to_json
+from control_room.roster import Worker
+from control_room.whole_mine import WholeMine
+from scene.messages import Positions
+from scene.topics import Address
+from scene.wire import Envelope
+
+EVERY_S = 0.4
+MOST_SITES = 64
+
+
+class HeadCount:
+    """Hears everything that gateways and the mine's systems say; thread-safe."""
+
+    def __init__(self, roster: Sequence[Worker] = ()) -> None:
+        """`roster` lists who is underground; without one those count whose tags were heard."""
+        self._roster = tuple(roster)
+        self._mines: dict[str, WholeMine] = {}
+        self._heard_ns: dict[tuple[str, str], int] = {}
+        self._lock = threading.Lock()
+
+    def hear(self, address: Address, envelope: Envelope, now_ns: int) -> None:
+        """Take one MQTT message, heard at `now_ns`."""
+        if isinstance(envelope.body, Positions):
+            place = (address.site, address.gateway)
+            if 0 <= now_ns - self._heard_ns.get(place, 0) < EVERY_S * 1e9:
+                return
+            self._heard_ns[place] = now_ns
+        with self._lock:
+            mine = self._mines.get(address.site)
+            if mine is None:
+                if len(self._mines) >= MOST_SITES:
+                    return
+                mine = self._mines[address.site] = WholeMine(address.site)
+        mine.hear(address, envelope, now_ns)
+
+    def muster(self, site: str, now_ns: int) -> dict[str, Any] | None:
+        """Count heads now, as `control_room.muster.to_json` has it; none for an unknown site."""
+        mine = self._mines.get(site)
+        if mine is None:
+            return None
+        return to_json(
+            muster(
+                mine.people(now_ns),
+                mine.gateways(now_ns),
+                self._roster,
+                now_ns,
+                site=site,
+                tags=mine.tags(),
+                listening_since_ns=mine.listening_since_ns,
+            )
+        )

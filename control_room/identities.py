@@ -1,0 +1,410 @@
+"""Who is who over all gateways of a site: tracks in, one identity per person out.
+
+Knows nothing about messages, clocks or MQTT; all instants are on one clock already.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from control_room.hand_over import (
+    UNREST_M2_S3,
+    after_a_gap,
+    beside,
+    fused,
+    pairs,
+    reachable,
+)
+from control_room.mine_person import Carrier, MinePerson, Track, Whereabouts, track_of
+from location.motion import predict
+from scene.arrays import Floats
+from scene.messages import Position
+
+UNDECIDED_S = 3.0
+"""So long it stays open who somebody new is."""
+HAND_OVER_S = 60.0
+"""Who was unseen for longer is known again by name only: no walk can be foretold so far."""
+PERHAPS_S = 120.0
+"""Who was unseen for longer is not offered as a guess either."""
+BESIDE_S = 1.0
+"""Two who have long been known are one after so long in one place, if no gateway sees both."""
+APART_S, APART_M, APART_SQUARE = 1.0, 1.0, 25.0
+"""A person whom two gateways see in different places for so long is two."""
+BRIEF_S = 1.0
+"""Who was followed for less is not certainly a person."""
+LEAST_LIKELY = 0.01
+"""What is less likely than this is no guess."""
+LEAST_LEFT = 0.02
+"""However likely it is that somebody was found as another, so much stays for the next one."""
+STALE_S = 2.0
+"""A gateway that has said nothing for so long is not taken to follow anybody any more."""
+AHEAD_S = 1.0
+"""Nobody is predicted further than this beyond what was last said."""
+SAME_NAME, SAME_TRACK = -1000.0, -100.0
+"""Costs of pairs that are beyond doubt without a look at places."""
+FORGET_EVERY_S = 10.0
+MOST_TRACKS = 500
+"""More people than this in one message are a mistake or an attack."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Person:
+    id: int
+    last: Track
+    here_since_ns: int
+    open_until_ns: int
+    """Till then it is not settled who this is."""
+    live: dict[str, Track] = field(default_factory=dict)
+    """By gateway, in the order in which they came to see this person."""
+    carriers: set[Carrier] = field(default_factory=set)
+    """All that ever spoke of this person."""
+    worker: str | None = None
+    worker_probability: float | None = None
+    named_by: str = ""
+    perhaps: dict[int, float] = field(default_factory=dict)
+    """Of whom this may be one, and how likely."""
+    others: set[int] = field(default_factory=set)
+    """Whom a gateway saw together with this person: never the same one."""
+    near_since_ns: dict[int, int] = field(default_factory=dict)
+    far_since_ns: int | None = None
+    left_at_ns: int = 0
+    followed_s: float = 0.0
+    certain: bool = False
+
+
+class Identities:
+    """Everybody in one site."""
+
+    def __init__(self) -> None:
+        self._people: dict[int, _Person] = {}
+        self._by_carrier: dict[Carrier, _Person] = {}
+        self._last_id = 0
+        self._forgot_ns = 0
+
+    def place(self, gateway: str, said: Sequence[Position], shift_ns: int, at_ns: int) -> None:
+        """Take in everybody whom one gateway follows at one instant, never an earlier one."""
+        said = said[:MOST_TRACKS]
+        numbers = {one.track for one in said}
+        for person in list(self._people.values()):
+            track = person.live.get(gateway)
+            if track is not None and track.carrier[1] not in numbers:
+                self._end(person, gateway, at_ns)
+        here: dict[int, _Person] = {}
+        for one in said:
+            if one.track not in here:
+                here[one.track] = self._carry(gateway, one, shift_ns, at_ns)
+        together = {person.id for person in here.values()}
+        for person in here.values():
+            person.others |= together - {person.id}
+        for person in here.values():
+            self._mind_name(person, gateway, at_ns)
+            self._mind_places(person, at_ns)
+        self._join(gateway, at_ns)
+
+    def told(self, at_ns: int, silent_since_ns: Mapping[str, int]) -> tuple[MinePerson, ...]:
+        """Tell of everybody, by `id`; changes nothing."""
+        return tuple(
+            self._told(person, at_ns, silent_since_ns) for _, person in sorted(self._people.items())
+        )
+
+    def forget(self, before_ns: int, most: int) -> None:
+        """Forget who went out of view before an instant, and, beyond `most`, who is out longest.
+
+        People without a name go first.
+        """
+        soon = abs(before_ns - self._forgot_ns) < FORGET_EVERY_S * 1e9
+        if soon and len(self._people) <= most:
+            return
+        self._forgot_ns = before_ns
+        away = [person for person in self._people.values() if not person.live]
+        gone = [person for person in away if person.left_at_ns < before_ns]
+        away = [person for person in away if person.left_at_ns >= before_ns]
+        away.sort(key=lambda person: (person.worker is not None, person.left_at_ns, person.id))
+        gone += away[: max(0, len(self._people) - len(gone) - most)]
+        for person in gone:
+            del self._people[person.id]
+        if gone:
+            for person in self._people.values():
+                person.others &= self._people.keys()
+                person.perhaps = {k: v for k, v in person.perhaps.items() if k in self._people}
+
+    # -- tracks
+
+    def _carry(self, gateway: str, said: Position, shift_ns: int, at_ns: int) -> _Person:
+        """Update the person whom a track speaks of, or begin one."""
+        carrier = (gateway, said.track)
+        person = self._by_carrier.get(carrier)
+        before = None if person is None else person.live[gateway]
+        track = track_of(carrier, said, shift_ns, at_ns, before)
+        if person is None or before is None:
+            return self._begin(track, at_ns)
+        if not reachable(before.now, track.now):  # the number is another one's by now
+            self._end(person, gateway, at_ns)
+            person.carriers.discard(carrier)
+            fresh = self._begin(track_of(carrier, said, shift_ns, at_ns, None), at_ns)
+            fresh.others.add(person.id)
+            person.others.add(fresh.id)
+            return fresh
+        person.followed_s += min(1.0, max(0.0, (at_ns - before.now.at_ns) / 1e9))
+        self._hold(person, track)
+        return person
+
+    def _begin(self, track: Track, at_ns: int) -> _Person:
+        self._last_id += 1
+        person = _Person(
+            id=self._last_id,
+            last=track,
+            here_since_ns=at_ns,
+            open_until_ns=at_ns + int(UNDECIDED_S * 1e9),
+        )
+        self._people[person.id] = person
+        self._hold(person, track)
+        return person
+
+    def _hold(self, person: _Person, track: Track) -> None:
+        person.live[track.carrier[0]] = track
+        person.carriers.add(track.carrier)
+        self._by_carrier[track.carrier] = person
+        person.certain = person.certain or track.certain
+        if track.carrier == person.last.carrier or track.seen.at_ns >= person.last.seen.at_ns:
+            person.last = track
+
+    def _end(self, person: _Person, gateway: str, at_ns: int) -> None:
+        """Note that a gateway follows somebody no more."""
+        track = person.live.pop(gateway)
+        self._by_carrier.pop(track.carrier, None)
+        person.far_since_ns = None
+        if not person.live:
+            person.left_at_ns = at_ns
+            person.near_since_ns.clear()
+
+    def _split(self, person: _Person, gateway: str, at_ns: int) -> None:
+        """Take one gateway's track away from a person and begin another one with it."""
+        track = person.live[gateway]
+        self._end(person, gateway, at_ns)
+        person.carriers.discard(track.carrier)
+        if person.last.carrier == track.carrier and person.live:
+            person.last = max(person.live.values(), key=lambda one: one.seen.at_ns)
+        fresh = self._begin(track, at_ns)
+        fresh.others |= {
+            one.id for one in self._people.values() if gateway in one.live and one is not fresh
+        }
+        for other in (*fresh.others, person.id):
+            self._people[other].others.add(fresh.id)
+        fresh.others.add(person.id)
+        self._name(fresh, track)
+
+    # -- names and places that contradict
+
+    def _mind_name(self, person: _Person, gateway: str, at_ns: int) -> None:
+        """Take a gateway's word for who somebody is; another name makes another person."""
+        track = person.live[gateway]
+        said = track.sure_name
+        if said is None or person.worker in (None, said) or person.named_by in ("", gateway):
+            self._name(person, track)
+        elif len(person.carriers) > 1:
+            self._split(person, gateway, at_ns)
+        else:
+            self._name(person, track)
+
+    @staticmethod
+    def _name(person: _Person, track: Track) -> None:
+        """Note a sure name; a doubtful one only while there is no better."""
+        said = track.sure_name
+        if said is not None:
+            person.worker, person.named_by = said, track.carrier[0]
+            person.worker_probability = track.worker_probability
+        elif not person.named_by and track.worker is not None:
+            person.worker, person.worker_probability = track.worker, track.worker_probability
+
+    def _mind_places(self, person: _Person, at_ns: int) -> None:
+        """Make two of a person whom two gateways keep seeing in different places."""
+        tracks = list(person.live.values())
+        far = False
+        for number, one in enumerate(tracks):
+            for two in tracks[number + 1 :]:
+                now, then = (predict(track.now, at_ns, UNREST_M2_S3) for track in (one, two))
+                apart = (now.mean - then.mean)[:2]
+                spread = (now.covariance + then.covariance)[:2, :2]
+                square = float(apart @ np.linalg.solve(spread, apart))
+                far = far or (np.hypot(*apart) > APART_M and square > APART_SQUARE)
+        if not far:
+            person.far_since_ns = None
+        elif person.far_since_ns is None:
+            person.far_since_ns = at_ns
+        elif at_ns - person.far_since_ns >= APART_S * 1e9:
+            self._split(person, tracks[-1].carrier[0], at_ns)
+
+    # -- one person of two
+
+    def _join(self, gateway: str, at_ns: int) -> None:
+        """Find out whom among all others the people are whom only this gateway sees."""
+        rows = [one for one in self._people.values() if one.live.keys() == {gateway}]
+        others = [one for one in self._people.values() if gateway not in one.live]
+        if not rows or not others:
+            for row in rows:
+                row.perhaps.clear()
+            return
+        costs = self._costs(rows, others, gateway, at_ns)
+        allowed = np.isfinite(costs)
+        chosen, likely = pairs(np.where(allowed, costs, 0.0), allowed)
+        for r, row in enumerate(rows):
+            of = {
+                others[c].id: float(likely[r, c])
+                for c in np.flatnonzero(allowed[r])
+                if likely[r, c] > LEAST_LIKELY and others[c].id < row.id
+            }
+            self._guess(row, of, others, at_ns)
+        for r, c in chosen:
+            row, other = rows[r], others[c]
+            if other.live and at_ns > row.open_until_ns and costs[r, c] > SAME_TRACK:
+                since_ns = row.near_since_ns.setdefault(other.id, at_ns)
+                if at_ns - since_ns < BESIDE_S * 1e9:
+                    continue
+            self._merge(row, other)
+        for r, row in enumerate(rows):
+            near = {others[c].id for q, c in chosen if q == r}
+            row.near_since_ns = {k: v for k, v in row.near_since_ns.items() if k in near}
+
+    def _costs(
+        self, rows: list[_Person], others: list[_Person], gateway: str, at_ns: int
+    ) -> Floats:
+        """Give (rows, others) what it costs that two are one; inf where they can't be."""
+        taken: dict[int, float] = {}
+        for person in self._people.values():
+            for id, share in person.perhaps.items():
+                taken[id] = taken.get(id, 0.0) + share
+        costs = np.full((len(rows), len(others)), np.inf)
+        for r, row in enumerate(rows):
+            for c, other in enumerate(others):
+                found = self._cost(row, other, gateway, at_ns)
+                if found is None:
+                    continue
+                costs[r, c] = found
+                if not other.live and found > SAME_TRACK:  # so far as nobody else is them already
+                    left = 1.0 - taken.get(other.id, 0.0) + row.perhaps.get(other.id, 0.0)
+                    costs[r, c] -= 2 * math.log(min(1.0, max(LEAST_LEFT, left)))
+        return costs
+
+    def _cost(self, row: _Person, other: _Person, gateway: str, at_ns: int) -> float | None:
+        """Tell what it costs that two are one, in -2 log likelihood; none where they can't be."""
+        if other.id in row.others:
+            return None
+        track = row.live[gateway]
+        theirs = max(other.live.values(), key=lambda one: one.now.at_ns, default=None)
+        seen = theirs is not None and at_ns - theirs.now.at_ns < STALE_S * 1e9
+        if row.named_by and other.named_by:
+            then = theirs.now if theirs is not None and seen else other.last.seen
+            same = row.worker == other.worker and reachable(track.now, then)
+            return SAME_NAME if same else None
+        if theirs is not None and seen:
+            return beside(track.now, theirs.now)
+        return self._cost_of_a_gap(row, other, track) if at_ns <= row.open_until_ns else None
+
+    def _cost_of_a_gap(self, row: _Person, away: _Person, track: Track) -> float | None:
+        """Tell `_cost` for somebody who is out of view."""
+        if track.carrier in away.carriers and reachable(track.birth, away.last.seen):
+            return SAME_TRACK
+        if track.birth.at_ns - away.last.seen.at_ns > HAND_OVER_S * 1e9:
+            return None
+        first = track.birth if track.birth.at_ns >= away.last.seen.at_ns else track.now
+        if not reachable(away.last.seen, first):
+            return None
+        return after_a_gap(away.last.seen, first)
+
+    def _guess(self, row: _Person, of: dict[int, float], others: list[_Person], at_ns: int) -> None:
+        """Note of whom somebody new may be one, always of elder ones; later only cross out."""
+        track = next(iter(row.live.values()))
+        if at_ns <= row.open_until_ns:
+            row.perhaps = of | {
+                one.id: of.get(one.id, 0.0)
+                for one in others
+                if not one.live
+                and one.id < row.id
+                and one.id not in row.others
+                and not (row.named_by and one.named_by)
+                and track.birth.at_ns - one.last.seen.at_ns < PERHAPS_S * 1e9
+                and reachable(track.birth, one.last.seen)
+            }
+            return
+        for id in tuple(row.perhaps):
+            one = self._people.get(id)
+            elsewhere = one is not None and any(
+                not reachable(theirs.now, track.now) for theirs in one.live.values()
+            )
+            if one is None or elsewhere or id in row.others or (row.named_by and one.named_by):
+                del row.perhaps[id]
+
+    def _merge(self, one: _Person, two: _Person) -> None:
+        """Make one of two, under the older's `id`."""
+        kept, gone = (one, two) if one.id < two.id else (two, one)
+        del self._people[gone.id]
+        kept.here_since_ns = min(
+            person.here_since_ns for person in (kept, gone) if person.live or not kept.live
+        )
+        for track in gone.live.values():
+            self._hold(kept, track)
+        if gone.last.seen.at_ns > kept.last.seen.at_ns:
+            kept.last = gone.last
+        if gone.named_by or not kept.worker:
+            kept.worker, kept.worker_probability = gone.worker, gone.worker_probability
+            kept.named_by = gone.named_by
+        kept.carriers |= gone.carriers
+        kept.followed_s += gone.followed_s
+        kept.certain = kept.certain or gone.certain
+        kept.open_until_ns = min(kept.open_until_ns, gone.open_until_ns)
+        kept.others |= gone.others
+        if gone.id in kept.perhaps or kept.id in gone.perhaps:
+            kept.perhaps = {}
+        for person in self._people.values():
+            if gone.id in person.others:
+                person.others.discard(gone.id)
+                person.others.add(kept.id)
+            if gone.id in person.perhaps:
+                share = person.perhaps.pop(gone.id)
+                person.perhaps[kept.id] = max(share, person.perhaps.get(kept.id, 0.0))
+            for id in person.others | {person.id}:
+                person.perhaps.pop(id, None)
+        kept.near_since_ns.clear()
+
+    # -- telling
+
+    def _told(self, person: _Person, at_ns: int, silent_since_ns: Mapping[str, int]) -> MinePerson:
+        last = person.last
+        speaking = [t for name, t in person.live.items() if name not in silent_since_ns]
+        state: Whereabouts = "in_view"
+        since_ns, carriers = person.here_since_ns, [track.carrier for track in speaking]
+        mean, covariance = last.seen.mean, last.seen.covariance
+        if speaking:
+            newest_ns = max(track.now.at_ns for track in speaking)
+            ahead_ns = int(AHEAD_S * 1e9)
+            then_ns = max(newest_ns - ahead_ns, min(at_ns, newest_ns + ahead_ns))
+            mean, covariance = fused(
+                [predict(track.now, then_ns, UNREST_M2_S3) for track in speaking]
+            )
+        elif person.live:
+            state, carriers = "unknown", [track.carrier for track in person.live.values()]
+            since_ns = max(silent_since_ns[name] for name in person.live)
+        else:
+            state, since_ns, carriers = "out_of_view", person.left_at_ns, [last.carrier]
+        sure = person.certain and person.followed_s >= BRIEF_S and not person.perhaps
+        if speaking:
+            sure = sure and any(track.certain for track in speaking)
+        (a, b), (c, d) = covariance[:2, :2].tolist()
+        x, y, vx, vy = mean.tolist()
+        return MinePerson(
+            id=person.id,
+            state=state,
+            since_ns=since_ns,
+            seen_at_ns=max([last.seen.at_ns, *(track.seen.at_ns for track in speaking)]),
+            xyz_m=(x, y, last.z_m),
+            covariance_m2=((a, b), (c, d)),
+            velocity_m_s=(vx, vy),
+            tracks=tuple(sorted(carriers)),
+            worker=person.worker,
+            worker_probability=person.worker_probability,
+            certainty="certainly" if sure else "possibly",
+            perhaps=tuple(sorted(person.perhaps)),
+        )

@@ -1,0 +1,346 @@
+"""The muster: how many are where, who is missing, and what nobody can see.
+
+Knows nothing about MQTT or how people are told apart. A count never looks complete where cameras
+can't see: it says "at least".
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from control_room.mine_person import NAME_SURE, MinePerson, Whereabouts
+from control_room.roadway_seen import Blind, blind_stretches, metres_of, seen_within
+from control_room.roster import Worker
+from control_room.whole_mine import MineGateway, TaggedWorker
+from location.zones import probability_inside
+from scene.floor import Floor
+from scene.messages import XYZ, Certainty, SiteDescription, ZoneDescription
+from scene.site import FloorConfig
+
+LIKELY, SURE = 0.5, 0.9
+"""Who is in an area this likely is counted there; this surely, in the "at least" too."""
+TAG_FRESH_S = 600.0
+"""Whose tag was heard within this is underground, where there is no roster."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where somebody was seen last."""
+
+    xyz_m: XYZ
+    chainage_m: float | None
+    """Along the gateway's roadway; none while that roadway is not known."""
+    zone: str | None
+    gateway: str
+    """Whose cameras saw it; empty for a tag's place, which no camera saw."""
+    seen_at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Somebody:
+    """One person whom the cameras know of."""
+
+    id: int
+    worker: str | None
+    certainty: Certainty
+    state: Whereabouts
+    since_ns: int
+    last: Place
+    perhaps: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """A worker who should be there and whom no camera shows now."""
+
+    worker: str
+    why: Whereabouts | None
+    """None: no camera has shown them since the listening began."""
+    last: Place | None
+    tag: Place | None = None
+    """Where their tag was heard last: a hint, never a place of theirs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AreaCount:
+    """Heads in one zone, or (`zone` none) outside all of them."""
+
+    zone: str | None
+    people: int
+    """Whom cameras show there now."""
+    at_least: int
+    """Those of them who are certainly somebody, and certainly there."""
+    workers: tuple[str, ...]
+    unnamed: int
+    last_seen: int
+    """Who was seen there last, and is not in view now."""
+    metres_seen: int
+    metres: int
+    """Of roadway that the area touches; 0 outside all zones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Muster:
+    """The whole answer, of one instant."""
+
+    site: str
+    at_ns: int
+    listening_since_ns: int | None
+    """What was before is not in it."""
+    complete: bool
+    """Whether every metre is seen and every gateway speaks: only then is a count one of all."""
+    everybody: bool
+    """Whether it is complete, nobody is missing, and nobody is out of view."""
+    people: int
+    """In view now."""
+    at_least: int
+    """Of those, certainly as many different people."""
+    out_of_view: int
+    unknown: int
+    """Whose gateway is silent."""
+    unnamed: int
+    """In view without a name: a missing worker may be one of them."""
+    metres_seen: int
+    metres: int
+    areas: tuple[AreaCount, ...]
+    here: tuple[Somebody, ...]
+    away: tuple[Somebody, ...]
+    """Out of view or unknown."""
+    missing: tuple[Missing, ...]
+    expected: int
+    """How many should be there, by the roster or by tags."""
+    expected_by: str
+    """`roster`, `tags`, or empty: nobody says who should be there."""
+    blind: tuple[Blind, ...]
+    silent: tuple[tuple[str, int], ...]
+    """Gateways that say nothing, and since when."""
+    clocks_off: tuple[tuple[str, float], ...] = ()
+    """Gateways whose clock is slow by so many seconds; their times are put right here."""
+
+
+_MUSTER: TypeAdapter[Muster] = TypeAdapter(Muster)
+
+
+def muster(
+    people: Sequence[MinePerson],
+    gateways: Sequence[MineGateway],
+    roster: Sequence[Worker],
+    at_ns: int,
+    *,
+    site: str = "",
+    tags: Sequence[TaggedWorker] = (),
+    listening_since_ns: int | None = None,
+) -> Muster:
+    """Count heads; without a roster, those whose tags were heard of late should be there."""
+    descriptions = {g.gateway: g.description for g in gateways if g.description is not None}
+    zones = _zones(descriptions.values())
+    known = [_somebody(person, descriptions, zones) for person in people]
+    here = tuple(one for one in known if one.state == "in_view")
+    away = tuple(one for one in known if one.state != "in_view")
+    metres = metres_of(gateways)
+    silent = tuple(
+        (g.gateway, g.silent_since_ns) for g in gateways if g.silent_since_ns is not None
+    )
+    expected, by = tuple(roster), "roster" if roster else ""
+    if not expected:
+        fresh = {one.worker for one in tags if at_ns - one.at_ns <= TAG_FRESH_S * 1e9}
+        expected = tuple(Worker(name=name) for name in sorted(fresh))
+        by = "tags" if expected else ""
+    missing = _missing(expected, people, known, tags, at_ns)
+    seen = sum(metre.seen for metre in metres)
+    complete = bool(gateways) and not silent and seen == len(metres) > 0
+    in_view = [person for person in people if person.state == "in_view"]
+    areas = [_area(zone, people, known, seen_within(metres, zone.polygon_m)) for zone in zones]
+    areas.append(_outside(people, known))
+    return Muster(
+        site=site,
+        at_ns=at_ns,
+        listening_since_ns=listening_since_ns,
+        complete=complete,
+        everybody=complete and not missing and not away,
+        people=len(here),
+        at_least=_different(in_view),
+        out_of_view=sum(one.state == "out_of_view" for one in away),
+        unknown=sum(one.state == "unknown" for one in away),
+        unnamed=sum(one.worker is None for one in here),
+        metres_seen=seen,
+        metres=len(metres),
+        areas=tuple(areas),
+        here=here,
+        away=away,
+        missing=missing,
+        expected=len(expected),
+        expected_by=by,
+        blind=blind_stretches(metres),
+        silent=silent,
+        clocks_off=tuple((g.gateway, g.clock_off_s) for g in gateways if g.clock_off_s),
+    )
+
+
+def to_json(told: Muster) -> dict[str, Any]:
+    """Give the muster as plain JSON values."""
+    found: dict[str, Any] = _MUSTER.dump_python(told, mode="json")
+    return found
+
+
+def from_json(text: str | bytes) -> Muster:
+    """Read a muster back; raises `ValueError` where it is none."""
+    return _MUSTER.validate_json(text)
+
+
+def with_zones(
+    people: Sequence[MinePerson], gateways: Sequence[MineGateway]
+) -> tuple[MinePerson, ...]:
+    """Note on everybody the zone that they are in."""
+    zones = _zones(g.description for g in gateways if g.description is not None)
+    return tuple(replace(person, zone=_zone_of(person, zones)) for person in people)
+
+
+def _zones(descriptions: Iterable[SiteDescription]) -> list[ZoneDescription]:
+    """Gather the zones of all gateways, each once."""
+    found: dict[tuple[Any, ...], ZoneDescription] = {}
+    for description in descriptions:
+        for zone in description.zones:
+            if len(zone.polygon_m) >= 3:
+                found.setdefault((zone.name, zone.polygon_m), zone)
+    return sorted(found.values(), key=lambda zone: (zone.name, zone.polygon_m))
+
+
+def _chance(person: MinePerson, zone: ZoneDescription) -> float:
+    return probability_inside(person.xyz_m[:2], person.covariance_m2, zone.polygon_m)
+
+
+def _zone_of(person: MinePerson, zones: Sequence[ZoneDescription]) -> str | None:
+    """Name the zone that somebody is in most likely; none outside all."""
+    chances = [(_chance(person, zone), zone.name) for zone in zones]
+    best = max(chances, key=lambda one: one[0], default=(0.0, ""))
+    return best[1] if best[0] >= LIKELY else None
+
+
+def _somebody(
+    person: MinePerson,
+    descriptions: dict[str, SiteDescription],
+    zones: Sequence[ZoneDescription],
+) -> Somebody:
+    gateway = person.tracks[0][0] if person.tracks else ""
+    return Somebody(
+        id=person.id,
+        worker=person.worker,
+        certainty=person.certainty,
+        state=person.state,
+        since_ns=person.since_ns,
+        perhaps=person.perhaps,
+        last=Place(
+            xyz_m=person.xyz_m,
+            chainage_m=_chainage_m(person.xyz_m, descriptions.get(gateway)),
+            zone=_zone_of(person, zones),
+            gateway=gateway,
+            seen_at_ns=person.seen_at_ns,
+        ),
+    )
+
+
+def _chainage_m(xyz_m: XYZ, description: SiteDescription | None) -> float | None:
+    if description is None:
+        return None
+    try:
+        config = FloorConfig(
+            centre_line_m=description.centre_line_m,
+            left_m=description.left_m,
+            right_m=description.right_m,
+        )
+    except ValidationError:  # a gateway's mistake, not a reason to count nobody
+        return None
+    floor = Floor(config)
+    return round(float(floor.place(np.array([xyz_m[:2]]))[0, 0]), 1)
+
+
+def _different(people: Sequence[MinePerson]) -> int:
+    """Tell how many different people these are at least: who may be one of them is not counted."""
+    ids = {person.id for person in people}
+    return sum(
+        person.certainty == "certainly"
+        or (bool(person.perhaps) and not ids.intersection(person.perhaps))
+        for person in people
+    )
+
+
+def _area(
+    zone: ZoneDescription,
+    people: Sequence[MinePerson],
+    known: Sequence[Somebody],
+    metres: tuple[int, int],
+) -> AreaCount:
+    chances = [_chance(person, zone) for person in people]
+    inside = [n for n, chance in enumerate(chances) if chance >= LIKELY]
+    surely = [people[n] for n in inside if chances[n] >= SURE]
+    return _count(zone.name, [known[n] for n in inside], surely, metres)
+
+
+def _outside(people: Sequence[MinePerson], known: Sequence[Somebody]) -> AreaCount:
+    out = [n for n, one in enumerate(known) if one.last.zone is None]
+    return _count(None, [known[n] for n in out], [people[n] for n in out], (0, 0))
+
+
+def _count(
+    zone: str | None,
+    inside: Sequence[Somebody],
+    surely: Sequence[MinePerson],
+    metres: tuple[int, int],
+) -> AreaCount:
+    here = [one for one in inside if one.state == "in_view"]
+    return AreaCount(
+        zone=zone,
+        people=len(here),
+        at_least=_different([one for one in surely if one.state == "in_view"]),
+        workers=tuple(sorted(one.worker for one in here if one.worker is not None)),
+        unnamed=sum(one.worker is None for one in here),
+        last_seen=len(inside) - len(here),
+        metres_seen=metres[0],
+        metres=metres[1],
+    )
+
+
+def _missing(
+    expected: Sequence[Worker],
+    people: Sequence[MinePerson],
+    known: Sequence[Somebody],
+    tags: Sequence[TaggedWorker],
+    at_ns: int,
+) -> tuple[Missing, ...]:
+    """Tell who is not surely in view; who was named doubtfully is still missing."""
+    found = []
+    for worker in expected:
+        mine = [n for n, person in enumerate(people) if person.worker in worker.names]
+        if any(people[n].state == "in_view" and _surely_named(people[n]) for n in mine):
+            continue
+        last = max((known[n] for n in mine), key=lambda one: one.last.seen_at_ns, default=None)
+        tag = max(
+            (one for one in tags if one.worker in worker.names),
+            key=lambda one: one.at_ns,
+            default=None,
+        )
+        found.append(
+            Missing(
+                worker=worker.name,
+                why=None if last is None else last.state,
+                last=None if last is None else last.last,
+                tag=None
+                if tag is None
+                else Place(
+                    xyz_m=(*tag.xy_m, 0.0),
+                    chainage_m=None,
+                    zone=None,
+                    gateway="",
+                    seen_at_ns=min(tag.at_ns, at_ns),
+                ),
+            )
+        )
+    return tuple(found)
+
+
+def _surely_named(person: MinePerson) -> bool:
+    return person.worker_probability is None or person.worker_probability >= NAME_SURE

@@ -1,0 +1,174 @@
+"""`lamproom muster`: count heads over all gateways of a site, once or again and again.
+
+Knows nothing about the page or the journal: it is an ordinary subscriber, as yours would be.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+from control_room.broker_options import add_broker_arguments, add_prefix_argument, broker_of
+from control_room.complaints import Complaints, printable
+from control_room.muster import Muster, muster, to_json
+from control_room.muster_text import text_of
+from control_room.roster import Worker, read_roster
+from control_room.whole_mine import WholeMine
+from delivery.mqtt import Connection
+from delivery.subscriber import Subscriber
+from scene.clock import Clock, SystemClock
+from scene.errors import LamproomError
+from scene.messages import GatewayHealth, Positions
+from scene.topics import Address
+from scene.wire import Envelope
+
+HELP = """\
+Count heads: how many are in which zone, who is there, who is missing and where each was seen last,
+and which metres no camera sees. Where cameras can't see, a count says "at least".
+
+Without --every it listens for as long as it takes every gateway to speak, 5 s at most, and so knows
+of nobody who went out of view before; with --every it goes on and remembers them.
+
+exit codes (of the last count):
+  0    everybody is accounted for, and every metre is seen
+  1    somebody is missing or out of view, a place can't be seen, or a gateway is silent
+  2    the broker can't be reached, or an option is wrong
+
+examples:
+  lamproom muster --roster shift.csv       (name or name,tag a line)
+  lamproom muster --language zh --every 10
+  lamproom muster --json | jq .at_least"""
+
+CONNECT_S = 10.0
+LISTEN_S = 5.0
+ENOUGH_POSITIONS = 12
+"""So many messages of a gateway, a good second: who is there for less is not certainly anybody."""
+MOST_SITES = 64
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `lamproom muster`."""
+    add_broker_arguments(parser)
+    add_prefix_argument(parser)
+    parser.add_argument("--site", help="which site; needed where the broker carries several")
+    parser.add_argument(
+        "--roster", type=Path, metavar="FILE", help="who is underground: name or name,tag a line"
+    )
+    parser.add_argument(
+        "--language", choices=["en", "zh"], default="en", help="of the table (default en)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, one line a count")
+    parser.add_argument("--once", action="store_true", help="count once (that is the default)")
+    parser.add_argument(
+        "--every", type=_seconds, metavar="S", help="count again every so many seconds"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the muster; gives the exit code. Raises `BrokerError`, `RosterError`."""
+    roster = read_roster(args.roster) if args.roster else ()
+    broker, clock = broker_of(args), SystemClock()
+    every_s = None if args.once else args.every
+    listener = MusterListener(clock, args.site)
+    connection = Connection(broker, client_id=f"muster-{os.getpid()}", log=say)
+    Subscriber(connection, args.prefix, on_message=listener.hear, on_bad=Complaints(say))
+    everybody = False
+    try:
+        connection.connect(CONNECT_S, wait=True)
+        listener.wait(LISTEN_S)
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                told = listener.count(roster)
+                everybody = told.everybody and connection.connected
+                if not connection.connected:
+                    say("LOST THE BROKER: this count is an old one")
+                line = json.dumps(to_json(told), ensure_ascii=False)
+                print(line if args.json else text_of(told, args.language), flush=True)
+                if every_s is None:
+                    break
+                clock.sleep(every_s)
+                sys.stdout.write("" if args.json else "\n")
+    finally:
+        connection.close()
+    return 0 if everybody else 1
+
+
+class MusterListener:
+    """Hears the gateways and counts; thread-safe."""
+
+    def __init__(self, clock: Clock, site: str | None) -> None:
+        self._clock = clock
+        self._site = site
+        self._mines: dict[str, WholeMine] = {}
+        self._positions: dict[tuple[str, str], int] = {}
+        self._beats: set[tuple[str, str]] = set()
+        self._known: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+
+    def hear(self, address: Address, envelope: Envelope) -> None:
+        """Take one MQTT message."""
+        if self._site not in (None, address.site):
+            return
+        place = (address.site, address.gateway)
+        with self._lock:
+            if address.site not in self._mines and len(self._mines) >= MOST_SITES:
+                return
+            mine = self._mines.setdefault(address.site, WholeMine(address.site))
+            mine.hear(address, envelope, self._clock.now_ns())
+            if address.gateway:
+                self._known.add(place)
+            if isinstance(envelope.body, Positions):
+                self._positions[place] = self._positions.get(place, 0) + 1
+            elif isinstance(envelope.body, GatewayHealth):
+                self._beats.add(place)
+
+    def wait(self, limit_s: float) -> None:
+        """Wait until every gateway has said enough, `limit_s` at most."""
+        until_s = time.monotonic() + limit_s
+        while time.monotonic() < until_s and not self._enough():
+            time.sleep(0.05)
+
+    def count(self, roster: tuple[Worker, ...]) -> Muster:
+        """Count heads now; raises `LamproomError` where several sites speak and none was named."""
+        at_ns = self._clock.now_ns()
+        with self._lock:
+            sites = sorted(self._mines)
+            if len(sites) > 1:
+                names = printable(", ".join(sites))
+                raise LamproomError(f"--site: several sites speak; give one of {names}")
+            mine = self._mines[sites[0]] if sites else WholeMine(self._site or "")
+            return muster(
+                mine.people(at_ns),
+                mine.gateways(at_ns),
+                roster,
+                at_ns,
+                site=mine.site,
+                tags=mine.tags(),
+                listening_since_ns=mine.listening_since_ns,
+            )
+
+    def _enough(self) -> bool:
+        with self._lock:
+            return bool(self._known) and all(
+                place in self._beats and self._positions.get(place, 0) >= ENOUGH_POSITIONS
+                for place in self._known
+            )
+
+
+def say(text: object) -> None:
+    """Tell the operator something on stderr."""
+    print(f"lamproom muster: {text}", file=sys.stderr, flush=True)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.5 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError("give seconds, 0.5 to 3600")
+    return seconds

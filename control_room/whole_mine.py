@@ -1,0 +1,207 @@
+"""One identity per person over all gateways of a site, from what they publish alone.
+
+Knows nothing about pictures, MQTT, zones or alarms, and asks no clock: it is told when a message
+was heard. Nobody vanishes: who is seen no more stays, as out of view, until seen elsewhere.
+"""
+
+import threading
+from dataclasses import dataclass, field, replace
+
+from control_room.gateway_clock import GatewayClock
+from control_room.identities import Identities
+from control_room.mine_person import MinePerson
+from scene.messages import (
+    XY,
+    GatewayHealth,
+    GatewayState,
+    Positions,
+    SiteDescription,
+    Tags,
+)
+from scene.topics import SILENT_AFTER_S, Address
+from scene.wire import Envelope
+
+KEPT_H, MOST_KEPT = 24.0, 1000
+"""So long, and so many, people stay who are out of view."""
+AGAIN_S = 2.0
+"""Instants that are no news for so long are a clock that was set back."""
+TAGS_OFF_S = 10.0
+"""A tag system whose clock is further off than this is taken to mean "now"."""
+MOST_GATEWAYS, MOST_TAGS = 64, 2000
+"""More than this is a mistake or an attack; what is beyond is not listened to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MineGateway:
+    """What one gateway has said of itself."""
+
+    gateway: str
+    description: SiteDescription | None
+    health: GatewayHealth | None
+    """On the listener's clock."""
+    silent_since_ns: int | None
+    """None while it speaks."""
+    clock_off_s: float = 0.0
+    """By how much its clock is slow; 0 while that is little."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaggedWorker:
+    """Where somebody's tag was heard last. Never a person's place."""
+
+    worker: str
+    """The tag's number where the tag system knows no name."""
+    xy_m: XY
+    at_ns: int
+    """On the listener's clock."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Gateway:
+    first_at_ns: int
+    clock: GatewayClock = field(default_factory=GatewayClock)
+    heard_at_ns: int | None = None
+    """Positions or a heartbeat."""
+    placed_at_ns: int | None = None
+    """Instant of the newest positions, on the listener's clock."""
+    news_at_ns: int | None = None
+    """When those were heard."""
+    gone_at_ns: int | None = None
+    description: SiteDescription | None = None
+    health: GatewayHealth | None = None
+
+
+class WholeMine:
+    """Everybody in one site; thread-safe, and the same messages give the same people.
+
+    Where gateways see the same floor, their tracks are matched by place and speed; where somebody
+    walks out of one's sight and later into another's, by where the walk would have led. One joint
+    assignment each time; names decide where there are some; whoever it is not clear for gets an
+    identity of their own that says who they may be.
+    """
+
+    def __init__(self, site: str) -> None:
+        """Start knowing nobody; messages of other sites are passed over."""
+        self.site = site
+        self._gateways: dict[str, _Gateway] = {}
+        self._identities = Identities()
+        self._tags: dict[str, TaggedWorker] = {}
+        self._since_ns: int | None = None
+        self._lock = threading.Lock()
+
+    def hear(self, address: Address, envelope: Envelope, heard_at_ns: int) -> None:
+        """Take one message; `heard_at_ns` is the listener's clock, and all instants become its."""
+        if address.site != self.site:
+            return
+        body = envelope.body
+        with self._lock:
+            self._since_ns = heard_at_ns if self._since_ns is None else self._since_ns
+            if isinstance(body, Tags):
+                self._note_tags(body, heard_at_ns)
+                return
+            if address.gateway not in self._gateways:
+                if not address.gateway or len(self._gateways) >= MOST_GATEWAYS:
+                    return
+                self._gateways[address.gateway] = _Gateway(first_at_ns=heard_at_ns)
+            gateway = self._gateways[address.gateway]
+            if isinstance(body, SiteDescription):
+                gateway.description = body
+            elif isinstance(body, GatewayState):
+                gateway.gone_at_ns = None if body.online else heard_at_ns
+            elif isinstance(body, GatewayHealth | Positions):
+                self._hear_instant(address.gateway, gateway, envelope, heard_at_ns)
+
+    def people(self, at_ns: int) -> tuple[MinePerson, ...]:
+        """Tell where everybody is, on the listener's clock, by `id`; changes nothing."""
+        with self._lock:
+            silent = {
+                name: since_ns
+                for name, gateway in self._gateways.items()
+                if (since_ns := _silent_since_ns(gateway, at_ns)) is not None
+            }
+            return self._identities.told(at_ns, silent)
+
+    def gateways(self, at_ns: int) -> tuple[MineGateway, ...]:
+        """Tell how every gateway is that has ever been heard of, by name."""
+        with self._lock:
+            return tuple(
+                MineGateway(
+                    gateway=name,
+                    description=gateway.description,
+                    health=gateway.health,
+                    silent_since_ns=_silent_since_ns(gateway, at_ns),
+                    clock_off_s=round(gateway.clock.off_s, 1),
+                )
+                for name, gateway in sorted(self._gateways.items())
+            )
+
+    def tags(self) -> tuple[TaggedWorker, ...]:
+        """Give everybody whose tag was ever heard, by tag."""
+        with self._lock:
+            return tuple(said for _, said in sorted(self._tags.items()))
+
+    @property
+    def listening_since_ns(self) -> int | None:
+        """When the first message came; what was before is not known here."""
+        return self._since_ns
+
+    def _note_tags(self, tags: Tags, heard_at_ns: int) -> None:
+        off_ns = heard_at_ns - tags.captured_at_ns
+        shift_ns = off_ns if abs(off_ns) > TAGS_OFF_S * 1e9 else 0
+        for fix in tags.fixes:
+            before, at_ns = self._tags.get(fix.tag), fix.at_ns + shift_ns
+            if (before is None and len(self._tags) >= MOST_TAGS) or (
+                before is not None and before.at_ns > at_ns
+            ):
+                continue
+            self._tags[fix.tag] = TaggedWorker(
+                worker=fix.worker or fix.tag, xy_m=fix.xy_m, at_ns=at_ns
+            )
+
+    def _hear_instant(
+        self, name: str, gateway: _Gateway, envelope: Envelope, heard_at_ns: int
+    ) -> None:
+        body = envelope.body
+        assert isinstance(body, GatewayHealth | Positions)
+        gateway.heard_at_ns = max(heard_at_ns, gateway.heard_at_ns or heard_at_ns)
+        gateway.gone_at_ns = None
+        shift_ns = gateway.clock.shift_ns(
+            heard_at_ns=heard_at_ns,
+            sent_at_ns=envelope.sent_at_ns,
+            captured_at_ns=body.captured_at_ns,
+        )
+        if shift_ns is None:
+            return
+        if isinstance(body, GatewayHealth):
+            gateway.health = _shifted(body, shift_ns)
+            return
+        at_ns = body.captured_at_ns + shift_ns
+        if gateway.placed_at_ns is not None and gateway.news_at_ns is not None:
+            # One gateway's messages keep their order: an earlier instant is a repetition.
+            stuck = heard_at_ns - gateway.news_at_ns >= AGAIN_S * 1e9
+            if at_ns <= gateway.placed_at_ns and not stuck:
+                return
+        gateway.placed_at_ns, gateway.news_at_ns = at_ns, heard_at_ns
+        self._identities.place(name, body.people, shift_ns, at_ns)
+        self._identities.forget(heard_at_ns - int(KEPT_H * 3.6e12), MOST_KEPT)
+
+
+def _silent_since_ns(gateway: _Gateway, at_ns: int) -> int | None:
+    if gateway.gone_at_ns is not None:
+        return gateway.gone_at_ns
+    last_ns = gateway.first_at_ns if gateway.heard_at_ns is None else gateway.heard_at_ns
+    return last_ns if at_ns - last_ns > SILENT_AFTER_S * 1e9 else None
+
+
+def _shifted(health: GatewayHealth, shift_ns: int) -> GatewayHealth:
+    """Carry a heartbeat's instants to the listener's clock."""
+    if not shift_ns:
+        return health
+    return replace(
+        health,
+        captured_at_ns=health.captured_at_ns + shift_ns,
+        coverage_unseen_since_ns=tuple(
+            None if since_ns is None else since_ns + shift_ns
+            for since_ns in health.coverage_unseen_since_ns
+        ),
+    )

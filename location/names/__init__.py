@@ -1,0 +1,1 @@
+"""How tags and people go together: places at the tags' own times, and who carries what."""

@@ -1,0 +1,1 @@
+"""The rules about people: one module per family, one table of all, and what they remember."""

@@ -1,0 +1,353 @@
+import argparse
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from control_room.mine_person import MinePerson
+from control_room.muster import Muster, from_json, muster, to_json, with_zones
+from control_room.muster_command import add_arguments, run
+from control_room.muster_text import WORDS, text_of
+from control_room.roster import RosterError, Worker, read_roster
+from control_room.whole_mine import MineGateway, TaggedWorker, WholeMine
+from delivery.broker import EmbeddedBroker
+from delivery.mqtt import Connection
+from edge.main import main
+from scene.errors import BrokerError
+from scene.messages import GatewayHealth, Positions, ZoneDescription
+from scene.site import BrokerConfig
+from scene.topics import TOPICS, topic_name
+from scene.wire import Message, encode, type_name
+from tests.control_room.fake_gateway import EVIL_NAME, description, health
+from tests.control_room.long_roadway import SITE, ns, position, said
+
+NOW_NS = ns(1000)
+CROSSCUT = ZoneDescription(
+    name="crosscut", kind="area", polygon_m=((0.0, -3.0), (10.0, -3.0), (10.0, 3.0), (0.0, 3.0))
+)
+SEEN = (1,) * 40
+
+
+def person(id: int, x_m: float, worker: str | None = None, **changes: object) -> MinePerson:
+    found = MinePerson(
+        id=id,
+        state="in_view",
+        since_ns=NOW_NS,
+        seen_at_ns=NOW_NS,
+        xyz_m=(x_m, 0.0, 0.0),
+        covariance_m2=((0.04, 0.0), (0.0, 0.04)),
+        velocity_m_s=(0.0, 0.0),
+        tracks=(("gw1", id),),
+        worker=worker,
+        worker_probability=None if worker is None else 0.97,
+        certainty="certainly",
+    )
+    return replace(found, **changes)  # type: ignore[arg-type]
+
+
+def gateway(
+    name: str = "gw1",
+    coverage: tuple[int, ...] = SEEN,
+    from_x_m: float = 0.0,
+    since_ns: int | None = None,
+    silent_since_ns: int | None = None,
+) -> MineGateway:
+    beat = replace(
+        health(NOW_NS),
+        coverage=coverage,
+        coverage_from_x_m=from_x_m,
+        coverage_unseen_since_ns=tuple(None if count else since_ns for count in coverage),
+    )
+    return MineGateway(
+        gateway=name,
+        description=replace(description(), gateway=name, zones=(CROSSCUT,)),
+        health=beat,
+        silent_since_ns=silent_since_ns,
+    )
+
+
+def count(
+    *people: MinePerson,
+    gateways: tuple[MineGateway, ...] | None = None,
+    roster: tuple[str, ...] = (),
+    tags: tuple[TaggedWorker, ...] = (),
+) -> Muster:
+    workers = tuple(Worker(name=name) for name in roster)
+    return muster(people, gateways or (gateway(),), workers, NOW_NS, site=SITE, tags=tags)
+
+
+def test_heads_are_counted_by_zone_and_by_name() -> None:
+    told = count(person(1, 5, "Li"), person(2, 6), person(3, 30, "Wang"), roster=("Li", "Wang"))
+    crosscut, elsewhere = told.areas
+    assert (crosscut.zone, crosscut.people, crosscut.at_least) == ("crosscut", 2, 2)
+    assert (crosscut.workers, crosscut.unnamed) == (("Li",), 1)
+    assert (crosscut.metres_seen, crosscut.metres) == (10, 10)
+    assert (elsewhere.people, elsewhere.workers) == (1, ("Wang",))
+    assert (told.people, told.at_least, told.unnamed, told.missing) == (3, 3, 1, ())
+    assert told.complete
+    assert told.everybody
+
+
+def test_a_count_is_at_least_where_cameras_cannot_see() -> None:
+    blind = gateway(coverage=(1,) * 12 + (0,) * 5 + (1,) * 23, since_ns=ns(600))
+    told = count(person(1, 5), gateways=(blind,))
+    assert not told.complete
+    assert not told.everybody
+    assert (told.metres_seen, told.metres) == (35, 40)
+    (stretch,) = told.blind
+    assert (stretch.from_x_m, stretch.to_x_m, stretch.since_ns) == (12, 17, ns(600))
+    assert "In view: at least 1" in text_of(told)
+    assert "cannot see x 12 to 17 m since" in text_of(told)
+    assert "crosscut     1  " in " ".join(text_of(told).splitlines()).replace("PEOPLE", "")
+    assert "In view: 1" in text_of(count(person(1, 5)))
+
+
+def test_a_zone_that_is_half_unseen_says_at_least_and_others_do_not() -> None:
+    blind = gateway(coverage=(1,) * 5 + (0,) * 5 + (1,) * 30)
+    line = next(
+        line
+        for line in text_of(count(person(1, 2), gateways=(blind,))).splitlines()
+        if line.startswith("crosscut")
+    )
+    assert "at least 1" in line
+    assert "5/10 m" in line
+
+
+def test_who_may_be_one_of_the_others_is_not_counted_twice() -> None:
+    told = count(person(1, 5), person(2, 5.3, certainty="possibly", perhaps=(1,)), person(3, 20))
+    assert (told.people, told.at_least) == (3, 2)
+    assert "3 (at least 2)" in text_of(told)
+    from_the_gap = count(person(4, 5, certainty="possibly", perhaps=(9,)))
+    assert from_the_gap.at_least == 1, "who came out of a gap is somebody, whoever it is"
+    assert count(person(5, 5, certainty="possibly")).at_least == 0
+
+
+def test_who_is_missing_and_where_they_were_seen_last() -> None:
+    away = person(2, 7, "Wang", state="out_of_view", seen_at_ns=ns(700), since_ns=ns(700))
+    lost = person(3, 33, "Zhao", state="unknown", seen_at_ns=ns(800), since_ns=ns(803))
+    told = count(person(1, 5, "Li"), away, lost, roster=("Li", "Wang", "Zhao", "Sun"))
+    wang, zhao, sun = told.missing
+    assert (wang.worker, wang.why) == ("Wang", "out_of_view")
+    assert wang.last is not None
+    assert (wang.last.chainage_m, wang.last.zone, wang.last.gateway) == (7.0, "crosscut", "gw1")
+    assert wang.last.seen_at_ns == ns(700)
+    assert (zhao.worker, zhao.why) == ("Zhao", "unknown")
+    assert (sun.worker, sun.why, sun.last) == ("Sun", None, None)
+    assert (told.out_of_view, told.unknown, told.expected) == (1, 1, 4)
+    assert told.areas[0].last_seen == 1
+    assert not told.everybody
+    assert "MISSING: 3 of 4" in text_of(told)
+    assert "未见人员：4 人中 3 人" in text_of(told, "zh")
+
+
+def test_a_doubtful_name_leaves_its_worker_missing() -> None:
+    told = count(person(1, 5, "Li", worker_probability=0.6), roster=("Li",))
+    (missing,) = told.missing
+    assert (missing.worker, missing.why) == ("Li", "in_view")
+    assert "perhaps in view" in text_of(told)
+
+
+def test_a_missing_workers_tag_is_a_hint_and_no_person() -> None:
+    tag = TaggedWorker(worker="Li", xy_m=(12.0, 1.0), at_ns=ns(990))
+    told = count(roster=("Li",), tags=(tag,))
+    (missing,) = told.missing
+    assert missing.last is None
+    assert missing.tag is not None
+    assert missing.tag.xyz_m[:2] == (12.0, 1.0)
+    assert told.people == 0
+    assert "a tag is no person" in text_of(told)
+
+
+def test_without_a_roster_those_with_a_fresh_tag_should_be_there() -> None:
+    tags = (
+        TaggedWorker(worker="Li", xy_m=(5.0, 0.0), at_ns=ns(990)),
+        TaggedWorker(worker="Old", xy_m=(5.0, 0.0), at_ns=ns(100)),
+    )
+    told = count(person(1, 5, "Li"), tags=tags)
+    assert (told.expected, told.expected_by, told.missing) == (1, "tags", ())
+    assert count(person(1, 5)).expected_by == ""
+    assert "who is missing can't be told" in text_of(count(person(1, 5)))
+
+
+def test_a_roster_may_call_a_worker_by_the_tag() -> None:
+    told = muster((person(1, 5, "0417"),), (gateway(),), (Worker(name="Li", also=("0417",)),), 0)
+    assert told.missing == ()
+
+
+def test_somebody_out_of_view_without_a_name_is_not_accounted_for() -> None:
+    told = count(person(1, 5, state="out_of_view"))
+    assert told.complete
+    assert not told.everybody
+    assert "#1  out of view; last seen 5 m" in text_of(told)
+
+
+def test_a_silent_gateways_metres_are_unseen_but_for_those_another_sees() -> None:
+    silent = gateway("gw1", coverage=(1,) * 20, silent_since_ns=ns(900))
+    other = gateway("gw2", coverage=(1,) * 25, from_x_m=15.0)
+    told = count(gateways=(silent, other))
+    assert (told.metres_seen, told.metres) == (25, 40)
+    assert [(one.from_x_m, one.to_x_m, one.since_ns) for one in told.blind] == [(0, 15, ns(900))]
+    assert told.silent == (("gw1", ns(900)),)
+    assert not told.complete
+
+
+def test_a_gateway_that_never_spoke_sees_nothing() -> None:
+    mute = MineGateway(gateway="gw1", description=description(), health=None, silent_since_ns=ns(1))
+    told = count(gateways=(mute,))
+    assert (told.metres_seen, told.metres) == (0, 40)
+    nobody = muster((), (), (), NOW_NS)
+    assert not nobody.complete
+    for told_so in (told, nobody):
+        assert "NO GATEWAY SPEAKS" in text_of(told_so)
+
+
+def test_an_old_gateway_tells_no_since() -> None:
+    old = gateway(coverage=(0,) * 40)
+    assert old.health is not None
+    old = replace(old, health=replace(old.health, coverage_unseen_since_ns=()))
+    assert [one.since_ns for one in count(gateways=(old,)).blind] == [None]
+
+
+def test_the_json_form_reads_back() -> None:
+    told = count(person(1, 5, "Li"), person(2, 7, "Wang", state="out_of_view"), roster=("Sun",))
+    assert from_json(json.dumps(to_json(told))) == told
+
+
+def test_a_table_holds_no_control_characters_and_every_word_in_both_languages() -> None:
+    evil = person(1, 5, "a\x1b[2Jb\nc" + EVIL_NAME)
+    for language in ("en", "zh"):
+        text = text_of(count(evil, roster=("x\x1b",)), language)
+        assert all(line.isprintable() for line in text.splitlines())
+    assert all(len(both) == 2 and all(both) for both in WORDS.values())
+
+
+def test_people_are_given_their_zone() -> None:
+    told = with_zones((person(1, 5), person(2, 30)), (gateway(),))
+    assert [one.zone for one in told] == ["crosscut", None]
+
+
+def test_nobody_leaves_the_muster_without_being_seen_elsewhere() -> None:
+    mine = WholeMine(SITE)
+    for step in range(20):
+        people = (position(1, step / 5, (10 + step / 5, 0.0), (1.0, 0.0)),)
+        one = said("gw1", step / 5, people if step < 15 else ())
+        mine.hear(one.address, one.envelope, one.heard_at_ns)
+    for later_s in (4, 60, 3600, 20 * 3600):
+        told = muster(mine.people(ns(later_s)), mine.gateways(ns(later_s)), (), ns(later_s))
+        assert (told.people, told.out_of_view) == (0, 1)
+
+
+def test_a_roster_is_read_with_heads_comments_and_tags(tmp_path: Path) -> None:
+    file = tmp_path / "shift.csv"
+    file.write_text("\ufeffname,tag\n# night\n王伟, 0417\n\nLi Na  # electrician\n", "utf-8")
+    assert read_roster(file) == (Worker(name="王伟", also=("0417",)), Worker(name="Li Na"))
+
+
+@pytest.mark.parametrize(
+    ("content", "said_so"),
+    [
+        (b"Li\nWang\nLi\n", "shift.csv:3: Li stands in line 1 already"),
+        (b",0417\n", "shift.csv:1: no name"),
+        (b"# none\n", "0 workers"),
+        (b"\xff\xfe\x00", "is not UTF-8"),
+    ],
+)
+def test_a_bad_roster_is_one_clear_line(tmp_path: Path, content: bytes, said_so: str) -> None:
+    file = tmp_path / "shift.csv"
+    file.write_bytes(content)
+    with pytest.raises(RosterError, match=said_so):
+        read_roster(file)
+    with pytest.raises(RosterError, match=r"nowhere\.csv"):
+        read_roster(tmp_path / "nowhere.csv")
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker() as started:
+        yield started
+
+
+class Gateway:
+    """Speaks over a real broker until the block ends."""
+
+    def __init__(self, broker: EmbeddedBroker, coverage: tuple[int, ...] = SEEN) -> None:
+        self._connection = Connection(BrokerConfig(url=broker.url), client_id="sender")
+        self._coverage = coverage
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Gateway":
+        self._connection.connect(20.0, wait=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+        self._connection.close()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(0.1):
+            now_ns = time.time_ns()
+            one = replace(position(1, 0.0, (5.0, 0.0), worker="Li"), seen_at_ns=now_ns)
+            self._say(Positions(captured_at_ns=now_ns, people=(one,)))
+            self._say(replace(health(now_ns), coverage=self._coverage))
+
+    def _say(self, message: Positions | GatewayHealth) -> None:
+        kind, body = type_name(message), message
+        payload = encode(_message(body), gateway="gw1", seq=1, sent_at_ns=time.time_ns())
+        self._connection.publish(
+            topic_name(kind, site=SITE, gateway="gw1"), payload, qos=TOPICS[kind].qos, retain=False
+        )
+
+
+def _message(message: Message) -> Message:
+    return message
+
+
+def args_of(broker: EmbeddedBroker, *words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args(["--broker", broker.url, *words])
+
+
+def test_the_command_counts_over_a_real_broker(
+    broker: EmbeddedBroker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    roster = tmp_path / "shift.txt"
+    roster.write_text("Li\n")
+    with Gateway(broker):
+        assert run(args_of(broker, "--roster", str(roster), "--json")) == 0
+        told = from_json(capsys.readouterr().out)
+        assert (told.site, told.people, told.at_least, told.missing) == (SITE, 1, 1, ())
+        roster.write_text("Li\nWang\n")
+        assert run(args_of(broker, "--roster", str(roster), "--language", "zh")) == 1
+        assert "Wang" in capsys.readouterr().out
+    with Gateway(broker, coverage=(1, 0, 1)):
+        assert run(args_of(broker, "--once")) == 1
+        assert "at least 1" in capsys.readouterr().out
+
+
+def test_when_nobody_speaks_the_command_says_so_in_time(
+    broker: EmbeddedBroker,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("control_room.muster_command.LISTEN_S", 0.3)
+    assert run(args_of(broker, "--site", "elsewhere")) == 1
+    assert "NO GATEWAY SPEAKS" in capsys.readouterr().out
+
+
+def test_an_unreachable_broker_and_a_bad_option_are_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("control_room.muster_command.CONNECT_S", 1.0)
+    assert main(["muster", "--broker", "mqtt://127.0.0.1:1"]) == 2
+    assert "127.0.0.1:1" in capsys.readouterr().err
+    assert main(["muster", "--roster", "/nowhere/shift.csv"]) == 2
+    with pytest.raises(BrokerError):
+        run(argparse.Namespace(broker="x", username=None, password_file=None, roster=None))

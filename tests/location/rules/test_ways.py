@@ -1,0 +1,194 @@
+"""Gates, and people who are lost from view."""
+
+import pytest
+
+from scene.messages import Position
+from tests.location.rules.story import ROADWAY_M, Story, at, named, nobody, site, stays
+from tests.location.test_watch import LOW_M, People, person
+
+GATE = site(
+    "gates: [{name: door, line_m: [[20, -2], [20, 2]], way: to_right}]\n"
+    "limits: {immobile: null, lost: null}\n"
+)
+"""As one looks from (20, -2) to (20, 2), right is up the roadway: along x."""
+LOST = site("limits: {immobile: null, lost: {after_s: 15, exit_m: 2}}\n")
+SHUT = site("limits: {immobile: null, lost: {after_s: 15, exit_m: 0}}\n")
+
+
+def walks(start_m: float, end_m: float, *, speed_m_s: float = 1.0, y_m: float = 0.0) -> People:
+    """Walk, and stand at the end."""
+    way = 1 if end_m > start_m else -1
+
+    def where(t: float) -> list[Position]:
+        return [at(start_m + way * min(speed_m_s * t, abs(end_m - start_m)), y_m)]
+
+    return where
+
+
+def test_through_the_gate_the_right_way_is_nothing() -> None:
+    assert Story(GATE).go(20, walks(15, 25)).events == []
+
+
+def test_through_the_gate_the_wrong_way_is_told_and_going_back_clears() -> None:
+    story = Story(GATE).go(10, walks(25, 16))
+    [(at_s, kind, _)] = story.events
+    assert kind == "wrong_way"
+    assert at_s == pytest.approx(5.3, abs=0.15)  # 5 s to the line, 2 sigma beyond
+    raised = story.last
+    assert (raised.zone, raised.severity, raised.track) == ("door", "warning", 1)
+    assert "gone through against its way" in raised.evidence
+    story.go(10, lambda t: [at(16 + (t - 10))])
+    assert [state for _, _, state in story.events] == ["active", "cleared"]
+    assert "back through door" in story.last.evidence
+
+
+def test_hovering_at_the_line_is_no_crossing() -> None:
+    assert Story(GATE).go(30, lambda t: [at(20.15 if int(t) % 2 else 19.85)]).events == []
+
+
+def test_who_goes_round_the_gate_goes_through_no_gate() -> None:
+    assert Story(GATE).go(10, walks(25, 16, y_m=3.0)).events == []
+
+
+def test_who_begins_beyond_it_has_not_gone_through() -> None:
+    assert Story(GATE).go(10, stays(at(15))).events == []
+
+
+def test_a_slow_detector_finds_it_too() -> None:
+    story = Story(GATE, period_s=2.0).go(14, walks(25, 16))
+    assert [kind for _, kind, _ in story.events] == ["wrong_way"]
+
+
+# ---- lost from view ----
+
+
+def test_who_vanishes_where_cameras_look_is_lost() -> None:
+    story = Story(LOST).go(10, stays(at(20))).go(20, nobody)
+    [(at_s, kind, _)] = story.events
+    assert kind == "worker_lost"
+    assert at_s == pytest.approx(25.0, abs=0.25)  # last seen at 9.9 s
+    raised = story.last
+    assert (raised.track, raised.xyz_m, raised.severity) == (1, (20.0, 0.0, 0.0), "critical")
+    assert raised.certainty == "certainly"
+    assert "not seen any more, though healthy cameras look there, for 15." in raised.evidence
+    assert [absence.person.track for absence in story.watch.unseen()] == [1]
+
+
+def test_it_stays_until_somebody_is_found_whom_he_may_be() -> None:
+    story = Story(LOST).go(10, stays(at(20))).go(300, nobody)
+    assert len(story.events) == 1
+    story.go(3, stays(at(23, track=2)))
+    [(at_s, kind, state)] = story.events[1:]
+    assert (kind, state) == ("worker_lost", "cleared")
+    assert at_s == pytest.approx(311.0, abs=0.15)
+    assert "may be person 2" in story.last.evidence
+    assert story.watch.unseen() == ()
+
+
+def test_who_comes_in_where_coverage_begins_is_somebody_else() -> None:
+    story = Story(LOST).go(10, stays(at(20))).go(60, nobody)
+    story.go(15, lambda t: [at(0.5 + (t - 70), track=2)])
+    assert [state for _, _, state in story.events] == ["active"]
+
+
+def test_who_is_too_far_off_to_be_him_is_somebody_else() -> None:
+    """Found 12 m off within a second."""
+    story = Story(LOST).go(10, stays(at(10))).go(1, nobody).go(30, stays(at(24, track=2)))
+    assert [kind for _, kind, _ in story.events] == ["worker_lost"]
+
+
+def test_found_again_in_time_is_no_alarm() -> None:
+    story = Story(LOST).go(10, stays(at(20))).go(8, nobody).go(30, stays(at(22, track=2)))
+    assert story.events == []
+
+
+def test_one_found_is_one_found() -> None:
+    story = Story(LOST).go(10, stays(at(20), at(21, track=2))).go(20, nobody)
+    assert story.raised == 2
+    story.go(10, stays(at(20.2, track=3)))
+    assert len(story.watch.active()) == 1
+    assert story.watch.active()[0].track == 2
+
+
+def test_another_worker_is_not_him_and_the_same_is_wherever() -> None:
+    story = Story(LOST).go(10, stays(named(at(20), "Li"))).go(20, nobody)
+    story.go(10, stays(named(at(21, track=2), "Wang")))
+    assert [state for _, _, state in story.events] == ["active"]
+    story.go(3, stays(named(at(1, track=3), "Li")))
+    assert [state for _, _, state in story.events] == ["active", "cleared"]
+
+
+def test_who_walks_out_is_not_lost() -> None:
+    story = Story(LOST).go(10, walks(30, 38.5)).go(60, nobody)
+    assert story.events == []
+    assert story.watch.unseen() == ()
+
+
+def test_where_nobody_may_walk_out_who_does_is_lost() -> None:
+    story = Story(SHUT).go(10, walks(30, 39.5)).go(60, nobody)
+    assert [kind for _, kind, _ in story.events] == ["worker_lost"]
+
+
+@pytest.mark.parametrize("known_after_s", [0.0, 2.0, 4.0])
+def test_a_camera_that_dies_loses_nobody_and_keeps_them_on_the_list(known_after_s: float) -> None:
+    story = Story(LOST).go(10, stays(at(20))).go(known_after_s, nobody)
+    story.covered, story.camera = [0] * ROADWAY_M, "lost"
+    story.go(120, nobody)
+    assert story.events == []
+    [absence] = story.watch.unseen()
+    assert absence.person.xyz_m == (20.0, 0.0, 0.0)
+
+
+def test_the_camera_that_saw_him_counts_even_if_another_looks_there() -> None:
+    story = Story(LOST).go(10, stays(at(20)))
+    story.camera = "lost"
+    assert story.go(60, nobody).events == []
+    assert len(story.watch.unseen()) == 1
+
+
+def test_when_the_camera_is_back_who_is_not_there_is_lost_after_all() -> None:
+    story = Story(LOST).go(10, stays(at(20)))
+    story.covered = [0 if 18 <= x < 22 else 1 for x in range(ROADWAY_M)]
+    story.go(6, nobody)
+    story.covered = [1] * ROADWAY_M
+    story.go(30, nobody)
+    [(at_s, kind, _)] = story.events
+    assert kind == "worker_lost"
+    assert 30 <= at_s <= 33
+    assert story.last.certainty == "possibly"
+
+
+def test_after_long_blindness_he_may_have_walked_out_and_stays_on_the_list() -> None:
+    story = Story(LOST).go(10, stays(at(20)))
+    story.covered = [0] * ROADWAY_M
+    story.go(60, nobody)
+    story.covered = [1] * ROADWAY_M
+    assert story.go(60, nobody).events == []
+    assert [absence.why for absence in story.watch.unseen()] == ["may_have_left"]
+
+
+def test_without_health_nobody_is_lost_for_nobody_knows() -> None:
+    story = Story(LOST, healthy=False).go(10, stays(at(20))).go(60, nobody)
+    assert story.events == []
+    assert len(story.watch.unseen()) == 1
+
+
+def test_who_is_down_and_vanishes_has_one_alarm() -> None:
+    story = Story(LOST).go(10, stays(person(height_m=LOW_M))).go(60, nobody)
+    assert [kind for _, kind, _ in story.events] == ["man_down"]
+
+
+def test_a_flicker_is_nobody() -> None:
+    assert Story(LOST).go(1.5, stays(at(20))).go(60, nobody).events == []
+
+
+def test_after_a_restart_the_lost_stay_lost_until_found() -> None:
+    before = Story(LOST).go(10, stays(at(20))).go(20, nobody)
+    story = Story(LOST)
+    story.ms = 60_000
+    story.watch.adopt(before.watch.active())
+    story.go(20, nobody)
+    assert story.events == []
+    assert story.watch.active() == before.watch.active()
+    story.go(3, stays(at(22, track=1)))
+    assert [(kind, state) for _, kind, state in story.events] == [("worker_lost", "cleared")]
