@@ -102,6 +102,7 @@ class Identities:
             self._mind_name(person, gateway, at_ns)
             self._mind_places(person, at_ns)
         self._join(gateway, at_ns)
+        self._leave_names(gateway)
 
     def told(self, at_ns: int, silent_since_ns: Mapping[str, int]) -> tuple[MinePerson, ...]:
         """Tell of everybody, by `id`; changes nothing."""
@@ -218,6 +219,23 @@ class Identities:
             person.worker_probability = track.worker_probability
         elif not person.named_by and track.worker is not None:
             person.worker, person.worker_probability = track.worker, track.worker_probability
+
+    def _leave_names(self, gateway: str) -> None:
+        """Take a name from whoever bore it before, where it is sure to be somebody else's now.
+
+        They were not joined, so they are not the same one: somebody without a name is missing.
+        """
+        borne = {
+            person.worker: person
+            for person in self._people.values()
+            if gateway in person.live and person.live[gateway].sure_name is not None
+        }
+        for person in self._people.values():
+            bearer = borne.get(person.worker)
+            if person.worker is None or bearer is None or bearer is person:
+                continue
+            if all(track.sure_name != person.worker for track in person.live.values()):
+                person.worker, person.worker_probability, person.named_by = None, None, ""
 
     def _mind_places(self, person: _Person, at_ns: int) -> None:
         """Make two of a person whom two gateways keep seeing in different places."""

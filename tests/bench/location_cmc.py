@@ -13,11 +13,10 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from location.foot import feet_on_floor
 from location.tracker import TrackerLimits
 from scene.arrays import Floats
 from scene.floor import Floor
-from scene.messages import Detections
+from scene.geometry import rays
 from tests import cmc
 from tests.bench._isolated import python_with
 from tests.scoring import Instant, Score, score, share_inside
@@ -29,6 +28,7 @@ SWEEP = tuple(
 """The defaults first."""
 SEQUENCES, DETECTORS = ("CMC1", "CMC2"), ("fairmot", "fasterrcnn")
 LIBRARY = "trackers==2.6.1"
+FLOOR = Floor(cmc.floor())
 MERGE_M = (0.5, 0.7, 1.0)
 """Within so much two cameras' tracks are one person; the best is kept."""
 
@@ -96,42 +96,39 @@ def _library(sequence: str, detector: str) -> dict[str, float | str]:
     if done.returncode:
         return {"library_idf1": f"not measured: {done.stderr.strip().splitlines()[-1]}"}
     best: Score | None = None
-    for name, tracks in json.loads(done.stdout).items():
-        assert name
+    for tracks in json.loads(done.stdout).values():
+        placed = [
+            [_points(camera, np.array(rows, float)) for camera, rows in enumerate(by_camera)]
+            for by_camera in tracks
+        ]
         for within_m in MERGE_M:
-            one = score(list(cmc.truth(sequence)), merged(seen, tracks, within_m))
+            one = score(list(cmc.truth(sequence)), merged(placed, within_m))
             best = one if best is None or one.idf1 > best.idf1 else best
     assert best is not None
     return {"library_idf1": best.idf1, "library_moda": best.moda}
 
 
-def merged(
-    seen: tuple[tuple[Detections, ...], ...],
-    tracks: list[list[list[list[float]]]],
-    within_m: float,
-) -> list[Instant]:
-    """Merge the cameras' own tracks by place; a mine-wide number sticks to a camera's track.
+Point = tuple[int, int, Floats, float]
+"""Camera, its own track, place in metres, distance from the camera in metres."""
 
-    `tracks` has for each instant and camera rows `x1 y1 x2 y2 id`.
-    """
-    floor = Floor(cmc.floor())
+
+def merged(placed: list[list[list[Point]]], within_m: float) -> list[Instant]:
+    """Merge the cameras' own tracks by place; a room-wide number sticks to a camera's track."""
     number: dict[tuple[int, int], int] = {}
     count, found = 0, []
-    for instant, by_camera in zip(seen, tracks, strict=True):
-        points = [
-            point
-            for camera, rows in enumerate(by_camera)
-            for point in _points(instant[camera], camera, np.array(rows, float), floor)
-        ]
-        groups: list[list[tuple[int, int, Floats, float]]] = []
-        for point in sorted(points, key=lambda one: one[3]):
+    for by_camera in placed:
+        groups: list[list[Point]] = []
+        for point in sorted((one for points in by_camera for one in points), key=lambda p: p[3]):
             near = [
                 group
                 for group in groups
                 if point[0] not in {one[0] for one in group}
                 and np.linalg.norm(np.mean([one[2] for one in group], axis=0) - point[2]) < within_m
             ]
-            (near[0] if near else groups.append([]) or groups[-1]).append(point)
+            if near:
+                near[0].append(point)
+            else:
+                groups.append([point])
         here: Instant = {}
         for group in sorted(groups, key=len, reverse=True):
             keys = [one[:2] for one in group]
@@ -140,31 +137,22 @@ def merged(
                 continue
             who = max(set(known), key=known.count) if known else (count := count + 1)
             number |= dict.fromkeys(keys, who)
-            x, y = np.average(
-                [one[2] for one in group], axis=0, weights=[1 / one[3] for one in group]
-            )
+            weights = [1 / one[3] ** 2 for one in group]
+            x, y = np.average([one[2] for one in group], axis=0, weights=weights)
             if cmc.REGION_X_M[0] < x < cmc.REGION_X_M[1]:
                 here[who] = (float(x), float(y))
         found.append(here)
     return found
 
 
-def _points(
-    seen: Detections, camera: int, rows: Floats, floor: Floor
-) -> list[tuple[int, int, Floats, float]]:
-    """Place one camera's tracked boxes: (camera, track, xy, variance)."""
-    points = []
-    for row in rows.reshape(-1, 5):
-        one = Detections(
-            camera=seen.camera,
-            captured_at_ns=seen.captured_at_ns,
-            boxes_px=row[None, :4],
-            scores=np.ones(1),
-            kinds=np.zeros(1, np.int64),
-        )
-        feet = feet_on_floor(one, cmc.cameras()[camera], floor)
-        if len(feet.xy_m) and floor.outside_m(feet.xy_m)[0] < 0.5:
-            points.append(
-                (camera, int(row[4]), feet.xy_m[0], float(np.trace(feet.covariance_m2[0])))
-            )
-    return points
+def _points(camera: int, rows: Floats) -> list[Point]:
+    """Place one camera's tracked boxes `x1 y1 x2 y2 id` by the middle of their lower edges."""
+    boxes, model = rows.reshape(-1, 5), cmc.cameras()[camera]
+    feet_px = np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]])
+    spots, hit = FLOOR.meet(model.centre_m, rays(model, feet_px))
+    hit &= FLOOR.outside_m(np.nan_to_num(spots[:, :2])) < 0.5
+    return [
+        (camera, int(number), spot[:2], float(np.linalg.norm(spot - model.centre_m)))
+        for number, spot, does in zip(boxes[:, 4], spots, hit, strict=True)
+        if does
+    ]

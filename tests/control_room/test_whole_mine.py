@@ -360,3 +360,14 @@ def test_whatever_comes_nobody_vanishes_or_is_in_two_places(
             ever.update(dict.fromkeys(known.tracks, known.id))
     assert mine.people(ns(9)) == again.people(ns(9))
     assert (len(mine.people(ns(9))) > 0) == bool(ever)
+
+
+def test_a_name_is_borne_once_and_whoever_bore_it_before_is_missed_without_one() -> None:
+    mine = WholeMine(SITE)
+    watch(mine, 0, 4, {"a": [walker(1, 5, 0.0, worker="Li"), walker(2, 9, 0.0)]})
+    far = walker(3, 150, 0.0, worker="Li")  # nobody walks so far in so short a time
+    watch(mine, 4, 8, {"a": [far, walker(2, 9, 0.0)]})
+    told = {one.tracks: (one.state, one.worker) for one in mine.people(ns(8))}
+    assert told[(("a", 3),)] == ("in_view", "Li")
+    assert told[(("a", 1),)] == ("out_of_view", None)
+    assert told[(("a", 2),)] == ("in_view", None)
