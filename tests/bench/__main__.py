@@ -21,6 +21,7 @@ PARTS = {
     "stitch": "Stitching",
     "detect": "Detection",
     "locate": "Location",
+    "naming": "Names from tags",
     "alarm": "Alarms",
 }
 UNITS = {
