@@ -46,6 +46,8 @@ examples:
 
 CONNECT_S = 10.0
 EXEC_LIMIT_S = 30.0
+MOST_TOLD = 10_000
+"""So many alarms are known as told; then the one that was heard of first is forgotten."""
 NO_ALARM, EXEC_FAILED = 3, 4
 
 Change = tuple[Address, Anomaly, bytes]
@@ -164,6 +166,8 @@ class AlarmListener:
             )
             self._changes.put((address, anomaly, message))
         self._told[key] = anomaly.state
+        if len(self._told) > MOST_TOLD:
+            del self._told[next(iter(self._told))]
 
 
 def line_of(address: Address, anomaly: Anomaly) -> str:

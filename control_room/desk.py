@@ -68,9 +68,8 @@ class Desk:
             self._carry_out(entry)
         return self._journal.entry(wish.key) or entry
 
-    def due(self) -> Iterator[Entry]:
-        """Do what is due now; gives the alarms that changed. Raises `JournalError`."""
-        yield from self._empty_shelf()
+    def carry_out(self) -> Iterator[Entry]:
+        """Have ended alarms cleared; gives those that changed. Raises `JournalError`."""
         ending = self._journal.ending()
         self._ordered_s = {
             one.key: self._ordered_s[one.key] for one in ending if one.key in self._ordered_s
@@ -79,8 +78,11 @@ class Desk:
             if self._carry_out(entry):
                 yield self._journal.entry(entry.key) or entry
 
-    def _empty_shelf(self) -> Iterator[Entry]:
-        """Bring back what has been shelved for long enough, by either clock."""
+    def empty_shelf(self) -> Iterator[Entry]:
+        """Bring back what has been shelved for long enough, by either clock; gives those alarms.
+
+        Raises `JournalError`, after the last of them.
+        """
         now_ns, now_s, ends_s = self._clock.now_ns(), self._clock.monotonic_s(), {}
         back = Act(action="unshelve", by=CONTROL_ROOM, reason="The time is up.", at_ns=now_ns)
         trouble: JournalError | None = None

@@ -4,6 +4,7 @@ Knows nothing about messages, names or how long anybody is remembered: states in
 """
 
 from collections.abc import Sequence
+from math import hypot
 
 import numpy as np
 
@@ -102,13 +103,28 @@ def beside(one: Motion, other: Motion) -> float | None:
     return cost(one, other)
 
 
+def may_be_beside(ones: Sequence[Motion], others: Sequence[Motion]) -> Bools:
+    """Tell (ones, others) which pairs are near enough for `beside`, all at once."""
+    one, other = np.array([m.mean for m in ones]), np.array([m.mean for m in others])
+    start_ns = ones[0].at_ns
+    one_s = np.array([m.at_ns - start_ns for m in ones])[:, None] / 1e9
+    other_s = np.array([m.at_ns - start_ns for m in others])[None] / 1e9
+    at_s = np.maximum(one_s, other_s)[..., None]
+    apart = one[:, None, :2] + (at_s - one_s[..., None]) * one[:, None, 2:]
+    apart = apart - other[None, :, :2] - (at_s - other_s[..., None]) * other[None, :, 2:]
+    return np.asarray(np.hypot(apart[..., 0], apart[..., 1]) <= BESIDE_M + 1e-6)
+
+
 def reachable(one: Motion, other: Motion) -> bool:
     """Tell whether somebody can have got from one place to the other in the time between."""
-    apart_m = float(np.hypot(*(one.mean - other.mean)[:2]))
+    (x, y, *_), (u, v, *_) = one.mean.tolist(), other.mean.tolist()
+    gap_s, apart_m = abs(one.at_ns - other.at_ns) / 1e9, hypot(x - u, y - v)
+    near_m = REACH_M + REACH_M_S * gap_s
+    if not near_m < apart_m <= near_m + 9.0:  # without a look at the spread
+        return apart_m <= near_m
     spread = one.covariance[:2, :2] + other.covariance[:2, :2]
     sigma_m = float(np.sqrt(np.linalg.eigvalsh(spread)[1]))
-    gap_s = abs(one.at_ns - other.at_ns) / 1e9
-    return apart_m <= REACH_M + REACH_M_S * gap_s + 3 * min(sigma_m, 3.0)
+    return apart_m <= near_m + 3 * min(sigma_m, 3.0)
 
 
 def pairs(costs: Floats, allowed: Bools) -> tuple[list[tuple[int, int]], Floats]:

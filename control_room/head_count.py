@@ -17,6 +17,8 @@ from scene.wire import Envelope
 
 EVERY_S = 0.4
 MOST_SITES = 64
+MOST_GATEWAYS = 256
+"""Of all sites together; more is a mistake or an attack."""
 
 
 class HeadCount:
@@ -34,6 +36,8 @@ class HeadCount:
         if isinstance(envelope.body, Positions):
             place = (address.site, address.gateway)
             if 0 <= now_ns - self._heard_ns.get(place, 0) < EVERY_S * 1e9:
+                return
+            if len(self._heard_ns) >= MOST_GATEWAYS and place not in self._heard_ns:
                 return
             self._heard_ns[place] = now_ns
         with self._lock:

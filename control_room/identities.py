@@ -14,12 +14,13 @@ from control_room.hand_over import (
     after_a_gap,
     beside,
     fused,
+    may_be_beside,
     pairs,
     reachable,
 )
 from control_room.mine_person import Carrier, MinePerson, Track, Whereabouts, track_of
 from location.motion import predict
-from scene.arrays import Floats
+from scene.arrays import Bools, Floats
 from scene.messages import Position
 
 UNDECIDED_S = 3.0
@@ -72,6 +73,13 @@ class _Person:
     left_at_ns: int = 0
     followed_s: float = 0.0
     certain: bool = False
+
+
+def _seen_now(person: _Person, at_ns: int) -> Track | None:
+    """Give the newest track of somebody who is followed now."""
+    newest = max(person.live.values(), key=lambda one: one.now.at_ns, default=None)
+    fresh = newest is not None and at_ns - newest.now.at_ns < STALE_S * 1e9
+    return newest if fresh else None
 
 
 class Identities:
@@ -295,29 +303,45 @@ class Identities:
             for id, share in person.perhaps.items():
                 taken[id] = taken.get(id, 0.0) + share
         costs = np.full((len(rows), len(others)), np.inf)
-        for r, row in enumerate(rows):
-            for c, other in enumerate(others):
-                found = self._cost(row, other, gateway, at_ns)
-                if found is None:
-                    continue
-                costs[r, c] = found
-                if not other.live and found > SAME_TRACK:  # so far as nobody else is them already
-                    left = 1.0 - taken.get(other.id, 0.0) + row.perhaps.get(other.id, 0.0)
-                    costs[r, c] -= 2 * math.log(min(1.0, max(LEAST_LEFT, left)))
+        for r, c in np.argwhere(self._possible(rows, others, gateway, at_ns)).tolist():
+            row, other = rows[r], others[c]
+            found = self._cost(row, other, gateway, at_ns)
+            if found is None:
+                continue
+            costs[r, c] = found
+            if not other.live and found > SAME_TRACK:  # so far as nobody else is them already
+                left = 1.0 - taken.get(other.id, 0.0) + row.perhaps.get(other.id, 0.0)
+                costs[r, c] -= 2 * math.log(min(1.0, max(LEAST_LEFT, left)))
         return costs
+
+    @staticmethod
+    def _possible(rows: list[_Person], others: list[_Person], gateway: str, at_ns: int) -> Bools:
+        """Tell (rows, others) which pairs need a closer look: of a whole mine's, very few do."""
+        seen = [_seen_now(other, at_ns) for other in others]
+        possible = np.outer(
+            [at_ns <= row.open_until_ns for row in rows], [track is None for track in seen]
+        )
+        here = [c for c, track in enumerate(seen) if track is not None]
+        if here:
+            ones = [row.live[gateway].now for row in rows]
+            twos = [track.now for track in seen if track is not None]
+            possible[:, here] = may_be_beside(ones, twos)
+        named = np.outer(
+            [bool(row.named_by) for row in rows], [bool(other.named_by) for other in others]
+        )
+        return np.asarray(possible | named)
 
     def _cost(self, row: _Person, other: _Person, gateway: str, at_ns: int) -> float | None:
         """Tell what it costs that two are one, in -2 log likelihood; none where they can't be."""
         if other.id in row.others:
             return None
         track = row.live[gateway]
-        theirs = max(other.live.values(), key=lambda one: one.now.at_ns, default=None)
-        seen = theirs is not None and at_ns - theirs.now.at_ns < STALE_S * 1e9
+        theirs = _seen_now(other, at_ns)
         if row.named_by and other.named_by:
-            then = theirs.now if theirs is not None and seen else other.last.seen
+            then = other.last.seen if theirs is None else theirs.now
             same = row.worker == other.worker and reachable(track.now, then)
             return SAME_NAME if same else None
-        if theirs is not None and seen:
+        if theirs is not None:
             return beside(track.now, theirs.now)
         return self._cost_of_a_gap(row, other, track) if at_ns <= row.open_until_ns else None
 

@@ -49,9 +49,7 @@ def judge(
     """
     instants = {one.captured_at_ns: one for one in positions}
     watch, check = Watch(site), TagCheck(site.limits.tags, Floor(site.floor))
-    from_ns = min(instants, default=0)
-    before = {one.id: one for one in recorded if one.raised_at_ns < from_ns}
-    adopted = tuple(replace(one, state="active") for one in before.values())
+    adopted = _active_at(min(instants, default=0), recorded)
     watch.adopt(adopted)
     check.adopt(adopted)
     heard = ((_said_at_ns(one), one) for one in messages)
@@ -67,6 +65,18 @@ def judge(
         found += watch.update(instants[at_ns])
         found += check.update(instants[at_ns])
     return tuple(found)
+
+
+def _active_at(from_ns: int, recorded: Iterable[Anomaly]) -> tuple[Anomaly, ...]:
+    """List the alarms that were active at an instant, each as it was last told before it."""
+    before: dict[str, Anomaly] = {}
+    for one in sorted(recorded, key=lambda one: one.captured_at_ns):
+        if one.captured_at_ns < from_ns:
+            before[one.id] = one
+        elif one.raised_at_ns < from_ns:
+            # Nothing of it was recorded before, e.g. but its end.
+            before.setdefault(one.id, replace(one, state="active"))
+    return tuple(one for one in before.values() if one.state == "active")
 
 
 def _said_at_ns(message: Message) -> int | None:

@@ -112,7 +112,10 @@ def phase_of(entry: Entry, now_ns: int) -> Phase:
 
 
 def is_shelved(entry: Entry, now_ns: int) -> bool:
-    """Tell whether an alarm is on the shelf; a clock set back brings it down early, never late."""
+    """Tell whether an alarm is on the shelf; a clock set back to before it was put there ends it.
+
+    The desk sees to it that one set back less does not prolong it.
+    """
     shelved = entry.shelved
     if shelved is None or shelved.until_ns is None or entry.last.state != "active":
         return False
@@ -171,7 +174,7 @@ def wish_of(action: str, body: object) -> Wish:
         key=key,
         by=" ".join(_text(body, "by", MAX_BY).split()) or OPERATOR,
         reason=reason,
-        minutes=minutes if action == "shelve" else 0.0,
+        minutes=min(minutes, 1e9) if action == "shelve" else 0.0,  # whole numbers may be endless
     )
 
 

@@ -32,6 +32,7 @@ HELP = """\
 Serve the page of the control room: the live panorama with a tag on every miner, the plan of the
 mine, the alarms. It hears all gateways of one MQTT broker, stores every alarm in its journal and
 receipts it; only then does a gateway forget the alarm. A gateway that falls silent is an alarm.
+On the page alarms are acknowledged, shelved and ended (docs/alarms.md).
 
 Browsers decode the panorama only on a page from http://localhost or over https: to look from
 another computer, put a proxy with TLS in front (plan and alarms work without)."""

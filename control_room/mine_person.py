@@ -35,7 +35,7 @@ class MinePerson:
     """Of the whole site; never used again for another one."""
     state: Whereabouts
     """`in_view`: a gateway follows them now; `out_of_view`: none does, `xyz_m` is where they were
-    seen last; `unknown`: the gateway that followed them has fallen silent."""
+    seen last; `unknown`: the gateway that followed them is silent, or tells of no places now."""
     since_ns: int
     """When that began."""
     seen_at_ns: int
@@ -52,7 +52,6 @@ class MinePerson:
     """`possibly`: may be nobody, or one of `perhaps`."""
     perhaps: tuple[int, ...] = ()
     """Other people, by `id`, of whom this may be one."""
-    zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

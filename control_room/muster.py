@@ -5,7 +5,7 @@ can't see: it says "at least".
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -91,9 +91,11 @@ class Muster:
     listening_since_ns: int | None
     """What was before is not in it."""
     complete: bool
-    """Whether every metre is seen and every gateway speaks: only then is a count one of all."""
+    """Whether every metre is seen, and every gateway speaks and says what it sees: only then is a
+    count one of all."""
     everybody: bool
-    """Whether it is complete, nobody is missing, and nobody is out of view."""
+    """Whether it is complete, it is known who should be there, nobody of them is missing, and
+    nobody is out of view."""
     people: int
     """In view now."""
     at_least: int
@@ -151,7 +153,8 @@ def muster(
         by = "tags" if expected else ""
     missing = _missing(expected, people, known, tags, at_ns)
     seen = sum(metre.seen for metre in metres)
-    complete = bool(gateways) and not silent and seen == len(metres) > 0
+    told = all(metres_of([gateway]) for gateway in gateways)
+    complete = told and not silent and seen == len(metres) > 0
     in_view = [person for person in people if person.state == "in_view"]
     areas = [_area(zone, people, known, seen_within(metres, zone.polygon_m)) for zone in zones]
     areas.append(_outside(people, known))
@@ -160,7 +163,7 @@ def muster(
         at_ns=at_ns,
         listening_since_ns=listening_since_ns,
         complete=complete,
-        everybody=complete and not missing and not away,
+        everybody=complete and bool(expected) and not missing and not away,
         people=len(here),
         at_least=_different(in_view),
         out_of_view=sum(one.state == "out_of_view" for one in away),
@@ -189,14 +192,6 @@ def to_json(told: Muster) -> dict[str, Any]:
 def from_json(text: str | bytes) -> Muster:
     """Read a muster back; raises `ValueError` where it is none."""
     return _MUSTER.validate_json(text)
-
-
-def with_zones(
-    people: Sequence[MinePerson], gateways: Sequence[MineGateway]
-) -> tuple[MinePerson, ...]:
-    """Note on everybody the zone that they are in."""
-    zones = _zones(g.description for g in gateways if g.description is not None)
-    return tuple(replace(person, zone=_zone_of(person, zones)) for person in people)
 
 
 def _zones(descriptions: Iterable[SiteDescription]) -> list[ZoneDescription]:

@@ -41,10 +41,11 @@ from scene.wire import Message, encode, type_name
 
 HELP = """\
 Play a recording into the control room's page: panorama, positions and health as they were; the
-alarms are raised anew by the rules in the site file that the recording carries. Everything goes
-out under the prefix `replay`, and the page says REPLAY.
+alarms are raised anew by the rules in the site file that was in force when the recording began.
+Everything goes out under the prefix `replay`, and the page says REPLAY.
 
-With --check nothing is shown: the replayed alarms are compared with the recorded ones.
+With --check nothing is shown: the replayed alarms are compared with the recorded ones. They differ
+when zones or limits were changed, or the pipeline was started anew, while it was recorded.
 
 exit codes: 0 played, or equal; 1 --check found a difference; 2 the recording can't be read."""
 

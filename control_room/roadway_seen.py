@@ -107,7 +107,8 @@ def seen_within(metres: Iterable[Metre], polygon_m: Sequence[XY]) -> tuple[int, 
 def _of_one(gateway: MineGateway) -> list[Metre]:
     """Tell of one gateway's metres; all are unseen while it is silent or tells of none."""
     description, health = gateway.description, gateway.health
-    line = np.array(description.centre_line_m if description else ((0.0, 0.0, 0.0),))
+    given = description.centre_line_m if description else ()
+    line = np.array(given or ((0.0, 0.0, 0.0),))
     line = line[np.argsort(line[:, 0])]
     if health is not None and health.coverage:
         first, counts = round(health.coverage_from_x_m), list(health.coverage)

@@ -80,6 +80,8 @@ class Room:
         self._listeners: list[Listener] = []
         self._lock = threading.RLock()
         self._trouble = ""
+        self._unstored: dict[tuple[str, str], Anomaly] = {}
+        """The newest word of ours on each gateway that the disk refused; it is tried again."""
         self._groups_told = True
         """Whether viewers know the groups as they are now."""
         self._rate_told_s = -RATE_EVERY_S
@@ -101,7 +103,8 @@ class Room:
                 return
             self._last[place][address.topic] = envelope
             self._heard_s[*place, address.topic] = self._clock.monotonic_s()
-            self._tell(address.topic, message_text(*place, address.topic, envelope))
+            if self._listeners:
+                self._tell(address.topic, message_text(*place, address.topic, envelope))
             if isinstance(envelope.body, GatewayHealth):
                 self._keep_silence(*place, self._heartbeats.beat(*place))
             elif isinstance(envelope.body, GatewayState) and not envelope.body.online:
@@ -117,11 +120,15 @@ class Room:
                         anomaly, evidence="The control room has lost the MQTT broker."
                     )
                 self._keep_alarm(site, gateway, anomaly, receipt=False)
-            with self._troubled():
-                for entry in self._desk.due():
-                    self._tell_alarm(entry)
-                self._tell_groups()
-                self._tell_rate()
+            for (site, gateway), anomaly in tuple(self._unstored.items()):
+                self._keep_alarm(site, gateway, anomaly, receipt=False)
+            for due in (self._desk.empty_shelf, self._desk.carry_out):
+                with self._troubled():
+                    for entry in due():
+                        self._tell_alarm(entry)
+            for tell in (self._tell_groups, self._tell_rate):
+                with self._troubled():
+                    tell()
             self._tell("clock", self._clock_text())
 
     def do(self, wish: Wish) -> dict[str, Any]:
@@ -200,6 +207,8 @@ class Room:
         except JournalError as error:
             # Not stored, so not receipted: the gateway keeps it and tries again.
             self._trouble = str(error)
+            if not receipt:  # nobody sends it again
+                self._unstored[site, gateway] = anomaly
             cleared_at_ns = anomaly.captured_at_ns if anomaly.state == "cleared" else None
             unstored = Entry(
                 key=key, last=anomaly, stored_at_ns=stored_at_ns, cleared_at_ns=cleared_at_ns
@@ -213,6 +222,8 @@ class Room:
                 gateway,
                 Receipt(alarm=anomaly.id, state=anomaly.state, stored_at_ns=stored_at_ns),
             )
+        else:
+            self._unstored.pop((site, gateway), None)
         if entry is not None and new:
             self._tell_alarm(entry)
 

@@ -1,7 +1,7 @@
 """One identity per person over all gateways of a site, from what they publish alone.
 
 Knows nothing about pictures, MQTT, zones or alarms, and asks no clock: it is told when a message
-was heard. Nobody vanishes: who is seen no more stays, as out of view, until seen elsewhere.
+was heard. Who is seen no more stays, as out of view, until seen elsewhere, or for `KEPT_H`.
 """
 
 import threading
@@ -18,7 +18,7 @@ from scene.messages import (
     SiteDescription,
     Tags,
 )
-from scene.topics import SILENT_AFTER_S, Address
+from scene.topics import SILENT_AFTER_S, TOPICS, Address
 from scene.wire import Envelope
 
 KEPT_H, MOST_KEPT = 24.0, 1000
@@ -91,7 +91,7 @@ class WholeMine:
 
     def hear(self, address: Address, envelope: Envelope, heard_at_ns: int) -> None:
         """Take one message; `heard_at_ns` is the listener's clock, and all instants become its."""
-        if address.site != self.site:
+        if address.site != self.site or TOPICS[address.topic].sender == "control_room":
             return
         body = envelope.body
         with self._lock:
@@ -118,6 +118,7 @@ class WholeMine:
                 name: since_ns
                 for name, gateway in self._gateways.items()
                 if (since_ns := _silent_since_ns(gateway, at_ns)) is not None
+                or (since_ns := _unplaced_since_ns(gateway, at_ns)) is not None
             }
             return self._identities.told(at_ns, silent)
 
@@ -151,7 +152,8 @@ class WholeMine:
         for fix in tags.fixes:
             before, at_ns = self._tags.get(fix.tag), fix.at_ns + shift_ns
             if (before is None and len(self._tags) >= MOST_TAGS) or (
-                before is not None and before.at_ns > at_ns
+                # One from a time to come was heard before our clock was set back.
+                before is not None and at_ns < before.at_ns <= heard_at_ns + TAGS_OFF_S * 1e9
             ):
                 continue
             self._tags[fix.tag] = TaggedWorker(
@@ -163,7 +165,7 @@ class WholeMine:
     ) -> None:
         body = envelope.body
         assert isinstance(body, GatewayHealth | Positions)
-        gateway.heard_at_ns = max(heard_at_ns, gateway.heard_at_ns or heard_at_ns)
+        gateway.heard_at_ns = heard_at_ns
         gateway.gone_at_ns = None
         shift_ns = gateway.clock.shift_ns(
             heard_at_ns=heard_at_ns,
@@ -177,9 +179,10 @@ class WholeMine:
             return
         at_ns = body.captured_at_ns + shift_ns
         if gateway.placed_at_ns is not None and gateway.news_at_ns is not None:
-            # One gateway's messages keep their order: an earlier instant is a repetition.
-            stuck = heard_at_ns - gateway.news_at_ns >= AGAIN_S * 1e9
-            if at_ns <= gateway.placed_at_ns and not stuck:
+            # One gateway's messages keep their order: an earlier instant is a repetition, unless
+            # a clock was set back, the gateway's or our own.
+            repeated = 0 <= heard_at_ns - gateway.news_at_ns < AGAIN_S * 1e9
+            if at_ns <= gateway.placed_at_ns and repeated:
                 return
         gateway.placed_at_ns, gateway.news_at_ns = at_ns, heard_at_ns
         self._identities.place(name, body.people, shift_ns, at_ns)
@@ -190,7 +193,17 @@ def _silent_since_ns(gateway: _Gateway, at_ns: int) -> int | None:
     if gateway.gone_at_ns is not None:
         return gateway.gone_at_ns
     last_ns = gateway.first_at_ns if gateway.heard_at_ns is None else gateway.heard_at_ns
-    return last_ns if at_ns - last_ns > SILENT_AFTER_S * 1e9 else None
+    return _if_old(last_ns, at_ns)
+
+
+def _unplaced_since_ns(gateway: _Gateway, at_ns: int) -> int | None:
+    """Tell since when a gateway, its cameras lost, has placed nobody; none while it does."""
+    return None if gateway.news_at_ns is None else _if_old(gateway.news_at_ns, at_ns)
+
+
+def _if_old(last_ns: int, at_ns: int) -> int | None:
+    """Give the instant of a last word that is old, or (our clock was set back) yet to come."""
+    return last_ns if abs(at_ns - last_ns) > SILENT_AFTER_S * 1e9 else None
 
 
 def _shifted(health: GatewayHealth, shift_ns: int) -> GatewayHealth:

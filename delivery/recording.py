@@ -30,7 +30,7 @@ from pydantic import TypeAdapter
 from delivery.compressed_video import SCHEMA, picture_of, video_message
 from scene.clock import Clock
 from scene.errors import RecordingError, WireError
-from scene.messages import Anomaly, PanoramaPacket, Positions, Receipt
+from scene.messages import Anomaly, Order, PanoramaPacket, Positions, Receipt
 from scene.packet import pack, unpack
 from scene.topics import TOPICS, parse_topic
 from scene.wire import MAX_BYTES, Message, decode, json_schema
@@ -344,7 +344,7 @@ def _record_of(message: McapMessage, topic: str, frames: dict[int, bytes]) -> Re
         data = len(header).to_bytes(4, "big") + header + picture_of(message.data)
         return Record(at_ns=message.log_time, topic=PANORAMA, payload=data, body=unpack(data))
     body = decode(message.data).body
-    if isinstance(body, Anomaly | Receipt):
+    if isinstance(body, Anomaly | Order | Receipt):
         topic = f"{topic}/{body.id if isinstance(body, Anomaly) else body.alarm}"
     parse_topic(topic)
     return Record(at_ns=message.log_time, topic=topic, payload=message.data, body=body)

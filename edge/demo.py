@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import multiprocessing
 import os
+import shutil
 import socket
 import sys
 import time
@@ -16,7 +17,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from delivery.broker import EmbeddedBroker
-from edge.calibrate import run as calibrate_run
 from edge.main import main
 from edge.options import RunOptions
 from edge.run import check_ready
@@ -24,9 +24,9 @@ from edge.services import Supervisor, die_with_parent
 from scene.errors import LamproomError
 
 HELP = """\
-Run the sample mine: four cameras in a roadway, one panorama, every miner tagged and located.
-Someone enters a restricted zone and someone falls: the alarms arrive over MQTT and are printed
-here. No camera, GPU or server is needed."""
+Run the sample mine: four cameras in a roadway, one panorama, every miner located, and named by a
+simulated tag system. Someone enters a restricted zone and someone falls: the alarms arrive over
+MQTT and are printed here. No camera, GPU or server is needed."""
 
 SAMPLE = Path(__file__).parents[1] / "sample_videos" / "roadway" / "site.yaml"
 PAGE_LIMIT_S = 60.0
@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
             f"{args.site}: there is no such site file; the sample site comes with a checkout"
         )
     args.folder.mkdir(parents=True, exist_ok=True)
+    _begin_afresh(args.folder)
     _calibrate_once(args.site)
     page_port = _free_port(args.port)
     if page_port != args.port:
@@ -94,13 +95,22 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
+def _begin_afresh(folder: Path) -> None:
+    """Forget the alarms of a demo before: their people are gone, and nobody would clear them."""
+    shutil.rmtree(folder / "state", ignore_errors=True)
+    for old in folder.glob("journal.sqlite*"):
+        old.unlink(missing_ok=True)
+
+
 def _calibrate_once(site_file: Path) -> None:
     from scene.site import load_site
 
     if load_site(site_file).rig.file.exists():
         return
     print("Calibrating the cameras (once) ...", flush=True)
-    calibrate_run(argparse.Namespace(site=site_file, frames=5, every=20, out=None))
+    code = main(["calibrate", str(site_file)])
+    if code:
+        raise LamproomError(f"{site_file}: its cameras could not be calibrated; see above")
 
 
 @contextlib.contextmanager

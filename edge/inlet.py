@@ -1,12 +1,15 @@
 """What a gateway hears over MQTT: operators' orders, tags and machines of the mine.
 
-Knows nothing about what is done with it. A message that can't be read is left out and counted.
+Knows nothing about what is done with it. A message that can't be read is left out and told of,
+each topic once.
 """
 
 import threading
 from collections import deque
+from collections.abc import Callable
 
 from delivery.link import Link
+from delivery.mqtt import say
 from scene.errors import WireError
 from scene.messages import Order
 from scene.site import Site
@@ -16,18 +19,19 @@ from scene.wire import Message, decode
 HEARD = ("order", "tags", "machines")
 MOST_KEPT = 1000
 """So many messages may wait to be taken; the oldest make room."""
+MOST_TOLD = 100
+"""Of so many topics' bad messages is told; a flood of further ones is not."""
 
 
 class Inlet:
     """Hears one site's systems and operators; `take` never waits."""
 
-    def __init__(self, site: Site, connection: Link) -> None:
+    def __init__(self, site: Site, connection: Link, log: Callable[[str], None] = say) -> None:
         self._messages: deque[Message] = deque(maxlen=MOST_KEPT)
         self._lock = threading.Lock()
-        self.bad = 0
-        """Messages that could not be read."""
-        self.trouble = ""
-        """What was wrong with the last of them."""
+        self._log = log
+        self._told: set[str] = set()
+        """Topics whose bad messages were told of."""
         for topic in HEARD:
             wanted = topic_filter(topic, prefix=LIVE_PREFIX, site=site.site, gateway=site.gateway)
             connection.subscribe(wanted, TOPICS[topic].qos, self._hear)
@@ -49,9 +53,10 @@ class Inlet:
             if isinstance(envelope.body, Order) and envelope.body.alarm != address.id:
                 raise WireError(f"the order is about {envelope.body.alarm!r}")
         except WireError as error:
-            with self._lock:
-                self.bad += 1
-                self.trouble = f"{topic}: {error}"
+            if topic not in self._told and len(self._told) < MOST_TOLD:
+                self._told.add(topic)
+                text = f"{topic}: a message was not understood: {error}"
+                self._log("".join(c if c.isprintable() else "?" for c in text[:500]))
             return
         with self._lock:
             self._messages.append(envelope.body)

@@ -101,7 +101,7 @@ class Live:
         """
         now_ns = self._parts.clock.now_ns()
         cameras = {camera.name for camera in self._parts.cameras}
-        people = []
+        people, left = [], []
         for alarm in alarms:
             if alarm.kind in ALARMS and ALARMS[alarm.kind].about == "person":
                 people.append(alarm)
@@ -110,10 +110,11 @@ class Live:
             ):
                 continue
             elif not self._health.adopt(alarm):
-                self._parts.outlet.send(
-                    replace(alarm, state="cleared", captured_at_ns=now_ns, evidence=STARTED_ANEW)
-                )
-        self._parts.pipeline.adopt(people)
+                left.append(alarm)
+        for alarm in (*left, *self._parts.pipeline.adopt(people)):
+            self._parts.outlet.send(
+                replace(alarm, state="cleared", captured_at_ns=now_ns, evidence=STARTED_ANEW)
+            )
 
     def run(self, stopped: Callable[[], bool]) -> None:
         """Show, see and report until the cameras end or `stopped` says so."""
@@ -231,7 +232,8 @@ class Live:
             unsearched=self._unsearched,
             blind=self._detection.blind,
         )
-        self._people.save(parts.pipeline.kept())
+        if self._health.detected_at_ns is not None:  # else it knows nobody of before yet
+            self._people.save(parts.pipeline.kept())
         parts.pipeline.hear(health)
         parts.outlet.send(health)
         for anomaly in changes:

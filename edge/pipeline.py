@@ -14,6 +14,7 @@ from location.person import Kept
 from location.tag_check import TagCheck
 from location.tracker import Tracker
 from location.watch import Watch
+from scene.alarms import ALARMS
 from scene.arrays import Floats
 from scene.floor import Floor
 from scene.messages import Anomaly, Detections, Frame, Order, Panorama, Positions, Tags
@@ -108,11 +109,14 @@ class Pipeline:
             self._naming.hear(message)
         self._tag_check.hear(message)
         self._watch.hear(message)
-        if isinstance(message, Order) and message.about is not None:
-            active = (*self._watch.active(), *self._tag_check.active())
-            if message.alarm not in {alarm.id for alarm in active}:
-                return (_ended_unknown(message, message.about),)
-        return ()
+        about = message.about if isinstance(message, Order) else None
+        if not isinstance(message, Order) or about is None or about.id != message.alarm:
+            return ()
+        if about.kind not in ALARMS or ALARMS[about.kind].about != "person":
+            return ()  # nobody's word mends a camera
+        active = (*self._watch.active(), *self._tag_check.active())
+        known = message.alarm in {alarm.id for alarm in active}
+        return () if known else (_ended_unknown(message, about),)
 
     def kept(self) -> Kept:
         """Note down who is known, for the next run."""
@@ -139,10 +143,16 @@ class Pipeline:
         self._watch.change(site)
         self._site = site
 
-    def adopt(self, alarms: Sequence[Anomaly]) -> None:
-        """Give alarms about people, active since before the start, back to the rules."""
+    def adopt(self, alarms: Sequence[Anomaly]) -> tuple[Anomaly, ...]:
+        """Give alarms about people, active since before the start, back to the rules.
+
+        Gives those that no rule takes: they would stay for good.
+        """
         self._watch.adopt(alarms)
-        self._tag_check.adopt(alarms)
+        if self._site.limits.tags is not None:
+            self._tag_check.adopt(alarms)
+        taken = {alarm.id for alarm in (*self._watch.active(), *self._tag_check.active())}
+        return tuple(alarm for alarm in alarms if alarm.id not in taken)
 
     def prepare(self, rig: Rig, frames: Frames = ()) -> Hanging:
         """Compute what another rig needs, in any thread; changes nothing yet.

@@ -24,7 +24,8 @@ publish positions and alarms over MQTT.
   lamproom run mine/site.yaml --fast --pictures out  go through files as fast as possible, look
                                                      at every panorama and every box found
 
-The page is served by `lamproom control-room`."""
+Zones, gates and limits may be changed in the site file while it runs (docs/alarms.md). The page is
+served by `lamproom control-room`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--record", type=Path, metavar="FILE", help="record the run (.mcap)")
     parser.add_argument(
-        "--tags", type=Path, metavar="FILE", help="play tag fixes (JSON lines) beside camera files"
+        "--tags",
+        type=Path,
+        metavar="FILE",
+        help="play tag fixes (see docs/tags.md) beside camera files; not with --fast",
     )
     parser.add_argument("--loop", action="store_true", help="play camera files again and again")
     parser.add_argument(
@@ -54,7 +58,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="camera files only: every frame in order, as fast as possible, then stop",
     )
     parser.add_argument(
-        "--state", type=Path, metavar="FOLDER", help="where alarms are kept (with --fast: nowhere)"
+        "--state",
+        type=Path,
+        metavar="FOLDER",
+        help="where alarms and people's numbers are kept (with --fast: nowhere)",
     )
 
 

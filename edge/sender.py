@@ -74,7 +74,9 @@ class Announcement:
         """Describe the site anew when panoramas have another geometry, or zones have changed."""
         changed = self._site_watch.poll()
         if changed is not None:
-            self._site, self._site_yaml = changed, self._options.site_yaml()
+            self._site = changed
+            with contextlib.suppress(OSError, UnicodeDecodeError):  # somebody is at it again
+                self._site_yaml = self._options.site_yaml()
         elif geometry == self._geometry:
             return
         self._geometry = geometry

@@ -20,7 +20,8 @@ class SiteWatch:
 
     def __init__(self, path: Path, site: Site, read: Callable[[], Site]) -> None:
         self._path, self._site, self._read = path, site, read
-        self._stamp = _stamp_of(path)
+        # Not the stamp of now: the file may have changed since the site was read.
+        self._stamp: tuple[int, int] | None = None
         self.trouble = ""
         """What in the file is not in force, and why; empty when all is."""
 

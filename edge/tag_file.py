@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+from pydantic import TypeAdapter
 
 from scene.errors import LamproomError
 from scene.messages import TagFix, Tags
 
 EVERY_S = 0.5
 """Fixes are handed over together, so often at most."""
+_FIX: TypeAdapter[TagFix] = TypeAdapter(TagFix)
 
 
 class TagFile:
@@ -60,19 +62,12 @@ def read_fixes(path: Path) -> list[TagFix]:
             continue
         try:
             row = json.loads(line)
-            x, y = row["xy_m"]
-            fixes.append(
-                TagFix(
-                    tag=str(row["tag"]),
-                    xy_m=(float(x), float(y)),
-                    sigma_m=float(row["sigma_m"]),
-                    at_ns=round(float(row["t_s"]) * 1e9),
-                    worker=row.get("worker"),
-                )
-            )
-        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            at_ns = round(float(row.pop("t_s")) * 1e9)
+            fixes.append(_FIX.validate_python(row | {"at_ns": at_ns}))
+        except (ValueError, TypeError, KeyError, OverflowError, AttributeError) as error:
+            why = "; ".join(part.strip() for part in str(error).splitlines()[:3])
             raise LamproomError(
-                f"{path}:{number}: is no fix ({error!r}); give t_s, tag, xy_m and sigma_m"
+                f"{path}:{number}: is no fix ({why}); give t_s, tag, xy_m and sigma_m"
             ) from None
     return fixes
 

@@ -42,7 +42,7 @@ FITS_SHARE = 0.5
 """A tag with so many of its places near somebody may be theirs."""
 MOVED_M = 3.0
 """Two tags are with one person when all three have come so far together; less may be chance."""
-MOST_KEPT = 200_000
+MOST_KEPT = 2_000
 """So many messages may wait for positions to come; the oldest make room."""
 KINDS = ("person_without_tag", "tag_without_person", "two_tags")
 
@@ -75,17 +75,21 @@ class TagCheck:
     def hear(self, message: Message) -> None:
         """Take in tags, heartbeats and orders, in any order; other messages are none of this.
 
-        Once positions have come, a message more than `AHEAD_S` ahead of them is left out.
+        Once positions have come, a message more than `AHEAD_S` ahead of them is left out; an order
+        counts at once then, for it is never lost to a wrong clock or to cameras that stand still.
         """
         if not isinstance(message, Tags | GatewayHealth | Order) or self._limits is None:
             return
         at_ns = message.ordered_at_ns if isinstance(message, Order) else message.captured_at_ns
-        if self._now_ns is None or at_ns <= self._now_ns + AHEAD_S * S:
-            # Heartbeats first: they say what is covered at that very instant.
-            row = (at_ns, int(isinstance(message, Tags)), next(self._arrivals))
-            heapq.heappush(self._pending, (*row, message))
-            if len(self._pending) > MOST_KEPT:
-                heapq.heappop(self._pending)
+        if self._now_ns is not None and at_ns > self._now_ns + AHEAD_S * S:
+            if not isinstance(message, Order):
+                return
+            at_ns = self._now_ns
+        # Heartbeats first: they say what is covered at that very instant.
+        row = (at_ns, int(isinstance(message, Tags)), next(self._arrivals))
+        heapq.heappush(self._pending, (*row, message))
+        if len(self._pending) > MOST_KEPT:
+            heapq.heappop(self._pending)
 
     def adopt(self, alarms: Sequence[Anomaly]) -> None:
         """Take back active alarms that an earlier run raised; before any `update`."""
@@ -185,13 +189,15 @@ class TagCheck:
         now_ns, changes = positions.captured_at_ns, list[Anomaly]()
         worn = {person.worker for person in positions.people}
         free = [w for tag, w in self._looks.by_tag.items() if self._name(tag) not in worn]
-        for person in sorted(positions.people, key=lambda one: one.track):
+        people = sorted(positions.people, key=lambda one: one.track)
+        for person in people:
             key = ("person_without_tag", str(person.track))
             case = self._cases.setdefault(key, Case(first_ns=now_ns))
-            unseen = now_ns - person.seen_at_ns > FRESH_S * S
             case.known_ns, case.last = now_ns, person
-            if unseen:
-                case.since_ns = case.fine_ns = None
+        for person in people:
+            key = ("person_without_tag", str(person.track))
+            case = self._cases[key]
+            if now_ns - person.seen_at_ns > FRESH_S * S:
                 continue
             fit = (
                 1.0
@@ -377,6 +383,8 @@ class TagCheck:
             for key, case in self._cases.items()
             if case.alarm is not None
         }
+        orders = [row for row in self._pending if isinstance(row[-1], Order)]
+        self._pending = [(now_ns, *row[1:]) for row in sorted(orders)]
         self._start()
 
 

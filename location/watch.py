@@ -4,7 +4,9 @@ Knows nothing about cameras, MQTT or clocks: time is what the positions say. The
 positions and messages gives the same alarms, ids included.
 
 Time is counted by looks, the instants at which cameras saw a person (`seen_at_ns`), so that a slow
-detector delays alarms and never swallows them. A late look is judged where the person was seen.
+detector delays alarms and does not swallow them; only looks that come more than five seconds late
+count no more, and detection that slow has an alarm of its own. A late look is judged where the
+person was seen.
 Between looks a prediction counts for as long as looks have shown the same before it: one look
 alone never raises what must hold for a while.
 
@@ -20,7 +22,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from location.rules.absences import Absence, Absences
-from location.rules.cases import CARRIED_S, FRESH_S, Cases, no_longer_watched
+from location.rules.cases import CARRIED_S, FRESH_MOST_S, FRESH_S, Cases, no_longer_watched
 from location.rules.company import ZONE
 from location.rules.coverage import Coverage
 from location.rules.crossings import Crossings
@@ -32,7 +34,7 @@ from location.rules.moment import Moment, Rule
 from location.rules.rest import Rests
 from location.rules.table import KINDS, rules
 from scene.limits import ImmobileLimits, LostLimits, time_zone_of
-from scene.messages import Anomaly, GatewayHealth, Machines, Position, Positions
+from scene.messages import Anomaly, GatewayHealth, Machines, Order, Position, Positions
 from scene.site import Site
 from scene.wire import Message
 
@@ -102,14 +104,18 @@ class Watch:
             heard = self._restart(now_ns)
         before_ns = now_ns if self._now_ns is None else self._now_ns
         step_ns = min(now_ns - before_ns, round(FRESH_S * S))
+        # Pictures may come slowly; a longer gap is time in which nobody looked.
+        unwatched_ns = max(now_ns - before_ns - round(FRESH_MOST_S * S), 0)
         self._now_ns = now_ns
         people = tuple(sorted(positions.people, key=lambda person: person.track))
-        self._cases.begin(people, now_ns)
+        self._cases.begin(people, now_ns, unwatched_ns)
         changes = [*self._changes, *self._take_back(now_ns)]
         self._changes = []
+        self._machines.look_at(now_ns)
+        self._coverage.look_at(now_ns)
         for message in (*heard, *self._inbox.take(now_ns)):
             changes += self._obey(message)
-        moment = self._moment(people, now_ns, step_ns / S)
+        moment = self._moment(people, now_ns, step_ns / S, unwatched_ns / S)
         present: dict[str, set[int]] = {}
         for rule in self._rules:
             whom = people if rule.whom is None else rule.whom(moment)
@@ -141,15 +147,15 @@ class Watch:
         found = [self._machines.trouble(zone, age_s) for zone in self._site.zones]
         return "; ".join(text for text in (self._inbox.trouble, *found) if text)
 
-    def _moment(self, people: tuple[Position, ...], now_ns: int, step_s: float) -> Moment:
+    def _moment(
+        self, people: tuple[Position, ...], now_ns: int, step_s: float, unwatched_s: float
+    ) -> Moment:
         limits = self._site.limits
-        self._machines.look_at(now_ns)
-        self._coverage.look_at(now_ns)
         moved_m = (limits.immobile or ImmobileLimits()).moved_m
         self._rests.update(people, moved_m)
         self._crossings.update(self._site.gates, people)
         exit_m = (limits.lost or LostLimits()).exit_m
-        self._absences.update(people, now_ns, step_s, self._coverage, exit_m)
+        self._absences.update(people, now_ns, step_s, unwatched_s, self._coverage, exit_m=exit_m)
         return Moment(
             at_ns=now_ns,
             local=datetime.fromtimestamp(now_ns / S, time_zone_of(limits.time_zone)),
@@ -197,11 +203,14 @@ class Watch:
         return next((rule for rule in self._rules if rule.key == (alarm.kind, alarm.zone)), None)
 
     def _restart(self, now_ns: int) -> tuple[Heard, ...]:
-        """Begin a new time; what was heard in the old one counts at once."""
+        """Begin a new time; an order from the old one counts at once.
+
+        Old heartbeats and places would be newer than all that come for a long time.
+        """
         self._cases.restart(now_ns)
         self._rests.restart()
         self._crossings.restart()
         self._coverage.restart()
         self._absences.restart(now_ns)
         self._now_ns = None
-        return self._inbox.take(None)
+        return tuple(one for one in self._inbox.take(None) if isinstance(one, Order))

@@ -134,6 +134,15 @@ class HelmetLimits(Section):
     worn_probability: float = Field(default=0.5, gt=0, lt=1)
     worn_after_s: float = Field(default=3.0, ge=0)
 
+    @model_validator(mode="after")
+    def _ordered(self) -> "HelmetLimits":
+        if self.worn_probability <= 1 - self.bare_probability:
+            raise ValueError(
+                f"worn_probability ({self.worn_probability:g}) must be above 1 - bare_probability "
+                f"({1 - self.bare_probability:g}), or alarms would come and go with every picture"
+            )
+        return self
+
 
 class LostLimits(Section):
     """When somebody who is not seen any more counts as lost."""

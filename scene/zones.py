@@ -37,7 +37,7 @@ def hours_of(text: str) -> tuple[time, time]:
         times = time.fromisoformat(first.strip()), time.fromisoformat(last.strip())
     except ValueError:
         dash = ""
-    if not dash or times[0] == times[1]:
+    if not dash or times[0] == times[1] or times[0].tzinfo or times[1].tzinfo:
         raise ValueError(f"{text!r} are no hours; give e.g. 22:00-06:00")
     return times
 

@@ -81,17 +81,21 @@ class Absences:
         people: Sequence[Position],
         now_ns: int,
         step_s: float,
+        unwatched_s: float,
         coverage: Coverage,
+        *,
         exit_m: float,
     ) -> None:
         """Take in the positions of an instant; within `exit_m` of coverage's end one walks out.
 
-        With an `exit_m` of 0 nobody may walk out: whoever a healthy camera saw is missed.
+        With an `exit_m` of 0 nobody may walk out: whoever a healthy camera saw is missed. The
+        instant stands for the last `step_s`; in a gap before it nobody looked for `unwatched_s`.
         """
         self._now_ns = now_ns
+        gone_at_ns = now_ns - round(unwatched_s * 1e9)
         here = {person.track: person for person in people}
         for track in sorted(self._last.keys() - here.keys()):
-            self._leaves(track, now_ns, exit_m)
+            self._leaves(track, gone_at_ns, exit_m)
         for track, person in here.items():
             before = self._last.get(track)
             if before is None or person.seen_at_ns > before.person.seen_at_ns:
@@ -101,14 +105,14 @@ class Absences:
                 )
             self._first.setdefault(track, self._last[track])
             self._first_ns.setdefault(track, now_ns)
+        for track in self._absent.keys() & here.keys():
+            self.found(track, track)
         self._absent = {
-            track: absence
-            for track, absence in self._absent.items()
-            if track not in here and not self._over(absence)
+            track: absence for track, absence in self._absent.items() if not self._over(absence)
         }
         self._find(people, exit_m)
         for absence in self._absent.values():
-            _judge(absence, coverage, step_s, exit_m)
+            _judge(absence, coverage, step_s, unwatched_s, exit_m)
 
     def absent(self) -> tuple[Absence, ...]:
         """List who is missing."""
@@ -141,13 +145,13 @@ class Absences:
             absence.last = replace(absence.last, person=replace(absence.person, seen_at_ns=now_ns))
             absence.gone_at_ns = absence.found_at_ns = now_ns
 
-    def _leaves(self, track: int, now_ns: int, exit_m: float) -> None:
+    def _leaves(self, track: int, gone_at_ns: int, exit_m: float) -> None:
         last, first_ns = self._last.pop(track), self._first_ns.pop(track)
         self._first.pop(track)
         claimed = self._claimed.pop(track, None)
         walked_out = exit_m > 0 and last.to_exit_m is not None and last.to_exit_m <= exit_m
         if not walked_out and (last.person.seen_at_ns - first_ns) / 1e9 >= KNOWN_S:
-            self._absent[track] = Absence(last=last, gone_at_ns=now_ns)
+            self._absent[track] = Absence(last=last, gone_at_ns=gone_at_ns)
         elif claimed is not None and not walked_out and claimed in self._absent:
             # Who was taken for him was nobody.
             self._absent[claimed].found_by = None
@@ -194,21 +198,22 @@ class Absences:
         return apart_m <= NEAR_M or not came_in
 
 
-def _judge(absence: Absence, coverage: Coverage, step_s: float, exit_m: float) -> None:
+def _judge(
+    absence: Absence, coverage: Coverage, step_s: float, unwatched_s: float, exit_m: float
+) -> None:
     """Say of one missing person why no camera sees them."""
     if absence.found_by is not None:
         absence.why = "found"
         return
     x_m = absence.person.xyz_m[0]
     watched = coverage.known and coverage.any_ok(absence.person.cameras)
-    if watched and (exit_m == 0 or coverage.covers(x_m)):
-        if absence.why != "may_have_left":
-            absence.why = "watched"
-        return
-    absence.blind_s += step_s
+    watched = watched and (exit_m == 0 or coverage.covers(x_m))
+    absence.blind_s += unwatched_s + (0.0 if watched else step_s)
     to_exit_m = absence.last.to_exit_m
-    left = exit_m > 0 and to_exit_m is not None and absence.blind_s * WALK_M_S > to_exit_m
-    absence.why = "may_have_left" if left else "blind"
+    if exit_m > 0 and to_exit_m is not None and absence.blind_s * WALK_M_S > to_exit_m:
+        absence.why = "may_have_left"
+    else:
+        absence.why = "watched" if watched else "blind"
 
 
 def _apart_m(one: Sighting, other: Sighting) -> float:

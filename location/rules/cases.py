@@ -61,8 +61,13 @@ class Cases:
         """Of the alarms raised last."""
         self._same: list[tuple[int, int]] = []
 
-    def begin(self, people: Sequence[Position], now_ns: int) -> None:
-        """Take note of who is there at the instant that is judged next."""
+    def begin(self, people: Sequence[Position], now_ns: int, unwatched_ns: int) -> None:
+        """Take note of who is there at the instant that is judged next.
+
+        In a gap before it nobody looked for `unwatched_ns`: that is no time of not being seen.
+        """
+        for case in self._cases.values():
+            case.known_at_ns += unwatched_ns if case.alarm is not None else 0
         self._now_ns = now_ns
         self._first_ns = {
             person.track: self._first_ns.get(person.track, now_ns) for person in people
@@ -97,8 +102,11 @@ class Cases:
                 return []
             case = Case(rule, person, now_ns, Held(), Held())
             if rule.whom is None and (now_ns - self._first_ns[person.track]) <= NEW_S * S:
-                changes += self._carry_on(self._lost_near(rule, person), case, person)
-                if not changes:
+                lost = self._lost_near(rule, person)
+                if lost:
+                    changes += self._carry_on(lost[0], case, person)
+                    self._same.append((lost[0][1], person.track))
+                else:
                     self._take_over_time(rule, case, person)
             self._cases[key] = case
         case.known_at_ns = now_ns
@@ -119,7 +127,10 @@ class Cases:
         return changes
 
     def same(self) -> list[tuple[int, int]]:
-        """Give once the pairs of tracks, before and now, that are one person by a carried alarm."""
+        """Give once the pairs of tracks, before and now, that are one person by a carried alarm.
+
+        Only of who appeared right there: whoever walked up may be a helper, who is nobody found.
+        """
         found, self._same = self._same, []
         return found
 
@@ -220,7 +231,7 @@ class Cases:
         """Raise an alarm, or carry on that of the one person who was lost here lately."""
         lost = self._lost_near(case.rule, person)
         if len(lost) == 1 and self._now_ns - self._cases[lost[0]].known_at_ns <= CARRIED_S * S:
-            return self._carry_on(lost, case, person)
+            return self._carry_on(lost[0], case, person)
         held_s = judged.before_s + case.rising.held_s
         alarm = evidence.raised(case.rule, person, judged, self._now_ns, held_s)
         case.alarm = replace(alarm, id=self._own_id(alarm.id))
@@ -237,25 +248,27 @@ class Cases:
         return id
 
     def _lost_near(self, rule: Rule, person: Position) -> list[Key]:
-        """Find alarms of a rule whose people, now unseen, were last near here; nearest first."""
+        """Find alarms of a rule whose people, now unseen, were last near here; nearest first.
+
+        Who was there while the other was still seen is somebody else, a helper say.
+        """
         found: list[tuple[float, Key]] = []
         if rule.whom is not None:
             return []
+        since_ns = self._first_ns[person.track]
         for key, case in self._cases.items():
+            if key[0] != rule.key or case.alarm is None or key[1] == person.track:
+                continue
             gone = key[1] not in self._first_ns or self._unseen(case)
-            if key[0] == rule.key and case.alarm is not None and gone and key[1] != person.track:
-                distance_m = apart_m(case.last, person)
-                if distance_m <= SAME_PLACE_M:
-                    found.append((distance_m, key))
+            distance_m = apart_m(case.last, person)
+            if gone and case.last.seen_at_ns <= since_ns and distance_m <= SAME_PLACE_M:
+                found.append((distance_m, key))
         return [key for _, key in sorted(found, key=lambda item: (item[0], item[1][1]))]
 
-    def _carry_on(self, lost: list[Key], case: Case, person: Position) -> list[Anomaly]:
-        """Give the nearest of the lost alarms to a person's case, if there is any."""
-        if not lost:
-            return []
-        alarm = self._cases.pop(lost[0]).alarm
+    def _carry_on(self, lost: Key, case: Case, person: Position) -> list[Anomaly]:
+        """Give a lost person's alarm to a person's case."""
+        alarm = self._cases.pop(lost).alarm
         assert alarm is not None
-        self._same.append((lost[0][1], person.track))
         case.alarm = evidence.carried(alarm, person, self._now_ns)
         case.falling = Held()
         return [case.alarm]

@@ -3,6 +3,7 @@
 Knows nothing about what they mean.
 """
 
+from bisect import insort
 from dataclasses import replace
 
 from scene.messages import GatewayHealth, Machines, Order
@@ -43,14 +44,13 @@ class Inbox:
                 return
         if ahead_s > AHEAD_S and isinstance(message, Order) and now_ns is not None:
             message = replace(message, ordered_at_ns=now_ns)
-        self._waiting.append(message)
+        insort(self._waiting, message, key=_order)
         if len(self._waiting) > MOST_KEPT:
             others = [one for one in self._waiting if not isinstance(one, Order)]
             self._waiting.remove(min(others or self._waiting, key=told_at_ns))
 
     def take(self, now_ns: int | None) -> tuple[Heard, ...]:
         """Give what counts by now, oldest first; all of it for none."""
-        self._waiting.sort(key=_order)
         due = [
             one
             for one in self._waiting

@@ -27,10 +27,17 @@ class MachinePlaces:
         self._now_ns = 0
 
     def hear(self, machines: Machines) -> None:
-        """Take in places; of each machine the newest counts."""
+        """Take in places; of each machine the newest counts.
+
+        One from a clock that was ahead gives way to the next that is not.
+        """
         for place in machines.machines:
             before = self._courses.get(place.machine)
-            if before is None or place.at_ns > before.place.at_ns:
+            if (
+                before is None
+                or place.at_ns > before.place.at_ns
+                or place.at_ns <= self._now_ns < before.place.at_ns
+            ):
                 self._courses[place.machine] = _course(before, place)
 
     def look_at(self, now_ns: int) -> None:

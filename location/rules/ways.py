@@ -46,7 +46,9 @@ def worker_lost(site: Site, person: Position, moment: Moment) -> Judgement:
         return NEITHER
     found = absence.found_by
     what = "not seen any more, though healthy cameras look there,"
-    if found is not None:
+    if found == person.track:
+        what = "seen again"
+    elif found is not None:
         what = f"may be person {found}, who has been seen since"
     return Judgement(
         raises=absence.why == "watched" and person.track not in moment.down,

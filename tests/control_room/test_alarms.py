@@ -52,6 +52,14 @@ def test_every_change_is_told_once() -> None:
     assert changes(listener) == [("man_down", "active"), ("man_down", "cleared")]
 
 
+def test_what_was_told_is_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("control_room.alarms.MOST_TOLD", 2)
+    listener = AlarmListener(ReplayClock(NOW_NS))
+    for id in ("a", "b", "c", "c", "a"):
+        hear(listener, alarm(id, at_ns=NOW_NS))
+    assert len(changes(listener)) == 4
+
+
 def test_what_was_cleared_long_ago_is_no_news() -> None:
     listener = AlarmListener(ReplayClock(NOW_NS))
     hear(listener, alarm("old", at_ns=5, state="cleared"), sent_at_ns=5)

@@ -101,6 +101,8 @@ def test_a_critical_alarm_about_a_person_is_shelved_for_half_an_hour_at_most() -
     assert act("shelve", quiet, reason="x", minutes=480) is not None
     with pytest.raises(BadWish, match="at most 480"):
         act("shelve", system, reason="x", minutes=480.1)
+    with pytest.raises(BadWish, match="at most 480"):
+        act("shelve", system, reason="x", minutes=10**400)
 
 
 def test_only_what_no_camera_can_clear_may_be_ended() -> None:

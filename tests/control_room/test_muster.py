@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from control_room import head_count
 from control_room.mine_person import MinePerson
-from control_room.muster import Muster, from_json, muster, to_json, with_zones
+from control_room.muster import Muster, from_json, muster, to_json
 from control_room.muster_command import add_arguments, run
 from control_room.muster_text import WORDS, text_of
 from control_room.roster import RosterError, Worker, read_roster
@@ -205,6 +206,26 @@ def test_a_gateway_that_never_spoke_sees_nothing() -> None:
         assert "NO GATEWAY SPEAKS" in text_of(told_so)
 
 
+def test_without_a_list_of_names_nobody_can_say_that_all_are_there() -> None:
+    told = count(person(1, 5))
+    assert told.complete
+    assert not told.everybody
+    assert count(person(1, 5, "Li"), roster=("Li",)).everybody
+
+
+def test_a_gateway_that_does_not_say_what_it_sees_leaves_the_count_open() -> None:
+    dumb = MineGateway(gateway="gw2", description=None, health=None, silent_since_ns=None)
+    assert not count(person(1, 5), gateways=(gateway(), dumb)).complete
+
+
+def test_a_gateway_without_a_centre_line_spoils_no_count() -> None:
+    lost = gateway("gw2")
+    assert lost.description is not None
+    lost = replace(lost, description=replace(lost.description, centre_line_m=()), health=None)
+    told = count(person(1, 5), gateways=(gateway(), lost))
+    assert (told.people, told.complete) == (1, False)
+
+
 def test_an_old_gateway_tells_no_since() -> None:
     old = gateway(coverage=(0,) * 40)
     assert old.health is not None
@@ -225,9 +246,15 @@ def test_a_table_holds_no_control_characters_and_every_word_in_both_languages() 
     assert all(len(both) == 2 and all(both) for both in WORDS.values())
 
 
-def test_people_are_given_their_zone() -> None:
-    told = with_zones((person(1, 5), person(2, 30)), (gateway(),))
-    assert [one.zone for one in told] == ["crosscut", None]
+def test_a_flood_of_gateways_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head_count, "MOST_GATEWAYS", 1)
+    heads = head_count.HeadCount()
+    for number, name in enumerate(("gw1", "gw2"), 1):
+        one = said(name, 1, (position(number, 1, (number * 30.0, 0.0)),))
+        heads.hear(one.address, one.envelope, one.heard_at_ns)
+    told = heads.muster(SITE, ns(1.1))
+    assert told is not None
+    assert told["people"] == 1
 
 
 def test_nobody_leaves_the_muster_without_being_seen_elsewhere() -> None:

@@ -169,6 +169,25 @@ def test_what_began_before_the_recording_is_not_compared() -> None:
     assert differences([before], [], from_ns=5) != []
 
 
+def test_an_alarm_that_was_over_before_the_recording_is_not_taken_back() -> None:
+    site = site_of(told(), name="live")
+    lying = replace(alarm("man_down-7", at_ns=START_NS - 5), zone=None, xyz_m=(20.3, 0.0, 0.0))
+    over = replace(lying, state="cleared", captured_at_ns=START_NS - 1)
+    assert judge(site, story(), [lying, over]) == live_alarms()
+    assert judge(site, story(), [over, lying]) == live_alarms()
+
+
+def test_an_alarm_is_taken_back_as_it_was_when_the_recording_began() -> None:
+    """Not where it ended: whoever lies at its first place carries it on."""
+    site = site_of(told(), name="live")
+    lying = replace(alarm("man_down-7", at_ns=START_NS - 5), zone=None, xyz_m=(20.3, 0.0, 0.0))
+    ended = replace(
+        lying, state="cleared", captured_at_ns=START_NS + 60 * 10**9, xyz_m=(35.0, 0.0, 0.0)
+    )
+    found = judge(site, story(), [lying, ended])
+    assert [one.id for one in found if one.kind == "man_down"] == ["man_down-7"]
+
+
 def test_an_alarm_from_before_a_restart_is_not_raised_again_by_the_replay(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -305,6 +305,41 @@ def test_a_shelf_that_can_not_be_emptied_on_disk_is_empty_all_the_same() -> None
     assert "can't be written" in hall.told[-1]["trouble"]
 
 
+def test_a_silence_that_the_disk_refused_is_stored_when_it_can_be() -> None:
+    hall = Hall()
+    hall.say(health(NOW_NS))
+    hall.journal._db.execute("PRAGMA query_only = ON")
+    hall.clock.sleep(5)
+    hall.room.tick()
+    hall.room.join(hall.listen)
+    hall.room.tick()
+    assert [one["anomaly"]["kind"] for one in hall.alarms()] == [SILENT], "a newcomer hears it too"
+    assert "can't be written" in hall.told[-1]["trouble"]
+    hall.journal._db.execute("PRAGMA query_only = OFF")
+    hall.room.tick()
+    assert [one.last.kind for one in hall.journal.open_entries()] == [SILENT]
+    assert hall.told[-1]["trouble"] == ""
+    hall.told.clear()
+    hall.room.tick()
+    assert hall.alarms() == []
+
+
+def test_while_the_shelf_can_not_be_emptied_on_disk_the_rest_is_done() -> None:
+    hall = Hall()
+    hall.room.join(hall.listen)
+    for id in ("a", "b"):
+        hall.say(alarm(id, at_ns=NOW_NS), id=id)
+    hall.do("shelve", "a", minutes=1)
+    hall.do("end", "b")
+    hall.journal._db.execute("PRAGMA query_only = ON")
+    hall.wait(61)
+    hall.orders.clear()
+    hall.told.clear()
+    hall.room.tick()
+    assert [order.alarm for order in hall.orders] == ["b"]
+    assert {"groups", "alarm_rate"} <= {said["is"] for said in hall.told}
+
+
 class JumpingClock(ReplayClock):
     """A clock whose time of day somebody sets."""
 
@@ -339,7 +374,12 @@ def test_an_end_is_ordered_until_the_gateway_has_done_it_even_over_a_restart() -
     assert told["phase"] == "acknowledged"
     assert told["ending"]["by"] == "Li Wei"
     order = Order(
-        alarm="man_down-3", action="end", by="Li Wei", reason="carried out", ordered_at_ns=NOW_NS
+        alarm="man_down-3",
+        action="end",
+        by="Li Wei",
+        reason="carried out",
+        ordered_at_ns=NOW_NS,
+        about=alarm(at_ns=NOW_NS),
     )
     assert hall.orders == [order]
     hall.do("end", reason="again")

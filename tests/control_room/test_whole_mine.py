@@ -11,7 +11,7 @@ from control_room.hand_over import fused, pairs
 from control_room.mine_person import MinePerson
 from control_room.whole_mine import MOST_KEPT, WholeMine
 from location.motion import start
-from scene.messages import GatewayHealth, GatewayState, Position
+from scene.messages import GatewayHealth, GatewayState, Order, Position, TagFix, Tags
 from scene.topics import Address
 from scene.wire import Envelope, Message, type_name
 from tests.control_room.long_roadway import (
@@ -200,6 +200,50 @@ def test_a_silent_gateways_people_are_unknown_and_stay() -> None:
     assert [one.state for one in mine.people(ns(13))] == ["unknown", "unknown"]
     watch(mine, 20, 22, {"a": [walker(1, 10, 0)], "b": [walker(1, 90, 0)]})
     assert [(one.id, one.state) for one in mine.people(ns(22))] == [(1, "in_view"), (2, "in_view")]
+
+
+def test_whom_a_gateway_places_no_more_is_in_view_no_more_though_its_heartbeat_goes_on() -> None:
+    mine = WholeMine(SITE)
+    watch(mine, 0, 2, {"a": [walker(1, 10, 0.0)]})
+    beat = GatewayHealth(
+        captured_at_ns=ns(9),
+        cameras=(),
+        panorama_fps=0.0,
+        detection_fps=0.0,
+        detection_age_s=None,
+        detection_provider="cpu",
+    )
+    tell(mine, "a", beat, 9)
+    assert [one.state for one in mine.people(ns(5))] == ["in_view"]
+    (lost,) = mine.people(ns(9.5))
+    assert lost.state == "unknown"
+    assert lost.since_ns == pytest.approx(ns(1.8), abs=1e9)
+    assert mine.gateways(ns(9.5))[0].silent_since_ns is None
+
+
+def test_our_own_clock_set_back_an_hour_freezes_nobody_and_hides_no_silence() -> None:
+    mine = WholeMine(SITE)
+    watch(mine, 0, 3, {"a": [walker(1, 10, 1.0)], "b": [walker(1, 90, 0.0)]})
+    tag = TagFix(tag="t", xy_m=(1.0, 0.0), sigma_m=0.3, at_ns=ns(3))
+    tell(mine, "", Tags(captured_at_ns=ns(3), fixes=(tag,)), 3)
+    for step in range(30):  # from now on our clock is slow by an hour; b has just died
+        t_s = 3 + step / 5
+        one = said("a", t_s, (walker(1, 10, 1.0)(t_s) or pytest.fail(),))
+        mine.hear(one.address, one.envelope, one.heard_at_ns - HOUR_NS)
+    moved = replace(tag, xy_m=(7.0, 0.0), at_ns=ns(9) - HOUR_NS)
+    tell(mine, "", Tags(captured_at_ns=moved.at_ns, fixes=(moved,)), 9 - 3600)
+    now_ns = ns(9) - HOUR_NS
+    walks, stands = mine.people(now_ns)
+    assert (walks.state, stands.state) == ("in_view", "unknown")
+    assert walks.xyz_m[0] == pytest.approx(19, abs=0.5)
+    assert [one.silent_since_ns is not None for one in mine.gateways(now_ns)] == [False, True]
+    assert [one.xy_m for one in mine.tags()] == [(7.0, 0.0)]
+
+
+def test_what_the_control_room_says_makes_no_gateway() -> None:
+    mine = WholeMine(SITE)
+    tell(mine, "gone", Order(alarm="a", action="end", by="Li", reason="x", ordered_at_ns=1), 1)
+    assert mine.gateways(ns(60)) == ()
 
 
 def test_a_gateway_whose_clock_is_an_hour_off_tells_the_same() -> None:

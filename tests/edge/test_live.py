@@ -1,5 +1,6 @@
 """A live run in threads, with a real camera file, stitcher and model."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,11 +15,13 @@ from edge.fast import run_fast
 from edge.main import main
 from edge.options import RunOptions
 from edge.outlet import Result
+from edge.people_file import PeopleFile
 from scene.errors import RigError
 from scene.messages import Anomaly, Detections, Frame, GatewayHealth, Positions
 from tests.delivery.parts import alarm
 from tests.edge.camera_clips import write_clip
 from tests.edge.test_bad_input import SITE
+from tests.edge.test_people_file import KEPT
 
 HANG_S = 60.0
 
@@ -140,13 +143,33 @@ def test_alarms_of_the_run_before_are_taken_over_or_cleared(
 
     gone, lost = system("camera_lost", "cam9"), system("camera_lost", "cam1")
     slow = system("degraded_inference", None)
+    nowhere = replace(down, id="man_down-8-1", xyz_m=None)
     taken = Taken()
-    taken.run(site_file, lambda: len(taken.alarms()) >= 3, [down, gone, lost, slow])
-    assert taken.alarms()[0].id == gone.id
+    taken.run(site_file, lambda: len(taken.alarms()) >= 4, [down, nowhere, gone, lost, slow])
+    assert [one.id for one in taken.alarms()[:2]] == [gone.id, nowhere.id]
     assert {(one.id, one.state) for one in taken.alarms()} == {
-        (one.id, "cleared") for one in (gone, lost, slow)
+        (one.id, "cleared") for one in (gone, nowhere, lost, slow)
     }, "somebody who was down is not cleared by starting anew"
     assert "started anew" in taken.alarms()[0].evidence
+
+
+def test_a_start_without_pictures_forgets_nobody(
+    site_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "STOP_LIMIT_S", 0.1)
+    over = threading.Event()
+
+    def hang(self: Detector, frames: list[Frame]) -> tuple[Detections, ...]:
+        over.wait(HANG_S)
+        return ()
+
+    monkeypatch.setattr(Detector, "detect", hang)
+    folder = RunOptions(site_file=site_file).site().state_folder
+    PeopleFile(folder).save(KEPT)
+    taken = Taken()
+    taken.run(site_file, lambda: len(taken.beats()) >= 2)
+    over.set()
+    assert PeopleFile(folder).load() == KEPT
 
 
 def edited(site_file: Path, *changes: tuple[str, str]) -> None:

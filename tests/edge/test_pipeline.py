@@ -11,6 +11,7 @@ from scene.messages import Anomaly, Order
 from scene.rig import load_rig
 from scene.site import load_site
 from tests import sample_site
+from tests.delivery import parts
 
 DUSTED = sample_site.SAMPLES / "events" / "lens_dust"
 
@@ -56,5 +57,17 @@ def test_an_operator_can_end_an_alarm_that_nobody_here_knows_any_more() -> None:
     (cleared,) = pipeline.hear(replace(order, about=lost))
     assert (cleared.id, cleared.state, cleared.captured_at_ns) == (lost.id, "cleared", 99)
     assert "Li: carried out" in cleared.evidence
+    for other in (replace(lost, id="man_down-8-1"), replace(lost, kind="camera_lost")):
+        assert pipeline.hear(replace(order, about=other)) == ()
     pipeline.adopt([lost])
     assert pipeline.hear(replace(order, about=lost)) == (), "the rules end what they know"
+
+
+def test_an_alarm_that_no_rule_takes_back_is_given_back() -> None:
+    site = load_site(DUSTED / "site.yaml")
+    limits = site.limits.model_copy(update={"tags": None})
+    pipeline = Pipeline(site.model_copy(update={"limits": limits}), load_rig(site.rig.file))
+    down = parts.alarm("man_down-7-1")
+    placeless = replace(down, id="man_down-8-1", xyz_m=None)
+    card = replace(down, id="two_tags-a-1", kind="two_tags")
+    assert pipeline.adopt([down, placeless, card]) == (placeless, card)

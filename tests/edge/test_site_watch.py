@@ -51,6 +51,12 @@ def test_zones_gates_and_limits_come_once_for_each_change(file: File, watch: Sit
     assert watch.poll() is None, "written anew, but the same"
 
 
+def test_what_was_changed_while_the_gateway_started_is_not_missed(file: File) -> None:
+    site = file.read()
+    file.write(SITE + ZONE)
+    assert SiteWatch(file.path, site, file.read).poll() is not None
+
+
 def test_what_needs_a_start_is_named_and_left(file: File, watch: SiteWatch) -> None:
     more = "limits: {camera: {stalled_after_s: 1.0}}\ndetection: {max_fps: 3.0}\n"
     file.write(SITE + ZONE + more)

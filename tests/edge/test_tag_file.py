@@ -36,7 +36,16 @@ def test_a_loop_begins_again_with_the_cameras(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["{", "[]", '{"tag": "a"}', '{"t_s": 1, "tag": "a", "xy_m": [1], "sigma_m": 1}']
+    "line",
+    [
+        "{",
+        "[]",
+        "7",
+        '{"tag": "a"}',
+        '{"t_s": 1, "tag": "a", "xy_m": [1], "sigma_m": 1}',
+        '{"t_s": 1, "tag": "a", "xy_m": [1, NaN], "sigma_m": 1}',
+        '{"t_s": 1, "tag": "a", "xy_m": [1, 2], "sigma_m": 1, "worker": 7}',
+    ],
 )
 def test_a_line_that_is_no_fix_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "tags.jsonl").write_text(LINES + line + "\n")

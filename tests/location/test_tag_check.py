@@ -500,3 +500,45 @@ def test_an_operator_ends_an_alarm_and_a_lasting_cause_raises_another() -> None:
     assert "Li: fetched" in raised[1].evidence
     assert raised[1].captured_at_ns - ns(50) == 500_000_000
     assert raised[0].id != raised[2].id
+
+
+@pytest.mark.parametrize("late_s", [-30.0, 3600.0])
+def test_an_order_is_lost_neither_to_a_wrong_clock_nor_to_a_clock_set_back(late_s: float) -> None:
+    play = Play().go(40.0, nobody, lambda _: {"a": (10.0, 0.0)})
+    [alarm] = play.check.active()
+    order = Order(
+        alarm=alarm.id, action="end", by="Li", reason="fetched", ordered_at_ns=ns(40 + late_s)
+    )
+    play.check.hear(order)
+    play.go(1.0, nobody, None)
+    assert [state for _, state in play.events] == ["active", "cleared"]
+
+
+def test_an_order_from_before_the_clock_was_set_back_counts_at_once() -> None:
+    play = Play().go(40.0, nobody, lambda _: {"a": (10.0, 0.0)})
+    [alarm] = play.check.active()
+    order = Order(alarm=alarm.id, action="end", by="Li", reason="", ordered_at_ns=ns(40))
+    play.check.hear(order)
+    play.tenths = -1000
+    play.go(1.0, nobody, None)
+    assert [state for _, state in play.events] == ["active", "cleared"]
+
+
+def test_however_slow_detection_is_a_person_without_tag_is_found() -> None:
+    play = Play()
+    for tenths in range(600):
+        if tenths % 10 == 0:
+            play.check.hear(tags_at(tenths / 10, {"a": (30.0, 0.0)}))
+        seen_s = tenths // 30 * 3.0
+        told = (person(1, (10.0, 0.0), seen_s), person(2, (30.0, 0.0), seen_s, "a"))
+        for anomaly in play.check.update(Positions(captured_at_ns=ns(tenths / 10), people=told)):
+            play.said.append((tenths / 10, anomaly))
+    assert play.events == [("person_without_tag", "active")]
+
+
+def test_who_is_still_there_keeps_the_alarm_whatever_the_numbers_of_others() -> None:
+    strange: Worker = ((10.0, 0.0), None)
+    people, tags = both("b")
+    play = Play().go(40.0, lambda t: {7: strange} | people(t), tags)
+    play.go(5.0, lambda t: {3: ((11.0, 0.0), None), 7: strange} | people(t), tags)
+    assert [(one.kind, one.track) for one in play.check.active()] == [("person_without_tag", 7)]

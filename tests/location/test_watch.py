@@ -237,6 +237,16 @@ def test_a_clip_that_starts_over_raises_one_alarm() -> None:
     assert play.watch.active()[0].track == 6
 
 
+def test_a_helper_who_kneels_before_a_man_whom_nobody_sees_any_more_is_a_second_one() -> None:
+    """Both were seen at one time; so the helper who gets up is not the man who lies there."""
+    helper = (20.6, 0.0)
+    play = Play().go(10, lambda _: [person(1, LOW_M), person(2, UP_M, helper)])
+    play.go(2, lambda _: [person(2, UP_M, helper)]).go(8, lambda _: [person(2, LOW_M, helper)])
+    play.go(10, lambda _: [person(2, UP_M, helper)])
+    assert [alarm.track for alarm in play.watch.active()] == [1]
+    assert [absence.person.track for absence in play.watch.unseen()] == [1]
+
+
 def test_two_who_are_both_seen_are_two_alarms() -> None:
     two = [person(1, LOW_M, HERE), person(2, LOW_M, (20.8, 0.0))]
     play = Play().go(5, lambda _: two[:1]).go(10, lambda _: two)
@@ -277,6 +287,15 @@ def test_who_is_gone_from_a_zone_is_told_gone_after_half_a_minute() -> None:
     assert state == "cleared"
     assert at_s == pytest.approx(34.9, abs=0.15)
     assert "not seen for 30 s" in play.said[-1][1].evidence
+
+
+def test_half_a_minute_without_pictures_is_not_half_a_minute_not_seen() -> None:
+    play = Play().go(5, lambda _: [person(xy_m=BELT)])
+    play.ms += 40_000
+    play.go(20, lambda _: [])
+    assert play.raised == 1
+    assert [state for _, _, state in play.events] == ["active"]
+    assert [state for _, _, state in play.go(15, lambda _: []).events] == ["active", "cleared"]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from scene.clock import SystemClock
 from scene.messages import SiteDescription
 from scene.rig import save_rig
 from scene.rig_history import replace_rig, roll_back
+from scene.site import Site
 from scene.topics import topic_filter
 from scene.wire import decode
 from tests.edge.knock_day import SITE, two_cameras
@@ -65,5 +66,37 @@ def test_viewers_are_told_when_panoramas_come_from_another_rig(tmp_path: Path) -
     rig.unlink()
     announcement.follow(second)
     assert heard == [first, second, first], "without a rig there is nothing to say"
+    publisher.going_offline()
+    outbox.close()
+
+
+def test_a_site_file_that_vanishes_while_it_is_read_stops_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(SITE, encoding="utf-8")
+    save_rig(two_cameras(), tmp_path / "rig.yaml")
+
+    class Vanishing(RunOptions):
+        def site(self) -> Site:
+            site = RunOptions.site(self)
+            if site.zones:  # an editor puts a new file in place of the old one just now
+                path.unlink()
+            return site
+
+    options, clock = Vanishing(site_file=path), SystemClock()
+    site, broker = options.site(), MemoryBroker()
+    zones: list[tuple[str, ...]] = []
+
+    def hear(topic: str, payload: bytes, retained: bool) -> None:
+        body = decode(payload).body
+        assert isinstance(body, SiteDescription)
+        zones.append(tuple(zone.name for zone in body.zones))
+
+    broker.connection().subscribe(topic_filter("site"), 1, hear)
+    outbox = Outbox(tmp_path / "state", clock)
+    publisher = Publisher(site, broker.connection(), outbox, clock)
+    announcement = Announcement(site, options, publisher, "ws://127.0.0.1:1/panorama")
+    path.write_text(f"{SITE}\n{ZONES}", encoding="utf-8")
+    announcement.follow(two_cameras().id)
+    assert zones == [(), ("fixed",)]
     publisher.going_offline()
     outbox.close()

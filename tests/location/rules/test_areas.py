@@ -6,7 +6,8 @@ from math import pi
 import pytest
 
 from location.rules.areas import in_force
-from scene.messages import Position
+from scene.errors import SiteError
+from scene.messages import MachinePlace, Machines, Position
 from scene.site import Site
 from tests.location.rules.story import Story, at, named, site, square, stays
 from tests.location.test_watch import START_NS
@@ -149,6 +150,25 @@ def test_a_machine_with_a_wrong_clock_is_not_believed() -> None:
     assert story.events == []
     assert "3600 s ahead of the pictures" in story.watch.trouble
     assert "set the clocks" in story.watch.trouble
+
+
+def test_one_place_from_a_clock_ahead_does_not_hide_the_machine() -> None:
+    story = Story(MOVING).go(2, stays(at(20)))
+    ahead = MachinePlace(
+        machine="loco", xy_m=(18.0, 0.0), at_ns=story.now_ns + 3600 * 1_000_000_000
+    )
+    story.hear(Machines(captured_at_ns=story.now_ns, machines=(ahead,)))
+    for _ in range(5):
+        story.machine(18)
+        story.go(1, stays(at(20)))
+    assert [kind for _, kind, _ in story.events] == ["near_danger"]
+    assert story.watch.trouble == ""
+
+
+@pytest.mark.parametrize("hours", ["22:00Z-06:00Z", "22:00+08:00-06:00", "22:00", "x-y"])
+def test_hours_that_cannot_be_compared_are_refused_when_the_site_is_read(hours: str) -> None:
+    with pytest.raises(SiteError, match="are no hours"):
+        site(f"zones: [{{name: shaft, hours: ['{hours}'], polygon_m: {square(20)}}}]\n")
 
 
 LONG = site(

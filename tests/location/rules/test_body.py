@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from scene.errors import SiteError
 from scene.messages import Position
 from tests.location.rules.story import Story, at, nobody, site, square, stays
 from tests.location.test_watch import LOW_M, UP_M, person
@@ -113,6 +114,11 @@ def test_between_bare_and_worn_nothing_changes() -> None:
     assert story.events == []
     story.go(5, stays(helmet(0.1))).go(10, stays(helmet(0.4)))
     assert [state for _, _, state in story.events] == ["active"]
+
+
+def test_a_head_cannot_be_bare_and_covered_at_once() -> None:
+    with pytest.raises(SiteError, match=r"worn_probability .* must be above 1 - bare_probability"):
+        site("limits: {helmet: {bare_probability: 0.8, worn_probability: 0.15}}\n")
 
 
 def test_helmets_are_watched_where_the_site_says_so() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from scene.messages import Position
 from tests.location.rules.story import ROADWAY_M, Story, at, named, nobody, site, stays
-from tests.location.test_watch import LOW_M, People, person
+from tests.location.test_watch import LOW_M, People, person, seen
 
 GATE = site(
     "gates: [{name: door, line_m: [[20, -2], [20, 2]], way: to_right}]\n"
@@ -192,3 +192,66 @@ def test_after_a_restart_the_lost_stay_lost_until_found() -> None:
     assert story.watch.active() == before.watch.active()
     story.go(3, stays(at(22, track=1)))
     assert [(kind, state) for _, kind, state in story.events] == [("worker_lost", "cleared")]
+
+
+def test_who_is_seen_again_under_the_same_number_is_not_lost_any_more() -> None:
+    story = Story(LOST).go(10, stays(at(20))).go(20, nobody).go(10, stays(at(20)))
+    assert [state for _, _, state in story.events] == ["active", "cleared"]
+    assert "seen again" in story.last.evidence
+    assert story.go(30, nobody).raised == 2, "and may be lost again"
+
+
+def test_a_helper_who_comes_to_a_lost_man_down_and_kneels_does_not_find_him() -> None:
+    """The helper takes the one alarm of that place over; the man himself stays missing."""
+    story = Story(LOST).go(10, stays(person(height_m=LOW_M))).go(5, nobody)
+    story.go(21, lambda t: [at(0.5 + (t - 15), track=2)])
+    story.go(8, stays(person(2, LOW_M, (20.5, 0.0)))).go(30, stays(at(20.5, track=2)))
+    assert [absence.person.track for absence in story.watch.unseen()] == [1]
+    assert [(one.kind, one.track) for one in story.watch.active()] == [("worker_lost", 1)]
+
+
+def test_after_the_clock_was_set_back_people_can_be_lost_at_once() -> None:
+    """What was heard in the old time is newer than all heartbeats of the next hour."""
+    story = Story(LOST)
+    story.ms = 3_700_000
+    story.go(10, stays(at(20))).hear(story.health())
+    story.ms = 0
+    story.go(10, stays(at(20))).go(20, nobody)
+    assert [kind for _, kind, _ in story.events] == ["worker_lost"]
+
+
+def without_pictures(seconds: int) -> Story:
+    """All cameras are away for a while: heartbeats go on, and there are no positions at all."""
+    story = Story(LOST).go(10, stays(at(20), at(12, track=2)))
+    story.covered, story.camera = [0] * ROADWAY_M, "lost"
+    for _ in range(seconds):
+        story.hear(story.health())
+        story.ms += 1000
+    story.covered, story.camera = [1] * ROADWAY_M, "ok"
+    return story
+
+
+def test_who_is_found_again_after_all_cameras_were_away_was_never_lost() -> None:
+    assert without_pictures(20).go(30, stays(at(20, track=3), at(12, track=4))).events == []
+
+
+def test_who_may_have_walked_out_while_all_cameras_were_away_stays_on_the_list_only() -> None:
+    story = without_pictures(600).go(60, nobody)
+    assert story.events == []
+    assert [absence.person.track for absence in story.watch.unseen()] == [1, 2]
+
+
+def test_who_cannot_have_walked_out_while_all_cameras_were_away_is_lost_possibly() -> None:
+    story = without_pictures(8).go(60, nobody)
+    assert [(kind, state) for _, kind, state in story.events] == [("worker_lost", "active")] * 2
+    assert story.last.certainty == "possibly"
+
+
+def test_however_slowly_pictures_come_who_vanishes_is_lost() -> None:
+    """Every four seconds, say, on a machine that is too slow: nobody is away between two."""
+    story = Story(LOST)
+    for number in range(20):
+        story.hear(story.health())
+        story.tell(seen([at(20)] if number < 5 else [], story.now_ns))
+        story.ms += 4000
+    assert [kind for _, kind, _ in story.events] == ["worker_lost"]
