@@ -139,5 +139,14 @@ def _badness(entry: Entry) -> tuple[int, bool, bool, int]:
 
 
 def _group_badness(one: Group) -> tuple[bool, int, bool, int]:
+    """Order groups by their worst member, one that is over counting less than any active one."""
     newest_ns = max(entry.last.raised_at_ns for entry in one.members)
-    return not one.active, SEVERITIES.index(one.severity), not one.unacknowledged, -newest_ns
+    worst = min(
+        (
+            entry.last.state != "active",
+            SEVERITIES.index(entry.last.severity),
+            entry.acknowledged is not None,
+        )
+        for entry in one.members
+    )
+    return *worst, -newest_ns

@@ -38,6 +38,7 @@ def judge(
     positions: Iterable[Positions],
     recorded: Iterable[Anomaly] = (),
     messages: Iterable[Message] = (),
+    changes: Iterable[tuple[int, Site]] = (),
 ) -> tuple[Anomaly, ...]:
     """Run the site's rules over positions; gives every raise, clear and carrying on, in order.
 
@@ -45,7 +46,8 @@ def judge(
     order does not matter. Of the `recorded` alarms those from before the first instant are taken
     as active then, as the gateway took them back when it started. `messages` are what else was
     recorded, in any order; those that the rules hear (health, machines, tags, orders) count from
-    when they did, live.
+    when they did, live. `changes` are the site as it was changed while running, each with the
+    instant from which it counts.
     """
     instants = {one.captured_at_ns: one for one in positions}
     watch, check = Watch(site), TagCheck(site.limits.tags, Floor(site.floor))
@@ -56,8 +58,11 @@ def judge(
     waiting = deque(
         sorted(((ns, one) for ns, one in heard if ns is not None), key=lambda item: item[0])
     )
+    changing = deque(sorted(changes, key=lambda item: item[0]))
     found: list[Anomaly] = []
     for at_ns in sorted(instants):
+        while changing and changing[0][0] <= at_ns:
+            watch.change(changing.popleft()[1])
         while waiting and waiting[0][0] + COUNTS_AFTER_S * 1e9 <= at_ns:
             said = waiting.popleft()[1]
             watch.hear(said)

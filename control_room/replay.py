@@ -41,7 +41,7 @@ from scene.wire import Message, encode, type_name
 
 HELP = """\
 Play a recording into the control room's page: panorama, positions and health as they were; the
-alarms are raised anew by the rules in the site file that was in force when the recording began.
+alarms are raised anew by the rules in the site file that were in force.
 Everything goes out under the prefix `replay`, and the page says REPLAY.
 
 With --check nothing is shown: the replayed alarms are compared with the recorded ones. They differ
@@ -139,10 +139,15 @@ def load(path: Path) -> Recording:
     recorded: list[Anomaly] = []
     positions: list[Positions] = []
     messages: list[Message] = []
+    changes: list[tuple[int, SiteDescription]] = []
     place: tuple[str, str] | None = None
     for record in read_recording(path, on_missing=_tell):
         body = record.body
         if isinstance(body, SiteDescription):
+            if description is not None and body.site_yaml != changes[-1][1].site_yaml:
+                changes.append((record.at_ns, body))
+            elif description is None:
+                changes = [(record.at_ns, body)]
             description = description or body
             place = place or (body.site, body.gateway)
         elif isinstance(body, Anomaly):
@@ -160,13 +165,14 @@ def load(path: Path) -> Recording:
     if not positions:
         raise RecordingError(f"{path}: has no positions and no pictures; there is nothing to play")
     once = once_each(recorded)
+    sites = [(at_ns, site_of(body, name=str(path))) for at_ns, body in changes]
     return Recording(
         name=str(path),
         site=place[0],
         gateway=place[1],
         description=description,
         recorded=once,
-        judged=judge(site_of(description, name=str(path)), positions, once, messages),
+        judged=judge(sites[0][1], positions, once, messages, sites[1:]),
         from_ns=min(one.captured_at_ns for one in positions),
         records=lambda: read_recording(path),
     )

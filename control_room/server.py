@@ -10,6 +10,7 @@ import contextlib
 import socket
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -134,7 +135,10 @@ def make_app(room: Room, open_stream: OpenStream, *, only_loopback_names: bool) 
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async def tick() -> None:
             while True:
-                await asyncio.to_thread(room.tick)
+                try:
+                    await asyncio.to_thread(room.tick)
+                except Exception:  # silence must be noticed whatever else goes wrong
+                    traceback.print_exc()
                 await asyncio.sleep(TICK_S)
 
         ticking = asyncio.create_task(tick())

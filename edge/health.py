@@ -1,4 +1,4 @@
-"""The gateway's heartbeat: rates, ages, coverage, and alarms about inference.
+"""The gateway's heartbeat: rates, ages, coverage, and alarms about inference and itself.
 
 Knows nothing about how frames are taken or sent.
 """
@@ -15,7 +15,11 @@ from scene.messages import Anomaly, CameraHealth, GatewayHealth
 from scene.rig import Rig
 from scene.site import Site
 
-KIND = "degraded_inference"
+KINDS = {
+    "degraded_inference": "inference has run as the site file asks for",
+    "gateway_trouble": "all that the site file asks for is in force and watched",
+}
+"""Alarms of this report, and what is well again when they clear."""
 CLEAR_AFTER_S = 10.0
 """An alarm that comes and goes stays one alarm until all has been well for so long."""
 
@@ -29,8 +33,8 @@ class HealthReport:
         self._roadway = Roadway(rig, Floor(site.floor), site.floor)
         self._roadway.covered([camera.name for camera in rig.cameras])  # before anybody waits
         self._unseen_since_ns: tuple[int | None, ...] = ()
-        self._raised: Anomaly | None = None
-        self._bad_s = 0.0
+        self._raised: dict[str, Anomaly] = {}
+        self._bad_s: dict[str, float] = {}
         self.panorama_rate = Rate(clock)
         self.detected_at_ns: int | None = None
         """Capture time of the newest frames that were searched for people."""
@@ -82,21 +86,22 @@ class HealthReport:
 
     def adopt(self, alarm: Anomaly) -> bool:
         """Carry on an alarm of the run before; tells whether it is one of this report's."""
-        if alarm.kind != KIND or self._raised is not None:
+        if alarm.kind not in KINDS or alarm.kind in self._raised:
             return False
-        self._raised, self._bad_s = alarm, self._clock.monotonic_s()
+        self._raised[alarm.kind], self._bad_s[alarm.kind] = alarm, self._clock.monotonic_s()
         return True
 
-    def degradation(self, reason: str) -> tuple[Anomaly, ...]:
-        """Raise `degraded_inference` when there is a reason, clear it when long there was none."""
+    def complaints(self, kind: str, reason: str) -> tuple[Anomaly, ...]:
+        """Raise one of `KINDS` when there is a reason, clear it when long there was none."""
         now_s, now_ns = self._clock.monotonic_s(), self._clock.now_ns()
+        raised = self._raised.get(kind)
         if reason:
-            self._bad_s = now_s
-        if reason and self._raised is None:
-            self._raised = Anomaly(
-                id=f"{KIND}-{now_ns // 1_000_000}",
-                kind=KIND,
-                severity=ALARMS[KIND].severity,
+            self._bad_s[kind] = now_s
+        if reason and raised is None:
+            self._raised[kind] = Anomaly(
+                id=f"{kind}-{now_ns // 1_000_000}",
+                kind=kind,
+                severity=ALARMS[kind].severity,
                 state="active",
                 captured_at_ns=now_ns,
                 raised_at_ns=now_ns,
@@ -104,11 +109,11 @@ class HealthReport:
                 certainty="certainly",
                 evidence=reason,
             )
-            return (self._raised,)
-        if self._raised is None or now_s - self._bad_s < CLEAR_AFTER_S:
+            return (self._raised[kind],)
+        if raised is None or now_s - self._bad_s[kind] < CLEAR_AFTER_S:
             return ()
-        raised, self._raised = self._raised, None
-        what = f"inference has run as the site file asks for {CLEAR_AFTER_S:.0f} s"
+        del self._raised[kind]
+        what = f"{KINDS[kind]} for {CLEAR_AFTER_S:.0f} s"
         return (replace(raised, state="cleared", captured_at_ns=now_ns, evidence=what),)
 
     def _note_unseen(self, covered: Covered, now_ns: int) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from delivery.link import Link
 from delivery.mqtt import Connection
 from delivery.outbox import Outbox
 from edge.calibration.made_for import check_same_site, doubt
@@ -31,13 +32,13 @@ from edge.rig_watch import RigWatch
 from edge.sender import open_sending
 from edge.services import Context
 from edge.site_watch import SiteWatch
-from edge.tag_file import TagFile, length_s
+from edge.tag_file import TagFile, TagPlayer, length_s
 from edge.together import Together
 from scene.alarms import ALARMS
 from scene.arrays import Floats
 from scene.clock import Clock, SystemClock
 from scene.errors import CameraError, LamproomError
-from scene.messages import Anomaly, Tags
+from scene.messages import Anomaly
 from scene.rig import Rig, load_rig
 from scene.site import Site
 from scene.topics import HEARTBEAT_S
@@ -135,6 +136,7 @@ class Live:
                 elif together.ended():
                     break
                 else:
+                    self._listen()
                     self._parts.clock.sleep(IDLE_S)
                 self._report()
         finally:
@@ -158,12 +160,16 @@ class Live:
             self._spreads = spreads
             self._parts.pipeline.distrust(spreads)
 
+    def _listen(self) -> None:
+        """Take in what was heard over MQTT, also while no camera gives pictures."""
+        for message in self._parts.heard():
+            for anomaly in self._parts.pipeline.hear(message):
+                self._parts.outlet.send(anomaly)
+
     def _show(self, frames: Frames) -> None:
         parts = self._parts
         self._follow_the_rig()
-        for message in parts.heard():
-            for anomaly in parts.pipeline.hear(message):
-                parts.outlet.send(anomaly)
+        self._listen()
         self._shown = frames
         picture = parts.pipeline.show(frames)
         for anomaly in picture.anomalies:
@@ -214,16 +220,18 @@ class Live:
         if changed is not None:
             parts.pipeline.change(changed)
         detector = parts.pipeline.detector
-        reasons = (
+        slow = _said(self._detection.look(), self._detection_error, parts.pipeline.degraded)
+        trouble = _said(
             self._rig_doubt,
-            self._detection.look(),
-            self._detection_error,
-            parts.pipeline.degraded,
+            parts.pipeline.trouble,
             self._people.trouble,
             self._site_watch.trouble if self._site_watch else "",
         )
-        degraded = "; ".join(reason for reason in reasons if reason)
-        changes = self._health.degradation(degraded)
+        degraded = _said(slow, trouble)
+        changes = (
+            *self._health.complaints("degraded_inference", slow),
+            *self._health.complaints("gateway_trouble", trouble),
+        )
         health = self._health.report(
             self._drift.judged(self._watch.health(), self._rig_watch.trouble),
             detector.provider,
@@ -247,7 +255,6 @@ def main(context: Context) -> None:
     site = options.site()
     line = LineOut(context.door_out, LIMITS)
     connection = Connection(site.broker, client_id=f"{site.gateway}-{site.site}-inlet")
-    inlet = Inlet(site, connection)
     connection.connect(timeout_s=0.0)
     outlet = LineOutlet(line, lambda: Outbox(site.state_folder, SystemClock()))
     try:
@@ -258,7 +265,7 @@ def main(context: Context) -> None:
             context.stopped,
             in_processes=True,
             before=outlet.active(),
-            heard=inlet.take,
+            link=connection,
         )
     finally:
         connection.close()
@@ -275,7 +282,7 @@ def run_in_threads(options: RunOptions, say: Callable[[str], None]) -> int:
             lambda: False,
             in_processes=False,
             before=sending.outbox.active(),
-            heard=Inlet(options.site(), sending.connection).take,
+            link=sending.connection,
         )
     say("the cameras have ended")
     return 0
@@ -289,12 +296,12 @@ def run_cameras(
     *,
     in_processes: bool,
     before: Iterable[Anomaly] = (),
-    heard: Callable[[], tuple[Message, ...]] = tuple,
+    link: Link | None = None,
 ) -> None:
     """Start a site's cameras and show, see and report until they end or `stopped` says so.
 
     `before` are the alarms that were active when the gateway, or only its pipeline, went down;
-    `heard` gives what has come in over MQTT.
+    `link` is where others speak to the gateway, and where `options.tags` is played.
     """
     site, clock = options.site(), SystemClock()
     rig = load_rig(site.rig.file)
@@ -302,7 +309,7 @@ def run_cameras(
     pipeline = Pipeline(site, rig)
     alive()
     start_at_ns = soon_ns(len(site.cameras), clock, in_processes=in_processes)
-    tags = _tags(options, start_at_ns)
+    heard = _ears(options, site, link, clock, start_at_ns)
     cameras = start_cameras(
         site.cameras,
         clock,
@@ -318,7 +325,7 @@ def run_cameras(
         outlet=outlet,
         clock=clock,
         site_watch=SiteWatch(options.site_file, site, options.site),
-        heard=lambda: (*heard(), *tags(clock.now_ns())),
+        heard=heard,
         rig_doubt=lambda: _rig_doubt(options),
     )
     try:
@@ -333,12 +340,27 @@ def run_cameras(
             camera.stop()
 
 
-def _tags(options: RunOptions, start_at_ns: int) -> Callable[[int], tuple[Tags, ...]]:
-    """Open the file of tag fixes, if there is one."""
+def _said(*reasons: str) -> str:
+    return "; ".join(reason for reason in reasons if reason)
+
+
+def _ears(
+    options: RunOptions, site: Site, link: Link | None, clock: Clock, start_at_ns: int
+) -> Callable[[], tuple[Message, ...]]:
+    """Hear what comes in over MQTT, and play the file of tag fixes there, if there is one."""
+    if link is None:
+        return tuple
+    inlet = Inlet(site, link)
     if options.tags is None:
-        return lambda now_ns: ()
-    loop_s = length_s(Path(options.site().cameras[0].url)) if options.loop else None
-    return TagFile(options.tags, start_at_ns, loop_s).take
+        return inlet.take
+    loop_s = length_s(Path(site.cameras[0].url)) if options.loop else None
+    player = TagPlayer(TagFile(options.tags, start_at_ns, loop_s), link, site.site)
+
+    def take() -> tuple[Message, ...]:
+        player.play(clock.now_ns())
+        return inlet.take()
+
+    return take
 
 
 def _rig_doubt(options: RunOptions) -> str:

@@ -63,6 +63,8 @@ class Pipeline:
         self._tag_check = TagCheck(site.limits.tags, Floor(site.floor))
         self._site, self._rig = site, rig
         self._spreads: Mapping[str, Floats | None] = {}
+        self._failed: dict[str, str] = {}
+        """Which of the parts that judge do not work now, and why."""
         self._finds: tuple[Detections, ...] = ()
         """The latest ones: they show who is where before anybody is located."""
         self._lift_to_see, self._lift_to_show = LocalContrast(), LocalContrast()
@@ -84,7 +86,7 @@ class Pipeline:
 
     def show(self, frames: Frames) -> Picture:
         """Make the panorama of one instant, with everybody's position and what is wrong."""
-        positions = self._naming.named(self.locate(max(f.captured_at_ns for f in frames)))
+        positions = self._named(self.locate(max(f.captured_at_ns for f in frames)))
         panorama = self._stitcher.stitch(frames, positions.people, self._finds)
         if self._site.panorama.local_contrast:
             panorama = replace(
@@ -97,7 +99,7 @@ class Pipeline:
         return Picture(
             panorama=panorama,
             positions=positions,
-            anomalies=(*self._watch.update(positions), *self._tag_check.update(positions)),
+            anomalies=self._judged(positions),
         )
 
     def hear(self, message: Message) -> tuple[Anomaly, ...]:
@@ -127,6 +129,32 @@ class Pipeline:
         """Go on from an earlier run's note, before the first frames."""
         self._tracker.take_back(kept)
 
+    @property
+    def trouble(self) -> str:
+        """What the rules can't watch, and why; mostly empty."""
+        return "; ".join(text for text in (self._watch.trouble, *self._failed.values()) if text)
+
+    def _named(self, positions: Positions) -> Positions:
+        try:
+            named = self._naming.named(positions)
+        except Exception as error:  # people without names are better than no people
+            self._failed["names"] = f"names fail: {error!r}"
+            return positions
+        self._failed.pop("names", None)
+        return named
+
+    def _judged(self, positions: Positions) -> tuple[Anomaly, ...]:
+        """Judge by the rules; one part that fails stops neither the other nor the picture."""
+        found: list[Anomaly] = []
+        for name, part in (("rules", self._watch), ("tag rules", self._tag_check)):
+            try:
+                found += part.update(positions)
+            except Exception as error:
+                self._failed[name] = f"the {name} fail: {error!r}"
+            else:
+                self._failed.pop(name, None)
+        return tuple(found)
+
     def unfit(self, frames: Frames) -> dict[str, str]:
         """Say, by camera, why frames don't fit the rig; mostly empty."""
         problems = {frame.camera: self._stitcher.problem_of(frame) for frame in frames}
@@ -135,7 +163,7 @@ class Pipeline:
     @property
     def degraded(self) -> str:
         """Why something does not run where the site wants it to; mostly empty."""
-        reasons = (self.detector.degraded, self._stitcher.degraded, self._watch.trouble)
+        reasons = (self.detector.degraded, self._stitcher.degraded)
         return "; ".join(reason for reason in reasons if reason)
 
     def change(self, site: Site) -> None:

@@ -85,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
     check_ready(site)
     if args.fast and any(camera.url.startswith("rtsp") for camera in site.cameras):
         raise LamproomError("--fast goes through files; this site has RTSP cameras")
+    if args.fast and args.tags:
+        raise LamproomError("--tags goes with a run in real time, not with --fast")
     if args.pictures and not args.fast:
         raise LamproomError("--pictures goes with --fast")
     if not args.embedded_broker:

@@ -1,7 +1,8 @@
 """A tag system that is a file: plays recorded fixes beside camera files, for demos and trials.
 
-Knows nothing about MQTT. One JSON object a line: `{"t_s": 0.045, "tag": "tag-5", "xy_m": [18.6,
-0.2], "sigma_m": 0.3}`, and `worker` where it is known; `t_s` counts from the cameras' first frame.
+Knows nothing about people. It says them over MQTT, as a tag system does, so that everybody hears
+them. One JSON object a line: `{"t_s": 0.045, "tag": "tag-5", "xy_m": [18.6, 0.2], "sigma_m": 0.3}`,
+and `worker` where it is known; `t_s` counts from the cameras' first frame.
 """
 
 import json
@@ -11,11 +12,15 @@ from pathlib import Path
 import av
 from pydantic import TypeAdapter
 
+from delivery.link import Link
 from scene.errors import LamproomError
 from scene.messages import TagFix, Tags
+from scene.topics import TOPICS, topic_name
+from scene.wire import encode
 
 EVERY_S = 0.5
 """Fixes are handed over together, so often at most."""
+SENDER = "tag-file"
 _FIX: TypeAdapter[TagFix] = TypeAdapter(TagFix)
 
 
@@ -48,6 +53,21 @@ class TagFile:
         shift_ns = self._start_at_ns + rounds * (self._loop_ns or 0)
         fix = self._fixes[index]
         return replace(fix, at_ns=fix.at_ns + shift_ns)
+
+
+class TagPlayer:
+    """Publishes a tag file's fixes for a whole site when their time has come."""
+
+    def __init__(self, file: TagFile, link: Link, site: str) -> None:
+        self._file, self._link, self._seq = file, link, 0
+        self._topic = topic_name("tags", site=site, gateway="")
+
+    def play(self, now_ns: int) -> None:
+        """Say what is due; what nobody can hear now is lost, as it would be live."""
+        for tags in self._file.take(now_ns):
+            self._seq += 1
+            payload = encode(tags, gateway=SENDER, seq=self._seq, sent_at_ns=now_ns)
+            self._link.publish(self._topic, payload, qos=TOPICS["tags"].qos, retain=False)
 
 
 def read_fixes(path: Path) -> list[TagFix]:

@@ -88,6 +88,9 @@ ALARMS: dict[str, AlarmKind] = {
     "degraded_inference": AlarmKind(
         severity="warning", english="Detection degraded", chinese="检测性能下降", about="system"
     ),
+    "gateway_trouble": AlarmKind(
+        severity="warning", english="Gateway needs a look", chinese="网关需检查", about="system"
+    ),
     "gateway_silent": AlarmKind(
         severity="critical",
         english="Gateway silent",

@@ -87,10 +87,10 @@ function openGroups() {
   return [...groups, ...[...left.values()].map((entry) => [entry])];
 }
 
-/** A group is as active, as bad and as unacknowledged as any of its members. */
+/** A group weighs what its heaviest member does; one that is over less than any active one. */
 function weightOf(group) {
-  return 100 * Number(group.some(({ anomaly }) => anomaly.state === "active"))
-    + 10 * Math.max(...group.map(weight)) + Number(group.some(isUnacknowledged));
+  return Math.max(...group.map((entry) => 100 * Number(entry.anomaly.state === "active")
+    + 10 * weight(entry) + Number(isUnacknowledged(entry))));
 }
 
 /** "No alarms" is only said while the connection stands. */

@@ -35,7 +35,7 @@ def pairs_of(
     people = sorted(people, key=lambda one: one.track)
     tags = sorted(tag for tag, window in windows.items() if window.share("with") > 0)
     worn = {one.worker for one in people}
-    if len(tags) < 2 or all(names.get(tag, tag) in worn for tag in tags):
+    if not people or len(tags) < 2 or all(names.get(tag, tag) in worn for tag in tags):
         return []
     fits = np.array([[windows[tag].fit(one.track) for one in people] for tag in tags])
     fits[fits < MOST_SHARE] = 0.0

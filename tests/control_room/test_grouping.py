@@ -119,6 +119,13 @@ def test_a_silence_that_is_over_takes_in_nothing_later() -> None:
     assert sorted(names(group(listed))) == [["later"], ["silent", "within"]]
 
 
+def test_an_active_critical_alarm_stands_before_a_group_whose_critical_one_is_over() -> None:
+    over = entry("down", "man_down", 0, track=1, severity="critical", cleared_at_s=0.5)
+    still = entry("still", "immobile", 1, track=1, severity="warning")
+    active = entry("other", "man_down", -1, track=2, severity="critical")
+    assert [len(one.members) for one in group([over, still, active])] == [1, 2]
+
+
 def test_nothing_is_hidden_or_doubled_and_the_order_given_does_not_matter() -> None:
     draw = random.Random(7)
     kinds = [*ALARMS, "of_tomorrow"]

@@ -140,6 +140,20 @@ def test_check_finds_the_same_alarms(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "equal" in capsys.readouterr().out
 
 
+def test_a_site_that_was_changed_while_running_is_judged_by_as_it_was_then(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without = SITE_YAML.replace("zones:", "gates: []\n#")
+    assert "conveyor" in SITE_YAML
+    early = tuple(one for one in live_alarms() if one.kind == "man_down")
+    zone = [one for one in live_alarms() if one.kind == "restricted_zone"]
+    assert zone
+    messages = everything(early)
+    later = (messages[0][0] + 1_000_000, told(without))
+    recording = write(tmp_path / "run.mcap", messages[0], later, *messages[1:])
+    assert run(args_of(str(recording), "--check")) == 0, capsys.readouterr().out
+
+
 @pytest.mark.parametrize("what", ["missing", "extra", "changed"])
 def test_check_finds_every_difference(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str

@@ -30,7 +30,7 @@ class Report:
     def run(self, seconds: float, reason: str) -> None:
         for _ in range(round(seconds)):
             self.clock.sleep(1.0)
-            self.alarms += self.health.degradation(reason)
+            self.alarms += self.health.complaints("degraded_inference", reason)
 
     def beat(self, *, unsearched: tuple[str, ...] = (), blind: bool = False) -> GatewayHealth:
         cameras = tuple(
@@ -127,3 +127,13 @@ def test_an_alarm_of_the_run_before_goes_on_until_all_is_well(
     assert not after.alarms
     after.run(2, "")
     assert [(alarm.id, alarm.state) for alarm in after.alarms] == [(raised.id, "cleared")]
+
+
+def test_inference_and_the_gateway_itself_complain_apart(report: Report) -> None:
+    report.run(1, "slow")
+    report.alarms += report.health.complaints("gateway_trouble", "a mistake in the site file")
+    assert [one.kind for one in report.alarms] == ["degraded_inference", "gateway_trouble"]
+    report.run(12, "")
+    assert [(one.kind, one.state) for one in report.alarms][2:] == [
+        ("degraded_inference", "cleared")
+    ], "the other goes on"

@@ -71,3 +71,25 @@ def test_an_alarm_that_no_rule_takes_back_is_given_back() -> None:
     placeless = replace(down, id="man_down-8-1", xyz_m=None)
     card = replace(down, id="two_tags-a-1", kind="two_tags")
     assert pipeline.adopt([down, placeless, card]) == (placeless, card)
+
+
+@pytest.mark.parametrize("part", ["_watch", "_tag_check", "_naming"])
+def test_a_part_that_fails_stops_neither_the_picture_nor_the_others(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = load_site(DUSTED / "site.yaml")
+    pipeline = Pipeline(site, load_rig(site.rig.file))
+    frames = next(islice(sample_site.instants(site), 0, None))
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    judge = getattr(pipeline, part)
+    name = "named" if part == "_naming" else "update"
+    monkeypatch.setattr(type(judge), name, fail)
+    pipeline.see(frames)
+    assert pipeline.show(frames).panorama is not None
+    assert "a defect" in pipeline.trouble
+    monkeypatch.undo()
+    assert pipeline.show(frames).panorama is not None
+    assert pipeline.trouble == ""

@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from edge.tag_file import TagFile, length_s
+from delivery.memory import MemoryBroker
+from edge.inlet import Inlet
+from edge.tag_file import TagFile, TagPlayer, length_s
 from scene.errors import LamproomError
+from scene.messages import Tags
+from tests.delivery import parts
 from tests.sample_site import SAMPLES
 
 S = 1_000_000_000
@@ -61,3 +65,15 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_clips_length_is_that_of_its_frames() -> None:
     assert length_s(SAMPLES / "roadway" / "cam1.mp4") == pytest.approx(16.0)
     assert length_s(SAMPLES / "roadway" / "site.yaml") is None
+
+
+def test_everybody_hears_what_is_played(tmp_path: Path) -> None:
+    (tmp_path / "tags.jsonl").write_text(LINES)
+    broker = MemoryBroker()
+    inlet = Inlet(parts.site(tmp_path), broker.connection())
+    file = TagFile(tmp_path / "tags.jsonl", 100 * S)
+    player = TagPlayer(file, broker.connection(), "roadway")
+    for tenth in range(30):
+        player.play(100 * S + tenth * S // 10)
+    heard = [one for one in inlet.take() if isinstance(one, Tags)]
+    assert [fix.tag for tags in heard for fix in tags.fixes] == ["a", "b"]

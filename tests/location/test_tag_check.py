@@ -542,3 +542,15 @@ def test_who_is_still_there_keeps_the_alarm_whatever_the_numbers_of_others() -> 
     play = Play().go(40.0, lambda t: {7: strange} | people(t), tags)
     play.go(5.0, lambda t: {3: ((11.0, 0.0), None), 7: strange} | people(t), tags)
     assert [(one.kind, one.track) for one in play.check.active()] == [("person_without_tag", 7)]
+
+
+def test_everybody_may_leave_while_their_tags_are_still_heard() -> None:
+    check = TagCheck(LIMITS, FLOOR)
+    for step in range(300):
+        at_s = step / 10
+        if step % 10 == 0:
+            check.hear(health_at(at_s))
+            check.hear(tags_at(at_s, {"a": (20.0, 0.0), "b": (20.3, 0.0)}))
+        here = (person(1, (20.0, 0.0), at_s), person(2, (20.3, 0.0), at_s)) if step < 200 else ()
+        check.update(Positions(captured_at_ns=ns(at_s), people=here))
+    assert not [one for one in check.active() if one.kind == "two_tags"]
