@@ -184,7 +184,7 @@ def line_of(address: Address, anomaly: Anomaly) -> str:
     if anomaly.camera is not None:
         where.append(f"camera {anomaly.camera}")
     if anomaly.track is not None:
-        where.append(f"#{anomaly.track}")
+        where.append(f"#{anomaly.track}" + (f" {anomaly.worker}" if anomaly.worker else ""))
     word = "RAISED " if anomaly.state == "active" else "cleared"
     sure = f"{anomaly.certainty} (p={anomaly.probability:.2f})"
     evidence = f"  {anomaly.evidence}" if anomaly.evidence else ""

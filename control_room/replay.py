@@ -44,8 +44,8 @@ Play a recording into the control room's page: panorama, positions and health as
 alarms are raised anew by the rules in the site file that were in force.
 Everything goes out under the prefix `replay`, and the page says REPLAY.
 
-With --check nothing is shown: the replayed alarms are compared with the recorded ones. They differ
-when zones or limits were changed, or the pipeline was started anew, while it was recorded.
+With --check nothing is shown: the replayed alarms are compared with the recorded ones. They may
+differ where the pipeline was started anew while it was recorded.
 
 exit codes: 0 played, or equal; 1 --check found a difference; 2 the recording can't be read."""
 

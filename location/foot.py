@@ -99,6 +99,7 @@ def feet_on_floor(detections: Detections, camera: CameraModel, floor: Floor) -> 
     Boxes that are NaN, inverted, or meet the floor nowhere are left out. The covariance is the
     pixel noise and the camera's pose covariance carried through numeric Jacobians, plus `BIAS_M`.
     """
+    detections = _sane(detections)
     boxes, scores, fallen = _usable(detections, camera)
     if len(boxes) == 0:
         return _nobody()
@@ -180,15 +181,28 @@ def _nobody() -> Feet:
     )
 
 
-def _usable(detections: Detections, camera: CameraModel) -> tuple[Floats, Floats, Bools]:
-    """Keep people's boxes that are boxes, clipped to the picture, each person once."""
+def _sane(detections: Detections) -> Detections:
+    """Drop what is no box or has no score, of whatever kind: heads go through here too."""
     boxes = np.asarray(detections.boxes_px, float)
-    scores, kinds = detections.scores, detections.kinds
-    with np.errstate(invalid="ignore"):
-        good = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
+    with np.errstate(invalid="ignore", over="ignore"):
+        good = np.isfinite(boxes).all(axis=1) & np.isfinite(detections.scores)
         good &= (boxes[:, 2] - boxes[:, 0] > 1) & (boxes[:, 3] - boxes[:, 1] > 1)
         good &= (np.abs(boxes) < 1e5).all(axis=1)
-        good &= (kinds == PERSON) | (kinds == FALLEN)
+    if good.all():
+        return detections
+    return replace(
+        detections,
+        boxes_px=boxes[good],
+        scores=detections.scores[good],
+        kinds=detections.kinds[good],
+    )
+
+
+def _usable(detections: Detections, camera: CameraModel) -> tuple[Floats, Floats, Bools]:
+    """Keep people's boxes, clipped to the picture, each person once."""
+    boxes = np.asarray(detections.boxes_px, float)
+    scores, kinds = detections.scores, detections.kinds
+    good = (kinds == PERSON) | (kinds == FALLEN)
     w, h = camera.size_px
     boxes = np.clip(boxes[good], 0, [w - 1, h - 1, w - 1, h - 1])
     scores, fallen = np.asarray(scores[good], float), np.asarray(kinds[good] == FALLEN)

@@ -91,6 +91,7 @@ class Tracker:
         self._births = 0
         self._calls = 0
         self._newest: dict[str, tuple[int, int]] = {}
+        self._passed: dict[str, dict[str, int]] = {}
         self._used: dict[str, deque[int]] = {}
         self._fresh_s = self._limits.coast_outside_s
         self._before: Kept | None = None
@@ -113,24 +114,21 @@ class Tracker:
         """Take in what cameras saw, in any order; each capture of a camera counts once.
 
         Detections of cameras that the rig does not have are ignored, as are those of a camera
-        whose clock disagrees with most cameras' by more than `jump_s`, or that come too late.
+        whose clock is ahead of most cameras' by more than `late_s`, or that come too late.
         """
         fresh = [item for item in detections if self._is_fresh(item)]
         if not fresh:
             return
         self._fresh_s = self._freshness_s()
-        clock_ns = self._clock_ns()
+        clock_ns, ahead_ns = self._clocks_ns()
         late_ns, jump_ns = (int(s * 1e9) for s in (self._limits.late_s, self._limits.jump_s))
         if self._now_ns is not None and clock_ns < self._now_ns - jump_ns:
             self._people.clear()
             self._now_ns = None
         self._revive(clock_ns)
         since_ns = clock_ns if self._now_ns is None else max(clock_ns, self._now_ns)
-        usable = [
-            item
-            for item in fresh
-            if since_ns - late_ns <= item.captured_at_ns <= clock_ns + jump_ns
-        ]
+        until_ns = min(ahead_ns + late_ns, clock_ns + jump_ns)
+        usable = [item for item in fresh if since_ns - late_ns <= item.captured_at_ns <= until_ns]
         usable.sort(key=lambda item: (item.captured_at_ns, item.camera))
         instant: list[Detections] = []
         for item in usable:
@@ -184,14 +182,36 @@ class Tracker:
         if item.captured_at_ns in used:
             return False
         used.append(item.captured_at_ns)
+        step_ns = item.captured_at_ns - self._newest.get(item.camera, (item.captured_at_ns, 0))[0]
+        if abs(step_ns) <= self._limits.jump_s * 1e9:
+            for passed in self._passed.values():
+                passed[item.camera] = passed.get(item.camera, 0) + step_ns
+        self._passed[item.camera] = {}
         self._newest[item.camera] = (item.captured_at_ns, self._calls)
         return True
 
-    def _clock_ns(self) -> int:
-        """Tell what time it is by most of the cameras heard lately: their lower median."""
+    def _clocks_ns(self) -> tuple[int, int]:
+        """Tell what time it is by most of the cameras heard lately: their lower and upper median.
+
+        A camera that falls silent must not hold time back for those that still look: its clock goes
+        on by what the others' pictures say has passed since.
+        """
         lately = self._calls - 10 * len(self._cameras)
-        stamps = sorted(at_ns for at_ns, call in self._newest.values() if call > lately)
-        return stamps[(len(stamps) - 1) // 2]
+        stamps = sorted(
+            at_ns + self._since_ns(name, at_ns)
+            for name, (at_ns, call) in self._newest.items()
+            if call > lately
+        )
+        return stamps[(len(stamps) - 1) // 2], stamps[len(stamps) // 2]
+
+    def _since_ns(self, name: str, at_ns: int) -> int:
+        """Tell how much time has passed since a camera's last picture, by the others' pictures.
+
+        The step in which a picture came began before it: where clocks agree, their difference
+        tells better.
+        """
+        passed = self._passed[name].items()
+        return max([0, *(min(ns, self._newest[other][0] - at_ns) for other, ns in passed)])
 
     def _freshness_s(self) -> float:
         """Tell for how long a look is good: by the time between a camera's last pictures.

@@ -202,6 +202,8 @@ class Anomaly:
     xyz_m: XYZ | None = None
     evidence: str = ""
     """One English sentence with the figures that decided."""
+    worker: str | None = None
+    """Who it is about, as far as that was known when it was said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

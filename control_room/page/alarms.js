@@ -206,7 +206,8 @@ function drawDetails(groups) {
   if (entry === undefined) return;
   const { anomaly } = entry;
   const person = anomaly.track === null ? null
-    : personOf(`${entry.site}/${entry.gateway}`, anomaly.track)?.worker ?? `#${anomaly.track}`;
+    : personOf(`${entry.site}/${entry.gateway}`, anomaly.track)?.worker ?? anomaly.worker
+      ?? `#${anomaly.track}`;
   const rows = [
     ["severity", `${word(anomaly.severity)} · ${word(anomaly.certainty)}`],
     ["state", stateOf(entry)],

@@ -29,6 +29,7 @@ def raised(rule: Rule, person: Position, judged: Judgement, now_ns: int, held_s:
         zone=rule.zone,
         xyz_m=_rounded(person),
         evidence=_sentence(track, f"{judged.what} for {held_s:.1f} s, at {place(person)}"),
+        worker=person.worker,
     )
 
 
@@ -41,6 +42,7 @@ def carried(alarm: Anomaly, person: Position, now_ns: int) -> Anomaly:
         track=person.track,
         xyz_m=_rounded(person),
         evidence=f"Person {person.track}{before} carries this alarm on, at {place(person)}.",
+        worker=person.worker or alarm.worker,
     )
 
 
@@ -57,6 +59,7 @@ def cleared(
         certainty=_certainty(1 - probability, person, False),
         xyz_m=_rounded(person),
         evidence=_sentence(alarm.track, what + where),
+        worker=person.worker or alarm.worker,
     )
 
 

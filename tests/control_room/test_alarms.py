@@ -116,6 +116,11 @@ def test_every_kind_is_one_line_in_english_and_chinese(kind: str) -> None:
     assert parser.parse_args(["--broker", "mqtt://b", "--kind", kind]).kind == [kind]
 
 
+def test_a_line_names_whom_it_is_about() -> None:
+    found = alarm(at_ns=NOW_NS, track=3, worker="Li")
+    assert "#3 Li" in line_of(address(found), found)
+
+
 def test_an_unknown_kind_is_shown_as_it_is() -> None:
     found = alarm(at_ns=NOW_NS, kind="unheard_of")
     assert "unheard_of" in line_of(address(found), found)

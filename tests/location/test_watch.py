@@ -391,3 +391,12 @@ def test_old_messages_are_ignored_and_a_clock_that_is_set_back_is_not() -> None:
     play.go(6, lambda _: [person(7, LOW_M, THERE)])
     assert play.raised == 2
     assert len(play.watch.active()) == 2
+
+
+def test_an_alarm_names_its_worker_and_keeps_the_name_when_nobody_tells_it_any_more() -> None:
+    def people(at_s: float) -> list[Position]:
+        one = person(height_m=LOW_M if at_s < 5 else UP_M)
+        return [replace(one, worker="Li" if at_s < 6 else None)]
+
+    said = [anomaly for _, anomaly in Play().go(9, people).said]
+    assert [(one.state, one.worker) for one in said] == [("active", "Li"), ("cleared", "Li")]
