@@ -43,7 +43,11 @@ class TrackerLimits:
     cap_m: float = 0.6
     """Nor may it lie further off than this plus twice its own sigma."""
     high_score: float = 0.4
-    """Boxes that score less only carry on people who are known, or begin one who lies."""
+    """Boxes that score less only carry on people who are known, or begin one who lies where
+    somebody known was lost: heaps of rock look like somebody lying, with little score."""
+    lost_s: float = 120.0
+    lost_m: float = 2.5
+    """So long ago and so far off."""
     apart_m: float = 0.45
     """Nearer than this to a known person nobody new begins."""
     confirm_hits: int = 3
@@ -51,8 +55,8 @@ class TrackerLimits:
     confirm_cut_hits: int = 5
     """The same for one of whom only cut boxes are seen."""
     confirm_vague_hits: int = 10
-    """The same for one of whom no box scores high; only for bodies that lie: detectors know them
-    least, and who lies in the dark must not stay unknown."""
+    """The same for one of whom no box scores high, where somebody known was lost: detectors know
+    bodies that lie least, and who lies in the dark must not stay unknown."""
     coast_s: float = 3.0
     """So long a person lives on unseen..."""
     coast_still_s: float = 8.0
@@ -95,6 +99,8 @@ class Tracker:
         self._used: dict[str, deque[int]] = {}
         self._fresh_s = self._limits.coast_outside_s
         self._before: Kept | None = None
+        self._lost: deque[tuple[int, float, float]] = deque(maxlen=100)
+        """Where and when people were given up, within sight of a camera."""
 
     def kept(self) -> Kept:
         """Note down what the next run must know."""
@@ -233,7 +239,7 @@ class Tracker:
         late = self._now_ns is not None and at_ns < self._now_ns
         before_ns = self._now_ns if self._now_ns is not None else at_ns
         self._now_ns = max(at_ns, before_ns)
-        self._people = [person for person in self._people if self._alive(person, self._now_ns)]
+        self._give_up(self._now_ns)
         views = [(item, self._observe(item)) for item in instant]
         pairs: list[tuple[Person, int, Feet, int]] = []
         left: list[tuple[int, Feet, int]] = []
@@ -254,6 +260,16 @@ class Tracker:
             self._begin(views, left, seen)
         self._confirm()
         self._drop_doubles(seen, max(0, self._now_ns - before_ns) / 1e9)
+
+    def _give_up(self, now_ns: int) -> None:
+        """Drop those whom nobody has seen for too long."""
+        alive = [person for person in self._people if self._alive(person, now_ns)]
+        kept = {person.born for person in alive}
+        for person in self._people:
+            if person.track and person.born not in kept:
+                x, y = person.motion.mean[:2].tolist()
+                self._lost.append((now_ns, x, y))
+        self._people = alive
 
     def _observe(self, item: Detections) -> Feet:
         """Place one camera's boxes; those that lie well beyond the floor are clutter."""
@@ -313,10 +329,18 @@ class Tracker:
         near = apart <= self._limits.cap_m + 2 * sigma + slack_m[:, None]
         return cost, np.asarray((square <= self._limits.gate) & near)
 
-    @staticmethod
-    def _low(feet: Feet, indices: list[int]) -> list[int]:
-        """Keep those whose whole body is seen and lies."""
-        return [i for i in indices if not feet.cut[i] and feet.height_m[i] < LYING_BELOW_M]
+    def _low(self, feet: Feet, indices: list[int]) -> list[int]:
+        """Keep those whose whole body is seen and lies where somebody known was lost lately."""
+        low = [i for i in indices if not feet.cut[i] and feet.height_m[i] < LYING_BELOW_M]
+        return [i for i in low if self._was_lost(feet.xy_m[i])]
+
+    def _was_lost(self, xy_m: Floats) -> bool:
+        """Tell whether somebody known was lost near a place lately."""
+        since_ns = (self._now_ns or 0) - round(self._limits.lost_s * 1e9)
+        return any(
+            at_ns >= since_ns and np.hypot(xy_m[0] - x, xy_m[1] - y) <= self._limits.lost_m
+            for at_ns, x, y in self._lost
+        )
 
     def _correct(
         self, person: Person, item: Detections, feet: Feet, index: int, *, first: bool
@@ -452,6 +476,8 @@ class Tracker:
             if person.strong_hits < 2:
                 needed = max(needed, limits.confirm_cut_hits)
             if person.sure_hits < 2:
+                if not self._was_lost(person.motion.mean[:2]):
+                    continue
                 needed = max(needed, limits.confirm_vague_hits)
             agreed = person.share >= (0.3 if person.covering >= 3 else 0.5)
             if person.hits >= needed and agreed:

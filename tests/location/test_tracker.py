@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from location.tracker import Tracker
 from scene.arrays import Floats
 from scene.floor import Floor
 from scene.geometry import CameraModel
-from scene.messages import Position
+from scene.messages import Detections, Position
 from scene.rig import Rig
 from scene.surface import Cylinder
 from tests.location import mine
@@ -235,3 +236,30 @@ def test_a_height_that_looks_no_longer_show_is_told_as_old() -> None:
     assert close.height_at_ns is not None
     assert close.seen_at_ns - close.height_at_ns > 3 * mine.SECOND_NS
     assert close.certainty == "possibly", "nobody has seen for long whether they stand"
+
+
+def vague(found: Detections) -> Detections:
+    return replace(found, scores=np.full(len(found.scores), 0.37))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_lies_with_little_score_is_somebody_only_where_somebody_was_lost(known: bool) -> None:
+    """A heap of rock may look like a body; so may, in the dust, somebody who has just fallen."""
+    rng = np.random.default_rng(5)
+    tracker = Tracker(rig([AHEAD]), floor())
+    place = straight(28.0, 0.3, 0.0)
+    for step in range(300):
+        at_ns = step * 100_000_000
+        standing = [mine.standing() + at(place, 0.0)] if known else []
+        lying = [mine.lying(1.0) + at(place, 0.0)]
+        if step < 30:
+            seen = mine.detections(AHEAD, at_ns, standing, rng=rng)
+        elif step < 150:  # the dust hides all, until the one who stood is given up
+            seen = mine.detections(AHEAD, at_ns, [], rng=rng)
+        else:
+            seen = vague(mine.detections(AHEAD, at_ns, lying, rng=rng))
+        tracker.update((seen,))
+        if step == 149:
+            assert not tracker.positions(at_ns)
+    people = tracker.positions(at_ns)
+    assert [person.posture for person in people] == (["lying"] if known else [])
