@@ -18,7 +18,7 @@ from detection.runtime import Session, open_session
 from scene.arrays import Floats, Ints
 from scene.errors import ModelError
 
-SHIPPED = Path(__file__).with_name("models") / "lamproom-s2.onnx"
+SHIPPED = Path(__file__).with_name("models") / "lamproom-m1.onnx"
 DEFAULT_SIDE_PX = 640
 MAX_FINAL_ROWS = 1000
 """More rows than this, without metadata, is another family's raw grid, not a list of boxes."""

@@ -149,7 +149,7 @@ def feet_on_floor(detections: Detections, camera: CameraModel, floor: Floor) -> 
         )
         covariance[unseen[at_top[unseen]]] = np.nan
 
-    sigma = np.sqrt(np.nan_to_num(_largest(covariance), nan=np.inf))
+    sigma = np.sqrt(np.nan_to_num(largest(covariance), nan=np.inf))
     keep = np.isfinite(xy).all(axis=1) & (sigma < MAX_SIGMA_M)
     feet = Feet(
         xy_m=xy,
@@ -526,8 +526,8 @@ def _rays(camera: CameraModel, *pixels: Floats) -> list[Floats]:
     return np.split(rays(camera, np.concatenate(pixels)), len(pixels))
 
 
-def _largest(covariance: Floats) -> Floats:
-    """Give the larger eigenvalue of (N, 2, 2)."""
+def largest(covariance: Floats) -> Floats:
+    """Give the larger eigenvalue of (N, 2, 2) symmetric matrices."""
     a, b, c = covariance[:, 0, 0], covariance[:, 0, 1], covariance[:, 1, 1]
     return np.asarray((a + c) / 2 + np.hypot((a - c) / 2, b))
 

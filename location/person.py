@@ -5,6 +5,7 @@ Knows nothing about cameras, matching or files.
 
 from collections import deque
 from dataclasses import dataclass, field
+from statistics import median
 from typing import ClassVar
 
 import numpy as np
@@ -84,7 +85,7 @@ class Person:
             return STATURE_M, 0
         newest = max(at_ns for at_ns, _ in self.heights)
         recent = [height for at_ns, height in self.heights if newest - at_ns <= 1_000_000_000]
-        return float(np.clip(np.median(recent[-15:]), 0.0, 2.5)), newest
+        return min(max(median(recent[-15:]), 0.0), 2.5), newest
 
     def steady_m_s(self) -> XY:
         """Tell how fast the person has walked over the last seconds: surer than at this moment."""

@@ -11,7 +11,7 @@ from statistics import median_low
 
 import numpy as np
 
-from location.foot import Feet, covers, feet_on_floor
+from location.foot import Feet, covers, feet_on_floor, largest
 from location.headgear import probability
 from location.match import assign, distances
 from location.motion import correct, predict, predict_all, start
@@ -276,7 +276,7 @@ class Tracker:
         feet = feet_on_floor(item, self._cameras[item.camera], self._floor)
         if len(feet.xy_m) == 0:
             return feet
-        sigma = np.sqrt(np.linalg.eigvalsh(feet.covariance_m2)[:, 1])
+        sigma = np.sqrt(largest(feet.covariance_m2))
         allowed = self._limits.outside_m + np.minimum(2 * sigma, 2.0)
         return feet.only(self._floor.outside_m(feet.xy_m) <= allowed)
 
@@ -320,7 +320,7 @@ class Tracker:
         motions = [person.motion for person in people]
         there = predict_all(motions, at_ns, self._limits.unrest_m2_s3)
         square, cost, apart = distances(*there, feet.xy_m, feet.covariance_m2)
-        sigma = np.sqrt(np.linalg.eigvalsh(feet.covariance_m2)[:, 1])
+        sigma = np.sqrt(largest(feet.covariance_m2))
         waited_s = [
             (at_ns - person.seen_at_ns) / 1e9 if at_ns <= person.waited_for_ns else 0.0
             for person in people
@@ -421,7 +421,7 @@ class Tracker:
                 if (other_view, other) in used or other_view in by:
                     continue
                 square, _, apart = self._between(person, views[other_view][0], other_feet, other)
-                sigma = float(np.sqrt(np.linalg.eigvalsh(other_feet.covariance_m2[other])[1]))
+                sigma = float(np.sqrt(largest(other_feet.covariance_m2[other : other + 1])[0]))
                 if square < 9 and apart < self._limits.cap_m + 2 * sigma:
                     used.add((other_view, other))
                     by.add(other_view)
@@ -544,7 +544,7 @@ class Tracker:
             for state in (motion, person.motion)
         )
         seen_x, seen_y = person.motion.mean[:2]
-        sigma = float(np.sqrt(np.linalg.eigvalsh(covariance)[1]))
+        sigma = float(np.sqrt(largest(covariance[None])[0]))
         height, height_at_ns = person.height()
         seen = (at_ns - person.seen_at_ns) / 1e9 < self._fresh_s
         known_height = (person.seen_at_ns - height_at_ns) / 1e9 <= HEIGHT_KEPT_S

@@ -143,13 +143,15 @@ def _solve_brown(bent: Floats, coefficients: Floats) -> Floats:
         return bent
     k1, k2, p1, p2, k3 = coefficients.tolist()
     to_x, to_y = bent.T
-    x, y = to_x, to_y
+    r2 = to_x * to_x + to_y * to_y
+    start = np.maximum(np.minimum(1 - r2 * (k1 + r2 * (k2 + r2 * k3)), 1.5), 0.5)
+    x, y = to_x * start, to_y * start
     for _ in range(8):
         r2 = x * x + y * y
         radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
         off_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x) - to_x
         off_y = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y - to_y
-        if max(np.abs(off_x).max(initial=0), np.abs(off_y).max(initial=0)) < 1e-11:
+        if max(np.abs(off_x).max(initial=0), np.abs(off_y).max(initial=0)) < 1e-10:
             break
         bend = 2 * (k1 + r2 * (2 * k2 + r2 * 3 * k3))
         xx = radial + x * x * bend + 2 * p1 * y + 6 * p2 * x
@@ -158,8 +160,8 @@ def _solve_brown(bent: Floats, coefficients: Floats) -> Floats:
         det = xx * yy - xy * xy
         det = np.where(np.abs(det) > 1e-6, det, 1e-6)
         x, y = (
-            np.clip(x - (yy * off_x - xy * off_y) / det, -4, 4),
-            np.clip(y - (xx * off_y - xy * off_x) / det, -4, 4),
+            np.maximum(np.minimum(x - (yy * off_x - xy * off_y) / det, 4.0), -4.0),
+            np.maximum(np.minimum(y - (xx * off_y - xy * off_x) / det, 4.0), -4.0),
         )
     return np.column_stack([x, y])
 

@@ -241,8 +241,8 @@ class DetectionConfig(Section):
     kinds: dict[str, Literal["person", "helmet", "head", "fallen", "ignore"]] = Field(default={})
     """Which of the model's classes is what; unnamed ones are told by their name."""
     local_contrast: bool = False
-    """Whether pictures are searched with more local contrast: the shipped model gains hardly
-    anything behind a dusted lens, and loses where the view is clear."""
+    """Whether pictures are searched with more local contrast: the shipped model gains behind a
+    dusted lens, and loses where the view is clear."""
     threads: int = Field(default=1, ge=1, le=64)
     max_fps: float = Field(default=10.0, gt=0)
     """Detection never runs more often than this, and less often where the machine is slow."""

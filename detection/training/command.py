@@ -29,8 +29,8 @@ Train a detector of people, helmets and bare heads on labelled folders, export i
 and write its card. It needs the extra `train`: pip install 'lamproom[train]'.
 
   lamproom train --set photos --set faces:helmet+head --val kept --out mine.onnx --minutes 240
-  lamproom train ... --from lamproom-s2.onnx     start from an export of the same layers, or a .pt
-  lamproom train ... --from lamproom-s2.onnx --from-layers lamproom-s.yaml --layers larger.yaml
+  lamproom train ... --from lamproom-m1.onnx     start from an export of the same layers, or a .pt
+  lamproom train ... --from lamproom-m1.onnx --from-layers lamproom-m.yaml --layers larger.yaml
                                                  start as that one does, with room to learn more
   lamproom train ... --teacher yolo11n.onnx      a model labels the kinds that a folder lacks
 

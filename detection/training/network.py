@@ -12,7 +12,7 @@ import numpy as np
 from detection.labelled import TRAINED_KINDS
 from scene.errors import ModelError
 
-LAYERS = Path(__file__).parents[1] / "models" / "lamproom-s.yaml"
+LAYERS = Path(__file__).parents[1] / "models" / "lamproom-m.yaml"
 """Those of the shipped model."""
 
 

@@ -112,7 +112,7 @@ def test_an_export_with_other_layers_is_refused(
 
     other = write_model(tmp_path / "other.onnx", raw([], classes=3))
     assert main(asked(folder, tmp_path / "m.onnx", "0.02", "--from", str(other))) == 2
-    assert "its layers are not those of lamproom-s.yaml" in capsys.readouterr().err
+    assert "its layers are not those of lamproom-m.yaml" in capsys.readouterr().err
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,7 +136,7 @@ def test_other_layers_can_be_trained_and_wrong_ones_are_refused(
     assert main(asked(folder, out, "0.02", "--layers", str(wider), "--int8")) == 0
     assert load_model(out).names == ("person", "helmet", "head")
     assert main(asked(folder, out, "0.04")) == 2  # the checkpoint beside it has other layers
-    assert "wide.pt: its layers are not those of lamproom-s.yaml" in capsys.readouterr().err
+    assert "wide.pt: its layers are not those of lamproom-m.yaml" in capsys.readouterr().err
     for text, answer in (
         (wider.read_text().replace("nc: 3", "nc: 80"), "nc is 80, not 3"),
         ("layers: none", "no network can be built of it"),
