@@ -21,8 +21,8 @@ from tests.site_scores import followed
 UPRIGHT = ("walk", "stand", "work")
 BOASTFUL, CAUTIOUS = 1 / 1.5, 3.0
 """How far the predicted error may lie below and above the measured one. At 68 % the planner
-predicts 0.21 m for people followed and 0.31 m for one look, 0.09 m and 0.12 m are measured here: the
-noise of the location stage allows for worse detectors and real pictures. Too cautious a promise
+predicts 0.21 m for people followed and 0.31 m for one look, 0.09 m and 0.12 m are measured here:
+the noise of the location stage allows for worse detectors and real pictures. Too cautious a promise
 costs a camera; too bold a one is found out underground."""
 
 
