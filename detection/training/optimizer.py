@@ -4,8 +4,8 @@ Knows nothing about losses or pictures. torch is imported when asked for.
 
 Muon (K. Jordan and others, 2024, "Muon: An optimizer for hidden layers in neural networks") makes
 each layer's momentum orthogonal before it is applied, so that rare directions count as much as
-frequent ones. Measured here from the same weights, the same samples and the same time on one core:
-after 2,000 samples the loss was 1.5 % lower than with AdamW alone, and went on being so.
+frequent ones. Measured here once, side by side for two minutes, from the same weights on the same
+samples: after about 2,000 the loss was 1.4 % lower than with AdamW alone.
 """
 
 from collections.abc import Iterable

@@ -137,3 +137,5 @@ def test_inference_and_the_gateway_itself_complain_apart(report: Report) -> None
     assert [(one.kind, one.state) for one in report.alarms][2:] == [
         ("degraded_inference", "cleared")
     ], "the other goes on"
+    (over,) = report.health.complaints("gateway_trouble", "")
+    assert (over.kind, over.state) == ("gateway_trouble", "cleared")

@@ -57,10 +57,10 @@ def test_small_lying_and_cut_people_say_nothing_while_nothing_is_found() -> None
 def test_seconds_count_and_not_pictures() -> None:
     often = slow = 0.0
     for _ in range(20):
-        often = moved(often, 2.0, 0.05) or 0.0
+        often = moved(often, 0.2, 0.05) or 0.0
     for _ in range(2):
-        slow = moved(slow, 2.0, 0.5) or 0.0
-    assert often == pytest.approx(slow)
+        slow = moved(slow, 0.2, 0.5) or 0.0
+    assert often == pytest.approx(slow) == pytest.approx(0.2)
 
 
 def test_a_look_that_shows_no_head_changes_nothing() -> None:
