@@ -6,7 +6,7 @@ BIN := .venv/bin
 SITE ?= sample_videos/roadway/site.yaml
 RECORDING ?= $(shell ls -t build/demo/*.mcap 2>/dev/null | head -n 1)
 
-.PHONY: help setup check fix demo test replay bench schemas package clean
+.PHONY: help setup check fix demo test faults replay bench schemas package clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ demo: .venv/ready-demo ## run the sample site and open the viewer
 
 test: .venv/ready-test ## run the tests
 	@$(BIN)/pytest $(ARGS)
+
+faults: .venv/ready-test ## kill, cut and stall parts for minutes (SIZE=release: hours)
+	@LAMPROOM_FAULTS=$(or $(SIZE),long) $(BIN)/pytest -s tests/faults $(ARGS)
 
 check: .venv/ready-test ## format, lint, types, import law
 	@$(BIN)/ruff format --check .

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 import yaml
 
-from scene.errors import RigError
+from scene.errors import RigError, SiteError
 from scene.geometry import CameraModel
 from scene.ribbon import Ribbon
+from scene.rig_reading import check_names, read_anchor, read_camera, read_quality, read_surface
+from scene.section import read_yaml
 from scene.surface import Cylinder
 
 VERSION = 1
@@ -85,30 +87,45 @@ def write_whole(path: Path, content: bytes) -> None:
 def load_rig(path: Path) -> Rig:
     """Read a rig file; raises `RigError` that names the file and the field."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise RigError(f"{path}: no rig file yet; run `lamproom calibrate`") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RigError(
-            f"{path}: can't be read: {str(error).splitlines()[0]}; run `lamproom calibrate`"
-        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RigError(f"{path}: can't be read: {_line(error)}; run `lamproom calibrate`") from None
+    return parse_rig(text, name=str(path))
+
+
+def parse_rig(text: str, *, name: str) -> Rig:
+    """Read a rig file's text; raises `RigError` that names the file, `name`, and the field."""
+    try:
+        _, content = read_yaml(text, name=name)
+    except SiteError as error:
+        raise RigError(f"{error}; run `lamproom calibrate` again") from None
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise RigError(
-            f"{path}: version: expected {VERSION}; run `lamproom calibrate` to write a new one"
+            f"{name}: version: expected {VERSION}; run `lamproom calibrate` to write a new one"
         )
     try:
+        cameras = tuple(read_camera(item) for item in content["cameras"])
+        check_names(cameras)
         return Rig(
-            cameras=tuple(_camera(item) for item in content["cameras"]),
-            surface=_surface(content["surface"]),
-            anchor=str(content["anchor"]),
-            quality={str(key): float(value) for key, value in content["quality"].items()},
+            cameras=cameras,
+            surface=read_surface(content["surface"]),
+            anchor=read_anchor(content["anchor"]),
+            quality=read_quality(content["quality"]),
         )
     except KeyError as error:
         raise RigError(
-            f"{path}: field {error} is missing; run `lamproom calibrate` again"
+            f"{name}: field {_line(error)} is missing; run `lamproom calibrate` again"
         ) from None
-    except (TypeError, ValueError, AttributeError) as error:
-        raise RigError(f"{path}: {error}; run `lamproom calibrate` again") from None
+    except (TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise RigError(f"{name}: {_line(error)}; run `lamproom calibrate` again") from None
+
+
+def _line(error: Exception) -> str:
+    """Say an error in one short line that can be printed."""
+    text = (str(error) or type(error).__name__).splitlines()[0][:200]
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _geometry(rig: Rig) -> dict[str, Any]:
@@ -150,60 +167,6 @@ def _surface_fields(surface: Surface) -> dict[str, Any]:
         "mirrored": surface.mirrored,
         "size_px": list(surface.size_px),
     }
-
-
-def _camera(item: dict[str, Any]) -> CameraModel:
-    name = str(item["name"])
-    lens = item["lens"]
-    if lens not in ("brown", "fisheye"):
-        raise ValueError(f"cameras.{name}.lens: {lens!r} is neither brown nor fisheye")
-    width, height = (int(value) for value in item["size_px"])
-    return CameraModel(
-        name=name,
-        size_px=(width, height),
-        lens=lens,
-        k=_matrix(item["k"], (3, 3), f"cameras.{name}.k"),
-        distortion=_matrix(
-            item["distortion"], (5,) if lens == "brown" else (4,), f"cameras.{name}.distortion"
-        ),
-        camera_from_mine=_matrix(
-            item["camera_from_mine"], (4, 4), f"cameras.{name}.camera_from_mine"
-        ),
-        pose_covariance=_matrix(item["pose_covariance"], (6, 6), f"cameras.{name}.pose_covariance"),
-        max_angle_rad=float(item["max_angle_rad"]),
-    )
-
-
-def _surface(item: dict[str, Any]) -> Surface:
-    kind = item.get("kind")
-    width, height = (int(value) for value in item["size_px"])
-    if kind == "cylinder":
-        x, y, z = (float(value) for value in item["centre_m"])
-        return Cylinder(
-            centre_m=(x, y, z),
-            azimuth_left_rad=float(item["azimuth_left_rad"]),
-            tan_top=float(item["tan_top"]),
-            px_per_rad=float(item["px_per_rad"]),
-            size_px=(width, height),
-        )
-    if kind == "ribbon":
-        return Ribbon(
-            line_m=tuple((float(x), float(y), float(z)) for x, y, z in item["line_m"]),
-            cross_fall=float(item["cross_fall"]),
-            section_m=tuple((float(left), float(up)) for left, up in item["section_m"]),
-            chainage_left_m=float(item["chainage_left_m"]),
-            px_per_m=float(item["px_per_m"]),
-            mirrored=bool(item["mirrored"]),
-            size_px=(width, height),
-        )
-    raise ValueError(f"surface.kind: {kind!r} is not known; it is cylinder or ribbon")
-
-
-def _matrix(value: object, shape: tuple[int, ...], field: str) -> Any:
-    array = np.asarray(value, float)
-    if array.shape != shape or not np.all(np.isfinite(array)):
-        raise ValueError(f"{field}: expected {shape} finite numbers, got {array.shape}")
-    return array
 
 
 def _rounded(array: Any, digits: int) -> Any:

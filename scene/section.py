@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scene.errors import SiteError
 
+MOST_VALUES = 100_000
+
 
 class Section(BaseModel):
     """A section of a file that people write: unknown fields are mistakes."""
@@ -25,18 +27,8 @@ S = TypeVar("S", bound=Section)
 
 def parse_as(kind: type[S], text: str, *, name: str, context: dict[str, object]) -> S:
     """Read YAML text as a section of some kind; all mistakes come at once, with their places."""
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-        problems = _repeated_keys(root) if root else []
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
-        raise SiteError(f"{name}:{place}: not YAML: {error.problem}") from None
-    except RecursionError:
-        raise SiteError(f"{name}:1:1: nested too deep, or refers to itself") from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise SiteError(f"{name}:1:1: not YAML: {str(error).splitlines()[0]}") from None
+    root, content = read_yaml(text, name=name)
+    problems = _repeated_keys(root) if root else []
     if not isinstance(content, dict) or not isinstance(root, yaml.MappingNode):
         raise SiteError(f"{name}:1:1: such a file starts with `version: 1`; see README")
     try:
@@ -56,6 +48,48 @@ def parse_as(kind: type[S], text: str, *, name: str, context: dict[str, object])
             )
         )
     return read
+
+
+def read_yaml(text: str, *, name: str) -> tuple[yaml.Node | None, Any]:
+    """Read YAML text as nodes with places, and as plain values; raises `SiteError` with the place.
+
+    A few lines of YAML can stand for billions of values, by names that refer to each other: such a
+    text is refused before anything is made of it.
+    """
+    try:
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
+        if root is None:
+            return None, None
+        if _count(root, {}) > MOST_VALUES:
+            raise SiteError(f"{name}:1:1: stands for more than {MOST_VALUES} values")
+        return root, loader.construct_document(root)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
+        raise SiteError(f"{name}:{place}: not YAML: {_printable(str(error.problem))}") from None
+    except RecursionError:
+        raise SiteError(f"{name}:1:1: nested too deep, or refers to itself") from None
+    except (yaml.YAMLError, ValueError) as error:
+        line = _printable(str(error).splitlines()[0])
+        raise SiteError(f"{name}:1:1: not YAML: {line}") from None
+
+
+def _count(node: yaml.Node, known: dict[int, int]) -> int:
+    """Count the values that a node stands for, each as often as it is referred to."""
+    if id(node) not in known:
+        inside = [part for pair in node.value for part in pair] if _is_map(node) else node.value
+        held = inside if isinstance(inside, list) else []
+        known[id(node)] = 1 + sum(_count(part, known) for part in held)
+    return known[id(node)]
+
+
+def _is_map(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.MappingNode)
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text[:300])
 
 
 Problem = tuple[tuple[int, int], str, str]

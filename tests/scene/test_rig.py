@@ -1,14 +1,23 @@
+import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
-from scene.errors import RigError
+from scene.errors import RigError, SiteError
 from scene.geometry import CameraModel, pose_from_mount
 from scene.ribbon import Ribbon
-from scene.rig import Rig, load_rig, save_rig
+from scene.rig import Rig, load_rig, parse_rig, save_rig
+from scene.site import parse_site
 from scene.surface import Cylinder
+
+BOMB = "b0: &b0 [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]\n" + "".join(
+    f"b{i + 1}: &b{i + 1} [{', '.join([f'*b{i}'] * 10)}]\n" for i in range(12)
+)
+"""Twelve lines that stand for ten million million numbers."""
 
 
 def rig() -> Rig:
@@ -96,3 +105,64 @@ def test_no_rig_file_says_what_to_do(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(RigError, match=r"nowhere/rig\.yaml: the rig can't be written"):
         save_rig(rig(), tmp_path / "nowhere" / "rig.yaml")
+
+
+def _with(changes: str, value: object) -> dict[str, Any]:
+    """Give a good rig's content with one field changed; `cameras.0.k` is a place in it."""
+    save_rig(rig(), path := Path(tempfile.mkdtemp()) / "rig.yaml")
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    place = content
+    *way, last = [int(part) if part.isdigit() else part for part in changes.split(".")]
+    for part in way:
+        place = place[part]
+    place[last] = value
+    return dict(content)
+
+
+@pytest.mark.parametrize(
+    "field, value, expected",
+    [
+        ("cameras.0.size_px", [1280, -720], "cam1.size_px: expected width and height"),
+        ("cameras.0.size_px", [1280.5, 720], "cam1.size_px"),
+        ("cameras.0.k.0.0", 0, "cam1.k: expected"),
+        ("cameras.0.k.0.0", float("nan"), "cam1.k: expected a number"),
+        ("cameras.0.k.0.0", 10**400, "cam1.k: expected a number"),
+        ("cameras.0.k.0.0", "914", "cam1.k: expected a number"),
+        ("cameras.0.k.0.0", True, "cam1.k: expected a number"),
+        ("cameras.0.k.2", [0, 0, 2], "cam1.k: expected"),
+        ("cameras.0.camera_from_mine.0", [2, 0, 0, 0], "no rigid transform"),
+        ("cameras.0.pose_covariance.0.0", -1.0, "no covariance"),
+        ("cameras.0.pose_covariance.0.1", 1.0, "no covariance"),
+        ("cameras.0.distortion", [0, 0, 0, 0], "cam1.distortion"),
+        ("cameras.0.max_angle_rad", 0, "cam1.max_angle_rad"),
+        ("cameras.0.name", "", "needs a name"),
+        ("cameras", [], "there is none"),
+        ("surface.px_per_rad", 0, "surface.px_per_rad"),
+        ("surface.size_px", [200_000, 200_000], "too large"),
+        ("surface.kind", "sphere", "sphere"),
+        ("quality", [1], "quality"),
+        ("quality.median_px", "x", "median_px"),
+        ("anchor", 5, "anchor"),
+    ],
+)
+def test_a_rig_that_is_nearly_right_is_refused(field: str, value: object, expected: str) -> None:
+    with pytest.raises(RigError, match=expected) as told:
+        parse_rig(yaml.safe_dump(_with(field, value)), name="mine/rig.yaml")
+    assert str(told.value).startswith("mine/rig.yaml: ") and "\n" not in str(told.value)
+
+
+def test_a_camera_that_stands_there_twice_is_refused() -> None:
+    content = _with("anchor", "survey")
+    content["cameras"] *= 2
+    with pytest.raises(RigError, match="cam1: stands there twice"):
+        parse_rig(yaml.safe_dump(content), name="rig.yaml")
+
+
+@pytest.mark.parametrize(
+    "text", [BOMB, "a: &a [*a]", "[" * 5000, "version: " + "9" * 5000, "a: 2001-99-99"]
+)
+def test_a_text_that_would_never_end_is_refused(text: str) -> None:
+    with pytest.raises(RigError, match=r"rig\.yaml"):
+        parse_rig(text, name="rig.yaml")
+    with pytest.raises(SiteError, match=r"site\.yaml:1:"):
+        parse_site(text, name="site.yaml", folder=Path())
