@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+import numpy as np
+
 from scene.arrays import read_only
 from scene.messages import Detections, Frame, Panorama, Position, YuvImage
 from scene.ribbon import Ribbon
@@ -19,7 +21,7 @@ from stitching.exposure import Exposure
 from stitching.maps import camera_map
 from stitching.old_pictures import OldPictures
 from stitching.people.bodies import Bodies
-from stitching.people.insets import Insets
+from stitching.people.insets import Insets, Standing
 from stitching.seams.fading import Fading
 from stitching.seams.painting import Painting
 from stitching.seams.search import SeamSearch
@@ -83,10 +85,7 @@ class Stitcher:
         self._lay_seams(images)
         states = tuple(self._state(index, images) for index in range(len(self._names)))
         painting = self._painting_for(states)
-        bodies = Bodies(self._rig.cameras, self._cells, people, finds, at_ns)
-        standing = self._insets.look(bodies, images, at_ns) if self._insets else None
-        if standing or len(images) > 1:
-            painting.follow(bodies, at_ns, standing.bits if standing else 0)
+        standing = self._follow(painting, people, finds, images, at_ns)
         old = {index: self._old.grey(index) for index in painting.stale}
         picture = painting.recipe.paint(images | old)
         for index, place in painting.stale.items():
@@ -102,6 +101,25 @@ class Stitcher:
             panorama = self._insets.draw(panorama, standing, painting.hidden, images)
         planes = YuvImage(y=read_only(picture.y), u=read_only(picture.u), v=read_only(picture.v))
         return replace(panorama, image=planes)
+
+    def _follow(
+        self,
+        painting: Painting,
+        people: Sequence[Position],
+        finds: Sequence[Detections],
+        images: dict[int, YuvImage],
+        at_ns: int,
+    ) -> Standing | None:
+        """Move seams off people, if they must; tells who is drawn upright."""
+        somebody = people or any(len(found.boxes_px) for found in finds)
+        seams = painting.seams
+        if not (self._insets or somebody) and np.array_equal(seams.labels, seams.base):
+            return None  # there is nothing to go round, and no way back to go
+        bodies = Bodies(self._rig.cameras, self._cells, people, finds, at_ns)
+        standing = self._insets.look(bodies, images, at_ns) if self._insets else None
+        if standing or len(images) > 1:
+            painting.follow(bodies, at_ns, standing.bits if standing else 0)
+        return standing
 
     def _state(self, index: int, images: dict[int, YuvImage]) -> str:
         if index in images:

@@ -54,3 +54,21 @@ def touches(area: Area, box: Box) -> bool:
     x0, y0, x1, y1 = box
     beside = columns.stop <= x0 or x1 <= columns.start
     return not beside and rows.start < y1 and y0 < rows.stop
+
+
+def stacked(areas: list[Area]) -> list[Area]:
+    """Make one tall area of those that lie on each other and have the same columns.
+
+    >>> stacked([(slice(y, y + 64), slice(5, 9)) for y in (0, 64, 192)])
+    [(slice(0, 128, None), slice(5, 9, None)), (slice(192, 256, None), slice(5, 9, None))]
+    """
+    tall: list[Area] = []
+    ends: dict[tuple[int, int, int], int] = {}
+    for rows, columns in areas:
+        at = ends.pop((rows.start, columns.start, columns.stop), len(tall))
+        if at < len(tall):
+            tall[at] = slice(tall[at][0].start, rows.stop), columns
+        else:
+            tall.append((rows, columns))
+        ends[rows.stop, columns.start, columns.stop] = at
+    return tall

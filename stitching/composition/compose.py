@@ -1,8 +1,9 @@
 """Paint the panorama: look up, multiply, fade. The only code that touches every pixel.
 
 Knows nothing about where maps, seams and gains come from. Works on planes as decoded: one-channel
-look-ups with float32 maps are the quickest that OpenCV has. What takes time beside them is waiting
-for memory: so positions are rebuilt from curves, and pictures are read ahead, patch by patch.
+look-ups with float32 maps are the quickest that OpenCV has, but for both chroma planes at once.
+What takes time beside them is waiting for memory: so positions are rebuilt from curves, and
+pictures are read ahead, patch by patch.
 """
 
 import cv2
@@ -10,12 +11,13 @@ import numpy as np
 
 from scene.arrays import Bytes
 from scene.messages import YuvImage
-from stitching.composition.areas import Area, Box, halved, touches
+from stitching.composition.areas import Area, Box, halved, stacked, touches
 from stitching.composition.backend import GREY, UNSEEN_LUMA
 from stitching.composition.bands import Band
 from stitching.composition.layer import Lane, Layer, Patch, plane_maps, quarter, quarters_again
 from stitching.composition.map_trial import quickest
-from stitching.composition.positions import MapKind, Table, scratch
+from stitching.composition.pairs import Pairs
+from stitching.composition.positions import MapKind, Scratch, Table
 from stitching.exposure import UNIT, GainMaps
 from stitching.maps import CameraMap, Maps
 
@@ -41,9 +43,9 @@ class OpenCvBackend:
         luma, chroma = plane_maps(maps, gains, sizes_px)
         half = size_px[0] // 2, size_px[1] // 2
         self.size_px = size_px
-        room = scratch()
+        room = Scratch()
         self.luma = Layer(luma, size_px, room, border=UNSEEN_LUMA, neutral=0)
-        self.chroma = Layer(chroma, half, room, border=GREY, neutral=GREY)
+        self.chroma = Layer(chroma, half, room, border=GREY, neutral=GREY, pairs=Pairs())
         self.kind: MapKind = kind or quickest(self.luma.strips, sizes_px)
         self.runs_on = f"OpenCV {cv2.__version__} on the CPU, maps as {self.kind}"
         self.degraded = ""
@@ -133,6 +135,12 @@ class _Cut:
                 out[hole] = self._layer.border
         for patch in self._patches:
             table = patch.positions.table(self._layer.room)
+            if patch.pairs:
+                one, other = (given[patch.camera] for given, _ in planes)
+                found = patch.pairs.look_up(one, other, patch.reach, table, self._layer.border)
+                for plane, (_, out) in zip(found, planes, strict=True):
+                    self._brighten(patch, plane, out[patch.area])
+                continue
             for given, out in planes:
                 self._paint(patch, table, given[patch.camera], out[patch.area])
         for band in self._bands.values():
@@ -144,14 +152,19 @@ class _Cut:
         # the look-up then takes two thirds of the time. What is counted does not matter.
         cv2.countNonZero(plane[patch.reach])
         cv2.remap(plane, *table, cv2.INTER_LINEAR, out, cv2.BORDER_CONSTANT, self._layer.border)
+        self._brighten(patch, out, out)
+
+    def _brighten(self, patch: Patch, found: Bytes, out: Bytes) -> None:
+        """Write what was found into the panorama, with the camera's gain; `found` is used up."""
         if self._layer.flat[patch.camera]:
-            return
-        if not self._layer.neutral:
-            cv2.multiply(out, patch.gain, out, 1 / UNIT)
+            if found is not out:
+                np.copyto(out, found)
+        elif not self._layer.neutral:
+            cv2.multiply(found, patch.gain, out, 1 / UNIT)
         else:
             # c * g + 128 * (1 - g), in 8 bits throughout: half the product first, or it bursts.
-            half = cv2.multiply(out, patch.gain, scale=0.5 / UNIT)
-            cv2.addWeighted(half, 2.0, patch.gain, -1.0, GREY, out)
+            cv2.multiply(found, patch.gain, found, 0.5 / UNIT)
+            cv2.addWeighted(found, 2.0, patch.gain, -1.0, GREY, out)
 
     def moved(self, weights: list[Maps], boxes: list[Box]) -> "_Cut":
         """Cut anew inside the boxes; bands that they do not touch stay."""
@@ -176,4 +189,4 @@ def _areas(lanes: list[Lane]) -> dict[tuple[int, ...], list[Area]]:
     for lane in lanes:
         for cameras, areas in lane.bands.items():
             bands.setdefault(cameras, []).extend(areas)
-    return bands
+    return {cameras: stacked(areas) for cameras, areas in bands.items()}

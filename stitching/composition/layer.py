@@ -13,7 +13,9 @@ import numpy as np
 
 from scene.arrays import Bools, Bytes, Ints
 from stitching.composition.areas import Area, Box, halved, size, within
+from stitching.composition.pairs import Pairs
 from stitching.composition.positions import (
+    MOST_AHEAD,
     STRIP_PX,
     MapKind,
     Positions,
@@ -24,9 +26,6 @@ from stitching.composition.positions import (
 )
 from stitching.exposure import UNIT, GainMaps
 from stitching.maps import OUTSIDE, CameraMap, Maps
-
-MOST_AHEAD = 4
-"""Read ahead at most so many times as many samples as a patch has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -107,6 +106,8 @@ class Patch:
     positions: Positions
     reach: Area
     """The part of the camera's plane to be read ahead."""
+    pairs: Pairs | None
+    """Looks two planes up at once, in `reach` alone: positions are then counted from its corner."""
     gain: Bytes
     """View into the camera's gain map."""
 
@@ -135,11 +136,14 @@ class Layer:
         *,
         border: int,
         neutral: int,
+        pairs: Pairs | None = None,
     ) -> None:
         """Take the cameras' tables, the size of the panorama's plane, and room for positions.
 
-        `border` is the value where nobody looks; gains stretch values about `neutral`.
+        `border` is the value where nobody looks; gains stretch values about `neutral`. Planes that
+        always come in twos may be looked up with `pairs`.
         """
+        self._pairs = pairs
         self.room = room
         self.maps, self.size_px, self.border, self.neutral = maps, size_px, border, neutral
         self.strips = [strips(one.x, one.y, one.size_px) for one in maps]
@@ -210,13 +214,15 @@ class Layer:
 
     def _patch(self, strip: Strip, camera: int, area: Area, kind: MapKind) -> Patch:
         mine = within(area, self.maps[camera].box)
-        reach = strip.reach(mine[1])
+        reach, pairs = strip.reach(mine[1]), self._pairs
         if size(reach) > MOST_AHEAD * size(area):
-            reach = slice(0, 1), slice(0, 1)
+            reach, pairs = (slice(0, 1), slice(0, 1)), None
+        corner = (reach[1].start, reach[0].start) if pairs else (0, 0)
         return Patch(
             camera=camera,
             area=area,
-            positions=strip.part(mine[1], kind),
+            positions=strip.part(mine[1], kind, corner),
             reach=reach,
+            pairs=pairs,
             gain=self.maps[camera].gain[mine],
         )

@@ -13,9 +13,9 @@ from stitching.composition.positions import (
     STRIP_PX,
     WIDEST_PX,
     MapKind,
+    Scratch,
     Strip,
     runs,
-    scratch,
 )
 
 ROUNDS = 3
@@ -45,7 +45,7 @@ def _measure(cameras: list[list[Strip]], sizes_px: list[tuple[int, int]]) -> Map
     So tables come from where they will come from later, when other work has passed through the
     cache.
     """
-    out, room = np.empty((STRIP_PX, WIDEST_PX), np.uint8), scratch()
+    out, room = np.empty((STRIP_PX, WIDEST_PX), np.uint8), Scratch()
     pictures = [np.full((height, width), 90, np.uint8) for width, height in sizes_px]
     trials = {
         kind: [

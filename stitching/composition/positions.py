@@ -33,6 +33,8 @@ ODD_SHARE = 0.3
 WIDEST_PX = 1024
 """Of a patch: rows x columns x terms stay below the size (262144) from which OpenBLAS starts
 threads, whose spinning costs more than they bring."""
+MOST_AHEAD = 4
+"""Read ahead at most so many times as many samples as a patch has."""
 MOSTLY = 0.97
 """Share of a patch's columns that must be smooth for curves."""
 NARROWEST_PX = 32
@@ -42,20 +44,21 @@ Table = tuple[NDArray[Any], NDArray[Any]]
 """What `cv2.remap` takes: x and y in float32, or CV_16SC2 and its fractions."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scratch:
     """Room for one patch's positions, written anew for every patch so that it stays in cache."""
 
-    x: Maps
-    """(WIDEST_PX * rows,) flat."""
-    y: Maps
+    def __init__(self) -> None:
+        self._flat = np.empty(2 * STRIP_PX * WIDEST_PX, np.float32)
+        self._views: dict[tuple[int, int], tuple[Maps, Maps, Maps]] = {}
 
-
-def scratch() -> Scratch:
-    """Make room for any patch."""
-    return Scratch(
-        x=np.empty(STRIP_PX * WIDEST_PX, np.float32), y=np.empty(STRIP_PX * WIDEST_PX, np.float32)
-    )
+    def shaped(self, rows: int, columns: int) -> tuple[Maps, Maps, Maps]:
+        """Give room for x and y (rows, columns), and for both of them flat, x first."""
+        views = self._views.get((rows, columns))
+        if views is None:
+            flat = self._flat[: 2 * rows * columns]
+            x, y = flat.reshape(2, rows, columns)
+            views = self._views[rows, columns] = x, y, flat
+        return views
 
 
 class Positions(Protocol):
@@ -97,25 +100,23 @@ class Curves:
     """(terms, columns)."""
     y: Maps
     odd: Ints
-    """(N,) places, in rows times columns, that the curves miss: at the edge of what is seen."""
-    odd_x: Maps
+    """(N,) places, in x and then y, that the curves miss: at the edge of what is seen."""
+    right: Maps
     """(N,) what is right there."""
-    odd_y: Maps
 
     def table(self, room: Scratch) -> Table:
         """Rebuild the tables in `room`."""
-        rows, columns = len(self.powers), self.x.shape[1]
-        x, y = room.x[: rows * columns], room.y[: rows * columns]
-        np.matmul(self.powers, self.x, out=x.reshape(rows, columns))
-        np.matmul(self.powers, self.y, out=y.reshape(rows, columns))
+        x, y, flat = room.shaped(len(self.powers), self.x.shape[1])
+        np.matmul(self.powers, self.x, out=x)
+        np.matmul(self.powers, self.y, out=y)
         if len(self.odd):
-            x[self.odd], y[self.odd] = self.odd_x, self.odd_y
-        return x.reshape(rows, columns), y.reshape(rows, columns)
+            flat[self.odd] = self.right
+        return x, y
 
     @property
     def nbytes(self) -> int:
         """What is read for it, in bytes."""
-        return self.x.nbytes + self.y.nbytes + self.odd.nbytes + 2 * self.odd_x.nbytes
+        return self.x.nbytes + self.y.nbytes + self.odd.nbytes + self.right.nbytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -137,9 +138,12 @@ class Strip:
     ends: Maps
     """(4, columns) least x, least y, largest x, largest y that is looked up."""
 
-    def part(self, columns: slice, kind: MapKind) -> Positions:
-        """Give the positions of some columns; curves where they are (mostly) smooth."""
-        x, y = self.plain[0][:, columns], self.plain[1][:, columns]
+    def part(self, columns: slice, kind: MapKind, corner: tuple[int, int] = (0, 0)) -> Positions:
+        """Give the positions of some columns; curves where they are (mostly) smooth.
+
+        They are counted from a corner, x and y, of the part of the plane that will be looked at.
+        """
+        x, y = (_from(table[:, columns], at) for table, at in zip(self.plain, corner, strict=True))
         if kind == "fixed":
             return Plain(maps=fixed_point(x, y))
         if kind == "float32":
@@ -150,13 +154,14 @@ class Strip:
         places = np.flatnonzero(self.uneven[columns])
         rows, which = np.nonzero(self.missed[:, columns][:, places])
         places = places[which]
+        odd = rows * x.shape[1] + places
+        shift = np.eye(len(self.x), 1, dtype=np.float32)
         return Curves(
             powers=self.powers,
-            x=self.x[:, columns],
-            y=self.y[:, columns],
-            odd=rows * x.shape[1] + places,
-            odd_x=x[rows, places],
-            odd_y=y[rows, places],
+            x=_from(self.x[:, columns], corner[0] * shift),
+            y=_from(self.y[:, columns], corner[1] * shift),
+            odd=np.concatenate([odd, x.size + odd]),
+            right=np.concatenate([x[rows, places], y[rows, places]]),
         )
 
     def reach(self, columns: slice) -> Area:
@@ -165,7 +170,14 @@ class Strip:
         x1, y1 = self.ends[2:, columns].max(axis=1)
         if x0 > x1:
             return slice(0, 1), slice(0, 1)
-        return slice(int(y0), int(y1) + 2), slice(int(x0), int(x1) + 2)
+        # Curves stray a little from their table, so one sample more all round.
+        rows = slice(max(int(y0) - 1, 0), int(y1) + 3)
+        return rows, slice(max(int(x0) - 1, 0), int(x1) + 3)
+
+
+def _from(places: Maps, start: Maps | int) -> Maps:
+    """Count places from another start; a view of them where it is the same."""
+    return places - start if np.any(start) else places
 
 
 def fixed_point(x: Maps, y: Maps) -> Table:
