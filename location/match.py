@@ -1,14 +1,112 @@
 """Which of one camera's observations belongs to which person.
 
-Knows nothing about pictures or time: both sides are places in metres with covariances.
+Knows nothing about pictures: both sides are places in metres with covariances.
 """
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from location.foot import Feet
+from location.limits import TrackerLimits
+from location.motion import predict, predict_all
+from location.person import Person
+from location.spread import largest
 from scene.arrays import Bools, Floats
 
 IMPOSSIBLE = 1e6
+WAIT_M_S = 0.8
+"""Who was known before a restart may be so much further off for each second that nobody looked."""
+
+Pairs = list[tuple[Person, int]]
+
+
+def match(
+    people: list[Person], at_ns: int, feet: Feet, limits: TrackerLimits
+) -> tuple[Pairs, list[int]]:
+    """Pair one camera's observations with people; give pairs and those left, sure ones first."""
+    everyone = list(range(len(feet.xy_m)))
+    sure = [i for i in everyone if feet.scores[i] >= limits.high_score]
+    vague = [i for i in everyone if feet.scores[i] < limits.high_score]
+    if not people or not everyone:
+        return [], [*sure, *vague]
+    cost, allowed = _compare(people, at_ns, feet, limits)
+    pairs: Pairs = []
+    rows = list(range(len(people)))
+    # People who are known come first, then those who may be clutter; sure boxes before vague.
+    for columns in (sure, vague):
+        for known in (True, False):
+            row = [r for r in rows if bool(people[r].track) is known]
+            taken = {index for _, index in pairs}
+            column = [c for c in columns if c not in taken]
+            grid = np.ix_(row, column)
+            for r, c in assign(cost[grid], allowed[grid]):
+                pairs.append((people[row[r]], column[c]))
+                rows.remove(row[r])
+    taken = {index for _, index in pairs}
+    return pairs, [i for i in (*sure, *vague) if i not in taken]
+
+
+def match_lying(
+    people: list[Person],
+    at_ns: int,
+    feet: Feet,
+    matched: Pairs,
+    rest: list[int],
+    *,
+    limits: TrackerLimits,
+) -> Pairs:
+    """Pair boxes that nobody explains with known people, if they may show somebody lying."""
+    found = {person.born for person, _ in matched}
+    people = [p for p in people if p.track and p.born not in found]
+    if feet.if_lying is None or not people:
+        return []
+    columns = [i for i in rest if np.isfinite(feet.if_lying.height_m[i])]
+    cost, allowed = _compare(people, at_ns, feet.lying(columns), limits)
+    return [(people[r], columns[c]) for r, c in assign(cost[:, columns], allowed[:, columns])]
+
+
+def between(
+    person: Person, at_ns: int, feet: Feet, index: int, limits: TrackerLimits
+) -> tuple[float, float]:
+    """Compare one person with one observation: Mahalanobis² and metres."""
+    there = predict(person.motion, at_ns, limits.unrest_m2_s3)
+    square, _, apart = distances(
+        there.mean[None, :2],
+        there.covariance[None, :2, :2],
+        feet.xy_m[index : index + 1],
+        feet.covariance_m2[index : index + 1],
+    )
+    return float(square[0, 0]), float(apart[0, 0])
+
+
+def is_apart(
+    people: list[Person], at_ns: int, feet: Feet, index: int, limits: TrackerLimits
+) -> bool:
+    """Tell whether an observation is far enough from everybody to be somebody new."""
+    for person in people:
+        square, apart = between(person, at_ns, feet, index, limits)
+        if apart < limits.apart_m:
+            return False
+        if feet.cut[index] and (square < limits.gate or apart < 1.0):
+            return False
+    return True
+
+
+def _compare(
+    people: list[Person], at_ns: int, feet: Feet, limits: TrackerLimits
+) -> tuple[Floats, Bools]:
+    """Compare people with one camera's observations: costs, and which pairs may be."""
+    motions = [person.motion for person in people]
+    there = predict_all(motions, at_ns, limits.unrest_m2_s3)
+    square, cost, apart = distances(*there, feet.xy_m, feet.covariance_m2)
+    sigma = np.sqrt(largest(feet.covariance_m2))
+    waited_s = [
+        (at_ns - person.seen_at_ns) / 1e9 if at_ns <= person.waited_for_ns else 0.0
+        for person in people
+    ]
+    slack_m = WAIT_M_S * np.maximum(waited_s, 0.0)
+    near = apart <= limits.cap_m + 2 * sigma + slack_m[:, None]
+    return cost, np.asarray((square <= limits.gate) & near)
 
 
 def distances(

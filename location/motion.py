@@ -13,6 +13,7 @@ from scene.arrays import Floats
 START_SPEED_SIGMA_M_S = 1.0
 _EYE = np.eye(4)
 _LOOK = _EYE[:2]
+_NOTHING = np.zeros((4, 4))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,9 +49,8 @@ def predict(motion: Motion, at_ns: int, unrest_m2_s3: float) -> Motion:
     step_s = (at_ns - motion.at_ns) / 1e9
     if step_s == 0:
         return motion
-    carry = _EYE.copy()
-    carry[0, 2] = carry[1, 3] = step_s
-    covariance = carry @ motion.covariance @ carry.T + _doubt(step_s, unrest_m2_s3)
+    carry = carried(step_s)
+    covariance = carry @ motion.covariance @ carry.T + strayed(step_s, unrest_m2_s3)
     return Motion(at_ns=at_ns, mean=carry @ motion.mean, covariance=(covariance + covariance.T) / 2)
 
 
@@ -70,6 +70,20 @@ def predict_all(
     return places, covariances + unrest_m2_s3 * np.abs(s) ** 3 / 3 * _EYE[:2, :2]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Step:
+    """What one correction does to errors: what is left of the earlier one, what the look adds."""
+
+    kept: Floats
+    """(4, 4): the state's error before, carried to the error after."""
+    gain: Floats
+    """(4, 2): the look's error, carried to the state's."""
+    strayed_m2: Floats
+    """(4, 4): the doubt about the person's own way meanwhile, after the correction."""
+    square: float
+    """Mahalanobis² of the look from the place predicted for it; 2 on average if all is as said."""
+
+
 def correct(
     motion: Motion, at_ns: int, xy_m: Floats, covariance_m2: Floats, unrest_m2_s3: float
 ) -> Motion:
@@ -78,26 +92,52 @@ def correct(
     An observation from before the state (a late frame) corrects it through the place where the
     person was then; the state's instant stays. Joseph's form keeps the covariance positive.
     """
-    if at_ns >= motion.at_ns:
+    return corrected(motion, at_ns, xy_m, covariance_m2, unrest_m2_s3)[0]
+
+
+def corrected(
+    motion: Motion, at_ns: int, xy_m: Floats, covariance_m2: Floats, unrest_m2_s3: float
+) -> tuple[Motion, Step]:
+    """Take in an observed place, as `correct` does, and tell what that did to errors."""
+    step_s = (at_ns - motion.at_ns) / 1e9
+    carry, look, way_m2 = _EYE, _LOOK, _NOTHING
+    if step_s > 0:
+        carry, way_m2 = carried(step_s), strayed(step_s, unrest_m2_s3)
         motion = predict(motion, at_ns, unrest_m2_s3)
-        look = _LOOK
-    else:
-        back_s = (at_ns - motion.at_ns) / 1e9
-        covariance_m2 = covariance_m2 + _doubt(back_s, unrest_m2_s3)[:2, :2]
-        look = np.hstack([_LOOK[:, :2], back_s * _LOOK[:, :2]])
+    elif step_s < 0:
+        look = np.hstack([_LOOK[:, :2], step_s * _LOOK[:, :2]])
+        since_m2 = strayed(step_s, unrest_m2_s3)[:2, :2]
+        covariance_m2 = covariance_m2 + since_m2
     seen = look @ motion.covariance
     (a, b), (c, d) = (seen @ look.T + covariance_m2).tolist()
-    gain = seen.T @ (np.array([[d, -b], [-c, a]]) / (a * d - b * c))
+    inverse = np.array([[d, -b], [-c, a]]) / (a * d - b * c)
+    gain = seen.T @ inverse
     rest = _EYE - gain @ look
     covariance = rest @ motion.covariance @ rest.T + gain @ covariance_m2 @ gain.T
-    return Motion(
+    off = xy_m - look @ motion.mean
+    kept = rest
+    if step_s > 0:
+        kept, way_m2 = rest @ carry, rest @ way_m2 @ rest.T
+    elif step_s < 0:
+        way_m2 = gain @ since_m2 @ gain.T
+    after = Motion(
         at_ns=motion.at_ns,
-        mean=motion.mean + gain @ (xy_m - look @ motion.mean),
+        mean=motion.mean + gain @ off,
         covariance=(covariance + covariance.T) / 2,
     )
+    square = float(off @ inverse @ off)
+    return after, Step(kept=kept, gain=gain, strayed_m2=way_m2, square=square)
 
 
-def _doubt(step_s: float, unrest_m2_s3: float) -> Floats:
+def carried(step_s: float) -> Floats:
+    """Give the (4, 4) that carries a state so many seconds on."""
+    carry = _EYE.copy()
+    carry[0, 2] = carry[1, 3] = step_s
+    return carry
+
+
+def strayed(step_s: float, unrest_m2_s3: float) -> Floats:
+    """Give the (4, 4) doubt about the way that somebody took in so many seconds."""
     s = abs(step_s)
     place, speed = unrest_m2_s3 * s**3 / 3, unrest_m2_s3 * s
     both = unrest_m2_s3 * s**2 / 2 * (1.0 if step_s > 0 else -1.0)

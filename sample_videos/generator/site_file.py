@@ -21,7 +21,6 @@ ROUND_CORNERS = 8
 KINDS = {"restricted": "restricted", "danger": "danger", "capacity": "area"}
 LOST = {"left_coverage": "{after_s: 3.5, exit_m: 0}"}
 """Where nobody may walk out of view; elsewhere people may."""
-HELMETS_IN = ("helmet_off", "quiet")
 
 
 def event_site(scene: SceneSpec, about: str, points: Sequence[Mapping[str, Any]]) -> str:
@@ -58,7 +57,7 @@ def event_site(scene: SceneSpec, about: str, points: Sequence[Mapping[str, Any]]
             "  man_down: {after_s: 3.0}",
             f"  immobile: {{after_s: {scene.immobile_after_s:g}}}",
             f"  lost: {LOST.get(scene.name, '{after_s: 3.5}')}",
-            *(["  helmet: {after_s: 2.0}"] if scene.name in HELMETS_IN else []),
+            "  helmet: {after_s: 2.0}",
             "",
         ]
     )

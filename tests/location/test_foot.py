@@ -113,6 +113,15 @@ def test_only_boxes_at_the_border_read_in_two_ways() -> None:
     assert np.array_equal(feet.lying([1]).xy_m[0], feet.xy_m[0])
 
 
+def test_a_box_of_two_at_the_border_stands_where_the_nearer_one_does() -> None:
+    """Who is cut by the border cannot stand further off than where it meets the floor."""
+    near, far = box(mine.standing(), 23.4, 0.0), box(mine.standing(), 24.9, 0.0)
+    assert HEIGHT - 15 < near[3] < HEIGHT - 1, "just in the picture"
+    both = np.array([near[0], far[1], near[2], HEIGHT - 1])
+    assert off_m(look(both), 23.4, 0.0) < 0.4
+    assert not look(both).cut[0]
+
+
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_a_side_cut_off_moves_nobody(side: str) -> None:
     y_m = 4.3 if side == "left" else -4.3

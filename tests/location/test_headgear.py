@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from location.headgear import MOST, head_votes, moved, probability
+from location.headgear import MOST, START, head_votes, moved, probability
 from scene.messages import KINDS, Detections
 
-PEOPLE = np.array([[100.0, 100, 160, 280], [140.0, 130, 200, 320], [400.0, 100, 460, 280]])
+PEOPLE = np.array([[100.0, 100, 160, 300], [140.0, 130, 200, 340], [400.0, 100, 460, 300]])
 NOBODY_HIDDEN = np.zeros(3, bool)
 
 
@@ -32,6 +32,52 @@ def test_a_helmet_goes_to_the_one_whom_it_fits_best() -> None:
 def test_a_bare_head_says_more_than_nothing_found() -> None:
     votes = head_votes(seen(("head", 0.5, (415, 100, 445, 130))), PEOPLE, NOBODY_HIDDEN)
     assert votes[2] < votes[0] < 0
+
+
+def test_a_helmet_of_little_score_tells_nothing() -> None:
+    """Bare heads are taken for such, too."""
+    box = (415.0, 100.0, 445.0, 130.0)
+    weak, strong = (
+        head_votes(seen(("helmet", score, box)), PEOPLE, NOBODY_HIDDEN)[2] for score in (0.3, 0.8)
+    )
+    assert weak == 0
+    assert strong > 3
+
+
+def test_the_smaller_somebody_is_the_less_it_tells_that_no_helmet_is_found() -> None:
+    boxes = np.array([[100.0, 100, 160, 300], [300.0, 100, 350, 250], [500.0, 100, 540, 215]])
+    large, middle, small = head_votes(seen(), boxes, NOBODY_HIDDEN).tolist()
+    assert large < middle < 0
+    assert math.isnan(small), "small helmets are overlooked for seconds on end"
+    shrunk = head_votes(seen(), 2 * boxes, NOBODY_HIDDEN, picture_px=1280)
+    assert shrunk.tolist()[:2] == [large, middle], "a larger picture is shrunk for the detector"
+
+
+def test_a_head_behind_somebody_nearer_says_nothing_while_nothing_is_found() -> None:
+    boxes = np.array([[100.0, 100, 160, 300], [90.0, 90, 170, 360]])
+    behind, before = head_votes(seen(), boxes, np.zeros(2, bool)).tolist()
+    assert math.isnan(behind)
+    assert before < 0
+
+
+def test_a_helmet_that_was_found_before_makes_its_absence_tell() -> None:
+    """Whose head no find has ever shown may wear one that this detector does not know."""
+    neither = float(head_votes(seen(), PEOPLE, NOBODY_HIDDEN)[2])
+    helmet = float(
+        head_votes(seen(("helmet", 0.8, (415, 100, 445, 130))), PEOPLE, NOBODY_HIDDEN)[2]
+    )
+    odds = None
+    for _ in range(100):
+        odds = moved(odds, neither, 0.1)
+    assert odds is None
+    odds = moved(odds, helmet, 0.1)
+    assert odds is not None
+    assert odds > START
+    seconds = 0.0
+    while (probability(odds) or 0.0) > 0.2:
+        odds = moved(odds, neither, 0.1)
+        seconds += 0.1
+    assert 0.8 < seconds < 2.0
 
 
 @pytest.mark.parametrize(

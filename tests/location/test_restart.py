@@ -93,3 +93,22 @@ def test_the_note_survives_being_written_down() -> None:
     see(first, 0, 2)
     adapter: TypeAdapter[Kept] = TypeAdapter(Kept)
     assert adapter.validate_json(adapter.dump_json(first.kept()), strict=False) == first.kept()
+
+
+def test_how_far_looks_err_is_known_again_and_soon_learned_anew() -> None:
+    first = tracker()
+    see(first, 0, 4)
+    kept = replace(first.kept(), error_factor=2.5, error_looks=1200.0)
+    second = tracker()
+    second.take_back(kept)
+    again = second.kept()
+    assert again.error_factor == 2.5
+    assert again.error_looks < 100, "the cameras or the model may be others by now"
+
+
+def test_a_note_from_before_errors_were_learned_is_read() -> None:
+    adapter: TypeAdapter[Kept] = TypeAdapter(Kept)
+    old = adapter.validate_json('{"at_ns": 1, "tracks": 3, "people": []}')
+    assert old == Kept(at_ns=1, tracks=3, people=())
+    with pytest.raises(ValueError, match="error_factor"):
+        adapter.validate_json('{"at_ns": 1, "tracks": 3, "people": [], "error_factor": 0}')

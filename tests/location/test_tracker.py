@@ -134,6 +134,22 @@ def test_covariance_is_honest() -> None:
     assert (square < 5.99).mean() >= 0.92
 
 
+def test_covariance_is_honest_whatever_the_detector() -> None:
+    """Cameras on four sides learn from each other how good their boxes are."""
+    cameras = mine.corners()
+    walks = [straight(13, 1.5, 0.3), straight(19, -0.8, -0.4), straight(15, -1.8, 0.0)]
+    told_m = []
+    for noise in (0.01, 0.12):
+        tracker = Tracker(rig(cameras), floor())
+        history = run(tracker, cameras, walks, seconds=12, seed=3, fps=5, missed=0.1, noise=noise)
+        square = score(history[20:], walks)[4]
+        assert (square < 2.28).mean() >= 0.6
+        assert (square < 5.99).mean() >= 0.9
+        sigma = [np.sqrt(p.covariance_m2[0][0]) for _, people in history[20:] for p in people]
+        told_m.append(float(np.median(sigma)))
+    assert told_m[1] > 1.5 * told_m[0]
+
+
 @pytest.mark.parametrize("period_s", [0.1, 0.5, 1.0, 1.05, 2.0])
 def test_however_rare_the_looks_people_are_known_until_the_next_one_comes(period_s: float) -> None:
     cameras = mine.fan()
@@ -221,6 +237,18 @@ def test_who_stands_close_with_feet_below_the_picture_never_lies(x_m: float, y_m
     people = at_the_border(lambda _: mine.standing(), walk, seconds=9)
     assert {person.posture for person in people} == {"upright"}
     assert np.hypot(people[-1].xyz_m[0] - x_m, people[-1].xyz_m[1] - y_m) < 0.6
+
+
+@pytest.mark.parametrize("stature_m", [1.6, 1.92])
+def test_who_was_seen_whole_is_placed_by_their_own_stature_when_feet_are_hidden(
+    stature_m: float,
+) -> None:
+    def walk(t: float) -> tuple[float, float]:
+        return 22.2 + 1.2 * max(0.0, 6.0 - t), 0.3
+
+    people = at_the_border(lambda _: mine.standing(stature_m), walk, seconds=9)
+    off = [np.hypot(person.xyz_m[0] - 22.2, person.xyz_m[1] - 0.3) for person in people[-20:]]
+    assert np.median(off) < 0.12
 
 
 def test_a_height_that_looks_no_longer_show_is_told_as_old() -> None:

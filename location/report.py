@@ -1,0 +1,74 @@
+"""What is told about a followed person at an instant.
+
+Knows nothing about how the person is followed.
+"""
+
+import numpy as np
+
+from location.doubt import place_m2
+from location.headgear import probability
+from location.limits import LYING_BELOW_M, TrackerLimits
+from location.motion import predict
+from location.person import Person
+from location.spread import largest
+from scene.arrays import Floats
+from scene.floor import Floor
+from scene.messages import Certainty, Covariance, Position, Posture
+
+CROUCHING_BELOW_M = 1.35
+HEIGHT_KEPT_S = 3.0
+"""Nobody's posture is certain whose height no look has shown for so long."""
+
+
+def position(
+    person: Person,
+    at_ns: int,
+    floor: Floor,
+    limits: TrackerLimits,
+    *,
+    factor: float,
+    fresh_s: float,
+) -> Position:
+    """Tell where a person is, predicted from the last correction, and how sure that is.
+
+    `factor` is by how much looks at the person really err (`agreement.py`); a look is good for
+    `fresh_s`.
+    """
+    motion = predict(person.motion, at_ns, limits.unrest_m2_s3)
+    x, y = motion.mean[:2].tolist()
+    seen_x, seen_y = person.motion.mean[:2].tolist()
+    step_s = (at_ns - person.motion.at_ns) / 1e9
+    seen_m2 = place_m2(person.doubt, 0.0, limits.unrest_m2_s3, factor)
+    now_m2 = place_m2(person.doubt, step_s, limits.unrest_m2_s3, factor) if step_s else seen_m2
+    sigma = float(np.sqrt(largest(now_m2[None])[0]))
+    height, height_at_ns = person.height()
+    seen = (at_ns - person.seen_at_ns) / 1e9 < fresh_s
+    known_height = (person.seen_at_ns - height_at_ns) / 1e9 <= HEIGHT_KEPT_S
+    sure = seen and known_height and sigma < 1.0 and person.share >= 0.3
+    certainty: Certainty = "certainly" if sure else "possibly"
+    return Position(
+        track=person.track,
+        xyz_m=(x, y, float(floor.z_m(motion.mean[None, :2])[0])),
+        covariance_m2=_rows(now_m2),
+        velocity_m_s=(float(motion.mean[2]), float(motion.mean[3])),
+        height_m=height,
+        posture=_posture(height),
+        height_at_ns=height_at_ns,
+        seen_xy_m=(seen_x, seen_y),
+        seen_covariance_m2=_rows(seen_m2),
+        certainty=certainty,
+        seen_at_ns=person.seen_at_ns,
+        cameras=person.cameras,
+        helmet=probability(person.helmet),
+    )
+
+
+def _posture(height_m: float) -> Posture:
+    if height_m < LYING_BELOW_M:
+        return "lying"
+    return "crouching" if height_m < CROUCHING_BELOW_M else "upright"
+
+
+def _rows(covariance: Floats) -> Covariance:
+    (a, b), (c, d) = covariance.tolist()
+    return (a, b), (c, d)
