@@ -12,25 +12,34 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TextIO
 
-from control_room.broker_options import add_broker_arguments, add_prefix_argument, broker_of
+from control_room.broker_options import (
+    add_broker_arguments,
+    add_prefix_argument,
+    add_trust_arguments,
+    broker_of,
+    guard_of,
+)
 from control_room.complaints import Complaints, printable
 from control_room.heartbeat import HeartbeatWatch
+from control_room.refusals import RefusalWatch
 from delivery.mqtt import Connection
+from delivery.signing import RefusedError
 from delivery.subscriber import Subscriber
 from scene.alarms import ALARMS
 from scene.clock import Clock, SystemClock
-from scene.errors import LamproomError
+from scene.errors import LamproomError, WireError
 from scene.messages import Anomaly, GatewayHealth, GatewayState
-from scene.topics import LIVE_PREFIX, TOPICS, Address
+from scene.topics import LIVE_PREFIX, TOPICS, Address, parse_topic
 from scene.wire import Envelope, encode
 
 HELP = """\
-Print one line for every alarm that a gateway raises or clears, and for every gateway that falls
-silent. Alarms that are active when you start are printed first.
+Print one line for every alarm that a gateway raises or clears, for every gateway that falls
+silent, and for messages that are refused because they may be forged. Alarms that are active when
+you start are printed first.
 
 exit codes:
   0    ended by --once after an alarm, by --timeout without --once, or by Ctrl-C
@@ -58,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `lamproom alarms`."""
     add_broker_arguments(parser)
     add_prefix_argument(parser)
+    add_trust_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print each message as one JSON line")
     parser.add_argument(
         "--kind",
@@ -79,9 +89,17 @@ def run(args: argparse.Namespace) -> int:
     """Print alarms until told to stop; gives the exit code. Raises `BrokerError`."""
     command = _command(args.exec)
     broker = broker_of(args)
-    listener = AlarmListener(SystemClock(), live=args.prefix == LIVE_PREFIX)
+    guard, expected = guard_of(args, SystemClock(), say)
+    listener = AlarmListener(SystemClock(), live=args.prefix == LIVE_PREFIX, expected=expected)
     connection = Connection(broker, client_id=f"alarms-{os.getpid()}", log=say)
-    Subscriber(connection, args.prefix, on_message=listener.hear, on_bad=Complaints(say))
+    complain = Complaints(say)
+
+    def on_bad(topic: str, error: WireError) -> None:
+        complain(topic, error)
+        if isinstance(error, RefusedError):
+            listener.refuse(parse_topic(topic), error)
+
+    Subscriber(connection, args.prefix, on_message=listener.hear, on_bad=on_bad, guard=guard)
     failures = 0
     try:
         connection.connect(CONNECT_S, wait=True)
@@ -106,11 +124,17 @@ def run(args: argparse.Namespace) -> int:
 class AlarmListener:
     """Turns messages into alarm changes, each once; thread-safe."""
 
-    def __init__(self, clock: Clock, *, live: bool = True) -> None:
+    def __init__(
+        self, clock: Clock, *, live: bool = True, expected: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """Start; of gateways (site, gateway) that are `expected`, silence from now on counts."""
         self._clock = clock
         self._live = live
         self._started_at_ns = clock.now_ns()
         self._heartbeats = HeartbeatWatch(clock)
+        self._refusals = RefusalWatch(clock)
+        for place in expected:
+            self._heartbeats.expect(*place)
         self._told: dict[tuple[str, str, str], str] = {}
         self._changes: queue.Queue[Change] = queue.Queue()
         self._lock = threading.Lock()
@@ -124,23 +148,30 @@ class AlarmListener:
             if isinstance(body, Anomaly):
                 self._tell(address, body, envelope)
             elif isinstance(body, GatewayHealth):
-                self._tell_silence(*place, self._heartbeats.beat(*place))
+                self._tell_own(*place, self._heartbeats.beat(*place))
             elif isinstance(body, GatewayState) and not body.online:
-                self._tell_silence(*place, self._heartbeats.gone(*place))
+                self._tell_own(*place, self._heartbeats.gone(*place))
             else:
                 self._heartbeats.expect(*place)
+
+    def refuse(self, address: Address, error: RefusedError) -> None:
+        """Take note of a message that was refused."""
+        what = address.topic if address.id is None else f"{address.topic}/{address.id}"
+        with self._lock:
+            anomaly = self._refusals.refuse(address.site, address.gateway, what, error)
+            self._tell_own(address.site, address.gateway, anomaly)
 
     def next(self, timeout_s: float) -> Change | None:
         """Wait for the next change; none when there was none in time."""
         with self._lock:
-            for site, gateway, anomaly in self._heartbeats.check():
-                self._tell_silence(site, gateway, anomaly)
+            for own in (*self._heartbeats.check(), *self._refusals.check()):
+                self._tell_own(*own)
         try:
             return self._changes.get(timeout=timeout_s)
         except queue.Empty:
             return None
 
-    def _tell_silence(self, site: str, gateway: str, anomaly: Anomaly | None) -> None:
+    def _tell_own(self, site: str, gateway: str, anomaly: Anomaly | None) -> None:
         if anomaly is None or not self._live:
             return
         address = Address(
@@ -161,6 +192,7 @@ class AlarmListener:
             message = encode(
                 anomaly,
                 gateway=envelope.gateway,
+                run=envelope.run,
                 seq=envelope.seq,
                 sent_at_ns=envelope.sent_at_ns,
             )

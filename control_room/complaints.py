@@ -5,6 +5,7 @@ Knows nothing about what the messages were to say.
 
 from collections.abc import Callable
 
+from delivery.signing import RefusedError
 from scene.errors import WireError
 
 MAX_TOPICS = 100
@@ -32,4 +33,5 @@ class Complaints:
         if topic in self._told or len(self._told) >= MAX_TOPICS:
             return
         self._told.add(topic)
-        self._say(printable(f"{topic}: a message was not understood: {error}"[:500]))
+        why = "refused" if isinstance(error, RefusedError) else "not understood"
+        self._say(printable(f"{topic}: a message was {why}: {error}"[:500]))

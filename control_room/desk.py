@@ -10,7 +10,6 @@ from dataclasses import replace
 from control_room.journal import Journal
 from control_room.journal_schema import JournalError
 from control_room.lifecycle import (
-    OWN_KINDS,
     Act,
     Entry,
     Key,
@@ -21,6 +20,7 @@ from control_room.lifecycle import (
     is_ending,
     is_shelved,
 )
+from control_room.own_alarms import OWN_KINDS
 from scene.clock import Clock
 from scene.messages import Order
 

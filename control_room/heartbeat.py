@@ -5,12 +5,12 @@ Knows nothing about MQTT, journals or pages; it asks the clock that it was given
 
 from dataclasses import dataclass
 
-from scene.alarms import ALARMS
+from control_room.own_alarms import SILENT, cleared, raised
 from scene.clock import Clock
 from scene.messages import Anomaly
 from scene.topics import SILENT_AFTER_S
 
-KIND = "gateway_silent"
+KIND = SILENT
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,8 +47,12 @@ class HeartbeatWatch:
         watched = self._watched[(site, gateway)]
         watched.heard_at_s = self._clock.monotonic_s()
         watched.heard_at_ns = self._clock.now_ns()
-        raised, watched.raised = watched.raised, None
-        return None if raised is None else _cleared(raised, watched.heard_at_ns)
+        over, watched.raised = watched.raised, None
+        if over is None:
+            return None
+        silent_s = (watched.heard_at_ns - over.raised_at_ns) / 1e9
+        evidence = f"The heartbeat is back {silent_s:.1f} s after the alarm."
+        return cleared(over, watched.heard_at_ns, evidence)
 
     def gone(self, site: str, gateway: str) -> Anomaly | None:
         """Note that the gateway said goodbye, or that the broker said it for the gateway."""
@@ -56,9 +60,8 @@ class HeartbeatWatch:
         watched = self._watched[(site, gateway)]
         if watched.raised is not None:
             return None
-        watched.raised = _silence(
-            gateway, self._clock.now_ns(), "The gateway went offline: it stopped or lost its link."
-        )
+        evidence = "The gateway went offline: it stopped or lost its link."
+        watched.raised = raised(KIND, gateway, self._clock.now_ns(), evidence)
         return watched.raised
 
     def check(self) -> list[tuple[str, str, Anomaly]]:
@@ -67,7 +70,8 @@ class HeartbeatWatch:
         for (site, gateway), watched in self._watched.items():
             silent_s = now_s - watched.heard_at_s
             if watched.raised is None and silent_s > self._silent_after_s:
-                watched.raised = _silence(
+                watched.raised = raised(
+                    KIND,
                     gateway,
                     self._clock.now_ns(),
                     f"No heartbeat for {silent_s:.1f} s; at most {self._silent_after_s:g} s is "
@@ -75,32 +79,3 @@ class HeartbeatWatch:
                 )
                 found.append((site, gateway, watched.raised))
         return found
-
-
-def _silence(gateway: str, now_ns: int, evidence: str) -> Anomaly:
-    return Anomaly(
-        id=f"{KIND}-{gateway}-{now_ns}",
-        kind=KIND,
-        severity=ALARMS[KIND].severity,
-        state="active",
-        captured_at_ns=now_ns,
-        raised_at_ns=now_ns,
-        probability=1.0,
-        certainty="certainly",
-        evidence=evidence,
-    )
-
-
-def _cleared(raised: Anomaly, now_ns: int) -> Anomaly:
-    silent_s = (now_ns - raised.raised_at_ns) / 1e9
-    return Anomaly(
-        id=raised.id,
-        kind=raised.kind,
-        severity=raised.severity,
-        state="cleared",
-        captured_at_ns=now_ns,
-        raised_at_ns=raised.raised_at_ns,
-        probability=raised.probability,
-        certainty=raised.certainty,
-        evidence=f"The heartbeat is back {silent_s:.1f} s after the alarm.",
-    )

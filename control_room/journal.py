@@ -7,6 +7,7 @@ stored here.
 
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,18 @@ class Journal:
         higher severity makes it unacknowledged again, and brings it off the shelf. On return it is
         on the disk. Raises `JournalError` when it is not.
         """
+        return self.store_all([(key, anomaly)], stored_at_ns=stored_at_ns)[0]
+
+    def store_all(self, changes: Sequence[tuple[Key, Anomaly]], *, stored_at_ns: int) -> list[bool]:
+        """Store several at once, all or none, for the price of one; else like `store`."""
+        with self._lock:
+            try:
+                with self._db:
+                    return [self._store(key, anomaly, stored_at_ns) for key, anomaly in changes]
+            except (sqlite3.Error, OverflowError) as error:
+                raise self._unwritten(error) from None
+
+    def _store(self, key: Key, anomaly: Anomaly, stored_at_ns: int) -> bool:
         row = (
             *_columns(key),
             anomaly.state,
@@ -93,15 +106,10 @@ class Journal:
             stored_at_ns,
             ANOMALY.dump_json(anomaly).decode(),
         )
-        with self._lock:
-            try:
-                with self._db:
-                    new = self._db.execute(_STORE, row).rowcount == 1
-                    if new:
-                        stand(self._db, _columns(key), anomaly, stored_at_ns)
-                return new
-            except (sqlite3.Error, OverflowError) as error:
-                raise self._unwritten(error) from None
+        new = self._db.execute(_STORE, row).rowcount == 1
+        if new:
+            stand(self._db, _columns(key), anomaly, stored_at_ns)
+        return new
 
     def note(self, key: Key, act: Act) -> None:
         """Store what somebody did with an alarm; on return it is on the disk.

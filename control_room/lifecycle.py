@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from control_room.complaints import printable
-from control_room.heartbeat import KIND as SILENT
+from control_room.own_alarms import OWN_KINDS
 from scene.alarms import ALARMS
 from scene.errors import LamproomError
 from scene.messages import Anomaly, Severity
@@ -25,8 +25,6 @@ SHELF_MAX_MIN = 480.0
 """One shift: whoever takes over has not agreed to what is hidden. The same at every site."""
 LIFE_SHELF_MAX_MIN = 30.0
 """Of a critical alarm about a person: long enough to walk there and look, not to forget them."""
-OWN_KINDS = (SILENT,)
-"""Raised by the control room itself, so that no gateway can end them."""
 OPERATOR = "operator"
 """Who acts when a request names nobody."""
 MAX_BY, MAX_REASON, MAX_NAME = 80, 500, 200

@@ -5,7 +5,6 @@ Knows nothing about cameras or about how alarms are found.
 
 import argparse
 import contextlib
-import itertools
 import os
 import signal
 import sys
@@ -13,20 +12,31 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from control_room.broker_options import add_broker_arguments, add_prefix_argument, broker_of
+from control_room.broker_options import (
+    add_broker_arguments,
+    add_prefix_argument,
+    add_trust_arguments,
+    broker_of,
+    guard_of,
+)
 from control_room.complaints import Complaints
+from control_room.intake import Intake
 from control_room.journal import Journal
 from control_room.room import Room
 from control_room.roster import Worker, read_roster
 from control_room.server import LOOPBACK, bind, make_server, url_of
+from delivery.guard import Guard
 from delivery.mqtt import Connection
+from delivery.signing import RefusedError, Signer
 from delivery.stream import stream_packets
 from delivery.subscriber import Subscriber
+from delivery.voice import Voice, next_run
 from scene.clock import Clock, SystemClock
-from scene.messages import Order, Receipt
+from scene.errors import WireError
+from scene.messages import ControlRoomBeat, Order, Receipt
 from scene.site import BrokerConfig
-from scene.topics import LIVE_PREFIX, TOPICS, topic_name
-from scene.wire import encode, type_name
+from scene.topics import LIVE_PREFIX, TOPICS, parse_topic, topic_name
+from scene.wire import type_name
 
 HELP = """\
 Serve the page of the control room: the live panorama with a tag on every miner, the plan of the
@@ -44,6 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `lamproom control-room`."""
     add_broker_arguments(parser)
     add_prefix_argument(parser)
+    add_trust_arguments(parser)
+    parser.add_argument(
+        "--signing-key",
+        type=Path,
+        metavar="FILE",
+        help="private key of this control room: receipts, orders and heartbeats are signed with it",
+    )
     parser.add_argument(
         "--host", default="127.0.0.1", help="where the page is served (default 127.0.0.1)"
     )
@@ -73,9 +90,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until Ctrl-C or SIGTERM; raises `BrokerError`, `JournalError`, `ServerError`."""
+    """Serve until Ctrl-C or SIGTERM; raises `BrokerError`, `JournalError`, `ServerError`.
+
+    And `SigningError` for a key file that can't be used.
+    """
     journal_file = args.journal if args.prefix == LIVE_PREFIX else None
     roster = read_roster(args.roster) if args.roster else ()
+    signer = Signer.from_file(args.signing_key) if args.signing_key else None
+    memory = journal_file and journal_file.with_name(f"{journal_file.name}.heard.json")
+    guard, expected = guard_of(args, SystemClock(), say, memory)
     bound = bind(args.host, args.port)
     with (
         contextlib.closing(bound),
@@ -86,6 +109,9 @@ def run(args: argparse.Namespace) -> int:
             prefix=args.prefix,
             operators=args.operators,
             roster=roster,
+            signer=signer,
+            guard=guard,
+            expected=expected if args.prefix == LIVE_PREFIX else (),
         ) as room,
     ):
         print(f"The control room is at {url_of(bound)}   (Ctrl-C stops it)", flush=True)
@@ -108,25 +134,29 @@ def open_room(
     prefix: str = LIVE_PREFIX,
     operators: int = 1,
     roster: Sequence[Worker] = (),
+    signer: Signer | None = None,
+    guard: Guard | None = None,
+    expected: Sequence[tuple[str, str]] = (),
 ) -> Iterator[Room]:
     """Open the journal and listen to the broker for as long as the block lasts.
 
-    Raises `JournalError` and `BrokerError`.
+    `signer` signs what is said to gateways, `guard` looks at what they say. Raises `JournalError`
+    and `BrokerError`.
     """
     with contextlib.closing(Journal(journal_file)) as journal:
         name = f"control-room-{prefix}-{os.getpid()}"
         connection = Connection(broker, client_id=name, log=say)
-        seqs = {"receipt": itertools.count(1), "order": itertools.count(1)}
+        run_file = journal_file and journal_file.with_name(f"{journal_file.name}.run")
+        run = next_run(run_file, clock) if run_file else clock.now_ns()
+        voice = Voice(clock, run=run, signer=signer)
 
-        def send(site: str, gateway: str, message: Receipt | Order) -> None:
-            topic = type_name(message)
-            row = TOPICS[topic]
-            connection.publish(
-                topic_name(topic, site=site, gateway=gateway, id=message.alarm, prefix=prefix),
-                encode(message, gateway=gateway, seq=next(seqs[topic]), sent_at_ns=clock.now_ns()),
-                qos=row.qos,
-                retain=row.retain,
-            )
+        def send(site: str, gateway: str, message: Receipt | Order | ControlRoomBeat) -> None:
+            kind = type_name(message)
+            id = None if isinstance(message, ControlRoomBeat) else message.alarm
+            topic = topic_name(kind, site=site, gateway=gateway, id=id, prefix=prefix)
+            _, payload = voice.write(topic, message, gateway=gateway)
+            row = TOPICS[kind]
+            connection.publish(topic, payload, qos=row.qos, retain=row.retain)
 
         room = Room(
             journal,
@@ -137,13 +167,31 @@ def open_room(
             is_connected=lambda: connection.connected,
             operators=operators,
             roster=roster,
+            send_beat=send,
+            expected=expected,
         )
-        Subscriber(connection, prefix, on_message=room.hear, on_bad=Complaints(say))
+        intake = Intake(room.hear, room.hear_alarms)
+        complain = Complaints(say)
+
+        def on_bad(topic: str, error: WireError) -> None:
+            complain(topic, error)
+            if isinstance(error, RefusedError):
+                room.refuse(parse_topic(topic), error)
+
+        Subscriber(
+            connection,
+            prefix,
+            on_message=intake.hear,
+            on_bad=on_bad,
+            on_gap=room.miss,
+            guard=guard,
+        )
         try:
             connection.connect(CONNECT_S, wait=True)
             yield room
         finally:
             connection.close()
+            intake.close()
 
 
 def _some(text: str) -> int:

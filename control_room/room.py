@@ -7,24 +7,31 @@ receipted, then told to viewers. May be used from several threads.
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from control_room.alarm_rate import SHIFT_S, STANDING_S, AlarmRate, alarm_rate
 from control_room.desk import Desk, SendOrder
-from control_room.grouping import group
 from control_room.head_count import HeadCount
-from control_room.heartbeat import KIND as SILENT
-from control_room.heartbeat import HeartbeatWatch
 from control_room.journal import Journal
 from control_room.journal_schema import JournalError
-from control_room.lifecycle import Entry, Key, Wish, is_shelved
+from control_room.lifecycle import Entry, Key, Wish
+from control_room.loss import LossRate
 from control_room.roster import Worker
-from control_room.told import alarm_fields, alarm_name, message_text
+from control_room.told import alarm_fields, message_text
+from control_room.viewers import Listener, Viewers
+from control_room.watches import Own, Watches
+from delivery.signing import RefusedError
 from scene.alarms import ALARMS
 from scene.clock import Clock
-from scene.messages import Anomaly, GatewayHealth, GatewayState, Receipt, SiteDescription
+from scene.messages import (
+    Anomaly,
+    ControlRoomBeat,
+    Receipt,
+    SiteDescription,
+    Stored,
+)
 from scene.topics import LIVE_PREFIX, Address
 from scene.wire import Envelope
 
@@ -37,13 +44,10 @@ KEPT = ("state", "site", "health", "positions")
 MAX_GATEWAYS = 256
 """More than this is a mistake or an attack; further ones are not listened to."""
 
-RATE_EVERY_S = 10.0
-"""So often viewers are told the alarm rate."""
-
-Listener = Callable[[str, str], None]
-"""Takes what it is about (`positions`, `alarm`, `groups`, …) and the JSON text."""
 SendReceipt = Callable[[str, str, Receipt], None]
 """Takes site, gateway and the receipt."""
+SendBeat = Callable[[str, str, ControlRoomBeat], None]
+"""Takes site, gateway and the control room's heartbeat to it."""
 
 
 class Room:
@@ -60,10 +64,13 @@ class Room:
         is_connected: Callable[[], bool] = lambda: True,
         operators: int = 1,
         roster: Sequence[Worker] = (),
+        send_beat: SendBeat = lambda _site, _gateway, _beat: None,
+        expected: Iterable[tuple[str, str]] = (),
     ) -> None:
         """Start knowing nothing but the journal; `is_connected` tells of the broker.
 
-        The load of alarms is shared by so many `operators`; `roster` is who is underground.
+        Of gateways (site, gateway) that are `expected`, silence from the start is an alarm. The
+        load of alarms is shared by so many `operators`; `roster` is who is underground.
         """
         self.prefix = prefix
         self._is_connected = is_connected
@@ -73,18 +80,22 @@ class Room:
         self._desk = Desk(journal, clock, send_order, live=prefix == LIVE_PREFIX)
         self._operators = operators
         self._heads = HeadCount(roster)
-        self._heartbeats = HeartbeatWatch(clock)
+        self._send_beat = send_beat
+        self._watches = Watches(clock)
+        self._loss = LossRate(clock)
         self._last: dict[tuple[str, str], dict[str, Envelope]] = {}
         self._heard_s: dict[tuple[str, str, str], float] = {}
         """When each of them was heard, on the monotonic clock."""
-        self._listeners: list[Listener] = []
+        self._viewers = Viewers(journal, clock, self.alarm_rate)
         self._lock = threading.RLock()
         self._trouble = ""
-        self._unstored: dict[tuple[str, str], Anomaly] = {}
-        """The newest word of ours on each gateway that the disk refused; it is tried again."""
-        self._groups_told = True
-        """Whether viewers know the groups as they are now."""
-        self._rate_told_s = -RATE_EVERY_S
+        self._unstored: dict[tuple[str, str, str], Anomaly] = {}
+        """The newest word of ours of each kind on each gateway that the disk refused; it is tried
+        again."""
+        with self._troubled():
+            self._watches.carry_on(journal.open_entries())
+        for place in expected:
+            self._meet(*place)
 
     def hear(self, address: Address, envelope: Envelope) -> None:
         """Take one MQTT message; alarms are journalled and receipted before this returns."""
@@ -99,37 +110,71 @@ class Room:
                 self._meet(*place)
             if address.topic == "alarm":
                 if isinstance(envelope.body, Anomaly) and envelope.body.id == address.id:
-                    self._keep_alarm(*place, envelope.body, receipt=True)
+                    self._keep_alarms([(*place, envelope.body)])
                 return
             self._last[place][address.topic] = envelope
+            if address.topic == "positions":
+                self._loss.note(place, heard=1)
             self._heard_s[*place, address.topic] = self._clock.monotonic_s()
-            if self._listeners:
-                self._tell(address.topic, message_text(*place, address.topic, envelope))
-            if isinstance(envelope.body, GatewayHealth):
-                self._keep_silence(*place, self._heartbeats.beat(*place))
-            elif isinstance(envelope.body, GatewayState) and not envelope.body.online:
-                self._keep_silence(*place, self._heartbeats.gone(*place))
+            if self._viewers:
+                self._viewers.tell(address.topic, message_text(*place, address.topic, envelope))
+            self._keep_own(self._watches.hear(place, envelope))
+
+    def hear_alarms(self, said: Sequence[tuple[Address, Envelope]]) -> None:
+        """Take alarms that came together; they are journalled in one go and receipted."""
+        with self._lock:
+            alarms = []
+            for address, envelope in said:
+                place = (address.site, address.gateway)
+                if place not in self._last:
+                    if len(self._last) >= MAX_GATEWAYS:
+                        continue
+                    self._meet(*place)
+                if isinstance(envelope.body, Anomaly) and envelope.body.id == address.id:
+                    alarms.append((*place, envelope.body))
+            self._keep_alarms(alarms)
+
+    def refuse(self, address: Address, error: RefusedError) -> None:
+        """Take note of a message that was refused; somebody must hear of it."""
+        with self._lock:
+            self._keep_own(self._watches.refuse(address, error))
+
+    def miss(self, address: Address, jumped: int) -> None:
+        """Take note that so many messages were sent there and not heard.
+
+        Of alarms that is an alarm in its turn, of positions a share that viewers are told.
+        """
+        place = (address.site, address.gateway)
+        with self._lock:
+            if place not in self._last:
+                return
+            if address.topic == "alarm":
+                self._watches.miss(place, jumped)
+            elif address.topic == "positions":
+                self._loss.note(place, lost=jumped)
 
     def tick(self) -> None:
         """Do what is due, tell viewers the groups and the time; to be called twice a second."""
         with self._lock:
-            silent = self._heartbeats.check() if self.prefix == LIVE_PREFIX else []
+            silent = self._watches.silent() if self.prefix == LIVE_PREFIX else []
             for site, gateway, anomaly in silent:
                 if not self._is_connected():
                     anomaly = replace(  # noqa: PLW2901
                         anomaly, evidence="The control room has lost the MQTT broker."
                     )
-                self._keep_alarm(site, gateway, anomaly, receipt=False)
-            for (site, gateway), anomaly in tuple(self._unstored.items()):
-                self._keep_alarm(site, gateway, anomaly, receipt=False)
+                self._keep_alarm(site, gateway, anomaly)
+            self._keep_own(self._watches.check())
+            for (site, gateway, _), anomaly in tuple(self._unstored.items()):
+                self._keep_alarm(site, gateway, anomaly)
+            self._beat()
             for due in (self._desk.empty_shelf, self._desk.carry_out):
                 with self._troubled():
                     for entry in due():
-                        self._tell_alarm(entry)
-            for tell in (self._tell_groups, self._tell_rate):
+                        self._viewers.tell_alarm(entry)
+            for tell in (self._viewers.tell_groups, self._viewers.tell_rate):
                 with self._troubled():
                     tell()
-            self._tell("clock", self._clock_text())
+            self._viewers.tell("clock", self._clock_text())
 
     def do(self, wish: Wish) -> dict[str, Any]:
         """Do what an operator asks for and store it; gives the alarm as viewers are told it.
@@ -138,7 +183,7 @@ class Room:
         """
         with self._lock:
             entry = self._desk.do(wish)
-            self._tell_alarm(entry)
+            self._viewers.tell_alarm(entry)
             return alarm_fields(entry, self._clock.now_ns())
 
     def alarm_rate(self) -> AlarmRate:
@@ -158,13 +203,13 @@ class Room:
     def join(self, listener: Listener) -> str:
         """Add a listener; gives the snapshot after which it hears every change."""
         with self._lock:
-            self._listeners.append(listener)
+            self._viewers.join(listener)
             return self._snapshot()
 
     def leave(self, listener: Listener) -> None:
         """Remove a listener."""
         with self._lock:
-            self._listeners.remove(listener)
+            self._viewers.leave(listener)
 
     def stream_url(self, site: str, gateway: str) -> str | None:
         """Tell where a gateway streams its panorama; none while that is unknown."""
@@ -179,76 +224,93 @@ class Room:
         self._last[(site, gateway)] = {}
         if self.prefix != LIVE_PREFIX:
             return
-        silent = None
-        try:
-            for entry in self._journal.open_entries():
-                same = (entry.key.site, entry.key.gateway) == (site, gateway)
-                if same and entry.last.kind == SILENT and entry.cleared_at_ns is None:
-                    silent = entry.last
-        except JournalError as error:
-            self._trouble = str(error)
-        self._heartbeats.expect(site, gateway, already_raised=silent)
+        self._watches.expect(site, gateway)
 
-    def _keep_silence(self, site: str, gateway: str, anomaly: Anomaly | None) -> None:
-        if anomaly is None or self.prefix != LIVE_PREFIX:
+    def _beat(self) -> None:
+        """Say to every gateway that somebody is here, and which heartbeat of it came last."""
+        if self.prefix == LIVE_PREFIX:
+            healths = [(place, said.get("health")) for place, said in self._last.items()]
+            for beat in self._watches.beats(healths, self._trouble):
+                self._send_beat(*beat)
+
+    def _keep_own(self, found: Iterable[Own]) -> None:
+        for site, gateway, anomaly in found:
+            if self.prefix != LIVE_PREFIX:
+                continue
+            with self._troubled():
+                entry = self._journal.entry(Key(site=site, gateway=gateway, alarm=anomaly.id))
+                if entry is not None and entry.last.state == "cleared":
+                    continue  # an operator had ended it before its cause was gone
+            self._keep_alarm(site, gateway, anomaly)
+
+    def _keep_alarms(self, said: Sequence[tuple[str, str, Anomaly]]) -> None:
+        """Store what gateways said, receipt it, and tell viewers what is new."""
+        if not said:
             return
-        with self._troubled():
-            entry = self._journal.entry(Key(site=site, gateway=gateway, alarm=anomaly.id))
-            if entry is not None and entry.last.state == "cleared":
-                return  # an operator had ended it before the heartbeat came back
-        self._keep_alarm(site, gateway, anomaly, receipt=False)
-
-    def _keep_alarm(self, site: str, gateway: str, anomaly: Anomaly, *, receipt: bool) -> None:
-        key = Key(site=site, gateway=gateway, alarm=anomaly.id)
         stored_at_ns = self._clock.now_ns()
+        keyed = [(Key(site=site, gateway=gw, alarm=one.id), one) for site, gw, one in said]
         try:
-            new = self._journal.store(key, anomaly, stored_at_ns=stored_at_ns)
-            entry = self._journal.entry(key)
+            fresh = self._journal.store_all(keyed, stored_at_ns=stored_at_ns)
         except JournalError as error:
+            if len(keyed) > 1:  # one of them may be to blame
+                for one in said:
+                    self._keep_alarms([one])
+                return
             # Not stored, so not receipted: the gateway keeps it and tries again.
-            self._trouble = str(error)
-            if not receipt:  # nobody sends it again
-                self._unstored[site, gateway] = anomaly
-            cleared_at_ns = anomaly.captured_at_ns if anomaly.state == "cleared" else None
-            unstored = Entry(
-                key=key, last=anomaly, stored_at_ns=stored_at_ns, cleared_at_ns=cleared_at_ns
-            )
-            self._tell_alarm(unstored)
+            self._not_stored(*keyed[0], stored_at_ns, error)
             return
         self._trouble = ""
-        if receipt:
-            self._send_receipt(
-                site,
-                gateway,
-                Receipt(alarm=anomaly.id, state=anomaly.state, stored_at_ns=stored_at_ns),
+        by_place: dict[tuple[str, str], list[Stored]] = {}
+        for key, anomaly in keyed:
+            word = Stored(
+                alarm=anomaly.id, state=anomaly.state, captured_at_ns=anomaly.captured_at_ns
             )
-        else:
-            self._unstored.pop((site, gateway), None)
-        if entry is not None and new:
-            self._tell_alarm(entry)
+            by_place.setdefault((key.site, key.gateway), []).append(word)
+        for place, (first, *others) in by_place.items():
+            receipt = Receipt(
+                alarm=first.alarm,
+                state=first.state,
+                stored_at_ns=stored_at_ns,
+                captured_at_ns=first.captured_at_ns,
+                also=tuple(others),
+            )
+            self._send_receipt(*place, receipt)
+        for (key, _), new in zip(keyed, fresh, strict=True):
+            if new:
+                self._tell_stored(key)
 
-    def _tell_alarm(self, entry: Entry) -> None:
-        self._groups_told = False
-        said = {"is": "alarm", **alarm_fields(entry, self._clock.now_ns())}
-        self._tell("alarm", json.dumps(said))
+    def _keep_alarm(self, site: str, gateway: str, anomaly: Anomaly) -> None:
+        """Store an alarm of our own and tell viewers; what the disk refuses is tried again."""
+        key, stored_at_ns = Key(site=site, gateway=gateway, alarm=anomaly.id), self._clock.now_ns()
+        try:
+            new = self._journal.store(key, anomaly, stored_at_ns=stored_at_ns)
+        except JournalError as error:
+            self._unstored[site, gateway, anomaly.kind] = anomaly
+            self._not_stored(key, anomaly, stored_at_ns, error)
+            return
+        self._trouble = ""
+        self._unstored.pop((site, gateway, anomaly.kind), None)
+        if new:
+            self._tell_stored(key)
 
-    def _tell_groups(self) -> None:
-        """Tell the groups at a tick only: in a flood that is twice a second, not every alarm."""
-        if not self._groups_told:
-            self._tell("groups", json.dumps({"is": "groups", "groups": self._groups()}))
-            self._groups_told = True
+    def _not_stored(
+        self, key: Key, anomaly: Anomaly, stored_at_ns: int, error: JournalError
+    ) -> None:
+        """Let people hear all the same."""
+        self._trouble = str(error)
+        cleared_at_ns = anomaly.captured_at_ns if anomaly.state == "cleared" else None
+        self._viewers.tell_alarm(
+            Entry(key=key, last=anomaly, stored_at_ns=stored_at_ns, cleared_at_ns=cleared_at_ns)
+        )
 
-    def _groups(self) -> list[list[str]]:
-        now_ns = self._clock.now_ns()
-        listed = (one for one in self._journal.open_entries() if not is_shelved(one, now_ns))
-        return [[alarm_name(entry.key) for entry in one.members] for one in group(listed)]
-
-    def _tell_rate(self) -> None:
-        now_s = self._clock.monotonic_s()
-        if self._listeners and now_s - self._rate_told_s >= RATE_EVERY_S:
-            self._rate_told_s = now_s
-            said = {"is": "alarm_rate", "alarm_rate": asdict(self.alarm_rate())}
-            self._tell("alarm_rate", json.dumps(said))
+    def _tell_stored(self, key: Key) -> None:
+        self._viewers.alarms_changed()
+        if not self._viewers:
+            return
+        with self._troubled():
+            entry = self._journal.entry(key)
+            if entry is not None:
+                self._viewers.tell_alarm(entry)
 
     @contextlib.contextmanager
     def _troubled(self) -> Iterator[None]:
@@ -272,7 +334,7 @@ class Room:
         with self._troubled():
             for entry in [*self._journal.open_entries(), *self._journal.history(HISTORY)]:
                 entries[entry.key] = entry
-            groups = self._groups()
+            groups = self._viewers.groups()
             rate = asdict(self.alarm_rate())
         now_ns = self._clock.now_ns()
         kinds = {
@@ -297,11 +359,11 @@ class Room:
             "now_ns": self._clock.now_ns(),
             "broker": self._is_connected(),
             "trouble": self._trouble,
+            "positions_lost": {
+                f"{site}/{gateway}": round(share, 4)
+                for (site, gateway), share in self._loss.shares().items()
+            },
         }
 
     def _clock_text(self) -> str:
         return json.dumps({"is": "clock", **self._clock_fields()})
-
-    def _tell(self, about: str, text: str) -> None:
-        for listener in tuple(self._listeners):
-            listener(about, text)

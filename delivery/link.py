@@ -25,6 +25,11 @@ class Link(Protocol):
         """Whether messages go out now."""
         ...
 
+    @property
+    def trouble(self) -> str:
+        """What somebody has to mend soon, though messages still go out; mostly empty."""
+        ...
+
     def publish(
         self,
         topic: str,

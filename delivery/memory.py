@@ -6,9 +6,8 @@ Knows nothing about sockets. Messages are handed over in the publisher's own thr
 import threading
 from collections.abc import Callable
 
-from paho.mqtt.client import topic_matches_sub
-
 from delivery.link import OnMessage, OnResult
+from scene.topics import topic_fits
 
 
 class MemoryBroker:
@@ -20,6 +19,8 @@ class MemoryBroker:
         self.retained: dict[str, bytes] = {}
         self.refused: set[str] = set()
         """Topics that the broker takes from nobody ("not authorized")."""
+        self.trouble = ""
+        """What connections say that somebody has to mend soon."""
         self._online = True
 
     def connection(self, will: tuple[str, bytes] | None = None) -> "MemoryConnection":
@@ -80,6 +81,11 @@ class MemoryConnection:
         """Whether messages go out now."""
         return self._open and self._broker.online
 
+    @property
+    def trouble(self) -> str:
+        """What somebody has to mend soon: what the broker was given as `trouble`."""
+        return self._broker.trouble
+
     def publish(
         self,
         topic: str,
@@ -103,7 +109,7 @@ class MemoryConnection:
         """Hear all topics that fit `filter`, those that are kept first."""
         self._subscriptions.append((filter, on_message))
         for topic, payload in list(self._broker.retained.items()):
-            if self.connected and topic_matches_sub(filter, topic):
+            if self.connected and topic_fits(filter, topic):
                 on_message(topic, payload, True)
 
     def on_connect(self, hook: Callable[[], None]) -> None:
@@ -122,7 +128,7 @@ class MemoryConnection:
     def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Take a message from the broker."""
         for filter, on_message in list(self._subscriptions):
-            if self.connected and topic_matches_sub(filter, topic):
+            if self.connected and topic_fits(filter, topic):
                 on_message(topic, payload, retained)
 
     def cut(self) -> None:

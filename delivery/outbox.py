@@ -11,6 +11,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -59,6 +60,15 @@ T = TypeVar("T")
 
 class OutboxError(LamproomError):
     """The outbox can't be opened or written; names the file and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What waits for a receipt."""
+
+    count: int
+    since_ns: int | None
+    """When the oldest of them was put there; none without one."""
 
 
 class Outbox:
@@ -121,17 +131,46 @@ class Outbox:
         where = "WHERE id = ? AND state = 'cleared' AND raised_at_ns >= ? LIMIT ?"
         return bool(self._select(where, 1, alarm.id, alarm.raised_at_ns))
 
-    def receipt(self, id: str, state: AlarmState) -> bool:
-        """Note that the control room has stored an alarm; tells whether it was waiting for it."""
-        return self.receipts([(id, state)]) == 1
+    def waiting(self) -> Waiting:
+        """Count the alarms without a receipt, and tell since when the oldest has waited."""
+        # Number and count come from the index alone, however many wait.
+        sql = (
+            "SELECT count, (SELECT put_at_ns FROM alarm WHERE number = oldest) FROM "
+            "(SELECT COUNT(*) AS count, MIN(number) AS oldest FROM alarm "
+            "WHERE receipted_at_ns IS NULL)"
+        )
+        count, since_ns = self._do(lambda db: db.execute(sql).fetchone())
+        return Waiting(count=count, since_ns=since_ns)
 
-    def receipts(self, of: Iterable[tuple[str, AlarmState]]) -> int:
-        """Note many receipts at once; tells how many alarms had waited for one."""
+    def overdue(self, after_s: float) -> Anomaly | None:
+        """Give the newest critical alarm, active, that has waited for a receipt for so long."""
+        before_ns = self._clock.now_ns() - round(after_s * 1e9)
+        found = self._select(
+            "WHERE receipted_at_ns IS NULL AND state = 'active' AND put_at_ns < ? "
+            "AND json_extract(body, '$.severity') = 'critical' AND NOT EXISTS (SELECT 1 FROM alarm "
+            "AS later WHERE later.id = alarm.id AND later.state = 'cleared' "
+            "AND later.raised_at_ns >= alarm.raised_at_ns) ORDER BY number DESC LIMIT ?",
+            1,
+            before_ns,
+        )
+        return found[0] if found else None
+
+    def receipt(self, id: str, state: AlarmState, captured_at_ns: int | None = None) -> bool:
+        """Note that the control room has stored an alarm; tells whether it was waiting for it."""
+        return self.receipts([(id, state, captured_at_ns)]) == 1
+
+    def receipts(self, of: Iterable[tuple[str, AlarmState, int | None]]) -> int:
+        """Note many receipts at once; tells how many alarms had waited for one.
+
+        Each is id, state and the instant of the word that is stored: a newer word on the same
+        alarm waits on. None of an instant stands for any word.
+        """
         now_ns = self._clock.now_ns()
-        rows = [(now_ns, id, state) for id, state in of]
+        rows = [(now_ns, id, state, word_ns, word_ns) for id, state, word_ns in of]
         sql = (
             "UPDATE alarm SET receipted_at_ns = ? "
-            "WHERE id = ? AND state = ? AND receipted_at_ns IS NULL"
+            "WHERE id = ? AND state = ? AND receipted_at_ns IS NULL "
+            "AND (? IS NULL OR captured_at_ns <= ?)"
         )
         # A receipt that a power cut takes back costs one more sending, so it isn't waited for.
         return self._write(
@@ -203,7 +242,7 @@ class Outbox:
     def _open(self) -> None:
         with _alone(self._folder):
             try:
-                self._db = self._connect()
+                self._db = self._connect_somehow()
             except sqlite3.Error as error:
                 if not _means_damaged(error):
                     raise OutboxError(
@@ -229,6 +268,15 @@ class Outbox:
                 )
             self._inode = os.stat(self._file).st_ino
             self._fill_ballast()
+
+    def _connect_somehow(self) -> sqlite3.Connection:
+        """Connect; on a full disk there may be no room for the log that SQLite needs first."""
+        try:
+            return self._connect()
+        except sqlite3.Error as error:
+            if not _may_mean_full(error) or not self._free_ballast():
+                raise
+            return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._file, timeout=5.0, isolation_level=None, check_same_thread=False)
@@ -327,6 +375,11 @@ def _readable(bodies: Iterable[Any]) -> Iterator[Anomaly]:
 
 def _means_full(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL,)
+
+
+def _may_mean_full(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 
 
 def _means_damaged(error: sqlite3.Error) -> bool:

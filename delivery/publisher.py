@@ -7,14 +7,22 @@ own acknowledgement is not safety.
 
 import threading
 from collections import deque
+from dataclasses import replace
 
-from delivery.link import Link
+from delivery.attendance import Attendance
+from delivery.guard import Guard
+from delivery.link import Link, OnResult
 from delivery.outbox import Outbox, OutboxError
+from delivery.signing import RefusedError
+from delivery.troubles import KIND as TROUBLE
+from delivery.troubles import Troubles
+from delivery.voice import Voice
 from scene.clock import Clock
 from scene.errors import WireError
 from scene.messages import (
     AlarmState,
     Anomaly,
+    ControlRoomBeat,
     GatewayHealth,
     GatewayState,
     Positions,
@@ -23,12 +31,13 @@ from scene.messages import (
 )
 from scene.site import Site
 from scene.topics import LIVE_PREFIX, TOPICS, topic_filter, topic_name
-from scene.wire import Message, decode, encode, type_name
+from scene.wire import Message, type_name
 
 RESEND_S = 2.0
 """An alarm without a receipt is sent again after so long."""
-WINDOW = 64
-"""So many old alarms are under way at a time, so that a new one never waits behind a backlog."""
+WINDOW = 200
+"""So many old alarms are under way at a time, so that a new one never waits long behind a backlog,
+and a broker that holds 1,000 messages for a reader (Mosquitto does) drops none of them."""
 MAX_KEPT = 500
 """So many active alarms are said again to a broker that may have forgotten them."""
 MAX_UNSTORED = 1000
@@ -50,27 +59,42 @@ class Publisher:
         clock: Clock,
         *,
         prefix: str = LIVE_PREFIX,
+        voice: Voice | None = None,
+        guard: Guard | None = None,
+        attendance: Attendance | None = None,
     ) -> None:
-        """Start to send what waits in the outbox as soon as the connection is there."""
+        """Start to send what waits in the outbox as soon as the connection is there.
+
+        `voice` numbers and signs, `guard` looks at what comes back, `attendance` is told of the
+        control room's heartbeats.
+        """
+        self._voice = voice or Voice(clock, run=clock.now_ns())
+        self._guard = guard or Guard()
+        self.attendance = attendance or Attendance(clock, run=self._voice.run)
+        self.troubles = Troubles(clock)
+        """Why what is said here may not arrive; the heartbeat and an alarm of its own tell."""
         self._site, self._gateway, self._prefix = site.site, site.gateway, prefix
         self._connection = connection
         self._outbox = outbox
         self._clock = clock
         self._since_ns = clock.now_ns()
         self._lock = threading.Lock()
-        self._seq: dict[str, int] = {}
+        self._speaking = threading.RLock()
+        """Held while a message is numbered and sent, so that they go out in their order."""
         self._description: SiteDescription | None = None
         self._sent: dict[_Key, tuple[int, float]] = {}
-        self._receipted: deque[_Key] = deque()
+        self._receipted: deque[tuple[str, AlarmState, int | None]] = deque()
         self._say_again: deque[Anomaly] = deque()
         self._unstored: dict[_Key, Anomaly] = {}
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self.trouble = ""
         """Why alarms are not safe on disk now; empty when they are."""
-        receipts = topic_filter("receipt", prefix=prefix, site=self._site, gateway=self._gateway)
-        connection.subscribe(receipts, TOPICS["receipt"].qos, self._on_receipt)
+        for topic in ("receipt", "control_room", "order"):
+            wanted = topic_filter(topic, prefix=prefix, site=self._site, gateway=self._gateway)
+            connection.subscribe(wanted, TOPICS[topic].qos, self._on_control_room)
         connection.on_connect(self._on_connect)
+        self._carry_on_troubles()
         self._thread = threading.Thread(target=self._run, name="resend-alarms", daemon=True)
         self._thread.start()
 
@@ -84,8 +108,15 @@ class Publisher:
         self._send(positions)
 
     def health(self, health: GatewayHealth) -> None:
-        """Give the heartbeat."""
-        self._send(health)
+        """Give the heartbeat, with what waits for a receipt and why things may not arrive."""
+        health = replace(self._with_waiting(health), heard_beats_ns=self.attendance.beats_ns())
+        reasons = "; ".join(self.troubles.reasons())
+        if reasons:
+            both = f"{health.degraded}; {reasons}" if health.degraded else reasons
+            health = replace(health, degraded=both)
+        seq = self._send(health)
+        if seq is not None:
+            self.attendance.said(seq)
 
     def alarm(self, anomaly: Anomaly) -> None:
         """Raise or clear an alarm: to the disk, then out, until it is receipted.
@@ -118,12 +149,39 @@ class Publisher:
 
     # ---- sending ----
 
-    def _send(self, message: Message) -> bool:
+    def _send(self, message: Message) -> int | None:
+        """Send; gives the message's number, none when it was not taken for sending."""
         kind = type_name(message)
         row = TOPICS[kind]
-        payload = self._encode(message, kind)
         topic = topic_name(kind, site=self._site, gateway=self._gateway, prefix=self._prefix)
-        return self._connection.publish(topic, payload, qos=row.qos, retain=row.retain)
+        with self._speaking:
+            seq, payload = self._voice.write(topic, message, gateway=self._gateway)
+            taken = self._connection.publish(
+                topic, payload, qos=row.qos, retain=row.retain, on_result=self._watched(kind)
+            )
+        return seq if taken else None
+
+    def _watched(self, kind: str) -> OnResult:
+        """Note whether the broker takes this kind of message from us."""
+
+        def told(taken: bool, reason: str) -> None:
+            if taken:
+                self.troubles.taken(kind)
+            elif self._connection.connected:  # else the connection broke, and it is sent again
+                self.troubles.blocked(kind, reason)
+
+        return told
+
+    def _with_waiting(self, health: GatewayHealth) -> GatewayHealth:
+        try:
+            waiting = self._outbox.waiting()
+        except OutboxError:
+            return health
+        count = waiting.count + len(self._unstored)
+        waited_s = None
+        if waiting.since_ns is not None:
+            waited_s = max(0.0, (self._clock.now_ns() - waiting.since_ns) / 1e9)
+        return replace(health, alarms_waiting=count, longest_waiting_s=waited_s)
 
     def _send_alarm(self, anomaly: Anomaly) -> None:
         """Send unless this very word of it was sent a moment ago."""
@@ -133,15 +191,21 @@ class Publisher:
             if word == anomaly.captured_at_ns and now_s - sent_at_s < RESEND_S:
                 return
             self._sent[key] = (anomaly.captured_at_ns, now_s)
-        if not self._connection.publish(
-            self._alarm_topic(anomaly.id),
-            self._encode(anomaly, "alarm"),
-            qos=TOPICS["alarm"].qos,
-            retain=self._to_be_kept(anomaly),
-        ):
+        topic, keep = self._alarm_topic(anomaly.id), self._to_be_kept(anomaly)
+        with self._speaking:
+            _, payload = self._voice.write(topic, anomaly, gateway=self._gateway)
+            taken = self._connection.publish(
+                topic,
+                payload,
+                qos=TOPICS["alarm"].qos,
+                retain=keep,
+                on_result=self._watched("alarm"),
+            )
+            if not taken:
+                self._voice.unsaid("alarm")  # nothing was missed: it will be sent
+        if not taken:
             with self._lock:
                 self._sent.pop(key, None)
-                self._seq["alarm"] -= 1  # nothing was missed: it will be sent
 
     def _to_be_kept(self, anomaly: Anomaly) -> bool:
         """Tell whether the broker shall keep it: a late raise of what is over must not stay."""
@@ -151,12 +215,6 @@ class Publisher:
             return not self._outbox.is_cleared(anomaly)
         except OutboxError:
             return True
-
-    def _encode(self, message: Message, kind: str) -> bytes:
-        with self._lock:
-            self._seq[kind] = self._seq.get(kind, 0) + 1
-            seq = self._seq[kind]
-        return encode(message, gateway=self._gateway, seq=seq, sent_at_ns=self._clock.now_ns())
 
     def _alarm_topic(self, id: str) -> str:
         return topic_name(
@@ -178,13 +236,23 @@ class Publisher:
         self._say_again = deque(self._outbox.active(MAX_KEPT))
         self._wake.set()
 
-    def _on_receipt(self, topic: str, payload: bytes, retained: bool) -> None:
+    def _on_control_room(self, topic: str, payload: bytes, retained: bool) -> None:
+        """Take receipts and heartbeats; orders are only looked at, others carry them out."""
         try:
-            body = decode(payload).body
+            read = self._guard.read(topic, payload, retained=retained)
+        except RefusedError as error:
+            self.troubles.refused(topic, error)
+            return
         except WireError:
             return
-        if isinstance(body, Receipt) and topic.rpartition("/")[2] == body.alarm:
-            self._receipted.append((body.alarm, body.state))
+        if read is None:
+            return
+        address, body = read[0], read[1].body
+        if isinstance(body, ControlRoomBeat):
+            self.attendance.beat(body, read[1].run)
+        elif isinstance(body, Receipt) and address.id == body.alarm:
+            self._receipted.append((body.alarm, body.state, body.captured_at_ns))
+            self._receipted += [(one.alarm, one.state, one.captured_at_ns) for one in body.also]
             self._wake.set()
 
     def _bury(self, id: str) -> None:
@@ -198,6 +266,7 @@ class Publisher:
         while not self._stopping.is_set():
             self._wake.wait(timeout=RESEND_S / 4)
             self._wake.clear()
+            failed = ""
             try:
                 self._keep_receipts()
                 self._store_unstored()
@@ -210,13 +279,41 @@ class Publisher:
                     self.trouble = ""
             except OutboxError as error:
                 self.trouble = str(error)
+            except Exception as error:  # a mistake of ours: alarms must go out all the same
+                failed = f"sending alarms again fails: {error!r}"
+            self.troubles.set("sending", failed)
+            try:
+                self._tell_troubles()
+            except OutboxError as error:
+                self.trouble = str(error)
+
+    def _carry_on_troubles(self) -> None:
+        try:
+            raised = [one for one in self._outbox.active() if one.kind == TROUBLE]
+        except OutboxError:
+            return
+        if raised:
+            self.troubles.carry_on(raised[0])
+
+    def _tell_troubles(self) -> None:
+        """Raise or clear the alarm that deliveries are in trouble; again, if others cleared it."""
+        self.troubles.set("attendance", self.attendance.unheard())
+        self.troubles.set("certificate", self._connection.trouble)
+        raised = self.troubles.raised
+        if raised is not None and self._outbox.is_cleared(raised):
+            self.troubles.raised = None
+        for anomaly in self.troubles.changes():
+            self.alarm(anomaly)
 
     def _send_waiting(self) -> None:
         """Send what has no receipt; then, without haste, what a new broker may not know."""
         with self._lock:
             unstored = list(self._unstored.values())
-        for anomaly in [*unstored, *self._outbox.pending(newest_first=True, limit=WINDOW)]:
+        for anomaly in unstored:
             self._send_alarm(anomaly)
+        if self._under_way() <= WINDOW // 2:
+            for anomaly in self._outbox.pending(newest_first=True, limit=WINDOW):
+                self._send_alarm(anomaly)
         while self._say_again and self._under_way() < WINDOW:
             anomaly = self._say_again.popleft()
             if not self._outbox.is_cleared(anomaly):
@@ -229,20 +326,20 @@ class Publisher:
             return sum(sent_at_s > since_s for _, sent_at_s in self._sent.values())
 
     def _keep_receipts(self) -> None:
-        keys: list[_Key] = []
+        receipts = []
         while self._receipted:
-            keys.append(self._receipted.popleft())
-        if not keys:
+            receipts.append(self._receipted.popleft())
+        if not receipts:
             return
-        self._outbox.receipts(keys)
-        with self._lock:
-            for key in keys:
-                self._unstored.pop(key, None)
-        for id, state in keys:
+        self._outbox.receipts(receipts)
+        for id, state, word_ns in receipts:
+            with self._lock:
+                kept = self._unstored.get((id, state))
+                if kept is not None and (word_ns is None or kept.captured_at_ns <= word_ns):
+                    del self._unstored[id, state]
+                self._sent.pop((id, state), None)
             if state == "cleared":
                 self._bury(id)
-            with self._lock:
-                self._sent.pop((id, state), None)
 
     def _store_unstored(self) -> None:
         with self._lock:

@@ -6,10 +6,11 @@ Knows nothing about what is done with it.
 import threading
 from collections.abc import Callable
 
+from delivery.guard import Guard
 from delivery.link import Link
 from scene.errors import WireError
-from scene.topics import LIVE_PREFIX, TOPICS, Address, parse_topic, topic_filter
-from scene.wire import Envelope, decode
+from scene.topics import LIVE_PREFIX, TOPICS, Address, topic_filter
+from scene.wire import Envelope
 
 MAX_SENDERS = 10_000
 """Counting of gaps stops for senders beyond this: there can't be so many in a mine."""
@@ -25,12 +26,21 @@ class Subscriber:
         *,
         on_message: Callable[[Address, Envelope], None],
         on_bad: Callable[[str, WireError], None] | None = None,
+        on_gap: Callable[[Address, int], None] | None = None,
+        guard: Guard | None = None,
     ) -> None:
-        """Start to hear; `on_bad` takes the topic and what is wrong with a message."""
+        """Start to hear; `on_bad` takes the topic and what is wrong with a message.
+
+        `on_gap` takes where messages are missing, and how many, before the next one is handed over;
+        `guard` checks signatures, and without one nobody's are.
+        """
         self._on_message = on_message
         self._on_bad = on_bad
+        self._on_gap = on_gap
+        self._guard = guard or Guard()
         self._lock = threading.Lock()
-        self._last_seq: dict[tuple[str, str, str], int] = {}
+        self._last: dict[tuple[str, str, str], tuple[int, int]] = {}
+        """Run and number of the last message."""
         self.missed: dict[tuple[str, str, str], int] = {}
         """By (site, gateway, type): how many messages were sent and never heard."""
         for topic, row in TOPICS.items():
@@ -40,26 +50,39 @@ class Subscriber:
         if not payload:
             return  # the broker was told to forget a message; nothing is said by it
         try:
-            address, envelope = parse_topic(topic), decode(payload)
-            if envelope.type != TOPICS[address.topic].message:
-                raise WireError(f"a message of type {envelope.type} does not belong there")
-            if TOPICS[address.topic].sender == "gateway" and envelope.gateway != address.gateway:
-                raise WireError(f"gateway {envelope.gateway!r} speaks for another one")
+            read = self._guard.read(topic, payload, retained=retained)
         except WireError as error:
             if self._on_bad is not None:
                 self._on_bad(topic, error)
             return
+        if read is None:
+            return  # heard before
+        address, envelope = read
         if not retained and TOPICS[address.topic].sender == "gateway":
             self._count(address, envelope)
         self._on_message(address, envelope)
 
     def _count(self, address: Address, envelope: Envelope) -> None:
-        """Count the numbers that were jumped; a number that goes back is a sender's new start."""
+        """Count the numbers that were jumped.
+
+        Another run is a new start, counted from 1; without runs a number that goes back is one.
+        """
+        if envelope.seq == 0:
+            return  # a last will
         sender = (address.site, address.gateway, envelope.type)
         with self._lock:
-            last = self._last_seq.get(sender)
-            if last is None and len(self._last_seq) >= MAX_SENDERS:
+            last = self._last.get(sender)
+            if last is None and len(self._last) >= MAX_SENDERS:
                 return
-            self._last_seq[sender] = envelope.seq
-            if last is not None and envelope.seq > last + 1:
-                self.missed[sender] = self.missed.get(sender, 0) + envelope.seq - last - 1
+            same_run = last is not None and last[0] == envelope.run
+            if same_run and last is not None and envelope.run and envelope.seq <= last[1]:
+                return  # came twice
+            self._last[sender] = (envelope.run, envelope.seq)
+            if last is None or (not same_run and not envelope.run):
+                return
+            jumped = envelope.seq - 1 - (last[1] if same_run else 0)
+            if jumped <= 0:
+                return
+            self.missed[sender] = self.missed.get(sender, 0) + jumped
+        if self._on_gap is not None:
+            self._on_gap(address, jumped)

@@ -1,20 +1,23 @@
 """What a gateway hears over MQTT: operators' orders, tags and machines of the mine.
 
-Knows nothing about what is done with it. A message that can't be read is left out and told of,
-each topic once.
+Knows nothing about what is done with it. A message that can't be read, or is not believed, is left
+out and told of, each topic once.
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable
 
+from delivery.guard import guard_of
 from delivery.link import Link
 from delivery.mqtt import say
+from delivery.signing import RefusedError
+from scene.clock import SystemClock
 from scene.errors import WireError
 from scene.messages import Order
 from scene.site import Site
-from scene.topics import LIVE_PREFIX, TOPICS, parse_topic, topic_filter
-from scene.wire import Message, decode
+from scene.topics import LIVE_PREFIX, TOPICS, topic_filter
+from scene.wire import Message
 
 HEARD = ("order", "tags", "machines")
 MOST_KEPT = 1000
@@ -27,6 +30,9 @@ class Inlet:
     """Hears one site's systems and operators; `take` never waits."""
 
     def __init__(self, site: Site, connection: Link, log: Callable[[str], None] = say) -> None:
+        """Start to hear; raises `SigningError` for a key file that can't be used."""
+        memory = site.state_folder / "heard-by-inlet.json"
+        self._guard = guard_of(site.signing, SystemClock(), memory, log)
         self._messages: deque[Message] = deque(maxlen=MOST_KEPT)
         self._lock = threading.Lock()
         self._log = log
@@ -47,15 +53,17 @@ class Inlet:
         if not payload:
             return
         try:
-            address, envelope = parse_topic(topic), decode(payload)
-            if envelope.type != TOPICS[address.topic].message:
-                raise WireError(f"a message of type {envelope.type} does not belong there")
+            read = self._guard.read(topic, payload, retained=retained)
+            if read is None:
+                return
+            address, envelope = read
             if isinstance(envelope.body, Order) and envelope.body.alarm != address.id:
                 raise WireError(f"the order is about {envelope.body.alarm!r}")
         except WireError as error:
             if topic not in self._told and len(self._told) < MOST_TOLD:
                 self._told.add(topic)
-                text = f"{topic}: a message was not understood: {error}"
+                why = "refused" if isinstance(error, RefusedError) else "not understood"
+                text = f"{topic}: a message was {why}: {error}"
                 self._log("".join(c if c.isprintable() else "?" for c in text[:500]))
             return
         with self._lock:

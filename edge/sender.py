@@ -9,12 +9,18 @@ import time
 from dataclasses import dataclass
 from types import TracebackType
 
-from delivery.mqtt import Connection
+from delivery.attendance import Attendance
+from delivery.guard import guard_of
+from delivery.mqtt import Connection, say
 from delivery.outbox import Outbox
 from delivery.publisher import Publisher
+from delivery.signing import Signer
 from delivery.stream import StreamServer
+from delivery.voice import Voice, next_run
 from edge.description import describe
 from edge.line import LineIn
+from edge.local_alarm import LocalAlarm, open_local_alarm
+from edge.metrics import Figures, MetricsServer, serve_metrics
 from edge.options import RunOptions
 from edge.outlet import DirectOutlet, pass_on
 from edge.services import Context
@@ -25,7 +31,6 @@ from scene.messages import GatewayState
 from scene.rig import Rig, load_rig
 from scene.site import Site
 from scene.topics import topic_name
-from scene.wire import encode
 
 LAST_WORDS_S = 2.0
 """So long at most the sender goes on after it is told to stop."""
@@ -40,6 +45,8 @@ class Sending:
     outbox: Outbox
     stream: StreamServer
     outlet: DirectOutlet
+    local_alarm: LocalAlarm | None
+    metrics: MetricsServer | None
 
     def __enter__(self) -> "Sending":
         """Nothing to do: everything runs already."""
@@ -52,6 +59,10 @@ class Sending:
         trace: TracebackType | None,
     ) -> None:
         """Say goodbye to the broker and stop."""
+        if self.local_alarm is not None:
+            self.local_alarm.close()
+        if self.metrics is not None:
+            self.metrics.close()
         self.publisher.going_offline()
         self.connection.close()
         self.stream.close()
@@ -91,25 +102,43 @@ class Announcement:
 
 
 def open_sending(site: Site, options: RunOptions) -> Sending:
-    """Connect to the broker (in the background, for ever) and serve the panorama."""
-    clock = SystemClock()
+    """Connect to the broker (in the background, for ever) and serve the panorama.
+
+    Raises `SigningError` for a key file that can't be used.
+    """
+    clock, state = SystemClock(), site.state_folder
+    key_file = site.signing.key_file if site.signing is not None else None
+    signer = None if key_file is None else Signer.from_file(key_file)
+    guard = guard_of(site.signing, clock, state / "heard-by-sender.json", say)
+    voice = Voice(clock, run=next_run(state / "run", clock), signer=signer)
+    topic = topic_name("state", site=site.site, gateway=site.gateway)
     gone = GatewayState(online=False, since_ns=clock.now_ns())
-    will = (
-        topic_name("state", site=site.site, gateway=site.gateway),
-        encode(gone, gateway=site.gateway, seq=0, sent_at_ns=clock.now_ns()),
-    )
+    will = (topic, voice.last_will(topic, gone, gateway=site.gateway))
     stream = StreamServer(site.panorama.host, site.panorama.port)
     connection = Connection(site.broker, client_id=f"{site.gateway}-{site.site}", will=will)
-    outbox = Outbox(site.state_folder, clock)
-    publisher = Publisher(site, connection, outbox, clock)
+    outbox = Outbox(state, clock)
+    attendance = Attendance(
+        clock,
+        run=voice.run,
+        expected=site.local_alarm is not None and site.local_alarm.expected,
+        memory=state / "control-room-heard",
+    )
+    publisher = Publisher(
+        site, connection, outbox, clock, voice=voice, guard=guard, attendance=attendance
+    )
     announcement = Announcement(site, options, publisher, stream.url)
+    local_alarm = open_local_alarm(site, outbox, publisher, clock)
     connection.connect(timeout_s=10.0)
+    outlet = DirectOutlet(publisher, stream, announcement.follow)
+    figures = Figures(site, outlet, outbox, connection, options.folders(site), clock=clock)
     return Sending(
         connection=connection,
         publisher=publisher,
         outbox=outbox,
         stream=stream,
-        outlet=DirectOutlet(publisher, stream, announcement.follow),
+        outlet=outlet,
+        local_alarm=local_alarm,
+        metrics=serve_metrics(site.metrics, figures),
     )
 
 

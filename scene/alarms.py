@@ -85,11 +85,45 @@ ALARMS: dict[str, AlarmKind] = {
     "camera_moved": AlarmKind(
         severity="warning", english="Camera moved", chinese="摄像机被移动", about="system"
     ),
+    "camera_obscured": AlarmKind(
+        severity="warning", english="Camera can't see", chinese="摄像机被遮挡", about="system"
+    ),
+    "camera_dark": AlarmKind(
+        severity="warning", english="Camera in the dark", chinese="摄像机画面全黑", about="system"
+    ),
+    "camera_dusty": AlarmKind(
+        severity="notice", english="Camera needs cleaning", chinese="摄像机需清洁", about="system"
+    ),
+    "light_lost": AlarmKind(
+        severity="notice", english="Less light than usual", chinese="照明减弱", about="system"
+    ),
     "degraded_inference": AlarmKind(
         severity="warning", english="Detection degraded", chinese="检测性能下降", about="system"
     ),
     "gateway_trouble": AlarmKind(
         severity="warning", english="Gateway needs a look", chinese="网关需检查", about="system"
+    ),
+    "delivery_trouble": AlarmKind(
+        severity="warning", english="Delivery in trouble", chinese="消息传送异常", about="system"
+    ),
+    "messages_missing": AlarmKind(
+        severity="warning", english="Messages missing", chinese="消息缺失", about="system"
+    ),
+    "message_refused": AlarmKind(
+        severity="critical",
+        english="Message refused",
+        chinese="消息被拒",
+        about="system",
+        latched=True,
+    ),
+    "service_failing": AlarmKind(
+        severity="critical",
+        english="Gateway service failing",
+        chinese="网关服务异常",
+        about="system",
+    ),
+    "storage": AlarmKind(
+        severity="warning", english="Storage full", chinese="存储空间不足", about="system"
     ),
     "gateway_silent": AlarmKind(
         severity="critical",

@@ -28,6 +28,10 @@ class BrokerError(LamproomError):
     """The MQTT broker can't be reached or refused us; names the address."""
 
 
+class CertificateError(LamproomError):
+    """A certificate, key or signature can't be made or used; names the file."""
+
+
 class WireError(LamproomError):
     """A message can't be decoded; names the topic or type and the field."""
 

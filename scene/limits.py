@@ -72,12 +72,17 @@ class ManDownLimits(Section):
 
 
 class CameraLimits(Section):
-    """When a camera counts as stalled or lost."""
+    """When a camera counts as stalled or lost, as dusty or short of light."""
 
     stalled_after_s: float = Field(default=2.0, gt=0)
     lost_after_s: float = Field(default=4.0, gt=0)
     max_skew_s: float = Field(default=0.05, gt=0)
     """Pictures further apart are not shown as one instant."""
+    usual_detail: float = Field(default=0.6, ge=0, lt=0.9)
+    """A camera whose picture has less of its usual detail than this needs cleaning; 0: never."""
+    usual_light: float = Field(default=0.55, ge=0, lt=0.9)
+    """Less of the usual light than this is told; 0: never, for a place that cap lamps alone light.
+    That a camera can't see at all is always told."""
 
 
 class DangerLimits(ZoneLimits):

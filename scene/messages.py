@@ -21,7 +21,7 @@ Covariance = tuple[XY, XY]
 KINDS = ("person", "helmet", "head", "fallen")
 """What a detector can find; `Detections.kinds` holds indices into this."""
 
-CameraState = Literal["ok", "lost", "stalled", "obscured", "moved", "frozen"]
+CameraState = Literal["ok", "lost", "stalled", "obscured", "dark", "moved", "frozen"]
 AlarmState = Literal["active", "cleared"]
 Certainty = Literal["certainly", "possibly"]
 Severity = Literal["critical", "warning", "notice"]
@@ -223,6 +223,26 @@ class CameraHealth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceHealth:
+    """How one process of the gateway is doing."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    name: str
+    """A service of the gateway, or `camera NAME` for a camera's own process."""
+    up: bool
+    """Whether it has given a sign of life lately."""
+    cpu_cores: float
+    """Processor time it takes, in cores: 1.0 is one core all the time."""
+    memory_mb: float
+    """Megabytes (10^6) of memory that are its own; what it shares counts in parts."""
+    restarts: int
+    """How often it was started again since the gateway started."""
+    up_s: float
+    """Seconds since its last start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayHealth:
     """The heartbeat, once a second: silence is itself an alarm."""
 
@@ -245,6 +265,15 @@ class GatewayHealth:
     along the worse axis); none where no healthy camera shows a whole body. Empty: not known."""
     coverage_unseen_since_ns: tuple[int | None, ...] = ()
     """Per metre, since when no healthy camera sees it; none while one does. Empty: not known."""
+    services: tuple[ServiceHealth, ...] = ()
+    """The gateway's processes. Empty: not known."""
+    alarms_waiting: int | None = None
+    """Alarms that the control room has not receipted yet; none where that is not known."""
+    longest_waiting_s: float | None = None
+    """For how long the oldest of them has waited; none without one."""
+    heard_beats_ns: tuple[int, ...] | None = None
+    """`said_at_ns` of the newest heartbeat of each control room that is heard: so a control room
+    knows that it is heard, and that this message is not an old one. None: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,6 +348,17 @@ class SiteDescription:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """One word on an alarm that is in the journal."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    alarm: str
+    state: AlarmState
+    captured_at_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """The control room's word that an alarm is in its journal: only now may a gateway forget it."""
 
@@ -327,6 +367,11 @@ class Receipt:
     alarm: str
     state: AlarmState
     stored_at_ns: int
+    captured_at_ns: int | None = None
+    """Which word on the alarm is stored: that message's own instant. A newer one is not receipted
+    by this."""
+    also: tuple[Stored, ...] = ()
+    """What of the same gateway was stored together with it, when much comes at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,6 +391,20 @@ class Order:
     about: Anomaly | None = None
     """The alarm as the control room has it, so that a gateway that knows it no longer can still
     clear it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlRoomBeat:
+    """The control room's own heartbeat to one gateway, once a second."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    said_at_ns: int
+    trouble: str = ""
+    """Why alarms can't be stored there now; empty when they can."""
+    heard_run: int = 0
+    heard_seq: int = 0
+    """Which `health` message of this gateway was heard last; 0 before the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

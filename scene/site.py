@@ -9,7 +9,14 @@ from math import hypot
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from scene.errors import SiteError
 from scene.geometry import Lens
@@ -307,6 +314,73 @@ class BrokerConfig(Section):
     username: str | None = None
     password_file: SitePath | None = None
     """A file that holds nothing but the password; it is never logged."""
+    ca_file: SitePath | None = None
+    """With mqtts://: the authority that the broker's certificate must come from (PEM); none trusts
+    those that this machine trusts."""
+    certificate_file: SitePath | None = None
+    """With mqtts://: our own certificate (PEM), for a broker that asks for one."""
+    key_file: SitePath | None = None
+    """The key of `certificate_file`."""
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> "BrokerConfig":
+        files = ("ca_file", "certificate_file", "key_file")
+        given = [name for name in files if getattr(self, name) is not None]
+        if given and not self.url.startswith("mqtts://"):
+            raise ValueError(f"url: {given[0]} is for mqtts://; {self.url} is not encrypted")
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("certificate_file and key_file go together; give both or neither")
+        return self
+
+
+def _one_or_more(given: object) -> object:
+    return (given,) if isinstance(given, str | Path) else given
+
+
+class SigningConfig(Section):
+    """Signatures on messages (Ed25519); docs/security.md says what they are good for."""
+
+    key_file: SitePath | None = None
+    """The gateway's private key; none leaves its messages unsigned."""
+    trusted: Annotated[tuple[SitePath, ...], BeforeValidator(_one_or_more)] = ()
+    """Folders of public keys, or single files: whose messages are checked."""
+    required: bool = False
+    """Whether orders and receipts without a signature are refused even where no key is known."""
+
+    @model_validator(mode="after")
+    def _has_keys(self) -> "SigningConfig":
+        if self.required and not self.trusted:
+            raise ValueError("required: without `trusted` keys every order would be refused")
+        return self
+
+
+Argv = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class LocalAlarmConfig(Section):
+    """What the gateway itself does, a siren for instance, when nobody can be told."""
+
+    command: Argv
+    """The program and its arguments; no shell. LAMPROOM_EVENT and others are in its environment."""
+    end_command: Argv | None = None
+    """Run once all is well again."""
+    repeat_s: float | None = Field(default=60.0, ge=1)
+    """How often `command` is run again while it lasts; none runs it once."""
+    limit_s: float = Field(default=10.0, gt=0, le=600)
+    """A command that takes longer is killed."""
+    unreceipted_after_s: float = Field(default=10.0, gt=0)
+    """A critical alarm that the control room has not receipted for so long is told here."""
+    expected: bool = False
+    """Whether there must be a control room; else only once one has been heard."""
+
+
+class MetricsConfig(Section):
+    """Where the gateway's figures are served for Prometheus (`http://host:port/metrics`)."""
+
+    host: str = "127.0.0.1"
+    """Whom it lets in: this machine only, unless told otherwise. Nothing secret is told there."""
+    port: int | None = Field(default=None, ge=0, le=65535)
+    """None serves nothing; 0 takes any free port."""
 
 
 class Site(Section):
@@ -324,6 +398,9 @@ class Site(Section):
     detection: DetectionConfig = DetectionConfig()
     panorama: PanoramaConfig = PanoramaConfig()
     broker: BrokerConfig = BrokerConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    signing: SigningConfig | None = None
+    local_alarm: LocalAlarmConfig | None = None
     state_folder: SitePath = Field(default=Path("state"), validate_default=True)
     """Where the gateway keeps alarms that nobody has receipted yet."""
 

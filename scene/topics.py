@@ -60,6 +60,14 @@ TOPICS: dict[str, Topic] = {
     "order": Topic(
         path="order/{id}", message="order", qos=1, retain=False, rate_hz=None, sender="control_room"
     ),
+    "control_room": Topic(
+        path="control_room",
+        message="control_room",
+        qos=0,
+        retain=False,
+        rate_hz=1,
+        sender="control_room",
+    ),
     "tags": Topic(path="tags", message="tags", qos=0, retain=False, rate_hz=1, sender="mine"),
     "machines": Topic(
         path="machines", message="machines", qos=0, retain=False, rate_hz=1, sender="mine"
@@ -68,7 +76,8 @@ TOPICS: dict[str, Topic] = {
 
 HEARTBEAT_S = 1.0
 SILENT_AFTER_S = 4.0
-"""Without a heartbeat for so long a gateway counts as silent (alarm within 5 s)."""
+"""Without a heartbeat for so long a gateway, or to a gateway its control room, counts as silent
+(alarm within 5 s)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +116,23 @@ def topic_filter(
     'mine/+/gw/+/alarm/+'
     """
     return _head(topic, prefix, site, gateway) + TOPICS[topic].path.replace("{id}", "+")
+
+
+def topic_fits(filter: str, name: str) -> bool:
+    """Tell whether a subscription hears a topic (MQTT 5, section 4.7; no `$` topics).
+
+    >>> topic_fits("mine/+/gw/+/alarm/+", "mine/roadway/gw/gw1/alarm/a7")
+    True
+    >>> topic_fits("mine/#", "mine"), topic_fits("mine/+", "mine/a/b")
+    (True, False)
+    """
+    wanted, given = filter.split("/"), name.split("/")
+    if wanted[-1] == "#":
+        wanted.pop()
+        given = given[: len(wanted)]
+    return len(wanted) == len(given) and all(
+        one in ("+", other) for one, other in zip(wanted, given, strict=True)
+    )
 
 
 def parse_topic(name: str) -> Address:

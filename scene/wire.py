@@ -2,10 +2,13 @@
 
 Knows nothing about MQTT. Every message travels in one envelope::
 
-    {"schema": "lamproom/positions/1", "gateway": "gw1", "seq": 17, "sent_at_ns": 1, "body": {}}
+    {"schema": "lamproom/positions/1", "gateway": "gw1", "run": 5, "seq": 17, "sent_at_ns": 1,
+     "body": {}, "signature": "…"}
 
-`seq` counts up per gateway and message type, so that a reader sees a gap. Readers ignore fields
-they do not know (a newer gateway may send more), and refuse a version they do not know.
+`run` tells one start of the sender from the next and only ever grows; `seq` counts up from 1 per
+run and message type, so that a reader sees a gap. `signature` comes last, if at all; it is written
+and checked by `delivery.signing`. Readers ignore fields they do not know (a newer gateway may send
+more), and refuse a version they do not know.
 """
 
 import json
@@ -18,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from scene.errors import WireError
 from scene.messages import (
     Anomaly,
+    ControlRoomBeat,
     GatewayHealth,
     GatewayState,
     Machines,
@@ -39,6 +43,7 @@ MESSAGES: dict[str, Any] = {
     "site": SiteDescription,
     "receipt": Receipt,
     "order": Order,
+    "control_room": ControlRoomBeat,
     "tags": Tags,
     "machines": Machines,
 }
@@ -51,6 +56,7 @@ Message = (
     | SiteDescription
     | Receipt
     | Order
+    | ControlRoomBeat
     | Tags
     | Machines
 )
@@ -65,10 +71,12 @@ class Envelope:
     seq: int
     sent_at_ns: int
     body: Message
+    run: int = 0
+    """0 where the sender gives none, as the mine's own systems may."""
 
 
-def encode(message: Message, *, gateway: str, seq: int, sent_at_ns: int) -> bytes:
-    """Write a message as JSON bytes.
+def encode(message: Message, *, gateway: str, seq: int, sent_at_ns: int, run: int = 0) -> bytes:
+    """Write a message as JSON bytes, without a signature; `run` 0 leaves that field out.
 
     >>> from scene.messages import GatewayState
     >>> encode(GatewayState(online=True, since_ns=5), gateway="gw1", seq=1, sent_at_ns=6)[:40]
@@ -80,6 +88,7 @@ def encode(message: Message, *, gateway: str, seq: int, sent_at_ns: int) -> byte
         {
             "schema": f"lamproom/{kind}/{VERSION}",
             "gateway": gateway,
+            **({"run": run} if run else {}),
             "seq": seq,
             "sent_at_ns": sent_at_ns,
             "body": body,
@@ -106,8 +115,11 @@ def decode(payload: bytes) -> Envelope:
         raise WireError(
             f"{kind}: envelope needs gateway (text), seq and sent_at_ns (whole numbers)"
         )
+    run = raw.get("run", 0)
+    if not _is_count(run):
+        raise WireError(f"{kind}: envelope: run is no whole number")
     return Envelope(
-        type=kind, gateway=gateway, seq=seq, sent_at_ns=sent_at_ns, body=_body(kind, raw)
+        type=kind, gateway=gateway, run=run, seq=seq, sent_at_ns=sent_at_ns, body=_body(kind, raw)
     )
 
 
@@ -131,9 +143,11 @@ def json_schema(kind: str) -> dict[str, Any]:
         "properties": {
             "schema": {"const": f"lamproom/{kind}/{VERSION}"},
             "gateway": {"type": "string"},
+            "run": {"type": "integer", "minimum": 0},
             "seq": {"type": "integer", "minimum": 0},
             "sent_at_ns": {"type": "integer", "minimum": 0},
             "body": body,
+            "signature": {"type": "string", "pattern": "^[A-Za-z0-9+/]{86}==$"},
         },
         "$defs": definitions,
     }

@@ -135,7 +135,8 @@ const WORDS = {
   ok: ["ok", "正常"],
   lost: ["lost", "丢失"],
   stalled: ["stalled", "卡顿"],
-  obscured: ["obscured", "被遮挡"],
+  obscured: ["can't see: obscured", "看不见：被遮挡"],
+  dark: ["can't see: dark", "看不见：画面全黑"],
   moved: ["moved", "被移动"],
   frozen: ["frozen", "冻结"],
 };

@@ -23,6 +23,8 @@ PARTS = {
     "locate": "Location",
     "naming": "Names from tags",
     "alarm": "Alarms",
+    "gateway": "A whole gateway",
+    "delivery": "Delivery",
 }
 UNITS = {
     "_px": "px",

@@ -11,16 +11,19 @@ from typing import Any
 import pytest
 
 from control_room.alarms import AlarmListener, add_arguments, line_of, run
+from control_room.broker_options import guard_of
 from delivery.broker import EmbeddedBroker
 from delivery.mqtt import Connection
+from delivery.signing import RefusedError
 from scene.alarms import ALARMS
 from scene.clock import ReplayClock
-from scene.errors import BrokerError
+from scene.errors import BrokerError, LamproomError
 from scene.messages import Anomaly, GatewayState
 from scene.site import BrokerConfig
 from scene.topics import TOPICS, Address, topic_name
 from scene.wire import Envelope, Message, decode, encode, type_name
 from tests.control_room.fake_gateway import EVIL_NAME, GATEWAY, SITE, alarm, health
+from tests.delivery.keys import Keys
 
 NOW_NS = 1_790_000_000_123_456_789
 
@@ -80,6 +83,62 @@ def test_silence_is_told_within_5_s_and_so_is_its_end() -> None:
     clock.sleep(0.1)
     hear(listener, GatewayState(online=False, since_ns=NOW_NS))
     assert changes(listener) == [("gateway_silent", "active")]
+
+
+def test_an_expected_gateway_that_never_speaks_is_silent_from_the_start() -> None:
+    clock = ReplayClock(NOW_NS)
+    listener = AlarmListener(clock, expected=[(SITE, GATEWAY)])
+    clock.sleep(3.9)
+    assert changes(listener) == []
+    clock.sleep(0.6)
+    assert changes(listener) == [("gateway_silent", "active")]
+
+
+def test_refused_messages_are_told_once_and_so_is_their_end() -> None:
+    clock = ReplayClock(NOW_NS)
+    listener = AlarmListener(clock)
+    for _ in range(3):
+        listener.refuse(address(alarm(at_ns=NOW_NS)), RefusedError("its signature is wrong"))
+    assert changes(listener) == [("message_refused", "active")]
+    clock.sleep(61)
+    assert changes(listener) == [("message_refused", "cleared")]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--require-signed"], "--keys FOLDER"),
+        (["--keys", "/nowhere"], "/nowhere: there is no such key file"),
+    ],
+)
+def test_wrong_key_options_are_one_clear_line(words: list[str], said: str) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    with pytest.raises(LamproomError, match=said):
+        run(parser.parse_args(["--broker", "mqtt://127.0.0.1:1", *words]))
+
+
+def test_whose_key_is_known_is_expected_too(tmp_path: Path) -> None:
+    keys = Keys(tmp_path)
+    keys.add("gateway", "north-7", "gw1")
+    keys.add("control_room")
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    args = parser.parse_args(["--keys", str(keys.trusted), "--expect", "a/b"])
+    _, expected = guard_of(args, ReplayClock(), print)
+    assert expected == (("a", "b"), ("north-7", "gw1"))
+
+
+def test_whom_to_expect_is_a_site_and_a_gateway(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    assert parser.parse_args(["--expect", "a/b", "--expect", "a/c"]).expect == [
+        ("a", "b"),
+        ("a", "c"),
+    ]
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--expect", "gw1"])
+    assert "give SITE/GATEWAY" in capsys.readouterr().err
 
 
 def test_a_line_says_what_where_and_how_sure() -> None:

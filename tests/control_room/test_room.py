@@ -1,19 +1,23 @@
 import argparse
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from control_room.heartbeat import KIND as SILENT
 from control_room.journal import Journal
+from control_room.journal_schema import JournalError
 from control_room.lifecycle import Key, NotNow, UnknownAlarm, wish_of
 from control_room.main import add_arguments, open_room
-from control_room.room import RATE_EVERY_S, Room
+from control_room.room import Room
 from control_room.server import wait_until
+from control_room.viewers import RATE_EVERY_S
 from delivery.broker import EmbeddedBroker
 from delivery.mqtt import Connection
+from delivery.signing import RefusedError
 from scene.clock import ReplayClock, SystemClock
-from scene.messages import GatewayState, Order, Receipt
+from scene.messages import ControlRoomBeat, GatewayState, Order, Receipt
 from scene.site import BrokerConfig
 from scene.topics import Address, topic_filter
 from scene.wire import Envelope, Message, decode, type_name
@@ -31,10 +35,11 @@ class Hall:
         self.receipts: list[Receipt] = []
         self.orders: list[Order] = []
         self.told: list[dict[str, Any]] = []
+        self.beats: list[tuple[str, str, ControlRoomBeat]] = []
         self.connected = True
         self.room = self.new_room(prefix)
 
-    def new_room(self, prefix: str = "mine") -> Room:
+    def new_room(self, prefix: str = "mine", *, expected: tuple[tuple[str, str], ...] = ()) -> Room:
         return Room(
             self.journal,
             self.clock,
@@ -42,6 +47,8 @@ class Hall:
             lambda _site, _gateway, order: self.orders.append(order),
             prefix=prefix,
             is_connected=lambda: self.connected,
+            send_beat=lambda *said: self.beats.append(said),
+            expected=expected,
         )
 
     def listen(self, _about: str, text: str) -> None:
@@ -79,18 +86,18 @@ class Hall:
 def test_an_alarm_is_stored_then_receipted_then_told() -> None:
     hall = Hall()
     order = []
-    store, hall.journal.store = hall.journal.store, None  # type: ignore[method-assign,assignment]
+    store, hall.journal.store_all = hall.journal.store_all, None  # type: ignore[method-assign,assignment]
 
-    def storing(*args: Any, **more: Any) -> bool:
+    def storing(*args: Any, **more: Any) -> list[bool]:
         order.append(f"stored before {len(hall.receipts)} receipts, {len(hall.told)} told")
         return store(*args, **more)
 
-    hall.journal.store = storing  # type: ignore[method-assign]
+    hall.journal.store_all = storing  # type: ignore[method-assign]
     hall.room.join(hall.listen)
     hall.say(alarm(at_ns=NOW_NS), id="man_down-3")
     assert order == ["stored before 0 receipts, 0 told"]
     assert hall.receipts == [
-        Receipt(alarm="man_down-3", state="active", stored_at_ns=NOW_NS),
+        Receipt(alarm="man_down-3", state="active", stored_at_ns=NOW_NS, captured_at_ns=NOW_NS),
     ]
     [told] = hall.alarms()
     assert told["anomaly"]["id"] == "man_down-3"
@@ -104,6 +111,48 @@ def test_a_repeated_alarm_is_receipted_again_but_told_once() -> None:
         hall.say(alarm(at_ns=NOW_NS), id="man_down-3")
     assert len(hall.receipts) == 3, "the first receipt may have been lost"
     assert len(hall.alarms()) == 1
+
+
+def test_what_came_together_is_stored_together_and_receipted_in_one_word() -> None:
+    hall = Hall()
+    hall.room.join(hall.listen)
+    said = [
+        (
+            Address(prefix="mine", site=SITE, gateway=gateway, topic="alarm", id=f"a-{i}"),
+            Envelope(
+                type="alarm",
+                gateway=gateway,
+                seq=i,
+                sent_at_ns=NOW_NS,
+                body=alarm(f"a-{i}", at_ns=NOW_NS),
+            ),
+        )
+        for gateway in (GATEWAY, "gw2")
+        for i in range(3)
+    ]
+    hall.room.hear_alarms(said)
+    assert [receipt.alarm for receipt in hall.receipts] == ["a-0", "a-0"]
+    for receipt in hall.receipts:
+        assert [one.alarm for one in receipt.also] == ["a-1", "a-2"]
+    assert len(hall.alarms()) == 6
+    assert len(hall.journal.open_entries()) == 6
+
+
+def test_one_alarm_that_can_not_be_stored_takes_no_other_with_it() -> None:
+    hall = Hall()
+    good, bad = alarm("good", at_ns=NOW_NS), alarm("bad", at_ns=2**63)
+    address = Address(prefix="mine", site=SITE, gateway=GATEWAY, topic="alarm")
+    hall.room.hear_alarms(
+        [
+            (
+                replace(address, id=one.id),
+                Envelope(type="alarm", gateway=GATEWAY, seq=1, sent_at_ns=NOW_NS, body=one),
+            )
+            for one in (bad, good)
+        ]
+    )
+    assert [receipt.alarm for receipt in hall.receipts] == ["good"]
+    assert [entry.last.id for entry in hall.journal.open_entries()] == ["good"]
 
 
 def test_without_storing_there_is_no_receipt_but_people_still_hear() -> None:
@@ -490,6 +539,110 @@ def test_an_order_reaches_its_gateway_over_the_broker() -> None:
     order = decode(payload).body
     assert isinstance(order, Order)
     assert (order.alarm, order.by, order.reason) == ("a", "operator", "carried out")
+
+
+PLACE = Address(prefix="mine", site=SITE, gateway=GATEWAY, topic="alarm", id="man_down-9")
+FORGED = RefusedError("its signature is wrong")
+
+
+def kinds(hall: Hall) -> list[tuple[str, str]]:
+    said = [one["anomaly"] for one in hall.alarms()]
+    return [(one["kind"], one["state"]) for one in said]
+
+
+def test_the_control_room_beats_once_a_second_and_echoes_each_gateway() -> None:
+    hall = Hall()
+    hall.room.tick()
+    assert hall.beats == [], "nobody is known yet"
+    hall.say(health(NOW_NS))
+    hall.say(people_at(0, NOW_NS), gateway="gw2")
+    for _ in range(20):
+        hall.clock.sleep(0.5)
+        hall.room.tick()
+    assert len(hall.beats) == 20
+    beats = {gateway: beat for _, gateway, beat in hall.beats}
+    assert beats[GATEWAY].heard_seq == 1
+    assert beats["gw2"].heard_seq == 0
+    hall.journal.close()
+    hall.say(alarm(at_ns=NOW_NS), id="man_down-3")
+    hall.clock.sleep(1)
+    hall.room.tick()
+    assert "journal" in hall.beats[-1][2].trouble
+
+
+def test_a_replay_does_not_beat() -> None:
+    hall = Hall("replay")
+    hall.say(health(NOW_NS))
+    hall.clock.sleep(5)
+    hall.room.tick()
+    assert hall.beats == []
+
+
+def test_an_expected_gateway_that_never_came_is_silent() -> None:
+    hall = Hall()
+    hall.room = hall.new_room(expected=((SITE, "gw7"),))
+    hall.room.join(hall.listen)
+    hall.clock.sleep(4.4)
+    hall.room.tick()
+    assert kinds(hall) == [(SILENT, "active")]
+    assert hall.alarms()[0]["gateway"] == "gw7"
+
+
+def test_a_refused_message_is_an_alarm_over_a_restart_until_it_stops() -> None:
+    hall = Hall()
+    hall.room.join(hall.listen)
+    hall.room.refuse(PLACE, FORGED)
+    hall.room.refuse(PLACE, FORGED)
+    assert kinds(hall) == [("message_refused", "active")]
+    assert "alarm/man_down-9" in hall.alarms()[0]["anomaly"]["evidence"]
+    hall.room = hall.new_room()
+    hall.room.join(hall.listen)
+    hall.room.refuse(PLACE, FORGED)
+    assert len(kinds(hall)) == 1, "the same alarm goes on"
+    hall.clock.sleep(61)
+    hall.room.tick()
+    assert kinds(hall)[1] == ("message_refused", "cleared")
+    [entry] = hall.journal.open_entries()
+    assert entry.last.kind == "message_refused", "listed until somebody has seen it"
+
+
+def test_missing_alarms_are_told_and_their_coming_too() -> None:
+    hall = Hall()
+    hall.room.join(hall.listen)
+    hall.say(health(NOW_NS))
+    hall.room.miss(replace(PLACE, topic="positions", id=None), 50)
+    hall.say(people_at(0, NOW_NS))
+    hall.room.tick()
+    assert hall.told[-1]["positions_lost"] == {f"{SITE}/{GATEWAY}": round(50 / 51, 4)}
+    for _ in range(3):
+        hall.wait(3)
+        hall.room.tick()
+    assert kinds(hall) == [], "positions may be lost"
+    hall.room.miss(PLACE, 2)
+    for _ in range(5):
+        hall.clock.sleep(1)
+        hall.say(replace(health(hall.clock.now_ns()), alarms_waiting=1, longest_waiting_s=9.0))
+        hall.room.tick()
+    assert kinds(hall) == [("messages_missing", "active")]
+    hall.say(replace(health(hall.clock.now_ns()), alarms_waiting=0))
+    assert kinds(hall)[1] == ("messages_missing", "cleared")
+
+
+def test_own_alarms_of_two_kinds_that_the_disk_refuses_are_both_tried_again() -> None:
+    hall = Hall()
+    hall.say(health(NOW_NS))
+    store = hall.journal.store
+
+    def refuse(*_: Any, **__: Any) -> bool:
+        raise JournalError("disk full")
+
+    hall.journal.store = refuse  # type: ignore[method-assign]
+    hall.room.refuse(PLACE, FORGED)
+    hall.say(GatewayState(online=False, since_ns=1))
+    hall.journal.store = store  # type: ignore[method-assign]
+    hall.room.tick()
+    open_kinds = {entry.last.kind for entry in hall.journal.open_entries()}
+    assert open_kinds == {SILENT, "message_refused"}
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "many"])

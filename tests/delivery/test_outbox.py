@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,7 @@ def test_what_was_receipted_long_ago_is_forgotten_but_no_active_alarm(tmp_path: 
     for id in ("over", "still", "waiting"):
         box.put(alarm(id))
     box.put(alarm("over", "cleared", 2000))
-    box.receipts([("over", "active"), ("over", "cleared"), ("still", "active")])
+    box.receipts([("over", "active", None), ("over", "cleared", None), ("still", "active", None)])
     clock.set(10 * DAY_NS + DAY_NS - 10**9)
     assert box.forget_old() == 0
     clock.set(12 * DAY_NS)
@@ -99,6 +100,7 @@ def test_what_was_receipted_long_ago_is_forgotten_but_no_active_alarm(tmp_path: 
 
 WRITER = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from delivery.outbox import Outbox
 from scene.clock import SystemClock
@@ -196,6 +198,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 FULL = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from delivery.outbox import Outbox, OutboxError
 from scene.clock import SystemClock
@@ -239,3 +242,43 @@ def test_a_full_disk_frees_the_ballast_for_alarms_and_then_says_so(tmp_path: Pat
     assert int(pending) >= int(put)
     assert "full" in error
     assert "free space" in error
+
+
+def test_what_nobody_receipted_is_kept_for_days_and_over_restarts(tmp_path: Path) -> None:
+    clock = ReplayClock(now_ns=10**18)
+    box = Outbox(tmp_path, clock)
+    for i in range(20):
+        box.put(alarm(f"a-{i}"))
+        clock.sleep(3 * 3600)
+        box.forget_old()
+    box.close()
+    again = Outbox(tmp_path, clock)
+    assert [one.id for one in again.pending()] == [f"a-{i}" for i in reversed(range(20))]
+    waiting = again.waiting()
+    assert (waiting.count, waiting.since_ns) == (20, 10**18)
+    again.close()
+
+
+def test_a_receipt_stands_for_the_word_that_was_stored_or_an_older_one(tmp_path: Path) -> None:
+    box = Outbox(tmp_path, ReplayClock())
+    box.put(alarm(at_ns=2000))
+    assert not box.receipt("man_down-1", "active", 1000)
+    assert box.receipt("man_down-1", "active", 2000)
+    box.put(alarm(at_ns=3000))
+    assert box.receipt("man_down-1", "active"), "an older control room does not say which"
+
+
+def test_critical_alarms_that_wait_too_long_are_named(tmp_path: Path) -> None:
+    clock = ReplayClock(now_ns=10**18)
+    box = Outbox(tmp_path, clock)
+    box.put(replace(alarm("w"), severity="warning"))
+    box.put(alarm("a"))
+    box.put(alarm("over"))
+    box.put(alarm("over", state="cleared", at_ns=2000))
+    clock.sleep(5)
+    assert box.overdue(6.0) is None
+    found = box.overdue(4.0)
+    assert found is not None
+    assert found.id == "a"
+    box.receipt("a", "active")
+    assert box.overdue(4.0) is None

@@ -22,6 +22,7 @@ from delivery.recording import PANORAMA, Record, RecordingWriter, read_recording
 from scene.clock import ReplayClock
 from scene.errors import LamproomError, RecordingError
 from scene.messages import (
+    ControlRoomBeat,
     GatewayHealth,
     GatewayState,
     MachinePlace,
@@ -369,6 +370,7 @@ def test_mutated_recordings_give_records_or_one_clear_error(whole: Path, tmp_pat
 def test_every_kind_of_message_comes_back(tmp_path: Path, kind: str) -> None:
     said: dict[str, Message] = {
         "alarm": alarm("a-1"),
+        "control_room": ControlRoomBeat(said_at_ns=1, heard_run=2, heard_seq=3),
         "health": GatewayHealth(
             captured_at_ns=1,
             cameras=(),

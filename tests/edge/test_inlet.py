@@ -5,11 +5,15 @@ from pathlib import Path
 import pytest
 
 from delivery.memory import MemoryBroker, MemoryConnection
+from delivery.voice import Voice
 from edge.inlet import MOST_KEPT, Inlet
+from scene.clock import SystemClock
 from scene.messages import GatewayState, Order, TagFix, Tags
+from scene.site import SigningConfig
 from scene.topics import topic_name
 from scene.wire import Message, encode
 from tests.delivery import parts
+from tests.delivery.keys import Keys
 
 ORDER = Order(alarm="man_down-1", action="end", by="Li", reason="carried out", ordered_at_ns=5)
 
@@ -58,3 +62,27 @@ def test_keeps_the_newest_when_nobody_takes(ends: tuple[Inlet, MemoryConnection]
     taken = inlet.take()
     assert len(taken) == MOST_KEPT
     assert taken[-1] == tags(MOST_KEPT + 4)
+
+
+def test_an_order_must_be_the_control_rooms_own(tmp_path: Path) -> None:
+    keys, told = Keys(tmp_path), list[str]()
+    room = Voice(SystemClock(), run=1, signer=keys.add("control_room"))
+    signing = SigningConfig(trusted=(keys.trusted,), required=True)
+    site = parts.site(tmp_path).model_copy(update={"signing": signing})
+    broker = MemoryBroker()
+    inlet, link = Inlet(site, broker.connection(), told.append), broker.connection()
+    topic = topic_name("order", site="roadway", gateway="gw1", id=ORDER.alarm)
+    say(link, topic, ORDER)
+    assert inlet.take() == ()
+    assert "a message was refused: it is not signed" in told[0]
+    _, honest = room.write(topic, ORDER, gateway="gw1")
+    for _ in range(2):  # a broker may deliver twice
+        link.publish(topic, honest, qos=1, retain=False)
+    assert inlet.take() == (ORDER,)
+    say(link, topic_name("tags", site="roadway", gateway=""), tags(1))
+    assert inlet.take() == (tags(1),), "the mine's own systems need not sign"
+    again = Inlet(site, broker.connection(), told.append)
+    _, next_one = room.write(topic, ORDER, gateway="gw1")
+    link.publish(topic, next_one, qos=1, retain=False)
+    link.publish(topic, honest, qos=1, retain=False)
+    assert again.take() == (ORDER,)

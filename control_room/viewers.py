@@ -1,0 +1,93 @@
+"""Those who look at the page, and what they are told without asking.
+
+Knows nothing about HTTP or WebSockets, nor about what an alarm means.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+
+from control_room.alarm_rate import AlarmRate
+from control_room.grouping import group
+from control_room.journal import Journal
+from control_room.lifecycle import Entry, is_shelved
+from control_room.told import alarm_fields, alarm_name
+from scene.clock import Clock
+
+RATE_EVERY_S = 10.0
+"""So often viewers are told the alarm rate."""
+GROUPS_PACE = 10.0
+"""Telling the groups may take this part of the time, one in so many."""
+
+Listener = Callable[[str, str], None]
+"""Takes what it is about (`positions`, `alarm`, `groups`, …) and the JSON text."""
+
+
+class Viewers:
+    """Tells all listeners; to be used by one thread at a time."""
+
+    def __init__(self, journal: Journal, clock: Clock, rate: Callable[[], AlarmRate]) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._rate = rate
+        self._listeners: list[Listener] = []
+        self._groups_told = True
+        """Whether they know the groups as they are now."""
+        self._groups_due_s = clock.monotonic_s()
+        self._rate_told_s = -RATE_EVERY_S
+
+    def __bool__(self) -> bool:
+        """Tell whether anybody listens."""
+        return bool(self._listeners)
+
+    def join(self, listener: Listener) -> None:
+        """Add a listener."""
+        self._listeners.append(listener)
+
+    def leave(self, listener: Listener) -> None:
+        """Remove a listener."""
+        self._listeners.remove(listener)
+
+    def tell(self, about: str, text: str) -> None:
+        """Tell everybody."""
+        for listener in tuple(self._listeners):
+            listener(about, text)
+
+    def alarms_changed(self) -> None:
+        """Note that groups may have changed."""
+        self._groups_told = False
+
+    def tell_alarm(self, entry: Entry) -> None:
+        """Tell how an alarm stands."""
+        self.alarms_changed()
+        if self._listeners:
+            said = {"is": "alarm", **alarm_fields(entry, self._clock.now_ns())}
+            self.tell("alarm", json.dumps(said))
+
+    def tell_groups(self) -> None:
+        """Tell the groups at a tick only: in a flood that is twice a second, not every alarm.
+
+        And less often where there are so many that it takes long: nothing is stored meanwhile.
+        Raises `JournalError`.
+        """
+        now_s = self._clock.monotonic_s()
+        if self._groups_told or not self._listeners or now_s < self._groups_due_s:
+            return
+        self.tell("groups", json.dumps({"is": "groups", "groups": self.groups()}))
+        self._groups_told = True
+        took_s = self._clock.monotonic_s() - now_s
+        self._groups_due_s = now_s + GROUPS_PACE * took_s
+
+    def tell_rate(self) -> None:
+        """Tell the alarm rate when it is due; raises `JournalError`."""
+        now_s = self._clock.monotonic_s()
+        if self._listeners and now_s - self._rate_told_s >= RATE_EVERY_S:
+            self._rate_told_s = now_s
+            said = {"is": "alarm_rate", "alarm_rate": asdict(self._rate())}
+            self.tell("alarm_rate", json.dumps(said))
+
+    def groups(self) -> list[list[str]]:
+        """Give the names of the listed alarms, one list for each line; raises `JournalError`."""
+        now_ns = self._clock.now_ns()
+        listed = (one for one in self._journal.open_entries() if not is_shelved(one, now_ns))
+        return [[alarm_name(entry.key) for entry in one.members] for one in group(listed)]

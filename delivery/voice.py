@@ -1,0 +1,64 @@
+"""Numbers and signs what one process says, so that readers see gaps and know who spoke.
+
+Knows nothing about MQTT.
+"""
+
+import contextlib
+import os
+import threading
+from pathlib import Path
+
+from delivery.signing import Signer
+from scene.clock import Clock
+from scene.wire import Message, encode, type_name
+
+
+def next_run(file: Path, clock: Clock) -> int:
+    """Give the number of this start: the time in UTC ns, but always more than the one before.
+
+    That one is kept in `file`; a disk that does not take it costs only that a clock which is set
+    back over a restart is taken for somebody who plays old messages.
+    """
+    before = 0
+    with contextlib.suppress(OSError, ValueError):
+        before = int(file.read_text(encoding="ascii"))
+    run = max(clock.now_ns(), before + 1)
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = file.with_name(f"{file.name}.new")
+        fresh.write_text(f"{run}\n", encoding="ascii")
+        os.replace(fresh, file)
+    return run
+
+
+class Voice:
+    """Writes messages of one start; thread-safe."""
+
+    def __init__(self, clock: Clock, *, run: int, signer: Signer | None = None) -> None:
+        self._clock = clock
+        self.run = run
+        self._signer = signer
+        self._lock = threading.Lock()
+        self._seq: dict[str, int] = {}
+
+    def write(self, topic: str, message: Message, *, gateway: str) -> tuple[int, bytes]:
+        """Give a message's number and its bytes for this topic."""
+        kind = type_name(message)
+        with self._lock:
+            seq = self._seq[kind] = self._seq.get(kind, 0) + 1
+        return seq, self._bytes(topic, message, gateway, seq)
+
+    def last_will(self, topic: str, message: Message, *, gateway: str) -> bytes:
+        """Give the bytes that a broker shall say when we vanish: number 0, as it may come late."""
+        return self._bytes(topic, message, gateway, 0)
+
+    def unsaid(self, kind: str) -> None:
+        """Take the last number of a type back: the message did not go out, nothing was missed."""
+        with self._lock:
+            self._seq[kind] -= 1
+
+    def _bytes(self, topic: str, message: Message, gateway: str, seq: int) -> bytes:
+        payload = encode(
+            message, gateway=gateway, run=self.run, seq=seq, sent_at_ns=self._clock.now_ns()
+        )
+        return payload if self._signer is None else self._signer.sign(topic, payload)
