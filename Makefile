@@ -6,7 +6,7 @@ BIN := .venv/bin
 SITE ?= sample_videos/roadway/site.yaml
 RECORDING ?= $(shell ls -t build/demo/*.mcap 2>/dev/null | head -n 1)
 
-.PHONY: help setup check fix demo test faults replay bench schemas package clean
+.PHONY: help setup check fix demo test faults replay bench schemas sbom hashes package clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,12 @@ bench: .venv/ready-test ## measure; prints a table and writes build/bench.json
 
 schemas: .venv/ready-test ## write docs/wire from the messages
 	@$(BIN)/python -m tests.write_schemas
+
+sbom: .venv/ready-demo ## write what Lamproom is made of into build/sbom.json (CycloneDX)
+	@$(BIN)/python -m edge.sbom build/sbom.json
+
+hashes: .venv/ready-test ## write deploy/requirements.hashes anew from requirements.lock
+	@$(BIN)/python deploy/write_hashes.py
 
 package: .venv/ready-test ## build the wheel and the source package into dist/
 	@$(BIN)/python -m build --installer pip -o dist .

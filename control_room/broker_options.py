@@ -1,14 +1,18 @@
-"""The options that say where the MQTT broker is, the same for every command.
+"""The options that say where the MQTT broker is and whose messages are believed.
 
-Knows nothing about MQTT itself.
+The same for every command. Knows nothing about MQTT itself.
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from scene.errors import BrokerError
+from delivery.guard import Guard
+from delivery.trust import Trust
+from scene.clock import Clock
+from scene.errors import BrokerError, LamproomError
 from scene.site import BrokerConfig
 from scene.topics import LIVE_PREFIX, REPLAY_PREFIX
 
@@ -18,7 +22,7 @@ DEFAULT_URL = "mqtt://127.0.0.1:1883"
 def add_broker_arguments(
     parser: argparse.ArgumentParser, *, default: str | None = DEFAULT_URL
 ) -> None:
-    """Add `--broker`, `--username` and `--password-file`."""
+    """Add `--broker`, and how to be let in there."""
     said = f"default {default}" if default else "default: one of its own"
     parser.add_argument(
         "--broker",
@@ -30,6 +34,16 @@ def add_broker_arguments(
     parser.add_argument(
         "--password-file", type=Path, metavar="FILE", help="holds nothing but the password"
     )
+    parser.add_argument(
+        "--ca-file",
+        type=Path,
+        metavar="FILE",
+        help="with mqtts://: the authority that vouches for the broker (ca.pem)",
+    )
+    parser.add_argument(
+        "--certificate-file", type=Path, metavar="FILE", help="who we are (client.pem)"
+    )
+    parser.add_argument("--key-file", type=Path, metavar="FILE", help="its key (client.key)")
 
 
 def add_prefix_argument(parser: argparse.ArgumentParser) -> None:
@@ -42,13 +56,71 @@ def add_prefix_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_trust_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add `--keys`, `--require-signed` and `--expect`."""
+    parser.add_argument(
+        "--keys",
+        type=Path,
+        metavar="FOLDER",
+        help="public keys of gateways (certs/trusted): their messages must be signed with them, "
+        "and their silence from the start is an alarm",
+    )
+    parser.add_argument(
+        "--require-signed",
+        action="store_true",
+        help="refuse gateways whose key is not in --keys, too",
+    )
+    parser.add_argument(
+        "--expect",
+        action="append",
+        type=_place,
+        default=[],
+        metavar="SITE/GATEWAY",
+        help="a gateway whose silence from the start is an alarm; may be given several times",
+    )
+
+
+def guard_of(
+    args: argparse.Namespace, clock: Clock, say: Callable[[str], None], memory: Path | None = None
+) -> tuple[Guard, tuple[tuple[str, str], ...]]:
+    """Give what checks messages, and the gateways that are expected; raises `SigningError`.
+
+    `memory` keeps over restarts which messages came last, so that older ones are not believed.
+    """
+    expected = set(args.expect)
+    if args.keys is None:
+        if args.require_signed:
+            raise LamproomError("--require-signed: give the public keys, too: --keys FOLDER")
+        return Guard(clock=clock), tuple(sorted(expected))
+    trust = Trust([args.keys], clock, say)
+    guard = Guard(trust, required=args.require_signed, memory=memory, clock=clock)
+    return guard, tuple(sorted(expected | set(trust.gateways())))
+
+
+def _place(text: str) -> tuple[str, str]:
+    site, slash, gateway = text.partition("/")
+    if not site or not slash or not gateway or "/" in gateway:
+        raise argparse.ArgumentTypeError(f"{text}: give SITE/GATEWAY, e.g. roadway/gw1")
+    return site, gateway
+
+
 def broker_of(args: argparse.Namespace) -> BrokerConfig:
     """Give the broker that the options name; raises `BrokerError`."""
     try:
         return BrokerConfig(
-            url=args.broker, username=args.username, password_file=args.password_file
+            url=args.broker,
+            username=args.username,
+            password_file=args.password_file,
+            ca_file=args.ca_file,
+            certificate_file=args.certificate_file,
+            key_file=args.key_file,
         )
-    except ValidationError:
-        raise BrokerError(
-            f"--broker {args.broker}: give mqtt://host:port or mqtts://host:port"
-        ) from None
+    except ValidationError as error:
+        raise BrokerError(f"--broker {args.broker}: {_remedy(error)}") from None
+
+
+def _remedy(error: ValidationError) -> str:
+    first = error.errors()[0]
+    if first["type"] == "value_error":
+        return str(first["ctx"]["error"]).replace("_", "-")
+    return "give mqtt://host:port or mqtts://host:port"

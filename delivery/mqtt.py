@@ -8,6 +8,7 @@ import contextlib
 import queue
 import random
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -22,8 +23,10 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from delivery.link import OnMessage, OnResult
+from delivery.tls import hung_up, soon_expired, tls_context, why_refused
 from scene.errors import BrokerError
 from scene.site import BrokerConfig
+from scene.topics import topic_fits
 
 KEEPALIVE_S = 5
 """A broker that is silent for twice as long is given up, and it gives us up after 1.5 times."""
@@ -35,6 +38,9 @@ MAX_UNSENT = 2000
 """So many messages may wait for the network or the broker's answer; further ones are refused."""
 BACKOFF_S = (0.1, 2.0)
 """First and longest pause between two attempts."""
+
+LOOK_AT_CERTIFICATE_S = 3600.0
+"""How often we look whether our own certificate is about to expire."""
 
 _BAD_PROTOCOL = 132
 """MQTT 5 reason code "Unsupported protocol version"; paho translates 3.1.1's code 1 to it."""
@@ -70,11 +76,14 @@ class Connection:
         will: tuple[str, bytes] | None = None,
         log: Callable[[str], None] = say,
     ) -> None:
-        """Prepare; raises `BrokerError` for an address or password file that can't be used.
+        """Prepare; raises `BrokerError` for an address or a file that can't be used.
 
         `will` is (topic, payload) that the broker publishes, retained, when we vanish.
         """
+        self._broker = broker
         self._address = _address_of(broker.url)
+        if self._address.tls:
+            tls_context(broker)
         self._username = broker.username
         self._password = _password_of(broker)
         self._client_id = client_id
@@ -91,7 +100,10 @@ class Connection:
         self._refused_topics: set[str] = set()
         self._ready = threading.Event()
         self._closing = threading.Event()
-        self._trouble = "no answer yet"
+        self._trouble = _unreachable("no answer yet")
+        self._alerts: list[str] = []
+        self._expiry = ""
+        self._look_at_certificate_s = 0.0
         self._said = ""
         self._thread = threading.Thread(target=self._run, name=f"mqtt-{client_id}", daemon=True)
 
@@ -106,12 +118,17 @@ class Connection:
         if wait and not self._ready.wait(timeout_s):
             trouble = self._trouble
             self.close()
-            raise BrokerError(_unreachable(self._address, trouble))
+            raise BrokerError(f"{self._address.url}: {trouble}")
 
     @property
     def connected(self) -> bool:
         """Whether messages go out now."""
         return self._ready.is_set()
+
+    @property
+    def trouble(self) -> str:
+        """What somebody has to mend soon: a certificate about to expire. Empty when all is well."""
+        return self._expiry
 
     @property
     def protocol(self) -> str | None:
@@ -196,7 +213,7 @@ class Connection:
             if connected:
                 pause_s = BACKOFF_S[0]
             elif not self._closing.is_set():
-                self._say_once(f"{_unreachable(self._address, self._trouble)}; trying again")
+                self._say_once(f"{self._address.url}: {self._trouble}; trying again")
             self._closing.wait(pause_s * random.uniform(0.7, 1.3))
             pause_s = min(pause_s * 2, BACKOFF_S[1])
 
@@ -204,11 +221,15 @@ class Connection:
         """Run one session; tells whether it was connected, and whether to try an older MQTT."""
         answer: list[ReasonCode] = []
         ended = threading.Event()
-        client = self._new_client(protocol, answer, ended)
+        self._alerts.clear()
         try:
+            client = self._new_client(protocol, answer, ended)
             client.connect(self._address.host, self._address.port, keepalive=KEEPALIVE_S)
+        except BrokerError as error:
+            self._trouble = str(error)
+            return False, False
         except (OSError, ValueError) as error:
-            self._trouble = str(error) or type(error).__name__
+            self._trouble = self._why_unreachable(error)
             return False, False
         client.loop_start()
         try:
@@ -222,16 +243,27 @@ class Connection:
                 self._say_once(f"lost the MQTT broker {self._address.url}; trying again")
             return connected, False
         newest = protocol == MQTTProtocolVersion.MQTTv5
-        if not answer:
-            self._trouble = "it takes the connection but does not speak MQTT"
-            return False, newest and ended.is_set()
-        self._trouble = f"it refuses us: {answer[0]}"
-        return False, newest and answer[0].value == _BAD_PROTOCOL
+        if answer:
+            self._trouble = _unreachable(f"it refuses us: {answer[0]}")
+            return False, newest and answer[0].value == _BAD_PROTOCOL
+        if self._alerts:  # TLS 1.3: a broker refuses a certificate after our side is done
+            self._trouble = why_refused(self._alerts[-1], self._broker)
+            return False, False
+        self._trouble = _unreachable("it takes the connection but does not speak MQTT")
+        if self._address.tls:
+            self._trouble = hung_up(self._broker)
+        return False, newest and ended.is_set()
+
+    def _why_unreachable(self, error: OSError | ValueError) -> str:
+        if self._address.tls and isinstance(error, ssl.SSLError | ConnectionResetError):
+            return why_refused(error, self._broker)
+        return _unreachable(str(error) or type(error).__name__)
 
     def _serve(self, client: paho.Client, answer: list[ReasonCode], ended: threading.Event) -> None:
         """Handle events until the session ends; the event none means "look again"."""
         give_up_s = time.monotonic() + ANSWER_TIMEOUT_S
         while not ended.is_set() and not self._closing.is_set():
+            self._look_at_certificate()
             if answer and answer[0].is_failure:
                 return
             if not answer and time.monotonic() > give_up_s:
@@ -244,6 +276,15 @@ class Connection:
                 event = self._events.get(timeout=0.5)
                 if event is not None:
                     self._guarded(event)
+
+    def _look_at_certificate(self) -> None:
+        now_s = time.monotonic()
+        if not self._address.tls or now_s < self._look_at_certificate_s:
+            return
+        self._look_at_certificate_s = now_s + LOOK_AT_CERTIFICATE_S
+        said, self._expiry = self._expiry, soon_expired(self._broker)
+        if self._expiry and self._expiry != said:
+            self._log(self._expiry)
 
     def _take_client(self, client: paho.Client) -> None:
         with self._lock:
@@ -312,7 +353,7 @@ class Connection:
         if self._username is not None:
             client.username_pw_set(self._username, self._password)
         if self._address.tls:
-            client.tls_set()
+            client.tls_set_context(tls_context(self._broker))
         if self._will is not None:
             client.will_set(self._will[0], self._will[1], qos=1, retain=True)
 
@@ -334,6 +375,12 @@ class Connection:
         def heard(_client: Any, _data: Any, message: paho.MQTTMessage) -> None:
             self._heard(message.topic, bytes(message.payload), bool(message.retain))
 
+        def noted(_client: Any, _data: Any, level: int, text: str) -> None:
+            # The only place where paho says why TLS broke down.
+            if level == paho.MQTT_LOG_ERR and "SSL" in text:
+                self._alerts.append(text)
+
+        client.on_log = noted
         client.on_connect = connected
         client.on_disconnect = disconnected
         client.on_publish = published
@@ -366,7 +413,7 @@ class Connection:
         with self._lock:
             subscriptions = list(self._subscriptions)
         for one in subscriptions:
-            if paho.topic_matches_sub(one.filter, topic):
+            if topic_fits(one.filter, topic):
                 self._guarded(lambda one=one: one.on_message(topic, payload, retained))  # type: ignore[misc]
 
     def _watched(self, topic: str, on_result: OnResult | None) -> OnResult:
@@ -427,10 +474,10 @@ def _password_of(broker: BrokerConfig) -> str | None:
         ) from None
 
 
-def _unreachable(address: _Address, trouble: str) -> str:
+def _unreachable(trouble: str) -> str:
     return (
-        f"{address.url}: no MQTT broker can be reached: {trouble}; start one there "
-        "(e.g. mosquitto), or mend broker.url"
+        f"no MQTT broker can be reached: {trouble}; start one there (e.g. mosquitto), or mend "
+        "broker.url"
     )
 
 

@@ -3,8 +3,10 @@
 Knows nothing about MQTT.
 """
 
+import re
 from importlib.metadata import version
 
+from edge.camera_source import is_live, place_of
 from edge.coverage import view_outline
 from edge.ruler import ruler
 from scene.floor import Floor
@@ -44,5 +46,16 @@ def describe(site: Site, rig: Rig, site_yaml: str, stream_url: str) -> SiteDescr
         ),
         stream_url=stream_url,
         ruler=ruler(rig, site.floor),
-        site_yaml=site_yaml,
+        site_yaml=without_secrets(site_yaml, site),
     )
+
+
+def without_secrets(site_yaml: str, site: Site) -> str:
+    """Take cameras' passwords out of a site file's text: everybody at the broker reads it.
+
+    Of those that are commented out, too, as far as they stand before an `@`.
+    """
+    for camera in site.cameras:
+        if is_live(camera):
+            site_yaml = site_yaml.replace(camera.url, place_of(camera.url))
+    return re.sub(r"(rtsps?://)[^\s'\"]*@", r"\1", site_yaml, flags=re.I)

@@ -67,6 +67,11 @@ COMMANDS: dict[str, Command] = {
     "train": Command(
         module="detection.training.command", help="train a detection model of your own"
     ),
+    "certs": Command(
+        module="edge.certs_command", help="make a site's certificates, access lists, signing keys"
+    ),
+    "install": Command(module="edge.install_command", help="write the systemd units of a machine"),
+    "sign": Command(module="edge.sign_command", help="sign a site file"),
     "doctor": Command(module="edge.doctor", help="see what is missing on this machine"),
 }
 

@@ -6,7 +6,8 @@ Knows nothing about how it is done.
 from dataclasses import dataclass
 from pathlib import Path
 
-from scene.site import Site, load_site
+from edge.site_signature import read_site_text
+from scene.site import Site, parse_site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +23,13 @@ class RunOptions:
     pictures: Path | None = None
     tags: Path | None = None
     """A file of tag fixes to play beside camera files."""
+    trusted_key: Path | None = None
+    """Whose signature the site file must bear; none takes it as it is."""
 
     def site(self) -> Site:
-        """Read the site file and put the command line's wishes over it."""
-        site = load_site(self.site_file)
+        """Read the site file and put the command line's wishes over it; raises `SiteError`."""
+        folder = self.site_file.parent.resolve()
+        site = parse_site(self.site_yaml(), name=str(self.site_file), folder=folder)
         changes: dict[str, object] = {}
         if self.broker_url is not None:
             changes["broker"] = site.broker.model_copy(update={"url": self.broker_url})
@@ -41,6 +45,13 @@ class RunOptions:
         host = "127.0.0.1" if panorama.host in ("0.0.0.0", "") else panorama.host
         return f"ws://{host}:{panorama.port}/panorama"
 
+    def folders(self, site: Site) -> tuple[Path, ...]:
+        """List the folders that this run writes to for good."""
+        return (site.state_folder, *(() if self.record is None else (self.record.parent,)))
+
     def site_yaml(self) -> str:
-        """Give the site file's text."""
-        return self.site_file.read_text(encoding="utf-8")
+        """Give the site file's text, once its signature is known to be right if one is wanted.
+
+        Raises `SiteError`.
+        """
+        return read_site_text(self.site_file, self.trusted_key)

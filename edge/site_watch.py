@@ -7,6 +7,7 @@ heartbeat says so; a file with mistakes changes nothing, and the heartbeat says 
 from collections.abc import Callable
 from pathlib import Path
 
+from edge.site_signature import signature_of
 from scene.errors import LamproomError
 from scene.site import Site
 
@@ -21,9 +22,12 @@ class SiteWatch:
     def __init__(self, path: Path, site: Site, read: Callable[[], Site]) -> None:
         self._path, self._site, self._read = path, site, read
         # Not the stamp of now: the file may have changed since the site was read.
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[tuple[int, int], ...] | None = None
         self.trouble = ""
-        """What in the file is not in force, and why; empty when all is."""
+        """What in the file is not in force, and why; empty when all is.
+
+        `read` raises for a file that should be signed and is not: it counts as one with mistakes.
+        """
 
     def poll(self) -> Site | None:
         """Give the site with other limits, zones or gates, once for each change; else none."""
@@ -70,9 +74,13 @@ def _changed(before: Site, after: Site) -> set[str]:
     }
 
 
-def _stamp_of(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return (0, 0)
-    return (found.st_mtime_ns, found.st_size)
+def _stamp_of(path: Path) -> tuple[tuple[int, int], ...]:
+    """Look at the file and at its signature, which may come a little later."""
+    stamp = []
+    for one in (path, signature_of(path)):
+        try:
+            found = one.stat()
+            stamp.append((found.st_mtime_ns, found.st_size))
+        except OSError:
+            stamp.append((0, 0))
+    return tuple(stamp)

@@ -1,0 +1,1 @@
+"""Mosquitto's files: its configuration, its access list, and the bridge from gateway to surface."""

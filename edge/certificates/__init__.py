@@ -1,0 +1,1 @@
+"""A site's own certificates: who may speak to its broker, and whose signatures count."""

@@ -1,0 +1,63 @@
+"""Write files that others depend on: whole or not at all, secrets for their owner only.
+
+Knows nothing about what is in them.
+"""
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from scene.errors import CertificateError
+
+SECRET = 0o600
+PUBLIC = 0o644
+
+
+def refuse_to_overwrite(*paths: Path) -> None:
+    """Raise `CertificateError` when a file is there already: a key that is gone is gone."""
+    for path in paths:
+        if path.exists():
+            raise CertificateError(
+                f"{path}: is there already, and is never overwritten by accident; "
+                "give --replace to make a new one in its place"
+            )
+
+
+def write_file(path: Path, content: bytes, mode: int = PUBLIC) -> None:
+    """Write a file so that a cut leaves the former one or the new one, never a part.
+
+    `mode` counts from the first byte on. Raises `CertificateError` where it can't be written.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(handle, mode)
+            file.write(content)
+            file.flush()
+            os.fsync(handle)
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise CertificateError(f"{path}: can't be written: {error.strerror}") from None
+
+
+def make_secret_folder(path: Path) -> None:
+    """Make a folder that only its owner may look into."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CertificateError(f"{path}: can't be made: {error.strerror}") from None
+
+
+def read_file(path: Path, what: str) -> bytes:
+    """Read a file; raises `CertificateError` that says what is missing."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise CertificateError(f"{path}: there is no such file; it should be {what}") from None
+    except OSError as error:
+        raise CertificateError(f"{path}: can't be read: {error.strerror}") from None
