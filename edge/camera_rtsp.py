@@ -28,6 +28,10 @@ REBASE_NS = 1_000_000_000
 """Stream time and arrival time further apart than this: the stream's times have jumped."""
 LONGEST_STEP_NS = 1_000_000_000
 """A step in the stream's times longer than this is a gap, not the time between two pictures."""
+LONGEST_WAIT_NS = round(2 * READ_LIMIT_S * 1e9)
+"""Between two pictures of one connection; our clock shows more only when it was set."""
+JUMP_SAID_NS = 600_000_000_000
+"""For so long after the last one it is said that times have jumped."""
 DRIFT = 1e-3
 """How fast a camera's stream time may run away from ours."""
 
@@ -51,7 +55,8 @@ class CaptureTimes:
     """
 
     def __init__(self) -> None:
-        self.note = ""
+        self._clock_note = ""
+        self._jumps, self._jump_note, self._jumped_ns = 0, "", 0
         self._base_ns: int | None = None
         self._last_stream_ns: int | None = None
         self._step_ns = 0
@@ -68,11 +73,18 @@ class CaptureTimes:
         held_back_ns = self._held_back_ns(stream_ns)
         if camera_ns is not None:
             behind_ns = found_ns - held_back_ns - camera_ns
-            self.note = _note_of(behind_ns)
+            self._clock_note = _note_of(behind_ns)
             if abs(behind_ns) <= CLOCK_OFF_NS:
                 found_ns = camera_ns
         self._last_ns = max(found_ns, self._last_ns + 1)
+        if not 0 <= arrival_ns - self._jumped_ns <= JUMP_SAID_NS:
+            self._jumps, self._jump_note = 0, ""
         return self._last_ns
+
+    @property
+    def note(self) -> str:
+        """What is odd about the camera's clock or the times of its stream; mostly empty."""
+        return "; ".join(one for one in (self._clock_note, self._jump_note) if one)
 
     def _held_back_ns(self, stream_ns: int | None) -> int:
         """Tell how long FFmpeg held a picture: it gives one out when the next one begins."""
@@ -93,8 +105,24 @@ class CaptureTimes:
             base_ns = min(base_ns, self._base_ns + round(DRIFT * passed_ns))
         elif self._base_ns is not None:
             self._last_ns = min(self._last_ns, arrival_ns - 1)
+            self._note_jump(stream_ns, arrival_ns)
         self._base_ns, self._last_arrival_ns = base_ns, arrival_ns
         return base_ns + stream_ns
+
+    def _note_jump(self, stream_ns: int, arrival_ns: int) -> None:
+        """Say whose times have jumped, the stream's or our own."""
+        passed_ns = arrival_ns - self._last_arrival_ns
+        self._jumped_ns = arrival_ns
+        if not 0 <= passed_ns <= LONGEST_WAIT_NS:
+            self._jump_note = f"this machine's clock was set by {passed_ns / 1e9:+.1f} s or so"
+            return
+        self._jumps += 1
+        by_s = (stream_ns - (self._last_stream_ns or 0) - passed_ns) / 1e9
+        times = "once" if self._jumps == 1 else f"{self._jumps} times"
+        self._jump_note = (
+            f"the times of its stream have jumped {times}, last by {by_s:+.1f} s; "
+            "arrival times are used"
+        )
 
 
 class RtspCamera:

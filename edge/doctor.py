@@ -13,11 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.onvif import FoundCamera, discover
 from scene.errors import LamproomError
 
 MODULES = {
     "amqtt": "amqtt",
     "av": "av",
+    "cryptography": "cryptography",
     "cv2": "opencv-python",
     "mcap": "mcap",
     "numpy": "numpy",
@@ -49,11 +51,15 @@ class Finding:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `lamproom doctor`."""
     parser.add_argument("--quiet", action="store_true", help="print only what is wrong")
+    parser.add_argument(
+        "--cameras", action="store_true", help="also ask the networks for ONVIF cameras"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 0 when everything that running needs is there."""
-    findings = [finding for look in LOOKS for finding in look()]
+    looks = (*LOOKS, look_for_cameras) if args.cameras else LOOKS
+    findings = [finding for look in looks for finding in look()]
     for finding in findings:
         if args.quiet and (finding.good or not finding.needed):
             continue
@@ -156,6 +162,27 @@ def look_at_browser() -> list[Finding]:
             needed=False,
         )
     ]
+
+
+def look_for_cameras() -> list[Finding]:
+    """Ask for ONVIF cameras, and list those that answer."""
+    try:
+        found = discover()
+    except OSError as error:
+        text = f"cameras can't be asked for: {error.strerror or error}"
+        return [Finding(good=False, text=text, remedy="check the network", needed=False)]
+    if not found:
+        remedy = (
+            "is ONVIF discovery on in the cameras, are they in this machine's network, and does "
+            "its firewall let UDP answers from port 3702 in?"
+        )
+        return [Finding(good=False, text="no camera answers", remedy=remedy, needed=False)]
+    return [Finding(good=True, text=_told(camera)) for camera in found]
+
+
+def _told(camera: FoundCamera) -> str:
+    said = ", ".join(one for one in (camera.name, camera.hardware) if one)
+    return f"camera at {camera.address}" + (f": {said}" if said else "")
 
 
 LOOKS: tuple[Callable[[], list[Finding]], ...] = (

@@ -34,6 +34,7 @@ from edge.services import Context
 from edge.site_watch import SiteWatch
 from edge.tag_file import TagFile, TagPlayer, length_s
 from edge.together import Together
+from edge.view.watch import ViewWatch
 from scene.alarms import ALARMS
 from scene.arrays import Floats
 from scene.clock import Clock, SystemClock
@@ -80,6 +81,8 @@ class Live:
         self._health = HealthReport(parts.site, parts.rig, parts.clock)
         self._detection = DetectionWatch(parts.clock)
         self._drift = DriftLoop(parts.site, parts.rig, parts.clock)
+        self._view = ViewWatch(parts.site, parts.rig, parts.clock)
+        self._view_error = ""
         self._rig_watch = RigWatch(parts.site.rig.file, parts.rig, self._prepare, parts.clock)
         self._spreads: Mapping[str, Floats | None] = {}
         self._shown: Frames = ()
@@ -110,7 +113,7 @@ class Live:
                 self._watch.adopt(alarm) or self._drift.watch.adopt(alarm)
             ):
                 continue
-            elif not self._health.adopt(alarm):
+            elif not (self._view.adopt(alarm) or self._health.adopt(alarm)):
                 left.append(alarm)
         for alarm in (*left, *self._parts.pipeline.adopt(people)):
             self._parts.outlet.send(
@@ -129,6 +132,7 @@ class Live:
                 unfit = self._parts.pipeline.unfit(frames)
                 self._watch.look(self._parts.cameras, frames, unfit)
                 if frames:
+                    self._look_at_views(frames)
                     self._detection.fed()
                     self._newest.give(frames)
                     self._drift.give(frames)
@@ -144,6 +148,14 @@ class Live:
             seeing.join(timeout=STOP_LIMIT_S)
             self._drift.stop(STOP_LIMIT_S)
 
+    def _look_at_views(self, frames: Frames) -> None:
+        """See whether cameras still see; the picture goes on should that fail, and it is said."""
+        try:
+            self._view.look(frames)
+            self._view_error = ""
+        except Exception as error:
+            self._view_error = f"whether cameras are covered can't be told: {error!r}"
+
     def _prepare(self, rig: Rig) -> Hanging:
         return self._parts.pipeline.prepare(rig, self._shown)
 
@@ -153,6 +165,7 @@ class Live:
         if hanging is not None:
             self._parts.pipeline.rehang(hanging)
             self._drift.watch.rehung(hanging.rig)
+            self._view.rehung(hanging.rig)
             self._health.rehung(hanging.rig)
             self._rig_doubt = self._parts.rig_doubt()
         spreads = self._drift.watch.untrusted()
@@ -211,7 +224,11 @@ class Live:
 
     def _report(self) -> None:
         parts, now_s = self._parts, self._parts.clock.monotonic_s()
-        for anomaly in (*self._watch.changes(), *self._drift.watch.changes()):
+        for anomaly in (
+            *self._watch.changes(),
+            *self._view.changes(),
+            *self._drift.watch.changes(),
+        ):
             parts.outlet.send(anomaly)
         if now_s < self._heartbeat_due_s:
             return
@@ -223,6 +240,7 @@ class Live:
         slow = _said(self._detection.look(), self._detection_error, parts.pipeline.degraded)
         trouble = _said(
             self._rig_doubt,
+            self._view_error or self._view.trouble,
             parts.pipeline.trouble,
             self._people.trouble,
             self._site_watch.trouble if self._site_watch else "",
@@ -233,7 +251,7 @@ class Live:
             *self._health.complaints("gateway_trouble", trouble),
         )
         health = self._health.report(
-            self._drift.judged(self._watch.health(), self._rig_watch.trouble),
+            self._drift.judged(self._view.judged(self._watch.health()), self._rig_watch.trouble),
             detector.provider,
             degraded,
             detection_fps=self._detection.rate.per_s(),

@@ -20,7 +20,7 @@ ALARMS_OF_EVENT: dict[str, tuple[str, ...]] = {
     "lens_dust": ("camera_obscured",),
     "camera_knock": ("camera_moved",),
     "camera_dead": ("camera_stalled", "camera_lost"),
-    "lamp_outage": ("lamp_outage",),
+    "lamp_outage": ("light_lost", "camera_dark"),
     "belt_moving": (),
 }
 """The alarms that may tell of each kind of event; none where nobody need be alarmed. An event of a

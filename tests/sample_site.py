@@ -23,6 +23,7 @@ from edge.drift.watch import DriftWatch
 from edge.frame_ring import SourceStatus
 from edge.pipeline import Frames, Pipeline
 from edge.together import lockstep
+from edge.view.watch import ViewWatch
 from location.tracker import Tracker
 from location.watch import Watch
 from scene.arrays import Bools, Floats, Ints
@@ -286,7 +287,11 @@ def run(folder: Path) -> Run:
     """
     site, rig = site_of(folder), rig_of(folder)
     stages = _Stages(site, rig) if has_rig(folder) else _StagesWithoutPanorama(site, rig)
-    cameras, drift = _CameraWatching(site), _DriftWatching(site, rig)
+    cameras, drift, view = (
+        _CameraWatching(site),
+        _DriftWatching(site, rig),
+        _ViewWatching(site, rig),
+    )
     fps = read(folder, "scene.json")["fps"]
     judged = masks(folder) if _mask_files(folder) else {}
     outputs, anomalies = [], list[Anomaly]()
@@ -294,10 +299,12 @@ def run(folder: Path) -> Run:
         at_ns = max(frame.captured_at_ns for frame in frames)
         number = round((at_ns - START_AT_NS) / 1e9 * fps)
         if number % fps == 0:
-            for message in told(folder, number, at_ns, cameras.health(at_ns)):
+            healths = view.judged(cameras.health(at_ns))
+            for message in told(folder, number, at_ns, healths):
                 stages.hear(message)
         people, positions, panorama, found = stages.step(frames)
         anomalies += [*found, *cameras.step(frames, at_ns), *drift.step(frames, people, at_ns)]
+        anomalies += view.step(frames, at_ns)
         stages.distrust(drift.untrusted())
         keep = number % KEEP_EVERY == 0 and folder.parent == SAMPLES
         outputs.append(
@@ -311,6 +318,7 @@ def run(folder: Path) -> Run:
             )
         )
     drift.close()
+    view.close()
     return Run(outputs=tuple(outputs), anomalies=tuple(anomalies))
 
 
@@ -438,6 +446,27 @@ class _DriftWatching:
     ) -> tuple[Anomaly, ...]:
         self._clock.set(at_ns)
         self._watch.look(frames, {found.camera: found for found in people})
+        return self._watch.changes()
+
+    def close(self) -> None:
+        self._folder.cleanup()
+
+
+class _ViewWatching:
+    """The gateway's watch over whether cameras still see; what it writes is thrown away with it."""
+
+    def __init__(self, site: Site, rig: Rig) -> None:
+        self._clock = ReplayClock(START_AT_NS)
+        self._folder = tempfile.TemporaryDirectory()
+        here = Path(self._folder.name)
+        kept = site.rig.model_copy(update={"file": here / "rig.yaml"})
+        changes = {"rig": kept, "state_folder": here / "state"}
+        self._watch = ViewWatch(site.model_copy(update=changes), rig, self._clock)
+        self.judged = self._watch.judged
+
+    def step(self, frames: Frames, at_ns: int) -> tuple[Anomaly, ...]:
+        self._clock.set(at_ns)
+        self._watch.look(frames)
         return self._watch.changes()
 
     def close(self) -> None:

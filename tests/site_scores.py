@@ -14,6 +14,7 @@ from detection.scoring import score_kind
 from edge.camera_watch import ALARM_OF
 from edge.drift import alarms as drift_alarms
 from edge.drift.state import MOVED_FOR_S
+from edge.view.camera import BLIND_AFTER_S, DIM_AFTER_S
 from location.watch import rules
 from scene.arrays import Bools, Floats
 from scene.geometry import rays
@@ -262,6 +263,7 @@ def alarm_scores(folder: Path) -> dict[str, KindScore]:
     # A camera that stalls is alarmed about first; lost is the same cause, later.
     watched |= {kind: site.limits.camera.stalled_after_s for kind in ALARM_OF.values()}
     watched[drift_alarms.KIND] = MOVED_FOR_S
+    watched |= {"camera_obscured": BLIND_AFTER_S, "light_lost": DIM_AFTER_S}
     alarms = {
         alarm.id: ((alarm.raised_at_ns - START_AT_NS) / 1e9, alarm)
         for alarm in found.anomalies

@@ -21,7 +21,7 @@ RUN_LASTS_S = 20.0
 """A turn seen once, and then nothing that tells more, is forgotten."""
 STILL_LOOKS = 2
 """So many looks in a row give a camera its trust back."""
-GONE_LOOKS, GONE_FOR_S = 8, 15.0
+GONE_LOOKS, GONE_FOR_S = 7, 6.0
 """The same for a picture that shows nothing of the reference: somebody may stand before it."""
 UNSURE_LOOKS = 3
 """Before it is said that nobody can tell."""

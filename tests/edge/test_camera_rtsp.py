@@ -332,6 +332,33 @@ def test_stream_times_that_jump_change_nothing(jump_ns: int) -> None:
     assert before + after == [SECOND + i * 100 * MS for i in range(10)]
 
 
+def test_stream_times_that_jump_are_said_for_a_while() -> None:
+    times = CaptureTimes()
+    for i in range(5):
+        times.at(i * 100 * MS, None, SECOND + i * 100 * MS)
+    assert times.note == ""
+    for i in range(5, 10):
+        times.at(50 * SECOND + i * 100 * MS, None, SECOND + i * 100 * MS)
+    said = "the times of its stream have jumped {}, last by {} s; arrival times are used"
+    assert times.note == said.format("once", "+50.0")
+    for i in range(10, 20):
+        times.at(i * 100 * MS, None, SECOND + i * 100 * MS)
+    assert times.note == said.format("2 times", "-50.0")
+    for i in range(20, 20 + 610 * 10):
+        times.at(i * 100 * MS, None, SECOND + i * 100 * MS)
+    assert times.note == ""
+
+
+@pytest.mark.parametrize("by_s", [-3600, 3600])
+def test_a_clock_of_ours_that_is_set_is_not_the_camera_s_fault(by_s: int) -> None:
+    times = CaptureTimes()
+    for i in range(5):
+        times.at(i * 100 * MS, None, 7200 * SECOND + i * 100 * MS)
+    for i in range(5, 10):
+        times.at(i * 100 * MS, None, (7200 + by_s) * SECOND + i * 100 * MS)
+    assert times.note == f"this machine's clock was set by {by_s + 0.1:+.1f} s or so"
+
+
 def test_when_our_clock_is_set_back_capture_times_follow() -> None:
     times = CaptureTimes()
     for i in range(5):

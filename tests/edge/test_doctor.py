@@ -15,10 +15,10 @@ def installed(monkeypatch: pytest.MonkeyPatch, **versions: str | None) -> None:
 def test_this_very_machine_is_fit_and_names_the_real_provider(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert doctor.run(argparse.Namespace(quiet=False)) == 0
+    assert doctor.run(argparse.Namespace(quiet=False, cameras=False)) == 0
     shown = capsys.readouterr().out
     assert "provider really in use: CPUExecutionProvider" in shown
-    assert doctor.run(argparse.Namespace(quiet=True)) == 0
+    assert doctor.run(argparse.Namespace(quiet=True, cameras=False)) == 0
     assert capsys.readouterr().out == ""
 
 
@@ -40,7 +40,7 @@ def test_what_must_not_be_is_refused_with_a_remedy(
     expected: str,
 ) -> None:
     installed(monkeypatch, **versions)
-    assert doctor.run(argparse.Namespace(quiet=True)) == 1
+    assert doctor.run(argparse.Namespace(quiet=True, cameras=False)) == 1
     shown = capsys.readouterr().out
     assert expected in shown
     assert "install" in shown
@@ -50,7 +50,7 @@ def test_a_gpu_wheel_without_a_gpu_is_only_a_note(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     installed(monkeypatch, onnxruntime=None, onnxruntime_gpu="1.31")
-    assert doctor.run(argparse.Namespace(quiet=False)) == 0
+    assert doctor.run(argparse.Namespace(quiet=False, cameras=False)) == 0
     assert "note  onnxruntime-gpu finds no GPU" in capsys.readouterr().out
 
 
@@ -61,7 +61,7 @@ def test_little_shared_memory_is_only_a_note(
     usage = type("Usage", (), {"free": 300_000})
     monkeypatch.setattr("shutil.disk_usage", lambda _path: usage)
     monkeypatch.setattr(doctor, "SHARED_MEMORY", Path(place))
-    assert doctor.run(argparse.Namespace(quiet=False)) == 0
+    assert doctor.run(argparse.Namespace(quiet=False, cameras=False)) == 0
     assert f"note  {place} " in capsys.readouterr().out
 
 

@@ -14,6 +14,10 @@ CLIPS = {
     "immobile": "immobile",
     "left_coverage": "left_coverage",
     "camera_dead": "camera_dead",
+    "helmet_off": "helmet_off",
+    "over_capacity": "over_capacity",
+    "lens_dust": None,
+    "lamp_outage": "lamp_outage",
     "quiet": None,
 }
 """Clips, and the kind of event that each must raise an alarm about."""

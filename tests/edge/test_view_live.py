@@ -1,0 +1,94 @@
+"""A gateway in threads whose camera was covered while it was off: said, and counted as blind."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge import live
+from edge.coverage import Roadway
+from edge.options import RunOptions
+from edge.outlet import Result
+from edge.view.watch import ViewWatch
+from scene.clock import ReplayClock
+from scene.floor import Floor
+from scene.messages import Anomaly, GatewayHealth, YuvImage
+from scene.rig import load_rig
+from scene.site import load_site
+from tests.delivery.parts import alarm
+from tests.edge.drift.test_live import write_part
+from tests.edge.view_day import CLIP, cloth, film
+from tests.sample_site import START_AT_NS
+
+HANG_S = 120.0
+
+pytestmark = pytest.mark.skipif(not CLIP.exists(), reason="the sample clip is not here")
+
+
+@pytest.fixture
+def site_file(tmp_path: Path) -> Path:
+    """Make a site whose second camera films a cloth, and that knows what it showed before."""
+    text = (CLIP / "site.yaml").read_text(encoding="utf-8").replace("../rig.yaml", "rig.yaml")
+    (tmp_path / "rig.yaml").write_bytes((CLIP.parent / "rig.yaml").read_bytes())
+    path = tmp_path / "site.yaml"
+    path.write_text(text + 'broker: {url: "mqtt://127.0.0.1:1"}\n', encoding="utf-8")
+    (tmp_path / "cam1.mp4").write_bytes((CLIP / "cam1.mp4").read_bytes())
+    covered = [
+        YuvImage(y=cloth(frames[1].image.y), u=frames[1].image.u, v=frames[1].image.v)
+        for frames in film()
+    ]
+    write_part(covered, tmp_path / "cam2.mp4")
+    site = load_site(path)
+    clock = ReplayClock(START_AT_NS)
+    watch = ViewWatch(site, load_rig(site.rig.file), clock)
+    for frames in film():
+        clock.sleep(0.4)
+        watch.look(frames)
+    return path
+
+
+class Taken:
+    """Takes results until the covered camera is in the alarms and in the coverage."""
+
+    def __init__(self) -> None:
+        self.results: list[Result] = []
+        self._until_s = time.monotonic() + HANG_S
+
+    def send(self, result: Result) -> None:
+        self.results.append(result)
+
+    def stopped(self) -> bool:
+        assert time.monotonic() < self._until_s, "it never happened"
+        said = any(one.kind == "camera_obscured" for one in self.alarms())
+        return said and any(any(beat.coverage) and self.blind(beat) for beat in self.beats())
+
+    def alarms(self) -> list[Anomaly]:
+        return [one for one in self.results if isinstance(one, Anomaly)]
+
+    def beats(self) -> list[GatewayHealth]:
+        return [one for one in self.results if isinstance(one, GatewayHealth)]
+
+    @staticmethod
+    def blind(beat: GatewayHealth) -> bool:
+        return {one.name: one.state for one in beat.cameras}.get("cam2") == "obscured"
+
+
+def test_a_covered_camera_is_said_and_what_it_looks_at_is_unseen(site_file: Path) -> None:
+    before = replace(alarm("light"), kind="light_lost", camera=None, evidence="cam1: dark")
+    taken = Taken()
+    options = RunOptions(site_file=site_file, loop=True)
+    live.run_cameras(
+        options, taken, lambda: None, taken.stopped, in_processes=False, before=[before]
+    )
+    (said,) = (one for one in taken.alarms() if one.kind == "camera_obscured")
+    assert (said.camera, said.severity, said.state) == ("cam2", "warning", "active")
+    assert live.STARTED_ANEW not in {one.evidence for one in taken.alarms()}
+    blind = [beat for beat in taken.beats() if any(beat.coverage) and taken.blind(beat)][-1]
+    assert {one.name: one.state for one in blind.cameras} == {"cam1": "ok", "cam2": "obscured"}
+    site = load_site(site_file)
+    roadway = Roadway(load_rig(site.rig.file), Floor(site.floor), site.floor)
+    assert blind.coverage == roadway.covered(["cam1"]).cameras
+    assert sum(blind.coverage) < sum(roadway.covered(["cam1", "cam2"]).cameras)
+    unseen = [since for since in blind.coverage_unseen_since_ns if since is not None]
+    assert len(unseen) == blind.coverage.count(0)
