@@ -6,6 +6,7 @@ people of each frame lie beside it under the same sequence number, so that a rep
 """
 
 import contextlib
+import errno
 import heapq
 import json
 import os
@@ -61,6 +62,10 @@ class Record:
     payload: bytes
     """Exactly as it was received."""
     body: Message | PanoramaPacket
+
+
+class DiskFullError(RecordingError):
+    """The disk takes no more of a recording; names the file."""
 
 
 class RecordingWriter:
@@ -157,8 +162,14 @@ class RecordingWriter:
             except OSError as error:
                 raise self._stopped(error) from None
 
+    @property
+    def trouble(self) -> RecordingError | None:
+        """Why nothing can be written any more; none while all is well."""
+        return self._error
+
     def _stopped(self, error: OSError) -> RecordingError:
-        self._error = RecordingError(
+        kind = DiskFullError if _means_full(error) else RecordingError
+        self._error = kind(
             f"{self.path}: the recording stopped: {error}; free space, or give another place"
         )
         return self._error
@@ -430,7 +441,12 @@ def _new_file(path: Path) -> tuple[Path, IO[bytes]]:
         except FileExistsError:
             number += 1
         except OSError as error:
-            raise RecordingError(f"{wanted}: can't be written: {error}") from None
+            kind = DiskFullError if _means_full(error) else RecordingError
+            raise kind(f"{wanted}: can't be written: {error}") from None
+
+
+def _means_full(error: OSError) -> bool:
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _channel_topic(topic: str, payload: bytes) -> tuple[str, str]:

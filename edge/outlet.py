@@ -4,17 +4,54 @@ Knows nothing about how results come about. Under overload the panorama is shed 
 positions and health; alarms never are: they are in the outbox on disk before anything else.
 """
 
+import time
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 from delivery.outbox import Outbox, OutboxError
-from delivery.publisher import Publisher
-from delivery.stream import StreamServer
 from edge.line import LineIn, LineOut
-from scene.messages import AlarmState, Anomaly, GatewayHealth, PanoramaPacket, Positions
+from scene.messages import (
+    AlarmState,
+    Anomaly,
+    GatewayHealth,
+    PanoramaPacket,
+    Positions,
+    ServiceHealth,
+)
 
-Result = PanoramaPacket | Positions | Anomaly | GatewayHealth
+if TYPE_CHECKING:  # the supervisor imports this module, and needs neither
+    from delivery.publisher import Publisher
+    from delivery.stream import StreamServer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceReport:
+    """How the gateway's processes are doing, for the next heartbeats."""
+
+    services: tuple[ServiceHealth, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Last:
+    """What was sent last, and when by the monotonic clock; none before the first."""
+
+    health: GatewayHealth | None = None
+    health_s: float = 0.0
+    people: int | None = None
+    people_s: float | None = None
+    panorama_s: float | None = None
+
+
+Result = PanoramaPacket | Positions | Anomaly | GatewayHealth | ServiceReport
+
+NOT_THE_PIPELINES = frozenset(
+    {"service_failing", "storage", "delivery_trouble", "messages_missing", "message_refused"}
+)
+"""Kinds of alarms that the supervisor and the sender watch: a pipeline that is started again must
+neither carry them on nor clear them."""
+OLD_REPORT_S = 5.0
+"""An older report about the processes is not repeated: its supervisor hangs."""
 
 ALARMS, MESSAGES, PICTURES = range(3)
 """The lanes to the sending process, most urgent first."""
@@ -35,24 +72,39 @@ class DirectOutlet:
 
     def __init__(
         self,
-        publisher: Publisher,
-        stream: StreamServer,
+        publisher: "Publisher",
+        stream: "StreamServer",
         follow: Callable[[str], None] = lambda geometry: None,
     ) -> None:
         """`follow` is told each panorama's geometry before it is sent."""
         self._publisher = publisher
         self._stream = stream
         self._follow = follow
+        self._services: tuple[ServiceHealth, ...] = ()
+        self._reported_s = 0.0
+        self.last = Last()
+
+    @property
+    def services(self) -> tuple[ServiceHealth, ...]:
+        """How the gateway's processes are doing; empty when nobody tells any more."""
+        return self._services if time.monotonic() - self._reported_s < OLD_REPORT_S else ()
 
     def send(self, result: Result) -> None:
         """Pass one result on, by its type."""
+        now_s = time.monotonic()
         if isinstance(result, PanoramaPacket):
+            self.last.panorama_s = now_s
             self._follow(result.geometry)
             self._stream.send(result)
         elif isinstance(result, Positions):
+            self.last.people, self.last.people_s = len(result.people), now_s
             self._publisher.positions(result)
+        elif isinstance(result, ServiceReport):
+            self._services, self._reported_s = result.services, now_s
         elif isinstance(result, GatewayHealth):
-            self._publisher.health(with_trouble(result, self._publisher.trouble))
+            self.last.health, self.last.health_s = result, now_s
+            health = replace(result, services=self.services) if self.services else result
+            self._publisher.health(with_trouble(health, self._publisher.trouble))
         else:
             self._publisher.alarm(result)
 
@@ -69,13 +121,26 @@ class LineOutlet:
         self.trouble = ""
         """Why alarms are not safe on disk now; empty when they are. The heartbeat says it."""
 
-    def active(self) -> list[Anomaly]:
-        """List the alarms that are active on the disk; none when it can't be read."""
+    def active(self, *, of_supervisor: bool = False) -> list[Anomaly]:
+        """List the alarms that are active on the disk; none when it can't be read.
+
+        Those that the pipeline watches, or the others (`NOT_THE_PIPELINES`).
+        """
         try:
-            return self._opened().active()
+            found = self._opened().active()
         except OutboxError as error:
             self.trouble = str(error)
             return []
+        if not self._unstored:
+            self.trouble = ""
+        return [one for one in found if (one.kind in NOT_THE_PIPELINES) == of_supervisor]
+
+    def reopen(self) -> None:
+        """Open the outbox anew with the next alarm; opening it takes its reserve on the disk."""
+        outbox, self._outbox = self._outbox, None
+        if outbox is not None:
+            outbox.close()
+        self.active()
 
     def send(self, result: Result) -> None:
         """Pass one result on; picture and positions are dropped when the other side is behind."""
@@ -89,7 +154,9 @@ class LineOutlet:
         else:
             for anomaly in tuple(self._unstored.values()):
                 self._store(anomaly)
-            self._line.put(MESSAGES, with_trouble(result, self.trouble))
+            if isinstance(result, GatewayHealth):
+                result = with_trouble(result, self.trouble)
+            self._line.put(MESSAGES, result)
 
     def _opened(self) -> Outbox:
         self._outbox = self._outbox or self._open_outbox()

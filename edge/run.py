@@ -5,10 +5,12 @@ Knows nothing about the stages; it decides between processes, threads and one fr
 
 import argparse
 import os
-import sys
 import tempfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from edge import log
 from edge.calibration.made_for import check_same_site
 from edge.options import RunOptions
 from scene.errors import LamproomError, RigError
@@ -31,6 +33,12 @@ served by `lamproom control-room`."""
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `lamproom run`."""
     parser.add_argument("site", type=Path, help="the site file, e.g. mine/site.yaml")
+    parser.add_argument(
+        "--trusted-key",
+        type=Path,
+        metavar="FILE",
+        help="public key: a site file without the right signature is refused (`lamproom sign`)",
+    )
     parser.add_argument("--broker", metavar="URL", help="MQTT broker instead of the site file's")
     parser.add_argument(
         "--embedded-broker", action="store_true", help="start a broker of our own (trials only)"
@@ -63,10 +71,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="where alarms and people's numbers are kept (with --fast: nowhere)",
     )
+    parser.add_argument(
+        "--log",
+        choices=log.FORMS,
+        help="what is said on stderr: lines for people, or one JSON object a line "
+        f"(default: ${log.VARIABLE}, else text)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run until the cameras end or Ctrl-C."""
+    if args.log is not None:
+        os.environ[log.VARIABLE] = args.log  # our processes' too
+    log.start("run")
     if args.fast and args.state is None:
         # A trial's alarms must never be sent later, as those of a live run.
         with tempfile.TemporaryDirectory(prefix="lamproom-") as folder:
@@ -80,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
         record=args.record,
         pictures=args.pictures,
         tags=args.tags,
+        trusted_key=args.trusted_key,
     )
     site = options.site()
     check_ready(site)
@@ -89,14 +107,19 @@ def run(args: argparse.Namespace) -> int:
         raise LamproomError("--tags goes with a run in real time, not with --fast")
     if args.pictures and not args.fast:
         raise LamproomError("--pictures goes with --fast")
-    if not args.embedded_broker:
-        return _run(options, args)
-    from dataclasses import replace
+    if args.fast or args.single_process:
+        return _with_broker(options, args, lambda options: _in_one_process(options, args))
+    from edge.guardian import guarded
 
-    from delivery.broker import EmbeddedBroker
+    def supervise(beat: Callable[[], None], begun_anew: str) -> int:
+        from edge.services import Supervisor
 
-    with EmbeddedBroker(port=1883) as broker:
-        return _run(replace(options, broker_url=broker.url), args)
+        def run_them(options: RunOptions) -> int:
+            return Supervisor(options, say, beat=beat, begun_anew=begun_anew).run()
+
+        return _with_broker(options, args, run_them)
+
+    return guarded(supervise)
 
 
 def check_ready(site: Site) -> None:
@@ -111,20 +134,27 @@ def check_ready(site: Site) -> None:
         raise RigError(f"{site.rig.file}: can't be read")
 
 
-def _run(options: RunOptions, args: argparse.Namespace) -> int:
+def _with_broker(
+    options: RunOptions, args: argparse.Namespace, work: Callable[[RunOptions], int]
+) -> int:
+    if not args.embedded_broker:
+        return work(options)
+    from delivery.broker import EmbeddedBroker
+
+    with EmbeddedBroker(port=1883) as broker:
+        return work(replace(options, broker_url=broker.url))
+
+
+def _in_one_process(options: RunOptions, args: argparse.Namespace) -> int:
     if args.fast:
         from edge.fast import run_fast
 
         return run_fast(options, say)
-    if args.single_process:
-        from edge.live import run_in_threads
+    from edge.live import run_in_threads
 
-        return run_in_threads(options, say)
-    from edge.services import Supervisor
-
-    return Supervisor(options, say).run()
+    return run_in_threads(options, say)
 
 
 def say(text: str) -> None:
     """Tell the operator something on stderr."""
-    print(f"lamproom run: {text}", file=sys.stderr, flush=True)
+    log.say(text)

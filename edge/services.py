@@ -4,35 +4,41 @@ Knows nothing about what the services do. A service that dies or goes quiet is s
 growing pauses, for ever; nobody is there to do it by hand. Processes share no lock, only plain
 numbers in memory and an `edge/line.py`, so that none can block another by the way it dies. (Each
 camera has a process of its own besides, which belongs to the pipeline: see
-`edge/camera_process.py`.)
+`edge/camera_process.py`.) Who looks after the supervisor: systemd, told by `edge/sd_notify.py`, or
+`edge/guardian.py`.
 """
 
 import contextlib
-import ctypes
-import importlib
 import multiprocessing
 import os
 import signal
-import socket
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from multiprocessing.context import SpawnProcess
-from multiprocessing.sharedctypes import RawValue
+from dataclasses import dataclass
 
+from edge import log
+from edge.caretaker import SUPERVISOR, Caretaker, ServiceNow
 from edge.line import new_door
 from edge.options import RunOptions
-from scene.errors import LamproomError
+from edge.running import Running
+from edge.sd_notify import Systemd
+from edge.service import BAD_INPUT, Context, Signs, die_with_parent, serve
+from scene.clock import SystemClock
+from scene.messages import Severity
 
-START_LIMIT_S = 120.0
-"""So long may a service take before its first sign of life (loading a model on a busy machine)."""
+__all__ = ["SERVICES", "Context", "Service", "Signs", "Supervisor", "die_with_parent"]
+
 LONGEST_PAUSE_S = 5.0
 STOP_LIMIT_S = 5.0
 """A service that is told to stop and does not within so long is killed."""
 LOOK_EVERY_S = 0.1
-BAD_INPUT = 2
-"""Exit code of a service that says what the user has to mend."""
+NEXT_AFTER_S = 10.0
+"""The next service is not kept waiting longer by one that does not come up."""
+STEADY_S = 60.0
+"""After so long without a failure the next pause is none again."""
+UNKILLABLE_S = 10.0
+"""When a killed process is still there after so long (the kernel waits for a disk, say), nobody
+here can help, and systemd is no longer told that all is well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,74 +48,37 @@ class Service:
     module: str
     wanted: Callable[[RunOptions], bool]
     quiet_limit_s: float
-    """Without a sign of life for so long it is killed and started again."""
+    """Without a sign of life for so long it is killed and started again. A service gives one once a
+    second at least, so that with 3.5 s a hang is found within 4 s."""
+    severity: Severity
+    """Of the alarm when it fails."""
     ends_run: bool = False
-    """When it comes to its end by itself, the run is over."""
+    """When its `main` comes to its end, the run is over."""
 
 
 SERVICES: dict[str, Service] = {
     "recorder": Service(
         module="edge.recorder",
         wanted=lambda options: options.record is not None,
-        quiet_limit_s=10.0,
+        quiet_limit_s=3.5,
+        severity="warning",
     ),
-    "sender": Service(module="edge.sender", wanted=lambda options: True, quiet_limit_s=4.0),
+    "sender": Service(
+        module="edge.sender",
+        wanted=lambda options: True,
+        quiet_limit_s=3.5,
+        severity="critical",
+    ),
     "pipeline": Service(
-        module="edge.live", wanted=lambda options: True, quiet_limit_s=6.0, ends_run=True
+        module="edge.live",
+        wanted=lambda options: True,
+        quiet_limit_s=3.5,
+        severity="critical",
+        ends_run=True,
     ),
 }
 """In the order in which they are started. They are stopped one by one in the opposite order, so
 that the last words of each still find their way."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Signs:
-    """What a service and its supervisor tell each other: plain numbers in shared memory.
-
-    No lock guards them: one side writes, the other reads, and a process that is killed, or
-    interrupted by a signal, holds nothing.
-    """
-
-    stop: "ctypes.c_byte" = field(default_factory=lambda: RawValue(ctypes.c_byte, 0))
-    """Not 0 once the service shall end."""
-    alive_s: "ctypes.c_double" = field(default_factory=lambda: RawValue(ctypes.c_double, 0.0))
-    """The service's last sign of life on the monotonic clock; 0 before the first."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Context:
-    """What a service is given: its orders, its doors, and how to say that it is alive."""
-
-    options: RunOptions
-    door_out: socket.socket
-    """Where the pipeline hands over its lines of results (`LineOut`)."""
-    door_in: socket.socket
-    """Where the sender takes them (`LineIn`)."""
-    signs: Signs = field(repr=False)
-
-    def alive(self) -> None:
-        """Say that all is well; to be called at least once a second."""
-        self.signs.alive_s.value = time.monotonic()
-
-    def stopped(self) -> bool:
-        """Tell whether the service shall end."""
-        return self.signs.stop.value != 0
-
-    def rest(self, duration_s: float) -> bool:
-        """Wait, but not longer than until the end; tells whether the service shall end."""
-        until_s = time.monotonic() + duration_s
-        while not self.stopped() and (left_s := until_s - time.monotonic()) > 0:
-            time.sleep(min(left_s, LOOK_EVERY_S / 2))
-        return self.stopped()
-
-
-@dataclass(slots=True, kw_only=True)
-class _Running:
-    process: SpawnProcess
-    signs: Signs
-    started_s: float
-    is_first: bool
-    """Whether it has not been started before."""
 
 
 class Supervisor:
@@ -120,38 +89,62 @@ class Supervisor:
         options: RunOptions,
         say: Callable[[str], None],
         services: Mapping[str, Service] = SERVICES,
+        *,
+        beat: Callable[[], None] = lambda: None,
+        begun_anew: str = "",
     ) -> None:
+        """`beat` is called ten times a second; `begun_anew` is why there was one before this."""
         self._options = options
         self._say = say
         self._services = services
+        self._beat = beat
+        self._begun_anew = begun_anew
+        self._begun_s = time.monotonic()
+        self._systemd = Systemd()
+        self._ping_due_s = 0.0
         self._spawn = multiprocessing.get_context("spawn")
         self._stopping = False
         self._door_out, self._door_in = new_door()
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, Running] = {}
         self._failures: dict[str, int] = {}
+        self._restarts: dict[str, int] = {}
+        self._slow: dict[str, int] = {}
+        """How often each was killed as it worked, since it was steady."""
         self._due_s: dict[str, float] = {}
 
     def run(self, until: Callable[[], bool] = lambda: False) -> int:
         """Keep the services going until the run ends, `until` says so, or a signal comes.
 
-        Gives the exit code: 0, or 2 when a service can't start because of bad input.
+        Gives the exit code: 0, or 2 when a service can't start because of bad input. Raises
+        `LamproomError` for a site file that can't be read.
         """
+        self._caretaker = self._new_caretaker()
+        to_start = [name for name, one in self._services.items() if one.wanted(self._options)]
+        ready = False
         with self._signals():
             try:
-                for name, service in self._services.items():
-                    if service.wanted(self._options):
-                        self._start(name)
-                        code = self._wait_for_life(name)
-                        if code is not None:
-                            return code
-                while not self._stopping and not until():
+                while not self._stopping and not (ready and until()):
+                    if self._may_go_on() and to_start:
+                        self._start(to_start.pop(0))
+                    elif self._may_go_on() and not ready:
+                        ready = True
+                        self._systemd.ready()
                     code = self._look_after()
                     if code is not None:
                         return code
-                    time.sleep(LOOK_EVERY_S)
+                    self._tell_of_life()
+                    time.sleep(LOOK_EVERY_S if ready else LOOK_EVERY_S / 5)
                 return 0
             finally:
                 self._stop()
+
+    def _may_go_on(self) -> bool:
+        """Tell whether all who were started are up, or have been waited for long enough."""
+        now_s = time.monotonic()
+        return all(
+            one.signs.alive_s.value or now_s - one.started_s > NEXT_AFTER_S or name in self._due_s
+            for name, one in self._running.items()
+        )
 
     def _start(self, name: str) -> None:
         signs = Signs()
@@ -159,74 +152,146 @@ class Supervisor:
             options=self._options, door_out=self._door_out, door_in=self._door_in, signs=signs
         )
         process = self._spawn.Process(
-            target=_serve,
+            target=serve,
             args=(name, self._services[name].module, context),
             name=f"lamproom-{name}",
         )
         process.start()
-        self._running[name] = _Running(
+        self._running[name] = Running(
             process=process,
             signs=signs,
             started_s=time.monotonic(),
             is_first=name not in self._running,
         )
 
-    def _wait_for_life(self, name: str) -> int | None:
-        running = self._running[name]
-        while running.signs.alive_s.value == 0.0 and not self._stopping:
-            if not running.process.is_alive():
-                code = running.process.exitcode
-                return 0 if code == 0 and self._services[name].ends_run else (code or 1)
-            if time.monotonic() - running.started_s > START_LIMIT_S:
-                self._say(f"{name} does not come up within {START_LIMIT_S:.0f} s")
-                return 1
-            time.sleep(0.02)
-        return None
-
     def _look_after(self) -> int | None:
+        """Start those again that have died or hang; gives the exit code when the run is over."""
         now_s = time.monotonic()
         for name, running in list(self._running.items()):
-            service = self._services[name]
             if not running.process.is_alive():
-                code = running.process.exitcode
-                if service.ends_run and (code == 0 or (code == BAD_INPUT and running.is_first)):
+                code = self._end_of_run(name, running)
+                if code is not None:
                     return code
-                self._restart_when_due(name, f"ended with {code}")
+                self._restart_when_due(name, running)
                 continue
-            sign_s = running.signs.alive_s.value
-            limit_s = service.quiet_limit_s if sign_s else START_LIMIT_S
-            if now_s - (sign_s or running.started_s) > limit_s:
-                self._say(f"{name} has been quiet for {limit_s:.0f} s; killing it")
+            quiet_limit_s = self._services[name].quiet_limit_s
+            limit_s = running.limit_s(quiet_limit_s, self._slow.get(name, 0))
+            running.look(now_s, limit_s)
+            if running.quiet_s(now_s) > limit_s and not running.killed_s:
+                running.hung, running.killed_s = f"has been quiet for {limit_s:g} s", now_s
+                self._slow[name] = self._slow.get(name, 0) + running.works
+                self._tell(f"{name} {running.hung}; killing it", name)
                 running.process.kill()
-                running.process.join(timeout=2.0)
-            elif now_s - running.started_s > 60.0:
-                self._failures[name] = 0
+                running.process.join(timeout=0.5)
+            elif now_s - running.started_s > STEADY_S:
+                self._failures[name] = self._slow[name] = 0
         return None
 
-    def _restart_when_due(self, name: str, why: str) -> None:
+    def _end_of_run(self, name: str, running: Running) -> int | None:
+        """Tell the exit code when the end of this service is the end of the run."""
+        code, ends_run = running.process.exitcode, self._services[name].ends_run
+        if code == 0 and ends_run and running.signs.done.value:
+            return 0
+        never_up = running.signs.alive_s.value == 0.0
+        if code == BAD_INPUT and running.is_first and (ends_run or never_up):
+            return BAD_INPUT
+        return None
+
+    def _restart_when_due(self, name: str, running: Running) -> None:
         now_s = time.monotonic()
         if name not in self._due_s:
             failures = self._failures.get(name, 0)
             pause_s = 0.0 if failures == 0 else min(LONGEST_PAUSE_S, 0.25 * 2**failures)
             self._failures[name] = failures + 1
+            self._restarts[name] = self._restarts.get(name, 0) + 1
             self._due_s[name] = now_s + pause_s
-            self._say(f"{name} {why}; starting it again")
-        if now_s >= self._due_s[name]:
-            del self._due_s[name]
+            why = running.hung or f"ended with {running.process.exitcode}"
+            self._tell(f"{name} {why}; starting it again", name)
+            self._caretaker.restarted(name, why, hung=bool(running.hung))
+        if now_s < self._due_s[name]:
+            return
+        try:
             self._start(name)
+        except OSError as error:  # no memory for another process now
+            self._due_s[name] = now_s + LONGEST_PAUSE_S
+            self._tell(f"{name} can't be started: {error}; trying again", name)
+        else:
+            del self._due_s[name]
+
+    def _tell(self, text: str, name: str) -> None:
+        with log.about(about=name, restarts=self._restarts.get(name, 0)):
+            self._say(text)
+
+    # ---- who looks after us ----
+
+    def _new_caretaker(self) -> Caretaker:
+        site = self._options.site()
+        caretaker = Caretaker(
+            state_folder=site.state_folder,
+            folders=self._options.folders(site),
+            cameras=tuple(camera.name for camera in site.cameras),
+            severities={
+                SUPERVISOR: "critical",
+                **{name: one.severity for name, one in self._services.items()},
+            },
+            door=self._door_out,
+            clock=SystemClock(),
+        )
+        if self._begun_anew:
+            caretaker.restarted(SUPERVISOR, self._begun_anew, hung=True)
+        return caretaker
+
+    def _tell_of_life(self) -> None:
+        """Say that the supervisor is alive, and how the services are."""
+        now_s = time.monotonic()
+        self._beat()
+        helpless = any(
+            one.killed_s and now_s - one.killed_s > UNKILLABLE_S and one.process.is_alive()
+            for one in self._running.values()
+        )
+        period_s = self._systemd.period_s
+        if period_s is not None and now_s >= self._ping_due_s and not helpless:
+            self._ping_due_s = now_s + period_s - LOOK_EVERY_S
+            self._systemd.alive()
+        rows = [
+            ServiceNow(
+                name=name,
+                pid=one.process.pid,
+                up=one.up(self._services[name].quiet_limit_s),
+                restarts=self._restarts.get(name, 0),
+                up_s=now_s - one.started_s,
+                paused=one.signs.paused.value != 0 and one.process.is_alive(),
+            )
+            for name, one in self._running.items()
+        ]
+        us = ServiceNow(
+            name=SUPERVISOR,
+            pid=os.getpid(),
+            up=True,
+            restarts=bool(self._begun_anew),
+            up_s=now_s - self._begun_s,
+        )
+        self._caretaker.look((*rows, us))
 
     def _stop(self) -> None:
         """Stop one after the other, the last one first; those that don't want to are killed."""
+        self._systemd.stopping()
         for name in reversed(list(self._services)):
             running = self._running.get(name)
             if running is None:
                 continue
+            if name == "sender":
+                self._caretaker.close()  # what it has to say still goes out
             running.signs.stop.value = 1
-            running.process.join(timeout=STOP_LIMIT_S)
+            until_s = time.monotonic() + STOP_LIMIT_S
+            while running.process.is_alive() and time.monotonic() < until_s:
+                self._beat()
+                running.process.join(timeout=LOOK_EVERY_S)
             if running.process.is_alive():
-                self._say(f"{name} does not stop within {STOP_LIMIT_S:.0f} s; killing it")
+                self._tell(f"{name} does not stop within {STOP_LIMIT_S:.0f} s; killing it", name)
                 running.process.kill()
                 running.process.join(timeout=2.0)
+        self._caretaker.close()
         self._door_out.close()
         self._door_in.close()
 
@@ -246,25 +311,3 @@ class Supervisor:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when its parent is gone (Linux; see prctl(2))."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-    if os.getppid() == 1:
-        sys.exit(1)
-
-
-def _serve(name: str, module: str, context: Context) -> None:
-    """Run in the new process: hand over to the service's own `main`."""
-    die_with_parent()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(15, name.encode()[:15])  # PR_SET_NAME, for `top`
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the supervisor tells us
-    try:
-        importlib.import_module(module).main(context)
-    except LamproomError as error:
-        print(f"lamproom {name}: {error}", file=sys.stderr, flush=True)
-        sys.exit(BAD_INPUT)

@@ -1,10 +1,13 @@
 """Services for the supervisor's tests. Each start leaves a line in a file: its process's number."""
 
+import json
 import os
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from edge.line import LineIn, LineOut
+from edge.outlet import ServiceReport
 from edge.services import Context
 from scene.errors import LamproomError
 
@@ -30,13 +33,69 @@ def log_of(folder: Path, name: str) -> int:
 def dies(context: Context) -> None:
     context.alive()
     if starts(context, "dies") < 3:
-        raise RuntimeError("as planned")
+        os._exit(0)  # an exit code of 0 is no reason not to be started again
     while not context.rest(0.05):
         context.alive()
 
 
-def hangs(context: Context) -> None:
+def loops(context: Context) -> None:
+    starts(context, "loops")
     context.alive()
+    os._exit(0)
+
+
+def crashes(context: Context) -> None:
+    starts(context, "crashes")
+    raise RuntimeError("as planned")
+
+
+def slow(context: Context) -> None:
+    """Need long for what comes after the first sign of life."""
+    context.alive()
+    starts(context, "slow")
+    time.sleep(2.5)
+    context.alive()
+    (context.options.site_file.parent / "slow-is-up").touch()
+    while not context.rest(0.05):
+        context.alive()
+
+
+def jerky(context: Context) -> None:
+    """Give signs of life, but seldom."""
+    starts(context, "jerky")
+    for number in range(11):
+        context.alive()
+        until_s = time.monotonic() + (0.3 if number < 3 else 0.8)
+        while time.monotonic() < until_s:  # it works all the time
+            pass
+    (context.options.site_file.parent / "jerky-is-up").touch()
+    while not context.rest(0.05):
+        context.alive()
+
+
+def mute(context: Context) -> None:
+    starts(context, "mute")
+    while not context.rest(1.0):
+        pass
+
+
+def listens(context: Context) -> None:
+    """Note the first report on how services are."""
+    line = LineIn(context.door_in)
+    while not context.stopped():
+        context.alive()
+        report = line.take(0.2)
+        if isinstance(report, ServiceReport) and all(one.up for one in report.services):
+            rows = [asdict(service) for service in report.services]
+            file = context.options.site_file.parent / "reports.new"
+            file.write_text(json.dumps(rows))
+            file.rename(file.with_name("reports"))
+
+
+def hangs(context: Context) -> None:
+    for _ in range(10):
+        context.alive()
+        time.sleep(0.2)
     if starts(context, "hangs") < 2:
         time.sleep(60)
     while not context.rest(0.05):
@@ -69,10 +128,14 @@ def hears(context: Context) -> None:
     with (folder / "heard").open("ab", buffering=0) as heard:
         while not context.stopped():
             context.alive()
-            if (thing := line.take(0.2)) is not None:
-                heard.write(thing[:1].encode())
+            heard.write(letter_of(line.take(0.2)))
         while (thing := line.take(0.0)) is not None:
-            heard.write(thing[:1].encode())
+            heard.write(letter_of(thing))
+
+
+def letter_of(thing: object) -> bytes:
+    """Give a word's first letter; the supervisor's reports come the same way, and are no words."""
+    return thing[:1].encode() if isinstance(thing, str) else b""
 
 
 def refuses(context: Context) -> None:

@@ -18,6 +18,7 @@ from delivery.recording import read_recording
 from scene.messages import GatewayState
 from scene.topics import parse_topic
 from tests.delivery.parts import free_port
+from tests.edge.processes import pid_below
 from tests.sample_site import FOLDER
 
 HANG_S = 120.0
@@ -34,12 +35,8 @@ class Gateway:
         self.times_s.setdefault(parse_topic(topic).topic, []).append(time.monotonic())
 
     def pid(self, service: str) -> int:
-        """Find a service's process by its name."""
-        for child in children(self.process.pid):
-            name = (Path("/proc") / str(child) / "comm").read_text().strip()
-            if name == service:
-                return child
-        raise AssertionError(f"no {service} is running")
+        """Find a service's process by its name: below the guardian and the supervisor."""
+        return pid_below(self.process.pid, service)
 
     def goes_on(self, count: int = 2) -> None:
         """Wait until new heartbeats and positions have come."""
@@ -50,10 +47,6 @@ class Gateway:
                 for kind in ("health", "positions")
             )
         )
-
-
-def children(pid: int) -> list[int]:
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

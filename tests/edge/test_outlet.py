@@ -1,3 +1,4 @@
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -11,9 +12,19 @@ from delivery.outbox import Outbox, OutboxError
 from delivery.publisher import Publisher
 from delivery.stream import StreamServer
 from edge.line import LineIn, LineOut, new_door
-from edge.outlet import LIMITS, PICTURES, DirectOutlet, LineOutlet, Result, pass_on
+from edge.outlet import (
+    LIMITS,
+    OLD_REPORT_S,
+    PICTURES,
+    DirectOutlet,
+    LineOutlet,
+    Result,
+    ServiceReport,
+    pass_on,
+)
 from scene.clock import ReplayClock
-from scene.messages import Anomaly, GatewayHealth, PanoramaPacket, Positions
+from scene.messages import Anomaly, GatewayHealth, PanoramaPacket, Positions, ServiceHealth
+from scene.wire import decode, encode
 from tests.delivery.parts import alarm as plain_alarm
 from tests.delivery.parts import site, wait_until
 
@@ -130,6 +141,75 @@ def test_after_pictures_were_shed_a_key_frame_comes_first(way: Way) -> None:
         way.outlet.send(packet(number, key_frame=number % 10 == 0, size=10))
         time.sleep(0.01)
     assert way.take().pictures() == list(range(50, 60))
+
+
+def test_at_twice_the_load_pictures_are_shed_then_positions_and_never_alarms(way: Way) -> None:
+    """Two rounds out of three come without an alarm; the sender takes half of what there is."""
+    rounds, alarms, taken = 600, 0, Taken()
+    for number in range(rounds):
+        way.outlet.send(packet(number, size=50_000))
+        way.outlet.send(replace(EMPTY, captured_at_ns=number))
+        if number % 3 == 0:
+            way.outlet.send(alarm(number))
+            alarms += 1
+        # 2.33 things came, and 1.17 are taken; nobody takes more before they are.
+        while len(taken.results) < (number + 1) * 7 // 6 and pass_on(way.into, taken, wait_s=0.2):
+            pass
+    backlog = [way.line.waiting(lane) for lane in range(3)]
+    assert backlog[1] <= LIMITS[1] and backlog[2] <= LIMITS[2], "queues are bounded"
+    taken.results += way.take().results
+    assert {one.id for one in taken.results if isinstance(one, Anomaly)} == {
+        f"man_down-{n}" for n in range(0, rounds, 3)
+    }
+    positions = [one.captured_at_ns for one in taken.results if isinstance(one, Positions)]
+    assert positions == sorted(positions)
+    assert positions[-1] == rounds - 1, "the newest ones come"
+    shown = len(taken.pictures()) / rounds
+    told = len(positions) / rounds
+    print(f"of pictures {shown:.2f} were sent, of positions {told:.2f}, of {alarms} alarms all")
+    assert shown < 0.5 < told, "pictures are shed first"
+
+
+def test_a_heartbeat_tells_how_the_processes_are_while_somebody_knows(tmp_path: Path) -> None:
+    broker, clock = MemoryBroker(), ReplayClock()
+    outbox = Outbox(tmp_path / "state", clock)
+    heard: list[GatewayHealth] = []
+
+    def hear(topic: str, payload: bytes, retained: bool) -> None:
+        body = decode(payload).body
+        assert isinstance(body, GatewayHealth)
+        heard.append(body)
+
+    broker.connection().subscribe("mine/+/gw/+/health", 0, hear)
+    publisher = Publisher(site(tmp_path), broker.connection(), outbox, clock)
+    row = ServiceHealth(
+        name="pipeline", up=True, cpu_cores=1.25, memory_mb=400.5, restarts=1, up_s=60.0
+    )
+    with StreamServer() as stream:
+        outlet = DirectOutlet(publisher, stream)
+        outlet.send(HEALTH)
+        wait_until(lambda: len(heard) == 1)
+        outlet.send(ServiceReport(services=(row,)))
+        outlet.send(HEALTH)
+        wait_until(lambda: len(heard) == 2)
+        outlet._reported_s -= OLD_REPORT_S  # the supervisor hangs
+        outlet.send(HEALTH)
+        wait_until(lambda: len(heard) == 3)
+    publisher.going_offline()
+    assert [one.services for one in heard] == [(), (row,), ()]
+    old = json.loads(encode(HEALTH, gateway="gw1", seq=1, sent_at_ns=1))
+    del old["body"]["services"]
+    assert decode(json.dumps(old).encode()).body == HEALTH, "recordings of before can be read"
+
+
+def test_a_pipeline_takes_over_its_own_alarms_only(way: Way) -> None:
+    for id in ("storage-1", "service_failing-pipeline-2"):
+        kind = id.partition("-")[0]
+        way.outlet.send(replace(alarm(0), id=id, kind=kind, severity="warning"))
+    way.outlet.send(alarm(1))
+    assert [one.id for one in way.outlet.active()] == ["man_down-1"]
+    theirs = {one.id for one in way.outlet.active(of_supervisor=True)}
+    assert theirs == {"storage-1", "service_failing-pipeline-2"}
 
 
 def spoil(folder: Path) -> None:

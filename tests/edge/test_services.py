@@ -1,15 +1,25 @@
+import json
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from delivery.outbox import Outbox
 from edge import services
 from edge.options import RunOptions
 from edge.services import Service, Supervisor
+from scene.clock import SystemClock
+from scene.messages import Anomaly
+from tests.delivery.parts import SITE, wait_until
 from tests.edge.fake_services import log_of, pids_of
+from tests.edge.processes import is_alive
 
 
 def supervise(
@@ -20,11 +30,13 @@ def supervise(
         name: Service(
             module=f"tests.edge.fake_service_{name}",
             wanted=lambda options: True,
-            quiet_limit_s=1.0 if name == "hangs" else 30.0,
+            quiet_limit_s={"hangs": 1.0, "slow": 1.0, "jerky": 0.5}.get(name, 30.0),
+            severity="warning",
             ends_run=name in ("ends", "refuses"),
         )
         for name in names
     }
+    (folder / "site.yaml").write_text(SITE, encoding="utf-8")
     deadline_s = time.monotonic() + seconds
     supervisor = Supervisor(RunOptions(site_file=folder / "site.yaml"), said.append, rows)
     code = supervisor.run(
@@ -41,6 +53,142 @@ def test_a_service_that_dies_or_hangs_is_started_again(
     assert code == 0
     assert log_of(tmp_path, name) == starts
     assert any(name in line for line in said)
+
+
+def supervisor_alarms(folder: Path) -> list[Anomaly]:
+    """List what the supervisor itself has put into the outbox."""
+    with closing(Outbox(folder / "state", SystemClock())) as outbox:
+        return [one for one in outbox.pending() if one.kind == "service_failing"]
+
+
+def test_a_crash_loop_is_an_alarm_on_disk_even_when_nobody_is_left_to_send_it(
+    tmp_path: Path,
+) -> None:
+    code, _ = supervise(tmp_path, "loops", until=lambda: bool(supervisor_alarms(tmp_path)))
+    assert code == 0
+    (alarm,) = supervisor_alarms(tmp_path)
+    assert (alarm.state, alarm.severity) == ("active", "warning")
+    assert "loops: it was started again 3 times within 60 s" in alarm.evidence
+    assert "ended with 0" in alarm.evidence, "whatever it ends with"
+    assert log_of(tmp_path, "loops") >= 3
+
+
+def test_a_hang_is_an_alarm_at_once(tmp_path: Path) -> None:
+    supervise(tmp_path, "hangs", until=lambda: bool(supervisor_alarms(tmp_path)))
+    (alarm,) = supervisor_alarms(tmp_path)
+    assert alarm.evidence == "hangs: it has been quiet for 1 s and was started again"
+
+
+@pytest.mark.parametrize(("name", "starts"), [("slow", 1), ("jerky", 2)])
+def test_a_slow_machine_gets_no_service_killed_for_ever(
+    tmp_path: Path, name: str, starts: int
+) -> None:
+    """The start may take long, and who was killed for being quiet is waited for longer."""
+    up = tmp_path / f"{name}-is-up"
+    supervise(tmp_path, name, until=up.exists)
+    assert up.exists()
+    assert log_of(tmp_path, name) >= starts
+    assert name == "jerky" or log_of(tmp_path, name) == 1
+
+
+def test_a_crash_at_the_first_start_is_no_end(tmp_path: Path) -> None:
+    code, said = supervise(tmp_path, "crashes", until=lambda: log_of(tmp_path, "crashes") >= 2)
+    assert code == 0
+    assert "crashes ended with 1; starting it again" in said
+
+
+def test_a_service_that_never_comes_up_keeps_no_other_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "NEXT_AFTER_S", 0.2)
+    code, _ = supervise(tmp_path, "mute", "ends", seconds=60.0)
+    assert code == 0
+    assert log_of(tmp_path, "ends") == 1
+
+
+def test_how_services_are_is_told_to_the_sender(tmp_path: Path) -> None:
+    deadline_s = time.monotonic() + 60.0
+
+    def steps() -> Iterator[None]:
+        while not (tmp_path / "reports").exists():
+            assert time.monotonic() < deadline_s
+            yield
+
+    supervise(tmp_path, "listens", until=script(steps()), seconds=60.0)
+    rows = json.loads((tmp_path / "reports").read_text())
+    assert [row["name"] for row in rows] == ["listens", "supervisor"]
+    assert all(row["up"] and row["memory_mb"] > 1.0 for row in rows)
+
+
+RUN = """
+import sys
+from pathlib import Path
+from edge.options import RunOptions
+from edge.services import Service, Supervisor
+row = Service(
+    module="tests.edge.fake_service_deaf",
+    wanted=lambda options: True,
+    quiet_limit_s=1.0,
+    severity="warning",
+)
+if __name__ == "__main__":
+    sys.exit(Supervisor(RunOptions(site_file=Path(sys.argv[1])), print, {"deaf": row}).run())
+"""
+
+
+@contextmanager
+def running(folder: Path, **environment: str) -> "Iterator[subprocess.Popen[bytes]]":
+    """Run a supervisor with one service in a process of its own, until that service is up."""
+    (folder / "site.yaml").write_text(SITE, encoding="utf-8")
+    (folder / "run.py").write_text(RUN, encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, str(folder / "run.py"), str(folder / "site.yaml")],
+        env=os.environ | {"PYTHONPATH": os.getcwd()} | environment,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: bool(pids_of(folder, "deaf")))
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_services_die_with_their_supervisor(tmp_path: Path) -> None:
+    with running(tmp_path) as process:
+        (pid,) = pids_of(tmp_path, "deaf")
+        process.kill()
+        process.wait()
+        wait_until(lambda: not is_alive(pid))
+
+
+def test_systemd_hears_from_a_supervisor_that_works_and_not_from_one_that_hangs(
+    tmp_path: Path,
+) -> None:
+    name = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(name)
+        manager.settimeout(60.0)
+        with running(tmp_path, NOTIFY_SOCKET=name, WATCHDOG_USEC="1000000") as process:
+            heard: list[bytes] = []
+            while b"READY=1" not in heard or heard[-3:].count(b"WATCHDOG=1") < 3:
+                heard.append(manager.recv(100))
+            assert heard.count(b"READY=1") == 1
+            os.kill(process.pid, signal.SIGSTOP)
+            wait_until(lambda: Path(f"/proc/{process.pid}/stat").read_text().split()[2] == "T")
+            manager.setblocking(False)
+            with suppress(BlockingIOError):
+                while True:
+                    manager.recv(100)
+            time.sleep(1.5)
+            with pytest.raises(BlockingIOError):
+                manager.recv(100)
+            os.kill(process.pid, signal.SIGCONT)
+            manager.settimeout(60.0)
+            assert manager.recv(100) == b"WATCHDOG=1"
+            process.terminate()
+            while manager.recv(100) != b"STOPPING=1":
+                pass
 
 
 def test_bad_input_at_the_start_ends_the_run_with_2(

@@ -1,0 +1,106 @@
+"""Alarms about the gateway's own services: one that hangs, crashes again and again, or stays down.
+
+Knows nothing about processes; it is told what happened to them. Time is the monotonic clock's.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from scene.clock import Clock
+from scene.messages import Anomaly, Severity
+
+KIND = "service_failing"
+LOOPS = ((3, 60.0), (6, 900.0))
+"""So many restarts within so many seconds are a crash loop."""
+DOWN_LIMIT_S = 30.0
+"""A service that has given no sign of life for so long since its start is told of."""
+STEADY_S = 60.0
+"""An alarm clears after the service has stayed up for so long."""
+
+
+class FailingWatch:
+    """Raises and clears alarms for the services that it is told of."""
+
+    def __init__(self, clock: Clock, severities: Mapping[str, Severity]) -> None:
+        """`severities` are those of an alarm about each service."""
+        self._clock = clock
+        self._severities = severities
+        self._restarts: dict[str, deque[float]] = {}
+        self._down_since_s: dict[str, float] = {}
+        self._told_s: dict[str, float] = {}
+        """When each service last gave a reason for its alarm."""
+        self._raised: dict[str, Anomaly] = {}
+
+    def adopt(self, alarms: Iterable[Anomaly]) -> tuple[Anomaly, ...]:
+        """Carry on alarms of the run before; gives the clearings of those about nobody."""
+        left = []
+        for alarm in alarms:
+            name = alarm.id.removeprefix(f"{KIND}-").rpartition("-")[0]
+            if name in self._severities and name not in self._raised:
+                self._raised[name], self._told_s[name] = alarm, self._clock.monotonic_s()
+            else:
+                left.append(self._cleared(alarm, "the gateway was started anew without it"))
+        return tuple(left)
+
+    def restarted(self, name: str, why: str, *, hung: bool) -> tuple[Anomaly, ...]:
+        """Note that a service had to be started again; gives the alarm that this raises."""
+        now_s = self._clock.monotonic_s()
+        times = self._restarts.setdefault(name, deque(maxlen=max(count for count, _ in LOOPS)))
+        times.append(now_s)
+        reason = self._loop(name, now_s)
+        if reason:
+            return self._complain(name, f"{reason}; the last time it {why}")
+        return self._complain(name, f"it {why} and was started again") if hung else ()
+
+    def look(self, up: Mapping[str, bool]) -> tuple[Anomaly, ...]:
+        """Look at whether each service is up; gives alarms that this raises or clears."""
+        now_s = self._clock.monotonic_s()
+        changes: list[Anomaly] = []
+        for name, is_up in up.items():
+            if is_up:
+                self._down_since_s.pop(name, None)
+            elif now_s - self._down_since_s.setdefault(name, now_s) >= DOWN_LIMIT_S:
+                changes += self._complain(name, f"it does not come up within {DOWN_LIMIT_S:.0f} s")
+            if self._loop(name, now_s):
+                self._told_s[name] = now_s
+            quiet_s = now_s - max(self._told_s.get(name, 0.0), self._last_restart_s(name))
+            if is_up and name in self._raised and quiet_s >= STEADY_S:
+                evidence = f"{name} has stayed up for {STEADY_S:.0f} s"
+                changes.append(self._cleared(self._raised.pop(name), evidence))
+        return tuple(changes)
+
+    def _last_restart_s(self, name: str) -> float:
+        times = self._restarts.get(name)
+        return times[-1] if times else 0.0
+
+    def _loop(self, name: str, now_s: float) -> str:
+        """Say that a service was started again and again; empty when it was not."""
+        times = self._restarts.get(name, ())
+        for count, within_s in LOOPS:
+            recent = sum(now_s - at_s < within_s for at_s in times)
+            if recent >= count:
+                return f"it was started again {recent} times within {within_s:.0f} s"
+        return ""
+
+    def _complain(self, name: str, reason: str) -> tuple[Anomaly, ...]:
+        self._told_s[name] = self._clock.monotonic_s()
+        if name in self._raised or name not in self._severities:
+            return ()
+        now_ns = self._clock.now_ns()
+        self._raised[name] = Anomaly(
+            id=f"{KIND}-{name}-{now_ns // 1_000_000}",
+            kind=KIND,
+            severity=self._severities[name],
+            state="active",
+            captured_at_ns=now_ns,
+            raised_at_ns=now_ns,
+            probability=1.0,
+            certainty="certainly",
+            evidence=f"{name}: {reason}",
+        )
+        return (self._raised[name],)
+
+    def _cleared(self, alarm: Anomaly, evidence: str) -> Anomaly:
+        now_ns = self._clock.now_ns()
+        return replace(alarm, state="cleared", captured_at_ns=now_ns, evidence=evidence)

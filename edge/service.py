@@ -1,0 +1,107 @@
+"""What a service is given by its supervisor, and how it runs in a process of its own.
+
+Knows nothing about the supervisor. The two tell each other plain numbers in shared memory.
+"""
+
+import contextlib
+import ctypes
+import importlib
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass, field
+from multiprocessing.sharedctypes import RawValue
+
+from edge import log
+from edge.options import RunOptions
+from scene.errors import LamproomError
+
+BAD_INPUT = 2
+"""Exit code of a service that says what the user has to mend."""
+REST_S = 0.05
+"""So often a service that rests looks whether it shall end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Signs:
+    """What a service and its supervisor tell each other: plain numbers in shared memory.
+
+    No lock guards them: one side writes, the other reads, and a process that is killed, or
+    interrupted by a signal, holds nothing.
+    """
+
+    stop: "ctypes.c_byte" = field(default_factory=lambda: RawValue(ctypes.c_byte, 0))
+    """Not 0 once the service shall end."""
+    alive_s: "ctypes.c_double" = field(default_factory=lambda: RawValue(ctypes.c_double, 0.0))
+    """The service's last sign of life on the monotonic clock; 0 before the first."""
+    paused: "ctypes.c_byte" = field(default_factory=lambda: RawValue(ctypes.c_byte, 0))
+    """Not 0 while the service rests for want of room on the disk."""
+    done: "ctypes.c_byte" = field(default_factory=lambda: RawValue(ctypes.c_byte, 0))
+    """Not 0 once the service's `main` has ended: an exit code of 0 alone proves nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Context:
+    """What a service is given: its orders, its doors, and how to say that it is alive."""
+
+    options: RunOptions
+    door_out: socket.socket
+    """Where the pipeline hands over its lines of results (`LineOut`)."""
+    door_in: socket.socket
+    """Where the sender takes them (`LineIn`)."""
+    signs: Signs = field(repr=False)
+
+    def alive(self) -> None:
+        """Say that all is well; to be called at least once a second."""
+        self.signs.alive_s.value = time.monotonic()
+
+    def pause(self, paused: bool) -> None:
+        """Say whether the service rests for want of room on the disk."""
+        self.signs.paused.value = paused
+
+    def stopped(self) -> bool:
+        """Tell whether the service shall end."""
+        return self.signs.stop.value != 0
+
+    def rest(self, duration_s: float) -> bool:
+        """Wait, but not longer than until the end; tells whether the service shall end."""
+        until_s = time.monotonic() + duration_s
+        while not self.stopped() and (left_s := until_s - time.monotonic()) > 0:
+            time.sleep(min(left_s, REST_S))
+        return self.stopped()
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process when its parent is gone (Linux; see prctl(2))."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent is not None and os.getppid() != parent.pid:  # it was gone before we asked
+        sys.exit(1)
+
+
+def name_process(name: str) -> None:
+    """Give this process a name, for `top` (Linux; see prctl(2), PR_SET_NAME)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(15, name.encode()[:15])
+
+
+def serve(name: str, module: str, context: Context) -> None:
+    """Run in the new process: hand over to the service's own `main`."""
+    die_with_parent()
+    log.start(name, native=True)
+    name_process(name)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the supervisor tells us
+    try:
+        importlib.import_module(module).main(context)
+        context.signs.done.value = 1
+    except LamproomError as error:
+        log.say(str(error), "error")
+        sys.exit(BAD_INPUT)
+    except Exception as error:
+        log.crash(error)
+        sys.exit(1)

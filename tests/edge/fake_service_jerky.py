@@ -1,0 +1,3 @@
+from tests.edge.fake_services import jerky as main
+
+__all__ = ["main"]

@@ -1,0 +1,90 @@
+from dataclasses import replace
+
+import pytest
+
+from edge.failing_watch import DOWN_LIMIT_S, STEADY_S, FailingWatch
+from scene.clock import ReplayClock
+from scene.messages import Anomaly
+
+UP = {"pipeline": True, "recorder": True}
+
+
+class Trial:
+    def __init__(self) -> None:
+        self.clock = ReplayClock(1_000_000_000_000)
+        self.watch = FailingWatch(self.clock, {"pipeline": "critical", "recorder": "warning"})
+        self.said: list[Anomaly] = []
+
+    def restarted(self, name: str, *, hung: bool = False) -> None:
+        self.said += self.watch.restarted(name, "ended with 0", hung=hung)
+
+    def passes(self, duration_s: float, *, up: bool = True) -> None:
+        for _ in range(round(duration_s)):
+            self.clock.sleep(1.0)
+            self.said += self.watch.look({name: up for name in UP})
+
+    @property
+    def states(self) -> list[str]:
+        return [alarm.state for alarm in self.said]
+
+
+def test_a_service_that_dies_now_and_then_is_no_alarm() -> None:
+    trial = Trial()
+    for _ in range(12):
+        trial.restarted("pipeline")
+        trial.passes(200)
+    assert trial.said == []
+
+
+@pytest.mark.parametrize(("count", "every_s"), [(3, 15), (6, 120)])
+def test_a_crash_loop_is_one_alarm_until_the_service_stays_up(count: int, every_s: int) -> None:
+    trial = Trial()
+    for number in range(1, count + 1):
+        assert trial.said == [], f"too soon: {number - 1} restarts"
+        trial.restarted("recorder")
+        trial.passes(every_s)
+    (raised,) = trial.said
+    assert (raised.kind, raised.severity, raised.state) == ("service_failing", "warning", "active")
+    assert f"recorder: it was started again {count} times within" in raised.evidence
+    for _ in range(10):
+        trial.restarted("recorder")
+        trial.passes(30)
+    assert trial.states == ["active"], "it flaps"
+    trial.passes(900 + STEADY_S)
+    assert trial.states == ["active", "cleared"]
+    assert trial.said[1].id == raised.id
+
+
+def test_one_hang_is_told_and_clears_once_all_has_been_well() -> None:
+    trial = Trial()
+    trial.restarted("pipeline", hung=True)
+    assert trial.states == ["active"]
+    assert trial.said[0].severity == "critical"
+    trial.passes(STEADY_S - 2)
+    assert trial.states == ["active"]
+    trial.passes(4)
+    assert trial.states == ["active", "cleared"]
+
+
+def test_a_service_that_stays_down_is_told_and_does_not_clear_while_it_is() -> None:
+    trial = Trial()
+    trial.passes(DOWN_LIMIT_S - 1, up=False)
+    assert trial.said == []
+    trial.passes(200, up=False)
+    assert trial.states == ["active", "active"], "both services, once each"
+    trial.passes(STEADY_S + 2)
+    assert trial.states[2:] == ["cleared", "cleared"]
+
+
+def test_alarms_of_the_run_before_are_carried_on() -> None:
+    before = Trial()
+    before.restarted("pipeline", hung=True)
+    (raised,) = before.said
+    gone = replace(raised, id="service_failing-plotter-17")
+    after = Trial()
+    (cleared,) = after.watch.adopt([raised, gone])
+    assert (cleared.id, cleared.state) == (gone.id, "cleared")
+    after.restarted("pipeline", hung=True)
+    assert after.said == [], "it is active already"
+    after.passes(STEADY_S + 2)
+    assert [(one.id, one.state) for one in after.said] == [(raised.id, "cleared")]

@@ -1,0 +1,114 @@
+"""A supervisor that hangs or dies is started again, and dies with its guardian."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.delivery.parts import HANG_S, wait_until
+from tests.edge.processes import is_alive
+
+WORK = """
+import os, signal, sys, time
+from pathlib import Path
+from edge import guardian, log
+from scene.errors import LamproomError
+
+folder, script = Path(sys.argv[1]), sys.argv[2].split(",")
+guardian.QUIET_LIMIT_S = 1.0
+
+def work(beat, why):
+    told = []
+    signal.signal(signal.SIGTERM, lambda *_: told.append(1))
+    with (folder / "starts").open("a") as starts:
+        starts.write(f"{os.getpid()} {why}\\n")
+    number = len((folder / "starts").read_text().splitlines()) - 1
+    act = script[min(number, len(script) - 1)]
+    beat()
+    if act == "hang":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    if act == "crash":
+        raise RuntimeError("as planned")
+    if act == "refuse":
+        raise LamproomError("port 1 is taken; choose another")
+    if act == "wait":
+        while not told:
+            beat()
+            time.sleep(0.05)
+        (folder / "told").touch()
+    return 0
+
+log.start("run")
+sys.exit(guardian.guarded(work))
+"""
+
+
+@contextmanager
+def guarded(folder: Path, script: str, **environment: str) -> "Iterator[subprocess.Popen[str]]":
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORK, str(folder), script],
+        env=os.environ | environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def starts(folder: Path) -> list[tuple[int, str]]:
+    """List the supervisors: process, and why there was one before."""
+    file = folder / "starts"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [(int(line.partition(" ")[0]), line.partition(" ")[2]) for line in lines]
+
+
+def test_a_supervisor_that_hangs_or_crashes_is_started_again(tmp_path: Path) -> None:
+    with guarded(tmp_path, "hang,crash,refuse,end") as process:
+        _, said = process.communicate(timeout=HANG_S)
+        assert process.returncode == 0
+    assert [why for _, why in starts(tmp_path)] == [
+        "",
+        "has been quiet for 1 s",
+        "ended with 1",
+        "ended with 2",
+    ]
+    assert "RuntimeError: as planned" in said
+    assert "lamproom run: port 1 is taken; choose another\n" in said
+    assert "lamproom run: the supervisor has been quiet for 1 s; starting it again\n" in said
+
+
+def test_bad_input_at_the_first_start_is_the_end(tmp_path: Path) -> None:
+    with guarded(tmp_path, "refuse") as process:
+        _, said = process.communicate(timeout=HANG_S)
+        assert process.returncode == 2
+    assert said == "lamproom run: port 1 is taken; choose another\n"
+    assert len(starts(tmp_path)) == 1
+
+
+def test_a_signal_is_handed_on_and_is_the_end(tmp_path: Path) -> None:
+    with guarded(tmp_path, "wait") as process:
+        wait_until(lambda: bool(starts(tmp_path)))
+        process.terminate()
+        assert process.wait(timeout=HANG_S) == 0
+    assert (tmp_path / "told").exists()
+
+
+def test_a_supervisor_dies_with_its_guardian(tmp_path: Path) -> None:
+    with guarded(tmp_path, "wait") as process:
+        wait_until(lambda: bool(starts(tmp_path)))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        ((pid, _),) = starts(tmp_path)
+        wait_until(lambda: not is_alive(pid))
+
+
+def test_under_systemd_nobody_stands_between(tmp_path: Path) -> None:
+    with guarded(tmp_path, "end", NOTIFY_SOCKET="/nowhere") as process:
+        assert process.wait(timeout=HANG_S) == 0
+        assert starts(tmp_path) == [(process.pid, "")]
