@@ -224,15 +224,11 @@ def test_seams_of_the_roadway_spare_everybody_where_fixed_ones_do_not() -> None:
     assert ours.unavoidable == 0
 
 
-@pytest.mark.parametrize(("name", "most", "by_fixed"), [("crossing", 5, 120), ("longwall", 2, 42)])
-def test_told_who_is_where_insets_show_nearly_everybody_whole_and_once(
+@pytest.mark.parametrize(("name", "most", "by_fixed"), [("crossing", 0, 120), ("longwall", 0, 42)])
+def test_told_who_is_where_insets_show_everybody_whole_and_once(
     name: str, most: int, by_fixed: int
 ) -> None:
-    """Fixed seams harm everybody of the crossing, where five people share ten metres.
-
-    Of the few who are left, others stand so close in all cameras' pictures that 5 to 10 % of an
-    outline goes to the wrong one.
-    """
+    """Fixed seams harm everybody of the crossing, where five people share ten metres."""
     if not has_rig(SAMPLES / name):
         pytest.skip(f"no calibrated {name}")
     fixed, ours = score_fixed_seams(SAMPLES / name), score_given_truth(SAMPLES / name)
@@ -255,7 +251,7 @@ def test_who_is_found_but_not_placed_stays_in_the_picture_while_all_others_stand
     assert max((share for *_, share in lost), default=0.0) < 0.8, lost
 
 
-@pytest.mark.parametrize(("name", "most"), [("crossing", 35), ("longwall", 20)])
+@pytest.mark.parametrize(("name", "most"), [("crossing", 16), ("longwall", 12)])
 def test_with_our_own_detector_and_tracker_far_fewer_are_harmed_than_by_fixed_seams(
     name: str, most: int
 ) -> None:

@@ -94,8 +94,18 @@ class Bodies:
         return self._drawn(2, self._seen(wide_m(self.people)))
 
     def boxes(self, bit: int, camera: int) -> Floats:
-        """Give the finds (B, 4) of a camera that show that person."""
-        return np.asarray(self._boxes[camera][self._whose[camera] == bit])
+        """Give the finds (B, 4) of a camera that show that person, or are that loose find."""
+        if bit < len(self.people):
+            return np.asarray(self._boxes[camera][self._whose[camera] == bit])
+        index, box = self._loose[bit - len(self.people)]
+        return np.asarray(self._boxes[index][[box] if index == camera else []])
+
+    def outline(self, bit: int, camera: int) -> Floats:
+        """Give (K, 2) pixels round a person's body, arms and all; none of them for loose finds."""
+        if bit >= len(self.people):
+            return np.empty((0, 2))
+        pixels, good = self._views[camera]
+        return np.asarray(pixels[bit][good[bit]])
 
     def complete(self) -> Floats:
         """Give (bits, N) the share of each body that is in a camera's picture and on the panorama.

@@ -14,15 +14,17 @@ from scene.arrays import Bools
 from scene.geometry import CameraModel
 from scene.messages import Inset, Position
 from scene.ribbon import Ribbon
-from stitching.cells import SMALL
 from stitching.maps import OUTSIDE, Maps
 from stitching.people.billboard import GRID_PX, Billboard, billboard
 from stitching.people.bodies import Bodies
 from stitching.people.companies import Company
-from stitching.people.silhouettes import owners, silhouettes
+from stitching.people.figures import FINE
+from stitching.people.silhouettes import Divided, silhouettes
 from stitching.people.solids import core_m
 
 HALF = 0.5
+GIVE_WAY = 6.0
+"""A picture is clear where another one's body is likelier than its own by more than 1 of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,8 +38,8 @@ class _Cutout:
     """(rows, columns, 2)."""
     opacity: Maps
     """(rows, columns) 0..1."""
-    sure: Maps
-    """(rows, columns) 0 nobody, 1 near the body, 2 probably the body, 3 surely."""
+    chance: Maps
+    """(rows, columns) 0..1 how likely the body is there."""
 
     def inset(self) -> Inset | None:
         """Spread it to every pixel; none where nothing is to be seen of it."""
@@ -80,17 +82,15 @@ def insets(
     are not as without people.
     """
     groups = _groups(companies, shown_by)
-    owner = {index: owners(bodies, index) for index, _ in groups}
+    divided = {index: Divided(bodies, index) for index, _ in groups}
     made: list[_Cutout] = []
     for index, bits in groups:
         camera = bodies.cameras[index]
         for board, some in _boards(camera, surface, bodies, bits):
             if not board.is_empty:
-                drawn = [
-                    silhouettes(bodies, index, owner[index], bit, differs[index]) for bit in some
-                ]
+                drawn = silhouettes(bodies, divided[index], some, differs[index])
                 people = [bodies.people[bit] for bit in some]
-                made.append(_cutout(people, camera, board, np.max(drawn, axis=0)))
+                made.append(_cutout(people, camera, board, *drawn))
     made.sort(key=lambda cutout: float(cutout.board.foot_px[1]))
     for number, nearer in enumerate(made):
         for farther in made[:number]:
@@ -145,14 +145,15 @@ def _groups(
 def _give_way(nearer: _Cutout, farther: _Cutout) -> None:
     """Make the nearer one clear, in place, where the farther one more surely shows somebody."""
     # Both grids have their corners on multiples of `GRID_PX`.
-    (x, y), (height, width) = _corner(nearer), nearer.sure.shape
-    (a, b), (rows, columns) = _corner(farther), farther.sure.shape
+    (x, y), (height, width) = _corner(nearer), nearer.chance.shape
+    (a, b), (rows, columns) = _corner(farther), farther.chance.shape
     x0, y0, x1, y1 = max(x, a), max(y, b), min(x + width, a + columns), min(y + height, b + rows)
     if x0 >= x1 or y0 >= y1:
         return
     here = slice(y0 - y, y1 - y), slice(x0 - x, x1 - x)
     there = slice(y0 - b, y1 - b), slice(x0 - a, x1 - a)
-    nearer.opacity[here] *= 1 - np.clip(farther.sure[there] - nearer.sure[here], 0, 1)
+    near, far = nearer.chance[here], farther.chance[there]
+    nearer.opacity[here] *= 1 - np.clip(GIVE_WAY * ((1 - near) * far - near), 0, 1)
 
 
 def _corner(cutout: _Cutout) -> tuple[int, int]:
@@ -160,11 +161,18 @@ def _corner(cutout: _Cutout) -> tuple[int, int]:
 
 
 def _cutout(
-    people: Sequence[Position], camera: CameraModel, board: Billboard, drawn: Maps
+    people: Sequence[Position],
+    camera: CameraModel,
+    board: Billboard,
+    corner: tuple[int, int],
+    drawn: Maps,
 ) -> _Cutout:
-    """Carry a body's silhouettes `drawn` (rows, columns, 3) to a billboard, with soft edges."""
+    """Carry a body's silhouettes `drawn` (rows, columns, 3) to a billboard, with soft edges.
+
+    `corner` is the row and column of their first place.
+    """
     pixels, seen = board.grid(camera)
-    spots = (pixels - (SMALL - 1) / 2) / SMALL
+    spots = (pixels - (FINE - 1) / 2) / FINE - np.array(corner[::-1], np.float32)
     levels = cv2.remap(drawn, spots[..., 0], spots[..., 1], cv2.INTER_LINEAR) * seen[..., None]
     return _Cutout(
         people=people,
@@ -172,5 +180,5 @@ def _cutout(
         board=board,
         pixels=pixels,
         opacity=np.ascontiguousarray(levels[..., 0]),
-        sure=levels[..., 0] + levels[..., 1] + levels[..., 2],
+        chance=np.ascontiguousarray(levels[..., 1]),
     )

@@ -55,11 +55,13 @@ def test_a_camera_that_has_somebody_behind_another_one_is_not_taken() -> None:
     in_front = somebody(12.9, 0.5, track=3)
     assert choose(Whose(), [alone]) == [WEST]
     assert choose(Whose(), [behind, in_front])[0] == EAST
+    assert choose(Whose(), [alone, somebody(12.9, -0.6, track=3)], together=True)[0] == WEST
+    assert choose(Whose(), [behind, in_front], together=True) == [EAST, EAST]
 
 
 def test_a_camera_that_has_somebody_right_before_another_one_is_not_taken() -> None:
     """It would show both of them, and the other one is drawn elsewhere once more."""
-    beyond = somebody(15.6, 2.0, track=2)
+    beyond = somebody(15.6, 1.7, track=2)
     assert choose(Whose(), [somebody(14.8, 0.6)]) == [WEST]
     assert choose(Whose(), [somebody(14.8, 0.6), beyond])[0] == EAST
 
