@@ -26,7 +26,7 @@ from edge.outlet import DirectOutlet, pass_on
 from edge.services import Context
 from edge.site_watch import SiteWatch
 from scene.clock import SystemClock
-from scene.errors import RigError
+from scene.errors import LamproomError, RigError
 from scene.messages import GatewayState
 from scene.rig import Rig, load_rig
 from scene.site import Site
@@ -79,14 +79,15 @@ class Announcement:
         self._options = options
         self._publisher, self._stream_url = publisher, stream_url
         self._geometry = ""
-        self._announce(load_rig(site.rig.file))
+        with contextlib.suppress(RigError):  # alarms go out without a rig as well
+            self._announce(load_rig(site.rig.file))
 
     def follow(self, geometry: str) -> None:
         """Describe the site anew when panoramas have another geometry, or zones have changed."""
         changed = self._site_watch.poll()
         if changed is not None:
             self._site = changed
-            with contextlib.suppress(OSError, UnicodeDecodeError):  # somebody is at it again
+            with contextlib.suppress(OSError, ValueError, LamproomError):  # somebody is at it
                 self._site_yaml = self._options.site_yaml()
         elif geometry == self._geometry:
             return

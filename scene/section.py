@@ -43,7 +43,7 @@ def parse_as(kind: type[S], text: str, *, name: str, context: dict[str, object])
         problems.sort(key=lambda problem: problem[0])
         raise SiteError(
             "\n".join(
-                f"{name}:{line + 1}:{column + 1}: {place}{': ' if place else ''}{remedy}"
+                f"{name}:{line + 1}:{column + 1}: {_printable(place + ': ' * bool(place) + remedy)}"
                 for (line, column), place, remedy in problems
             )
         )

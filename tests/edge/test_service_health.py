@@ -58,7 +58,9 @@ def test_processor_time_and_memory_are_counted_by_service_and_camera() -> None:
     assert set(used) == {"us", "pipeline", "camera cam1"}
     assert before is not None and after is not None
     assert after.name == "pipeline"
-    assert used["pipeline"].cpu_cores == pytest.approx((after.cpu_s - before.cpu_s) / passed_s)
+    took = (after.cpu_s - before.cpu_s) / passed_s  # looked at a little before and after
+    assert used["pipeline"].cpu_cores == pytest.approx(took, abs=0.02)
+    assert took > 0.03
     assert 0.0 < used["camera cam1"].cpu_cores < 0.1
     assert 80 < used["pipeline"].memory_mb < 140
     assert 40 < used["camera cam1"].memory_mb < 100

@@ -3,6 +3,7 @@
 The gateway runs in a network name space of its own.
 """
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 
 IP = shutil.which("ip", path="/usr/sbin:/sbin:/usr/bin:/bin")
 NFT = shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/bin")
-NAME = f"lamproom{os.getpid()}"
+NUMBERS = itertools.count()
+"""The kernel takes a while to forget a cable; the next one has another name."""
 SURFACE, GATEWAY = "10.213.7.1", "10.213.7.2"
 
 
@@ -20,13 +22,14 @@ def no_cable() -> str:
     """Say why no such cable can be laid here; empty when it can."""
     if os.geteuid() != 0 or IP is None or NFT is None:
         return "a network of its own needs root, iproute2 and nftables"
-    made = subprocess.run([IP, "netns", "add", NAME], capture_output=True, check=False)
+    name = f"lr{os.getpid()}-test"
+    made = subprocess.run([IP, "netns", "add", name], capture_output=True, check=False)
     if made.returncode:
         return "there are no network name spaces here"
     filters = subprocess.run(
-        [IP, "netns", "exec", NAME, NFT, "list", "ruleset"], capture_output=True, check=False
+        [IP, "netns", "exec", name, NFT, "list", "ruleset"], capture_output=True, check=False
     )
-    subprocess.run([IP, "netns", "del", NAME], capture_output=True, check=False)
+    subprocess.run([IP, "netns", "del", name], capture_output=True, check=False)
     return "nftables does not work here" if filters.returncode else ""
 
 
@@ -63,18 +66,19 @@ class Cable:
 def cable() -> Iterator[Cable]:
     """Lay a cable: the surface is `SURFACE`, the gateway's end `GATEWAY`."""
     assert IP is not None
-    _ip("netns", "add", NAME)
+    name = f"lr{os.getpid()}-{next(NUMBERS)}"
+    _ip("netns", "add", name)
     try:
-        near, far = f"{NAME[:12]}a", f"{NAME[:12]}b"
-        _ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", NAME)
+        near, far = f"{name}a", f"{name}b"
+        _ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", name)
         _ip("addr", "add", f"{SURFACE}/24", "dev", near)
         _ip("link", "set", near, "up")
-        _ip("-n", NAME, "addr", "add", f"{GATEWAY}/24", "dev", far)
-        _ip("-n", NAME, "link", "set", far, "up")
-        _ip("-n", NAME, "link", "set", "lo", "up")
-        yield Cable(inside=(IP, "netns", "exec", NAME))
+        _ip("-n", name, "addr", "add", f"{GATEWAY}/24", "dev", far)
+        _ip("-n", name, "link", "set", far, "up")
+        _ip("-n", name, "link", "set", "lo", "up")
+        yield Cable(inside=(IP, "netns", "exec", name))
     finally:
-        _ip("netns", "del", NAME)
+        _ip("netns", "del", name)
 
 
 def _ip(*words: str) -> None:

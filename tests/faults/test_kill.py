@@ -55,7 +55,7 @@ def test_no_alarm_is_lost_or_doubled_by_kills(tmp_path: Path) -> None:
             f"{np.quantile(delays_s, 0.5):.3f}/{np.quantile(delays_s, 0.99):.3f}/"
             f"{delays_s.max():.3f} s"
         )
-        assert len(noted) > 5 * KILLS
+        assert len(noted) > KILLS
         assert not set(noted) - set(arrived), "lost"
         assert len(rows) == len(arrived), "doubled in the journal"
         lines = (tmp_path / "printed").read_text().splitlines()

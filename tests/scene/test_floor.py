@@ -21,6 +21,14 @@ def test_grade_and_cross_fall_on_a_line_that_is_not_along_x() -> None:
     assert slope @ np.array([0.6, 0.8]) == pytest.approx(0.1, abs=1e-6)
 
 
+def test_the_slope_of_a_straight_floor_is_that_of_its_heights() -> None:
+    floor = Floor(FloorConfig(centre_line_m=((0, 0, 2), (30, 40, 7)), cross_fall=0.02))
+    places = np.array([[3.0, 1.0], [25.0, 31.0]])
+    for axis in np.eye(2):
+        rise = floor.z_m(places + axis) - floor.z_m(places)
+        assert np.allclose(floor.slope(places) @ axis, rise, atol=1e-9)
+
+
 def test_no_steps_in_bends() -> None:
     floor = Floor(BENT)
     x, y = np.meshgrid(np.linspace(-5, 45, 401), np.linspace(-5, 45, 401))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -54,6 +56,18 @@ def test_a_ray_goes_back_through_its_point(lens: Lens) -> None:
     wanted = points - model.centre_m
     wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
     assert np.abs(rays(model, pixels) - wanted)[seen].max() < 1e-7
+
+
+def test_a_strongly_bent_lens_is_undone_to_a_millionth_of_a_pixel() -> None:
+    """Slopes of places by the pixel are differences of such rays."""
+    model = replace(
+        camera(),
+        k=np.array([[914.0, 1.5, 639.5], [0, 880.0, 359.5], [0, 0, 1]]),
+        distortion=np.array([-0.28, 0.09, 0.0015, -0.0009, -0.012]),
+    )
+    pixels = np.random.default_rng(3).uniform([0, 0], [1279, 719], (500, 2))
+    back, _ = project(model, model.centre_m + rays(model, pixels))
+    assert np.abs(back - pixels).max() < 1e-6
 
 
 def test_points_behind_or_outside_are_not_seen() -> None:

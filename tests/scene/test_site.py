@@ -284,3 +284,11 @@ def test_the_longwalls_danger_goes_with_its_shearer() -> None:
     [zone] = load_site(SAMPLES / "longwall" / "site.yaml").zones
     assert (zone.kind, zone.follows) == ("danger", SHEARER)
     assert [list(corner) for corner in zone.polygon_m] == shearer_corners_m(1.6)
+
+
+def test_what_can_not_be_printed_is_not_in_an_error() -> None:
+    text = '{"version": 1, "si\\u200bte": "a", "gate\\u0007way": "b"}'
+    with pytest.raises(SiteError) as told:
+        parse_site(text, name="site.yaml", folder=Path())
+    assert "si?te: not a field; did you mean site?" in str(told.value)
+    assert all(letter.isprintable() or letter == "\n" for letter in str(told.value))

@@ -100,3 +100,18 @@ def test_a_site_file_that_vanishes_while_it_is_read_stops_nobody(tmp_path: Path)
     assert zones == [(), ("fixed",)]
     publisher.going_offline()
     outbox.close()
+
+
+def test_a_sender_without_a_rig_file_sends_alarms_all_the_same(tmp_path: Path) -> None:
+    """It may have been started anew while somebody writes the rig file."""
+    path = tmp_path / "site.yaml"
+    path.write_text(SITE, encoding="utf-8")
+    options, clock, broker = RunOptions(site_file=path), SystemClock(), MemoryBroker()
+    outbox = Outbox(tmp_path / "state", clock)
+    publisher = Publisher(options.site(), broker.connection(), outbox, clock)
+    announcement = Announcement(options.site(), options, publisher, "ws://127.0.0.1:1/panorama")
+    save_rig(two_cameras(), tmp_path / "rig.yaml")
+    announcement.follow(two_cameras().id)
+    assert [topic for topic in broker.retained if topic.endswith("/site")]
+    publisher.going_offline()
+    outbox.close()
