@@ -25,6 +25,7 @@ from math import exp
 import numpy as np
 
 from location.doubt import alike
+from location.spread import squares
 from scene.arrays import Floats
 
 START = 0.3
@@ -127,7 +128,7 @@ class Agreement:
         walked = between_s[:, None] * np.array([speed for *_, speed in pairs])
         off = np.array([one.xy_m - other.xy_m for _, one, other, _ in pairs]) - walked
         spread = np.array([one.covariance_m2 + other.covariance_m2 for _, one, other, _ in pairs])
-        square = np.sum(off * np.linalg.solve(spread, off[..., None])[..., 0], axis=1)
+        square, _ = squares(off, spread)
         lines = np.array([(one.line, other.line) for _, one, other, _ in pairs])
         # From one spot cameras are off by the same: that they agree says nothing.
         news = 1 - alike(lines[:, 0], lines[:, 1])

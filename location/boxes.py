@@ -54,12 +54,14 @@ def usable(detections: Detections, camera: CameraModel) -> tuple[Floats, Floats,
 
 def _once(boxes: Floats, scores: Floats, fallen: Bools) -> tuple[Ints, Bools]:
     """Keep the best of boxes that are nearly the same; it is fallen if the better half say so."""
+    alike = _overlap(boxes) > 0.7
+    if np.count_nonzero(alike) <= len(boxes):
+        return np.arange(len(boxes)), fallen  # each is like itself only
     order = np.lexsort((boxes[:, 1], boxes[:, 0], -scores))
-    overlap = _overlap(boxes)
     kept: list[int] = []
     fallen = fallen.copy()
     for index in order:
-        same = [other for other in kept if overlap[index, other] > 0.7]
+        same = [other for other in kept if alike[index, other]]
         if not same:
             kept.append(int(index))
         elif fallen[index] and scores[index] > 0.7 * scores[same[0]]:
@@ -73,12 +75,14 @@ def _parts_of_lying(boxes: Floats, scores: Floats) -> Bools:
     A detector that is unsure of a lying body often gives two boxes, one of them upright. A box
     that scores half as much again stays: somebody may stand there.
     """
+    size = boxes[:, 2:] - boxes[:, :2]
+    squat = size[:, 0] > SQUAT_ASPECT * size[:, 1]
+    if not squat.any():
+        return squat
     low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
     shared = np.prod(np.maximum(high - low, 0), axis=2)
-    size = boxes[:, 2:] - boxes[:, :2]
     area = np.prod(size, axis=1)
-    squat = size[:, 0] > SQUAT_ASPECT * size[:, 1]
     inside = shared > 0.6 * np.minimum(area[:, None], area[None])
     stronger = scores[:, None] > 1.5 * scores[None]
     return np.asarray((inside & ~squat[:, None] & squat[None] & ~stronger).any(axis=1))

@@ -24,6 +24,7 @@ from location.post import (
     BODY_RADIUS_M,
     STATURE_M,
     STATURE_SIGMA_M,
+    around,
     aside,
     in_picture,
     pixels_of,
@@ -33,7 +34,7 @@ from location.post import (
 from location.spread import floor_m2, largest
 from scene.arrays import Bools, Floats, Ints
 from scene.floor import Floor
-from scene.geometry import CameraModel, rays
+from scene.geometry import CameraModel
 from scene.messages import Detections
 
 __all__ = [
@@ -159,9 +160,11 @@ def feet_on_floor(detections: Detections, camera: CameraModel, floor: Floor) -> 
     noise_u = noise + missing / 4 + np.where(at_left & at_right, width / 4, 0)
     noise_v = noise + missing / 4
 
-    foot_px, xy, body_m = stand(camera, floor, boxes, side)
+    lines, point, hit, body_m = stand(camera, floor, boxes, side)
+    xy = point[:, :2].copy()
     body_m = np.where(missing > 0.1 * height, np.nan, body_m)
-    covariance = _floor_m2(camera, floor, foot_px, noise_u, noise_v, above_m=0.0)
+    noise_px = np.array([noise_u, noise_v])
+    covariance = _floor_m2(camera, floor, lines, (point, hit), noise_px)
     body_m = np.where(at_top, np.nan, body_m)
     keep = np.isfinite(xy).all(axis=1)
     # A detector's box often ends a little before the border that cuts it.
@@ -214,9 +217,10 @@ def covers(camera: CameraModel, floor: Floor, xy_m: Floats) -> Bools:
     """Tell (N,) whether a camera would see a standing person's middle and feet at (N, 2)."""
     xy = np.asarray(xy_m, float).reshape(-1, 2)
     z = floor.z_m(xy)
-    low = pixels_of(camera, np.column_stack([xy, z + 0.1]))
-    mid = pixels_of(camera, np.column_stack([xy, z + 1.2]))
-    return np.asarray(in_picture(camera, low) & in_picture(camera, mid))
+    points = np.empty((2, len(xy), 3))
+    points[..., :2], points[0, :, 2], points[1, :, 2] = xy, z + 0.1, z + 1.2
+    low, mid = in_picture(camera, pixels_of(camera, points.reshape(-1, 3))).reshape(2, -1)
+    return np.asarray(low & mid)
 
 
 def _told(covariance_m2: Floats, height_m: Floats, covered: Floats) -> Floats:
@@ -300,15 +304,18 @@ def _hang(
         pixel = np.column_stack(
             [(box[:, 0] + box[:, 2]) / 2, box[:, 1] + share * (box[:, 3] - box[:, 1])]
         )
-        point, hit = floor.meet(camera.centre_m, rays(camera, pixel), above_m=raised)
+        lines = around(camera, pixel)
+        point, hit = floor.meet(camera.centre_m, lines[4], above_m=raised)
         for _ in range(3 if raised > 1 else 0):
             post = post_box(camera, point - np.array([0, 0, raised]), np.full(len(here), STATURE_M))
             shift = np.clip(aside(box, post, side[here]), -size[here], size[here])
             pixel[:, 0] += np.where(hit & np.isfinite(shift), shift, 0.0)
-            point, hit = floor.meet(camera.centre_m, rays(camera, pixel), above_m=raised)
+            lines = around(camera, pixel)
+            point, hit = floor.meet(camera.centre_m, lines[4], above_m=raised)
         xy[here] = point[:, :2]
-        covariance[here] = _floor_m2(camera, floor, pixel, noise[here], noise[here], above_m=raised)
-        higher, _ = floor.meet(camera.centre_m, rays(camera, pixel), above_m=raised + spread)
+        noise_px = np.array([noise[here], noise[here]])
+        covariance[here] = _floor_m2(camera, floor, lines, (point, hit), noise_px)
+        higher, _ = floor.meet(camera.centre_m, lines[4], above_m=raised + spread)
         slip = higher[:, :2] - point[:, :2]
         covariance[here] += slip[:, :, None] * slip[:, None, :]
         if raised == STATURE_M:
@@ -319,12 +326,10 @@ def _hang(
 def _floor_m2(
     camera: CameraModel,
     floor: Floor,
-    pixels: Floats,
-    noise_u: Floats,
-    noise_v: Floats,
-    *,
-    above_m: float,
+    lines: Floats,
+    met: tuple[Floats, Bools],
+    noise_px: Floats,
 ) -> Floats:
     """Carry pixel noise and pose covariance to the floor and add the bias, (N, 2, 2)."""
-    carried = floor_m2(camera, floor, pixels, noise_u, noise_v, above_m=above_m)
+    carried = floor_m2(camera, floor, lines, met, noise_px)
     return np.asarray(carried + BIAS_M**2 * np.eye(2))

@@ -10,7 +10,7 @@ from location.foot import Feet
 from location.limits import TrackerLimits
 from location.motion import predict, predict_all
 from location.person import Person
-from location.spread import largest
+from location.spread import largest, squares
 from scene.arrays import Bools, Floats
 
 IMPOSSIBLE = 1e6
@@ -119,12 +119,8 @@ def distances(
     """
     spread = people_m2[:, None] + seen_m2[None]
     apart = seen_xy_m[None] - people_xy_m[:, None]
-    det = spread[..., 0, 0] * spread[..., 1, 1] - spread[..., 0, 1] ** 2
-    det = np.maximum(det, 1e-12)
-    dx, dy = apart[..., 0], apart[..., 1]
-    square = spread[..., 1, 1] * dx**2 - 2 * spread[..., 0, 1] * dx * dy + spread[..., 0, 0] * dy**2
-    square = square / det
-    return square, square + np.log(det), np.hypot(dx, dy)
+    square, det = squares(apart, spread)
+    return square, square + np.log(det), np.hypot(apart[..., 0], apart[..., 1])
 
 
 def assign(cost: Floats, allowed: Bools) -> list[tuple[int, int]]:

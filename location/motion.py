@@ -12,8 +12,6 @@ from scene.arrays import Floats
 
 START_SPEED_SIGMA_M_S = 1.0
 _EYE = np.eye(4)
-_LOOK = _EYE[:2]
-_NOTHING = np.zeros((4, 4))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,65 +85,75 @@ class Step:
 def correct(
     motion: Motion, at_ns: int, xy_m: Floats, covariance_m2: Floats, unrest_m2_s3: float
 ) -> Motion:
-    """Take in an observed place.
-
-    An observation from before the state (a late frame) corrects it through the place where the
-    person was then; the state's instant stays. Joseph's form keeps the covariance positive.
-    """
-    return corrected(motion, at_ns, xy_m, covariance_m2, unrest_m2_s3)[0]
+    """Take in an observed place (2,) of covariance (2, 2), as `corrected` does for many."""
+    return corrected([motion], at_ns, xy_m[None], covariance_m2[None], unrest_m2_s3)[0][0]
 
 
 def corrected(
-    motion: Motion, at_ns: int, xy_m: Floats, covariance_m2: Floats, unrest_m2_s3: float
-) -> tuple[Motion, Step]:
-    """Take in an observed place, as `correct` does, and tell what that did to errors."""
-    step_s = (at_ns - motion.at_ns) / 1e9
-    carry, look, way_m2 = _EYE, _LOOK, _NOTHING
-    if step_s > 0:
-        carry, way_m2 = carried(step_s), strayed(step_s, unrest_m2_s3)
-        motion = predict(motion, at_ns, unrest_m2_s3)
-    elif step_s < 0:
-        look = np.hstack([_LOOK[:, :2], step_s * _LOOK[:, :2]])
-        since_m2 = strayed(step_s, unrest_m2_s3)[:2, :2]
-        covariance_m2 = covariance_m2 + since_m2
-    seen = look @ motion.covariance
-    (a, b), (c, d) = (seen @ look.T + covariance_m2).tolist()
-    inverse = np.array([[d, -b], [-c, a]]) / (a * d - b * c)
-    gain = seen.T @ inverse
+    motions: Sequence[Motion],
+    at_ns: int,
+    xy_m: Floats,
+    covariance_m2: Floats,
+    unrest_m2_s3: float,
+) -> list[tuple[Motion, Step]]:
+    """Take in one observed place for each of N motions, and tell what that did to errors.
+
+    Places are (N, 2), their covariances (N, 2, 2). An observation from before the state (a late
+    frame) corrects it through the place where the person was then; the state's instant stays.
+    Joseph's form keeps covariances positive.
+    """
+    step_s = np.array([at_ns - motion.at_ns for motion in motions]) / 1e9
+    ahead_s, back_s = np.maximum(step_s, 0.0), np.minimum(step_s, 0.0)
+    carry, way_m2 = carried(ahead_s), strayed(ahead_s, unrest_m2_s3)
+    before = carry @ np.array([motion.covariance for motion in motions]) @ _turned(carry) + way_m2
+    mean = (carry @ np.array([motion.mean for motion in motions])[..., None])[..., 0]
+    look = carried(back_s)[:, :2]
+    since_m2 = strayed(back_s, unrest_m2_s3)[:, :2, :2]
+    claimed = covariance_m2 + since_m2
+
+    seen = look @ before
+    inverse = _inverse(seen @ _turned(look) + claimed)
+    gain = _turned(seen) @ inverse
     rest = _EYE - gain @ look
-    covariance = rest @ motion.covariance @ rest.T + gain @ covariance_m2 @ gain.T
-    off = xy_m - look @ motion.mean
-    kept = rest
-    if step_s > 0:
-        kept, way_m2 = rest @ carry, rest @ way_m2 @ rest.T
-    elif step_s < 0:
-        way_m2 = gain @ since_m2 @ gain.T
-    after = Motion(
-        at_ns=motion.at_ns,
-        mean=motion.mean + gain @ off,
-        covariance=(covariance + covariance.T) / 2,
-    )
-    square = float(off @ inverse @ off)
-    return after, Step(kept=kept, gain=gain, strayed_m2=way_m2, square=square)
+    off = xy_m - (look @ mean[..., None])[..., 0]
+    square = np.einsum("ni,nij,nj->n", off, inverse, off)
+    mean = mean + (gain @ off[..., None])[..., 0]
+    covariance = rest @ before @ _turned(rest) + gain @ claimed @ _turned(gain)
+    covariance = (covariance + _turned(covariance)) / 2
+    kept = rest @ carry
+    way_m2 = rest @ way_m2 @ _turned(rest) + gain @ since_m2 @ _turned(gain)
+    return [
+        (
+            Motion(at_ns=max(at_ns, motion.at_ns), mean=mean[n], covariance=covariance[n]),
+            Step(kept=kept[n], gain=gain[n], strayed_m2=way_m2[n], square=float(square[n])),
+        )
+        for n, motion in enumerate(motions)
+    ]
 
 
-def carried(step_s: float) -> Floats:
-    """Give the (4, 4) that carries a state so many seconds on."""
-    carry = _EYE.copy()
-    carry[0, 2] = carry[1, 3] = step_s
+def _turned(matrices: Floats) -> Floats:
+    return matrices.transpose(0, 2, 1)
+
+
+def _inverse(matrices: Floats) -> Floats:
+    """Invert (N, 2, 2) matrices."""
+    (a, b), (c, d) = matrices.transpose(1, 2, 0)
+    return np.asarray((np.array([[d, -b], [-c, a]]) / (a * d - b * c)).transpose(2, 0, 1))
+
+
+def carried(step_s: Floats | float) -> Floats:
+    """Give the (..., 4, 4) that carry states so many seconds (...) on."""
+    carry = np.zeros((*np.shape(step_s), 4, 4)) + _EYE
+    carry[..., 0, 2] = carry[..., 1, 3] = step_s
     return carry
 
 
-def strayed(step_s: float, unrest_m2_s3: float) -> Floats:
-    """Give the (4, 4) doubt about the way that somebody took in so many seconds."""
-    s = abs(step_s)
-    place, speed = unrest_m2_s3 * s**3 / 3, unrest_m2_s3 * s
-    both = unrest_m2_s3 * s**2 / 2 * (1.0 if step_s > 0 else -1.0)
-    return np.array(
-        [
-            [place, 0.0, both, 0.0],
-            [0.0, place, 0.0, both],
-            [both, 0.0, speed, 0.0],
-            [0.0, both, 0.0, speed],
-        ]
-    )
+def strayed(step_s: Floats | float, unrest_m2_s3: float) -> Floats:
+    """Give the (..., 4, 4) doubt about the ways that people took in so many seconds (...)."""
+    s: Floats = np.abs(step_s)
+    way_m2 = np.zeros((*np.shape(s), 4, 4))
+    way_m2[..., 0, 0] = way_m2[..., 1, 1] = unrest_m2_s3 * s**3 / 3
+    way_m2[..., 2, 2] = way_m2[..., 3, 3] = unrest_m2_s3 * s
+    both = unrest_m2_s3 * s * step_s / 2
+    way_m2[..., 0, 2] = way_m2[..., 1, 3] = way_m2[..., 2, 0] = way_m2[..., 3, 1] = both
+    return way_m2

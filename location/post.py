@@ -18,12 +18,12 @@ STATURE_M, STATURE_SIGMA_M = 1.75, 0.10
 
 def stand(
     camera: CameraModel, floor: Floor, boxes: Floats, side: Ints
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[Floats, Floats, Bools, Floats]:
     """Find where an upright post stands whose picture has this box.
 
     `side` is 1 where only the right edge of the box counts, -1 the left, 0 the middle of both.
-    Gives (N, 2) pixels of the axis's foot, (N, 2) metres (NaN where the floor is not met) and (N,)
-    metres of height.
+    Gives lines of sight `around` the axis's foot, (5, N, 3), (N, 3) metres (NaN where the floor is
+    not met), (N,) whether it is, and (N,) metres of height.
     """
     top_px = boxes[:, 1]
     foot_px = np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]])
@@ -40,10 +40,10 @@ def stand(
     # The axis leans in the picture: its top is not straight above its foot.
     head_px = pixels_of(camera, point + np.array([0.0, 0.0, STATURE_M]))
     head_u = np.where(np.isfinite(head_px[:, 0]), head_px[:, 0], foot_px[:, 0])
-    to_foot, to_top = sights(camera, foot_px, np.column_stack([head_u, top_px]))
-    point, hit = floor.meet(camera.centre_m, to_foot)
-    height = np.where(hit, height_above(camera, point, to_top), np.nan)
-    return foot_px, point[:, :2].copy(), height
+    lines = sights(camera, *(foot_px + AROUND_PX), np.column_stack([head_u, top_px]))
+    point, hit = floor.meet(camera.centre_m, lines[4])
+    height = np.where(hit, height_above(camera, point, lines[5]), np.nan)
+    return lines[:5], point, hit, height
 
 
 def aside(boxes: Floats, post: Floats, side: Ints) -> Floats:
@@ -59,7 +59,6 @@ _ANGLE = np.arange(8) * np.pi / 4
 _CIRCLE = np.column_stack([np.cos(_ANGLE), np.sin(_ANGLE), np.zeros(8)])
 _RING_M = np.concatenate([radius * _CIRCLE for _, radius in RINGS])
 _RING_SHARE = np.repeat([share for share, _ in RINGS], 8)
-_UP = np.array([0.0, 0.0, 1.0])
 
 
 def post_box(camera: CameraModel, foot_m: Floats, height_m: Floats) -> Floats:
@@ -67,15 +66,15 @@ def post_box(camera: CameraModel, foot_m: Floats, height_m: Floats) -> Floats:
 
     NaN where they show nothing of it.
     """
-    points = foot_m[:, None] + _RING_M + _RING_SHARE[:, None] * height_m[:, None, None] * _UP
-    count = points.shape[1]
-    pixels = pixels_of(camera, points.reshape(-1, 3)).reshape(-1, count, 2)
+    points = foot_m + _RING_M[:, None]
+    points[..., 2] += _RING_SHARE[:, None] * height_m
+    pixels = pixels_of(camera, points.reshape(-1, 3)).reshape(len(points), -1, 2)
     with np.errstate(invalid="ignore"):
         shown = (pixels[..., 1] > -1) & (pixels[..., 1] < camera.size_px[1])
-    some = shown.sum(axis=1) >= 4
-    low = np.where(shown[..., None], pixels, np.inf).min(axis=1)
-    high = np.where(shown[..., None], pixels, -np.inf).max(axis=1)
-    return np.where(some[:, None], np.column_stack([low, high]), np.nan)
+    some = shown.sum(axis=0) >= 4
+    low = np.where(shown[..., None], pixels, np.inf).min(axis=0)
+    high = np.where(shown[..., None], pixels, -np.inf).max(axis=0)
+    return np.where(some[:, None], np.concatenate([low, high], axis=1), np.nan)
 
 
 def height_above(camera: CameraModel, foot_m: Floats, direction: Floats) -> Floats:
@@ -86,22 +85,38 @@ def height_above(camera: CameraModel, foot_m: Floats, direction: Floats) -> Floa
     return np.asarray(camera.centre_m[2] + reach * direction[:, 2] - foot_m[:, 2])
 
 
-def sights(camera: CameraModel, *pixels: Floats) -> list[Floats]:
-    """Give the lines of sight through several (N, 2) arrays of pixels, at the price of one."""
-    return np.split(rays(camera, np.concatenate(pixels)), len(pixels))
+AROUND_PX = np.array([[0.5, 0.0], [-0.5, 0.0], [0.0, 0.5], [0.0, -0.5], [0.0, 0.0]])[:, None]
+"""(5, 1, 2): right of, left of, below and above a pixel, and the pixel itself."""
+
+
+def sights(camera: CameraModel, *pixels: Floats) -> Floats:
+    """Give the lines of sight (K, N, 3) through K arrays (N, 2) of pixels, at the price of one."""
+    return rays(camera, np.concatenate(pixels)).reshape(len(pixels), -1, 3)
+
+
+def around(camera: CameraModel, pixels: Floats) -> Floats:
+    """Give the lines of sight (5, N, 3) around and through (N, 2) pixels, by `AROUND_PX`."""
+    return sights(camera, *(pixels + AROUND_PX))
+
+
+AXIS = np.array([0.0, 0.0, 1.0])
 
 
 def pixels_of(camera: CameraModel, points_m: Floats) -> Floats:
     """Project like `scene.geometry.project`, NaN behind the camera or outside its cone."""
     rotation, shift = camera.camera_from_mine[:3, :3], camera.camera_from_mine[:3, 3]
     points = points_m @ rotation.T + shift
+    # Slightly more than the cone: a body half out of the picture still has a shape.
+    widest_rad = camera.max_angle_rad + 0.05
+    x, y, z = points.T
     with np.errstate(invalid="ignore"):
-        ahead = points[:, 2] > 0.05
-        off_axis = np.arctan2(np.hypot(points[:, 0], points[:, 1]), points[:, 2])
-        # Slightly more than the cone: a body half out of the picture still has a shape.
-        ahead &= off_axis < camera.max_angle_rad + 0.05
-    safe = np.where(ahead[:, None], points, np.array([0.0, 0.0, 1.0]))
-    return np.where(ahead[:, None], distort(camera, safe), np.nan)
+        ahead = z > 0.05
+        if widest_rad < np.pi / 2:
+            ahead &= x * x + y * y < (np.tan(widest_rad) * z) ** 2
+    points[~ahead] = AXIS
+    pixels = distort(camera, points)
+    pixels[~ahead] = np.nan
+    return pixels
 
 
 def in_picture(camera: CameraModel, pixels: Floats) -> Bools:

@@ -8,11 +8,10 @@ import numpy as np
 from location.doubt import place_m2
 from location.headgear import probability
 from location.limits import LYING_BELOW_M, TrackerLimits
-from location.motion import predict
+from location.motion import Motion
 from location.person import Person
 from location.spread import largest
 from scene.arrays import Floats
-from scene.floor import Floor
 from scene.messages import Certainty, Covariance, Position, Posture
 
 CROUCHING_BELOW_M = 1.35
@@ -22,20 +21,20 @@ HEIGHT_KEPT_S = 3.0
 
 def position(
     person: Person,
-    at_ns: int,
-    floor: Floor,
+    motion: Motion,
+    z_m: float,
     limits: TrackerLimits,
     *,
     factor: float,
     fresh_s: float,
 ) -> Position:
-    """Tell where a person is, predicted from the last correction, and how sure that is.
+    """Tell where a person is, and how sure that is.
 
-    `factor` is by how much looks at the person really err (`agreement.py`); a look is good for
-    `fresh_s`.
+    `motion` is predicted from the last correction, `z_m` the floor's height there. `factor` is by
+    how much looks at the person really err (`agreement.py`); a look is good for `fresh_s`.
     """
-    motion = predict(person.motion, at_ns, limits.unrest_m2_s3)
-    x, y = motion.mean[:2].tolist()
+    at_ns = motion.at_ns
+    x, y, x_m_s, y_m_s = motion.mean.tolist()
     seen_x, seen_y = person.motion.mean[:2].tolist()
     step_s = (at_ns - person.motion.at_ns) / 1e9
     seen_m2 = place_m2(person.doubt, 0.0, limits.unrest_m2_s3, factor)
@@ -48,9 +47,9 @@ def position(
     certainty: Certainty = "certainly" if sure else "possibly"
     return Position(
         track=person.track,
-        xyz_m=(x, y, float(floor.z_m(motion.mean[None, :2])[0])),
+        xyz_m=(x, y, z_m),
         covariance_m2=_rows(now_m2),
-        velocity_m_s=(float(motion.mean[2]), float(motion.mean[3])),
+        velocity_m_s=(x_m_s, y_m_s),
         height_m=height,
         posture=_posture(height),
         height_at_ns=height_at_ns,

@@ -5,61 +5,76 @@ Knows nothing about bodies or boxes.
 
 import numpy as np
 
-from location.post import sights
-from scene.arrays import Floats
+from scene.arrays import Bools, Floats
 from scene.floor import Floor
 from scene.geometry import CameraModel
 
 TURN_RAD, SHIFT_M = 1e-5, 1e-4
 """Steps of the numeric slopes by the camera's pose."""
+_STEPS = np.repeat([TURN_RAD, SHIFT_M], 3)[:, None, None]
+_CROSS = np.cross(np.eye(3)[:, None], np.eye(3)).reshape(3, 9)
+"""A vector times this is the (3, 3) by which to multiply another one for their cross product."""
 
 
 def floor_m2(
     camera: CameraModel,
     floor: Floor,
-    pixels: Floats,
-    noise_u: Floats,
-    noise_v: Floats,
-    *,
-    above_m: float,
+    around: Floats,
+    met: tuple[Floats, Bools],
+    noise_px: Floats,
 ) -> Floats:
-    """Carry pixel noise and pose covariance to the floor, (N, 2, 2); NaN where it is not met."""
-    n, step = len(pixels), 0.5
-    right, down = np.array([step, 0.0]), np.array([0.0, step])
-    to_right, to_left, to_below, to_above, direction = sights(
-        camera, pixels + right, pixels - right, pixels + down, pixels - down, pixels
-    )
-    point, hit = floor.meet(camera.centre_m, direction, above_m=above_m)
-    slope = np.where(hit[:, None], floor.slope(np.nan_to_num(point[:, :2])), 0.0)
-    normal = np.column_stack([-slope, np.ones(n)])
+    """Carry pixel noise and pose covariance to the floor, (N, 2, 2); NaN where it is not met.
+
+    `around` (5, N, 3) are lines of sight half a pixel beside and through the places' pixels, as
+    `location.post.around` has them; `met` is where the last of them meet the floor, if they do.
+    `noise_px` (2, N) is across and down the picture.
+    """
+    point, hit = met
+    slope = np.where(hit[:, None], floor.slope(np.where(hit[:, None], point, 0.0)[:, :2]), 0.0)
 
     # Rays and where they start: four pixels beside, the ray itself, three turns, three shifts.
-    rotation = camera.camera_from_mine[:3, :3]
+    rotation, ray = camera.camera_from_mine[:3, :3], around[4]
+    lines = np.empty((11, len(point), 3))
+    lines[:5], lines[5:] = around, ray
     # A turn of the camera by +w turns the ray, in the mine, by -w.
-    turned = direction - np.cross(rotation[:, None] * TURN_RAD, direction[None])
-    lines = np.stack([to_right, to_left, to_below, to_above, direction, *turned, *[direction] * 3])
+    lines[5:8] -= TURN_RAD * (ray @ (rotation @ _CROSS).reshape(3, 3, 3))
     starts = np.zeros((11, 1, 3)) + camera.centre_m
     starts[8:, 0] -= rotation * SHIFT_M
     # They meet the plane that touches the floor here: smooth, so its differences are slopes.
-    fall = np.sum(lines * normal, axis=2)
+    fall = _above(lines, slope)
     safe = np.where(np.abs(fall) > 1e-9, fall, -1e-9)
-    reach = np.sum((point - starts) * normal, axis=2) / safe
-    met = (starts + reach[..., None] * lines)[..., :2]
-    by_pixel = (met[[0, 2]] - met[[1, 3]]) / (2 * step)
-    by_pose = (met[5:] - met[4]) / np.repeat([TURN_RAD, SHIFT_M], 3)[:, None, None]
+    reach = _above(point - starts, slope) / safe
+    there = starts[..., :2] + reach[..., None] * lines[..., :2]
+    # A pixel apart, so the differences are slopes by the pixel.
+    by_pixel = there[[0, 2]] - there[[1, 3]]
+    by_pose = ((there[5:] - there[4]) / _STEPS).transpose(1, 2, 0)
 
-    jacobian, pose_jacobian = by_pixel.transpose(1, 2, 0), by_pose.transpose(1, 2, 0)
-    noise = np.zeros((n, 2, 2))
-    noise[:, 0, 0], noise[:, 1, 1] = noise_u**2, noise_v**2
-    covariance = jacobian @ noise @ jacobian.transpose(0, 2, 1)
-    covariance = covariance + pose_jacobian @ camera.pose_covariance @ pose_jacobian.transpose(
-        0, 2, 1
-    )
+    by_noise = (by_pixel * noise_px[..., None]).transpose(1, 2, 0)
+    covariance = by_noise @ by_noise.transpose(0, 2, 1)
+    covariance += by_pose @ camera.pose_covariance @ by_pose.transpose(0, 2, 1)
     covariance = (covariance + covariance.transpose(0, 2, 1)) / 2
     return np.where(hit[:, None, None], covariance, np.nan)
+
+
+def _above(steps: Floats, slope: Floats) -> Floats:
+    """Tell how much (K, N, 3) steps rise above planes of (N, 2) slopes."""
+    return np.asarray(steps[..., 2] - steps[..., 0] * slope[:, 0] - steps[..., 1] * slope[:, 1])
 
 
 def largest(covariance: Floats) -> Floats:
     """Give the larger eigenvalue of (N, 2, 2) symmetric matrices."""
     a, b, c = covariance[:, 0, 0], covariance[:, 0, 1], covariance[:, 1, 1]
     return np.asarray((a + c) / 2 + np.hypot((a - c) / 2, b))
+
+
+def squares(off_m: Floats, covariance_m2: Floats) -> tuple[Floats, Floats]:
+    """Give the Mahalanobis² (...) of (..., 2) by (..., 2, 2), and the covariances' determinants.
+
+    >>> square, det = squares(np.array([1.0, -1.0]), np.array([[2.0, 1.0], [1.0, 2.0]]))
+    >>> float(square), float(det)
+    (2.0, 3.0)
+    """
+    a, b, d = covariance_m2[..., 0, 0], covariance_m2[..., 0, 1], covariance_m2[..., 1, 1]
+    det = np.maximum(a * d - b * b, 1e-12)
+    dx, dy = off_m[..., 0], off_m[..., 1]
+    return (d * dx**2 - 2 * b * dx * dy + a * dy**2) / det, det

@@ -13,7 +13,7 @@ from location.doubles import without_doubles
 from location.doubt import after, first_look
 from location.foot import STATURE_M, Feet, covers, feet_on_floor
 from location.limits import LYING_BELOW_M, TrackerLimits
-from location.match import between, is_apart, match, match_lying
+from location.match import Pairs, between, is_apart, match, match_lying
 from location.motion import corrected, predict, start
 from location.person import Kept, Person, kept, revived
 from location.report import position
@@ -138,16 +138,21 @@ class Tracker:
             for person in self._people
             if person.track and person.believed and self._alive(person, at_ns)
         ]
+        if not people:
+            return ()
+        people.sort(key=lambda person: person.track)
+        motions = [predict(person.motion, at_ns, self._limits.unrest_m2_s3) for person in people]
+        floor_m = self._floor.z_m(np.array([motion.mean[:2] for motion in motions])).tolist()
         return tuple(
             position(
                 person,
-                at_ns,
-                self._floor,
+                motion,
+                z_m,
                 self._limits,
                 factor=self._agreement.of(person.evidence),
                 fresh_s=self._fresh_s,
             )
-            for person in sorted(people, key=lambda person: person.track)
+            for person, motion, z_m in zip(people, motions, floor_m, strict=True)
         )
 
     def _see(self, instant: list[Detections]) -> None:
@@ -158,7 +163,7 @@ class Tracker:
         self._now_ns = max(at_ns, before_ns)
         self._give_up(self._now_ns)
         views = [(item, self._observe(item)) for item in instant]
-        pairs: list[tuple[Person, int, Feet, int]] = []
+        pairs: list[tuple[int, Feet, Pairs]] = []
         left: list[tuple[int, Feet, int]] = []
         for view, (item, observed) in enumerate(views):
             at = item.captured_at_ns
@@ -167,15 +172,16 @@ class Tracker:
             lain = match_lying(self._people, at, observed, matched, rest, limits=self._limits)
             taken = [index for _, index in lain]
             feet = observed.lying(taken)
-            pairs += [(person, view, feet, index) for person, index in [*matched, *lain]]
+            pairs.append((view, feet, [*matched, *lain]))
             left += [(view, feet, index) for index in rest if index not in taken]
         seen: dict[int, list[int]] = {}
         looks: dict[int, tuple[Person, list[Look]]] = {}
-        for person, view, feet, index in pairs:
-            item = views[view][0]
-            look = self._correct(person, item, feet, index, first=person.born not in seen)
-            seen.setdefault(person.born, []).append(view)
-            looks.setdefault(person.born, (person, []))[1].append(look)
+        for view, feet, its in pairs:
+            new = [person.born not in seen for person, _ in its]
+            took = self._correct(views[view][0], feet, its, new)
+            for (person, _), look in zip(its, took, strict=True):
+                seen.setdefault(person.born, []).append(view)
+                looks.setdefault(person.born, (person, []))[1].append(look)
         if not late:
             self._agreement.compare(
                 (person.evidence, its, person.motion.mean[2:])
@@ -227,27 +233,46 @@ class Tracker:
             for at_ns, x, y in self._lost
         )
 
-    def _correct(
-        self, person: Person, item: Detections, feet: Feet, index: int, *, first: bool
-    ) -> Look:
-        """Take in one look at a person; `first` if no camera has seen them at this instant yet."""
-        taller_m = person.stature_m() - STATURE_M if feet.by_stature[index].any() else 0.0
-        look = Look(
-            at_ns=item.captured_at_ns,
-            xy_m=feet.xy_m[index] + taller_m * feet.by_stature[index],
-            covariance_m2=feet.told_m2[index],
-            line=feet.lines[index],
-        )
-        person.motion, step = corrected(
-            person.motion,
-            look.at_ns,
-            look.xy_m,
-            feet.covariance_m2[index],
+    def _correct(self, item: Detections, feet: Feet, pairs: Pairs, first: list[bool]) -> list[Look]:
+        """Take in one camera's looks at people, each once, at the price of one.
+
+        `first` are those whom no camera has seen at this instant yet.
+        """
+        if not pairs:
+            return []
+        rows = [index for _, index in pairs]
+        by_stature = feet.by_stature[rows]
+        taller_m = [
+            person.stature_m() - STATURE_M if x or y else 0.0
+            for (person, _), (x, y) in zip(pairs, by_stature.tolist(), strict=True)
+        ]
+        xy = feet.xy_m[rows] + np.array(taller_m)[:, None] * by_stature
+        at_ns, told, lines = item.captured_at_ns, feet.told_m2[rows], feet.lines[rows]
+        looks = [
+            Look(at_ns=at_ns, xy_m=xy[n], covariance_m2=told[n], line=lines[n])
+            for n in range(len(pairs))
+        ]
+        steps = corrected(
+            [person.motion for person, _ in pairs],
+            at_ns,
+            xy,
+            feet.covariance_m2[rows],
             self._limits.unrest_m2_s3,
         )
-        person.doubt = after(person.doubt, step, item.camera, look.covariance_m2, look.line)
-        if first and person.track:
-            person.evidence.innovation(step.square, look.at_ns)
+        for (person, index), look, (motion, step), new in zip(
+            pairs, looks, steps, first, strict=True
+        ):
+            person.motion = motion
+            person.doubt = after(person.doubt, step, item.camera, look.covariance_m2, look.line)
+            self._note(person, item, feet, index, first=new)
+            if new and person.track:
+                person.evidence.innovation(step.square, at_ns)
+        return looks
+
+    def _note(
+        self, person: Person, item: Detections, feet: Feet, index: int, *, first: bool
+    ) -> None:
+        """Note what else a look shows of a person."""
         person.look_at_head(float(feet.heads[index]), item.captured_at_ns)
         person.seen_at_ns = max(person.seen_at_ns, item.captured_at_ns)
         x, y = person.motion.mean[:2].tolist()
@@ -262,7 +287,6 @@ class Tracker:
             person.sure_hits += 1
         whole = not feet.cut[index]
         person.show_height(item.captured_at_ns, float(feet.height_m[index]), whole=whole)
-        return look
 
     def _count(self, instant: list[Detections], seen: dict[int, list[int]]) -> None:
         """Keep for everybody the share of covering cameras that saw them, hits and misses."""
@@ -327,7 +351,7 @@ class Tracker:
                 if square < 9 and apart < self._limits.cap_m + 2 * sigma:
                     used.add((other_view, other))
                     by.add(other_view)
-                    self._correct(person, views[other_view][0], other_feet, other, first=False)
+                    self._correct(views[other_view][0], other_feet, [(person, other)], [False])
             cover = [
                 bool(
                     covers(self._cameras[item.camera], self._floor, person.motion.mean[None, :2])[0]

@@ -33,6 +33,9 @@ class Floor:
         self._left = np.column_stack([-self._along[:, 1], self._along[:, 0]])
         self._grade = (self._end[:, 2] - self._start[:, 2]) / self._length
         self._cross_fall = config.cross_fall
+        self._slope = self._grade[:, None] * self._along + self._cross_fall * self._left
+        # Each stretch as a plane: exact on a straight line, a start for Newton in bends.
+        self._normal = np.column_stack([-self._slope, np.ones(len(self._grade))])
         self._left_m, self._right_m = config.left_m, config.right_m
         inner = self._along[:-1] + self._along[1:]
         norm = np.linalg.norm(inner, axis=1, keepdims=True)
@@ -95,6 +98,8 @@ class Floor:
     def slope(self, xy_m: Floats) -> Floats:
         """Tell how the height changes per metre along x and y, (N, 2), at (N, 2) positions."""
         xy, step = np.asarray(xy_m, float).reshape(-1, 2), 0.01
+        if len(self._slope) == 1:
+            return np.repeat(self._slope, len(xy), axis=0)
         right, left = np.array([step, 0.0]), np.array([0.0, step])
         around = np.concatenate([xy + right, xy - right, xy + left, xy - left])
         east, west, north, south = self.z_m(around).reshape(4, -1)
@@ -121,23 +126,15 @@ class Floor:
         """
         origin = np.asarray(origin_m, float)
         direction = np.asarray(directions, float).reshape(-1, 3)
-        # Each stretch as a plane: exact on a straight line, a start for Newton in bends.
-        normal = np.column_stack(
-            [
-                -self._grade[:, None] * self._along - self._cross_fall * self._left,
-                np.ones(len(self._grade)),
-            ]
-        )
-        on_plane = self._start + np.array([0.0, 0.0, above_m])
-        drop = np.sum((on_plane - origin) * normal, axis=1)
+        drop = np.sum((self._start - origin) * self._normal, axis=1) + above_m
         with np.errstate(divide="ignore", invalid="ignore"):
-            reach = drop[None, :] / (direction @ normal.T)
+            reach = drop / (direction @ self._normal.T)
         if len(self._grade) == 1:
             reach1 = reach[:, 0]
-            hit = np.isfinite(reach1) & (reach1 > 0) & (reach1 < MAX_RANGE_M)
+            hit = (reach1 > 0) & (reach1 < MAX_RANGE_M)
             points = origin + np.where(hit, reach1, np.nan)[:, None] * direction
             return points, hit
-        usable = np.isfinite(reach) & (reach > 0) & (reach < 2 * MAX_RANGE_M)
+        usable = (reach > 0) & (reach < 2 * MAX_RANGE_M)
         reach = np.where(usable, reach, 0.0)
         gap = np.abs(self._gap(origin, direction[:, None], reach, above_m))
         good = usable & (gap < 0.5)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from location.doubt import COMMON_BIAS_M, Doubt, after, alike, first_look, place_m2
-from location.motion import Motion, corrected, start
+from location.motion import Motion, Step, corrected, start
 from scene.arrays import Floats
 from tests.scoring import share_inside
 
@@ -28,9 +28,13 @@ def follow(
     doubt = first_look("0", claim_m2, sides[0])
     for step in range(steps):
         for number, (side, error) in enumerate(zip(sides, errors_m, strict=True)):
-            motion, what = corrected(motion, step * STEP_NS, error, claim_m2, UNREST)
+            motion, what = look(motion, step * STEP_NS, error, claim_m2)
             doubt = after(doubt, what, str(number), claim_m2, side)
     return motion, doubt
+
+
+def look(motion: Motion, at_ns: int, xy_m: Floats, claim_m2: Floats) -> tuple[Motion, Step]:
+    return corrected([motion], at_ns, xy_m[None], claim_m2[None], UNREST)[0]
 
 
 def spread_m2(doubt: Doubt, factor: float = 1.0, step_s: float = 0.0) -> float:
@@ -90,7 +94,7 @@ def test_no_set_of_cameras_and_no_order_of_looks_makes_it_negative(
     doubt = first_look("0", CLAIM_M2, lines(degrees[0])[0])
     for number, at_ns in enumerate(times_ns):
         camera = number % len(degrees)
-        motion, what = corrected(motion, at_ns, np.zeros(2), CLAIM_M2, UNREST)
+        motion, what = look(motion, at_ns, np.zeros(2), CLAIM_M2)
         doubt = after(doubt, what, str(camera), CLAIM_M2, lines(degrees[camera])[0])
     found = place_m2(doubt, step_s, UNREST, factor)
     assert (found == found.T).all()

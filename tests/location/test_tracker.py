@@ -291,3 +291,17 @@ def test_what_lies_with_little_score_is_somebody_only_where_somebody_was_lost(kn
             assert not tracker.positions(at_ns)
     people = tracker.positions(at_ns)
     assert [person.posture for person in people] == (["lying"] if known else [])
+
+
+def test_everybody_stands_on_the_floor_and_has_the_cameras_that_saw_them() -> None:
+    """Looks of one camera at several people are taken in together."""
+    cameras = mine.corners()
+    walks = [straight(13.0, 0.5, 0.3), straight(16.0, -0.8, 0.2), straight(19.0, 0.3, -0.3)]
+    *_, (t, found) = run(Tracker(rig(cameras), floor()), cameras, walks, seconds=2.0)
+    assert len(found) == 3
+    for person in found:
+        nearest = min(np.hypot(*(at(walk, t)[:2] - person.xyz_m[:2])) for walk in walks)
+        assert nearest < 0.3
+        assert person.xyz_m[2] == pytest.approx(floor().z_m(np.array([person.xyz_m[:2]]))[0])
+        assert len(person.cameras) >= 3
+        assert sorted(set(person.cameras)) == list(person.cameras)
