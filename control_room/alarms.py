@@ -55,6 +55,8 @@ examples:
 
 CONNECT_S = 10.0
 EXEC_LIMIT_S = 30.0
+MOST_WAITING = 1000
+"""So many alarms may wait for `--exec`."""
 MOST_TOLD = 10_000
 """So many alarms are known as told; then the one that was heard of first is forgotten."""
 NO_ALARM, EXEC_FAILED = 3, 4
@@ -79,7 +81,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--exec",
         metavar="COMMAND",
         help="run this for every line (no shell), one after the other, "
-        f"{EXEC_LIMIT_S:g} s each at most; the message is its standard input",
+        f"{EXEC_LIMIT_S:g} s each at most; the message is its standard input. Lines don't wait "
+        "for it",
     )
     parser.add_argument("--once", action="store_true", help="stop after the first alarm")
     parser.add_argument("--timeout", type=float, metavar="S", help="stop after so many seconds")
@@ -100,7 +103,8 @@ def run(args: argparse.Namespace) -> int:
             listener.refuse(parse_topic(topic), error)
 
     Subscriber(connection, args.prefix, on_message=listener.hear, on_bad=on_bad, guard=guard)
-    failures = 0
+    caller = Caller(command) if command else None
+    told, interrupted = 0, True
     try:
         connection.connect(CONNECT_S, wait=True)
         say(f"listening to {broker.url}")
@@ -109,16 +113,53 @@ def run(args: argparse.Namespace) -> int:
                 address, anomaly, message = change
                 if args.kind and anomaly.kind not in args.kind:
                     continue
+                told += 1
                 _print(message.decode() if args.json else line_of(address, anomaly), sys.stdout)
-                if command and not _call(command, message):
-                    failures += 1
+                if caller is not None:
+                    caller.put(message)
                 if args.once:
-                    return EXEC_FAILED if failures else 0
-            if args.once:
-                return NO_ALARM
+                    break
+            if caller is not None:
+                caller.finish()
+            interrupted = False
     finally:
         connection.close()
-    return EXEC_FAILED if failures else 0
+    if args.once and not told and not interrupted:
+        return NO_ALARM
+    return EXEC_FAILED if caller is not None and caller.failures else 0
+
+
+class Caller:
+    """Runs a command for one message after the other; nobody waits for it.
+
+    So a command that hangs delays no line, and no silence is noticed late.
+    """
+
+    def __init__(self, command: list[str]) -> None:
+        self._command = command
+        self._waiting: queue.Queue[bytes | None] = queue.Queue(MOST_WAITING)
+        self.failures = 0
+        """For how many messages it failed or was not run."""
+        self._thread = threading.Thread(target=self._run, name="alarm-command", daemon=True)
+        self._thread.start()
+
+    def put(self, message: bytes) -> None:
+        """Have it run for this message, after those before."""
+        try:
+            self._waiting.put_nowait(message)
+        except queue.Full:
+            self.failures += 1
+            say(f"--exec: {MOST_WAITING} alarms wait for it; it is not run for this one")
+
+    def finish(self) -> None:
+        """Wait until it has run for all."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (message := self._waiting.get()) is not None:
+            if not _call(self._command, message):
+                self.failures += 1
 
 
 class AlarmListener:

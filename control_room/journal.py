@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from control_room.alarm_rate import Raise
-from control_room.journal_schema import ANOMALY, JournalError, prepare, stand
+from control_room.journal_schema import (
+    ANOMALY,
+    JournalError,
+    UnfitAlarmError,
+    prepare,
+    stand,
+)
 from control_room.lifecycle import SEVERITIES, Act, Action, Entry, Key
 from scene.messages import Anomaly
 
@@ -46,6 +52,9 @@ FROM alarm AS a CROSS JOIN change AS c
 _RAISES = "SELECT site, gateway, alarm, kind, rank, place, stored_at_ns FROM alarm"
 _WORST_FIRST = "ORDER BY a.rank, a.raised_at_ns DESC LIMIT ?"
 
+LOCKED_S = 1.0
+"""So long at most a write waits for somebody else who holds the file (a copy, a repair): meanwhile
+nobody watches the gateways, and what was not stored comes again."""
 MAX_UNSEEN, NO_LIMIT = 500, -1
 """Of alarms that are over, so many at most are listed as open; of active ones all."""
 
@@ -64,7 +73,7 @@ class Journal:
         try:
             if file:
                 file.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self._name, check_same_thread=False, timeout=5.0)
+            self._db = sqlite3.connect(self._name, check_same_thread=False, timeout=LOCKED_S)
         except (sqlite3.Error, OSError) as error:
             raise JournalError(f"{self._name}: the journal can't be opened: {error}") from None
         try:
@@ -87,12 +96,17 @@ class Journal:
         return self.store_all([(key, anomaly)], stored_at_ns=stored_at_ns)[0]
 
     def store_all(self, changes: Sequence[tuple[Key, Anomaly]], *, stored_at_ns: int) -> list[bool]:
-        """Store several at once, all or none, for the price of one; else like `store`."""
+        """Store several at once, all or none, for the price of one; else like `store`.
+
+        Raises `UnfitAlarmError` when one of them is to blame, not the disk.
+        """
         with self._lock:
             try:
                 with self._db:
                     return [self._store(key, anomaly, stored_at_ns) for key, anomaly in changes]
-            except (sqlite3.Error, OverflowError) as error:
+            except (sqlite3.DataError, sqlite3.InterfaceError, ValueError, OverflowError) as error:
+                raise UnfitAlarmError(f"{self._name}: an alarm can't be stored: {error}") from None
+            except sqlite3.Error as error:
                 raise self._unwritten(error) from None
 
     def _store(self, key: Key, anomaly: Anomaly, stored_at_ns: int) -> bool:

@@ -91,6 +91,10 @@ class JournalError(LamproomError):
     """The journal can't be opened or written; names the file."""
 
 
+class UnfitAlarmError(JournalError):
+    """No disk is to blame: what was given can't be stored anywhere."""
+
+
 def stand(
     db: sqlite3.Connection, place: tuple[str, str, str], anomaly: Anomaly, stored_at_ns: int
 ) -> None:

@@ -224,10 +224,11 @@ def _need(condition: bool, why_not: str) -> None:
 
 
 def _text(body: dict[Any, Any], name: str, most: int, *, needed: bool = False) -> str:
+    if needed and name not in body:
+        raise BadWish(f"{name}: is missing")
+    # An empty gateway is no mistake: an alarm about the mine's own systems has none.
     text = body.get(name, "")
     if not isinstance(text, str) or len(text) > most:
         raise BadWish(f"{name}: a text of at most {most} characters is expected")
-    if needed and not text:
-        raise BadWish(f"{name}: is missing")
     # Line breaks and tabs are only space; lone surrogates and the like could not be stored.
     return printable(" ".join(text.split()) if not needed else text)

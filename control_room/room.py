@@ -15,7 +15,7 @@ from control_room.alarm_rate import SHIFT_S, STANDING_S, AlarmRate, alarm_rate
 from control_room.desk import Desk, SendOrder
 from control_room.head_count import HeadCount
 from control_room.journal import Journal
-from control_room.journal_schema import JournalError
+from control_room.journal_schema import JournalError, UnfitAlarmError
 from control_room.lifecycle import Entry, Key, Wish
 from control_room.loss import LossRate
 from control_room.roster import Worker
@@ -252,12 +252,14 @@ class Room:
         try:
             fresh = self._journal.store_all(keyed, stored_at_ns=stored_at_ns)
         except JournalError as error:
-            if len(keyed) > 1:  # one of them may be to blame
+            if len(keyed) > 1 and isinstance(error, UnfitAlarmError):  # the others can be stored
                 for one in said:
                     self._keep_alarms([one])
                 return
-            # Not stored, so not receipted: the gateway keeps it and tries again.
-            self._not_stored(*keyed[0], stored_at_ns, error)
+            # Not stored, so not receipted: gateways keep them and try again. Trying one by one here
+            # would hold up all watching, while somebody has locked the file for a second each.
+            for key, anomaly in keyed:
+                self._not_stored(key, anomaly, stored_at_ns, error)
             return
         self._trouble = ""
         by_place: dict[tuple[str, str], list[Stored]] = {}

@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from delivery.signing import PublicKey, RefusedError, is_signed
 from delivery.trust import Trust
 from scene.clock import Clock, SystemClock
@@ -19,10 +21,12 @@ from scene.errors import WireError
 from scene.site import SigningConfig
 from scene.topics import LIVE_PREFIX, TOPICS, Address, parse_topic
 from scene.wire import Envelope, decode
+from scene.zones import Name
 
 SAVE_EVERY_S = 10.0
 """After a restart no message older than this is believed to be new."""
 
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
 Place = tuple[str, str, str, str]
 """The key's id, site, gateway, topic."""
 
@@ -59,6 +63,7 @@ class Guard:
         Raises `RefusedError`, and `WireError` for what can't be read.
         """
         address = parse_topic(topic)
+        _check_names(address)
         key = self._key_of(topic, address, payload)
         envelope = decode(payload)
         row = TOPICS[address.topic]
@@ -132,6 +137,16 @@ class Guard:
             os.replace(fresh, self._memory)
 
 
+def _check_names(address: Address) -> None:
+    """Refuse names that no site file can give: nobody could acknowledge an alarm under them."""
+    try:
+        _NAME.validate_python(address.site)
+        if TOPICS[address.topic].of_gateway:
+            _NAME.validate_python(address.gateway)
+    except ValidationError:
+        raise WireError("no site or gateway can have such a name") from None
+
+
 def guard_of(
     signing: SigningConfig | None, clock: Clock, memory: Path, log: Callable[[str], None]
 ) -> Guard:
@@ -156,7 +171,8 @@ def open_guard(
 def _remembered(memory: Path | None) -> dict[Place, tuple[int, int]]:
     if memory is None:
         return {}
-    with contextlib.suppress(OSError, ValueError, TypeError):
+    # Whatever a damaged disk gives back: a forgetful guard is better than none.
+    with contextlib.suppress(OSError, ValueError, TypeError, OverflowError, RecursionError):
         return {
             (str(key), str(site), str(gateway), str(topic)): (int(run), int(seq))
             for key, site, gateway, topic, run, seq in json.loads(memory.read_text("utf-8"))

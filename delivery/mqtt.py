@@ -36,6 +36,8 @@ ANSWER_TIMEOUT_S = 10.0
 """A broker that takes the connection but says nothing for so long is given up."""
 MAX_UNSENT = 2000
 """So many messages may wait for the network or the broker's answer; further ones are refused."""
+MAX_REFUSED = 200
+"""Of so many topics at most it is said that the broker does not take them."""
 BACKOFF_S = (0.1, 2.0)
 """First and longest pause between two attempts."""
 
@@ -420,17 +422,24 @@ class Connection:
         """Say it once when a topic is refused, whoever asked."""
 
         def told(taken: bool, reason: str) -> None:
-            if not taken and self._client is not None and topic not in self._refused_topics:
-                if len(self._refused_topics) < MAX_UNSENT:
-                    self._refused_topics.add(topic)
-                self._log(
-                    f"MQTT broker {self._address.url} does not take {topic}: {reason}; "
-                    f"mend its access list for {self._client_id}"
-                )
+            if not taken and self._client is not None:
+                self._say_refused(topic, reason)
             if on_result is not None:
                 on_result(taken, reason)
 
         return told
+
+    def _say_refused(self, topic: str, reason: str) -> None:
+        """Say it once for each topic, but of so many only: each alarm has one of its own."""
+        said = self._refused_topics
+        if topic in said or len(said) >= MAX_REFUSED:
+            return
+        said.add(topic)
+        more = "; no more such topics are named" if len(said) == MAX_REFUSED else ""
+        self._log(
+            f"MQTT broker {self._address.url} does not take {topic}: {reason}; "
+            f"mend its access list for {self._client_id}{more}"
+        )
 
 
 def _hang_up(client: paho.Client, ended: threading.Event) -> None:

@@ -28,6 +28,10 @@ CHECKPOINT_PAGES = 64
 """The write-ahead log stays this short (256 KB), so that a nearly full disk holds many alarms."""
 MAX_RESCUED = 200_000
 """So many of the newest rows of a damaged outbox are looked at."""
+MAX_CRITICAL = 1000
+"""So many of the newest critical alarms are watched for their receipt."""
+SET_NS = 1_000_000_000
+"""A clock that is off by less than this was not set."""
 KEEP_RECEIPTED_S = 24 * 3600.0
 """Receipted alarms are kept so long, so that one handed over twice isn't sent twice."""
 
@@ -85,6 +89,10 @@ class Outbox:
         self._ballast = folder / "ballast"
         self._clock = clock
         self._lock = threading.RLock()
+        self._seen_s: dict[tuple[int, int], float] | None = None
+        """When critical alarms were first seen waiting, on the monotonic clock."""
+        self._oldest: tuple[int, float] | None = None
+        """When the oldest that waits was put, by the clock of then and by the monotonic one."""
         self.set_aside: Path | None = None
         """Where a damaged outbox was put, if one was found."""
         try:
@@ -139,21 +147,43 @@ class Outbox:
             "(SELECT COUNT(*) AS count, MIN(number) AS oldest FROM alarm "
             "WHERE receipted_at_ns IS NULL)"
         )
-        count, since_ns = self._do(lambda db: db.execute(sql).fetchone())
-        return Waiting(count=count, since_ns=since_ns)
+        with self._lock:
+            count, put_at_ns = self._do(lambda db: db.execute(sql).fetchone())
+            return Waiting(count=count, since_ns=put_at_ns and self._since_ns(put_at_ns))
+
+    def _since_ns(self, put_at_ns: int) -> int:
+        """Tell since when the oldest has waited, in the time of a clock that was set meanwhile."""
+        now_ns, now_s = self._clock.now_ns(), self._clock.monotonic_s()
+        if self._oldest is None or self._oldest[0] != put_at_ns:
+            self._oldest = (put_at_ns, now_s - max(0.0, (now_ns - put_at_ns) / 1e9))
+        since_ns = now_ns - round((now_s - self._oldest[1]) * 1e9)
+        return put_at_ns if abs(since_ns - put_at_ns) < SET_NS else since_ns
 
     def overdue(self, after_s: float) -> Anomaly | None:
-        """Give the newest critical alarm, active, that has waited for a receipt for so long."""
-        before_ns = self._clock.now_ns() - round(after_s * 1e9)
-        found = self._select(
-            "WHERE receipted_at_ns IS NULL AND state = 'active' AND put_at_ns < ? "
-            "AND json_extract(body, '$.severity') = 'critical' AND NOT EXISTS (SELECT 1 FROM alarm "
-            "AS later WHERE later.id = alarm.id AND later.state = 'cleared' "
-            "AND later.raised_at_ns >= alarm.raised_at_ns) ORDER BY number DESC LIMIT ?",
-            1,
-            before_ns,
+        """Give the newest critical alarm, active, that has waited for a receipt for so long.
+
+        To be asked again and again: it counts by the monotonic clock from when it was first seen
+        here, for a clock that is set must neither hide an alarm nor make it look old. What an
+        earlier run left counts from when it was put.
+        """
+        sql = (
+            "SELECT number, put_at_ns FROM alarm WHERE receipted_at_ns IS NULL AND state = 'active'"
+            " AND CASE WHEN json_valid(body) THEN json_extract(body, '$.severity') END = 'critical'"
+            " AND NOT EXISTS (SELECT 1 FROM alarm AS later WHERE later.id = alarm.id "
+            "AND later.state = 'cleared' AND later.raised_at_ns >= alarm.raised_at_ns) "
+            f"ORDER BY number DESC LIMIT {MAX_CRITICAL}"
         )
-        return found[0] if found else None
+        with self._lock:
+            found = self._do(lambda db: db.execute(sql).fetchall())
+            now_s, now_ns = self._clock.monotonic_s(), self._clock.now_ns()
+            before, self._seen_s = self._seen_s, {}
+            for key in found:
+                waited_s = 0.0 if before is not None else max(0.0, (now_ns - key[1]) / 1e9)
+                self._seen_s[key] = (before or {}).get(key, now_s - waited_s)
+            due = [number for (number, _), at_s in self._seen_s.items() if now_s - at_s > after_s]
+        return (
+            next(iter(self._select("WHERE number = ? LIMIT ?", 1, due[0])), None) if due else None
+        )
 
     def receipt(self, id: str, state: AlarmState, captured_at_ns: int | None = None) -> bool:
         """Note that the control room has stored an alarm; tells whether it was waiting for it."""

@@ -43,6 +43,12 @@ MAX_KEPT = 500
 MAX_UNSTORED = 1000
 """So many alarms are kept in memory when even the outbox can't take them."""
 MAX_TOMBSTONES = 1000
+MAX_RECEIPTS = 20_000
+"""So many receipts may wait to be noted; in a flood of them the oldest are dropped, and what they
+were for is sent again."""
+MAX_SENT = 5000
+"""So many alarms are remembered as just sent; what is forgotten may be sent twice within
+`RESEND_S`."""
 TIDY_S = 3600.0
 
 _Key = tuple[str, AlarmState]
@@ -83,7 +89,7 @@ class Publisher:
         """Held while a message is numbered and sent, so that they go out in their order."""
         self._description: SiteDescription | None = None
         self._sent: dict[_Key, tuple[int, float]] = {}
-        self._receipted: deque[tuple[str, AlarmState, int | None]] = deque()
+        self._receipted: deque[tuple[str, AlarmState, int | None]] = deque(maxlen=MAX_RECEIPTS)
         self._say_again: deque[Anomaly] = deque()
         self._unstored: dict[_Key, Anomaly] = {}
         self._stopping = threading.Event()
@@ -190,7 +196,10 @@ class Publisher:
             word, sent_at_s = self._sent.get(key, (0, 0.0))
             if word == anomaly.captured_at_ns and now_s - sent_at_s < RESEND_S:
                 return
+            self._sent.pop(key, None)  # so that the oldest come first
             self._sent[key] = (anomaly.captured_at_ns, now_s)
+            while len(self._sent) > MAX_SENT:
+                self._sent.pop(next(iter(self._sent)))
         topic, keep = self._alarm_topic(anomaly.id), self._to_be_kept(anomaly)
         with self._speaking:
             _, payload = self._voice.write(topic, anomaly, gateway=self._gateway)
@@ -284,7 +293,7 @@ class Publisher:
             self.troubles.set("sending", failed)
             try:
                 self._tell_troubles()
-            except OutboxError as error:
+            except Exception as error:  # as above
                 self.trouble = str(error)
 
     def _carry_on_troubles(self) -> None:
@@ -347,7 +356,8 @@ class Publisher:
         for key, anomaly in unstored.items():
             self._outbox.put(anomaly)
             with self._lock:
-                self._unstored.pop(key, None)
+                if self._unstored.get(key) is anomaly:  # else a newer word came meanwhile
+                    del self._unstored[key]
             self.trouble = ""
 
 

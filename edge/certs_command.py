@@ -192,7 +192,7 @@ def _renew(args: argparse.Namespace) -> int:
 def _revoke(args: argparse.Namespace) -> int:
     workshop = Workshop(args.folder)
     parcels = workshop.revoke(args.name, former=args.former)
-    if not parcels:
+    if not any("crl.pem" in parcel.files for parcel in parcels):
         print("No broker was made here yet: nobody asks for the list of revoked certificates.")
     _tell(workshop, parcels)
     print("Until a broker has reloaded these files it lets the revoked ones in.")

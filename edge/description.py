@@ -53,9 +53,10 @@ def describe(site: Site, rig: Rig, site_yaml: str, stream_url: str) -> SiteDescr
 def without_secrets(site_yaml: str, site: Site) -> str:
     """Take cameras' passwords out of a site file's text: everybody at the broker reads it.
 
-    Of those that are commented out, too, as far as they stand before an `@`.
+    Of those that are commented out, too, as far as they stand before an `@` or behind a `?`.
     """
     for camera in site.cameras:
         if is_live(camera):
             site_yaml = site_yaml.replace(camera.url, place_of(camera.url))
-    return re.sub(r"(rtsps?://)[^\s'\"]*@", r"\1", site_yaml, flags=re.I)
+    site_yaml = re.sub(r"(rtsps?://)[^\s'\"]*@", r"\1", site_yaml, flags=re.I)
+    return re.sub(r"(rtsps?://[^\s'\"?]*)\?[^\s'\",}\]]*", r"\1", site_yaml, flags=re.I)

@@ -24,6 +24,9 @@ from scene.site import LocalAlarmConfig, Site
 LOOK_EVERY_S = 0.5
 AGAIN_S = 5.0
 """A program that failed is run again after so long."""
+HOLD_S = 6.0
+"""What an earlier run began goes on for so long: whether the control room is there is not known
+before, and a siren that stops with every start would say that all is well."""
 SILENT, UNRECEIPTED, OVER = "control_room_silent", "alarm_unreceipted", "over"
 
 
@@ -62,7 +65,7 @@ class LocalAlarm:
         self._on = memory.exists()
         self._event = ""
         self._told = ""
-        self._due_s = clock.monotonic_s()
+        self._due_s = clock.monotonic_s() + (HOLD_S if self._on else 0.0)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="local-alarm", daemon=True)
         self._thread.start()
@@ -73,10 +76,15 @@ class LocalAlarm:
         self._thread.join(timeout=2.0)
 
     def _run(self) -> None:
+        failed = False
         while not self._closing.wait(LOOK_EVERY_S):
             try:
                 self._look()
+                if failed:
+                    self._on_trouble(self._told)
+                failed = False
             except Exception as error:  # a siren must not fall silent over a mistake of ours
+                failed = True
                 self._on_trouble(f"the local alarm failed: {type(error).__name__}: {error}")
 
     def _look(self) -> None:
@@ -129,15 +137,18 @@ def open_local_alarm(
     if config is None:
         return None
 
+    unreceipted: Anomaly | None = None
+
     def cause() -> Cause | None:
+        nonlocal unreceipted
+        with contextlib.suppress(OutboxError):  # told by the heartbeat; what was known counts on
+            unreceipted = outbox.overdue(config.unreceipted_after_s)
         silence = publisher.attendance.silence()
         if silence:
             return Cause(event=SILENT, text=silence)
-        with contextlib.suppress(OutboxError):  # told by the heartbeat
-            alarm = outbox.overdue(config.unreceipted_after_s)
-            if alarm is not None and publisher.attendance.known:
-                text = f"nobody has receipted {alarm.id} for {config.unreceipted_after_s:g} s"
-                return Cause(event=UNRECEIPTED, text=text, alarm=alarm)
+        if unreceipted is not None and publisher.attendance.known:
+            text = f"nobody has receipted {unreceipted.id} for {config.unreceipted_after_s:g} s"
+            return Cause(event=UNRECEIPTED, text=text, alarm=unreceipted)
         return None
 
     return LocalAlarm(

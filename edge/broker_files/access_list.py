@@ -14,6 +14,8 @@ HEAD = """\
 # Who may say and hear what at the broker of site {site}. Written by `lamproom certs`, anew with
 # every certificate: changes by hand are lost. What is not listed is refused.
 """
+END = "# The end."
+"""The last line: without it a broker is not told to reload (mosquitto.service.d/lamproom.conf)."""
 
 
 def access_list(site: str, users: Iterable[Entry], *, gateway: str | None = None) -> str:
@@ -28,7 +30,7 @@ def access_list(site: str, users: Iterable[Entry], *, gateway: str | None = None
             continue
         lines = sorted(set(_lines(site, user, gateway)))
         parts.append("\n".join([f"user {user.name}", *lines]) + "\n")
-    return "\n".join(parts)
+    return "\n".join([*parts, f"{END}\n"])
 
 
 def _lines(site: str, user: Entry, gateway: str | None) -> Iterator[str]:

@@ -45,6 +45,14 @@ def write_file(path: Path, content: bytes, mode: int = PUBLIC) -> None:
         raise CertificateError(f"{path}: can't be written: {error.strerror}") from None
 
 
+def remove_file(path: Path) -> None:
+    """Remove a file, if it is there; raises `CertificateError`."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise CertificateError(f"{path}: can't be removed: {error.strerror}") from None
+
+
 def make_secret_folder(path: Path) -> None:
     """Make a folder that only its owner may look into."""
     try:

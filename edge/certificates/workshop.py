@@ -28,6 +28,7 @@ from edge.certificates.safe_files import (
     make_secret_folder,
     read_file,
     refuse_to_overwrite,
+    remove_file,
     write_file,
 )
 from edge.certificates.signing_keys import make_signing_pair
@@ -132,7 +133,10 @@ class Workshop:
         return parcels
 
     def revoke(self, name: str, *, former: bool) -> list[Parcel]:
-        """Take certificates of a name back: all, or only the `former` ones that were replaced."""
+        """Take certificates of a name back: all, or only the `former` ones that were replaced.
+
+        With all of them goes the signing key: whoever has stolen the one has the other, too.
+        """
         found = self.register.of(name)
         if former:
             kept = {entry.serial for entry in self.register.newest()}
@@ -141,7 +145,26 @@ class Workshop:
             which = "former certificate" if former else "certificate"
             raise CertificateError(f"{name}: has no {which} that counts; see `lamproom certs list`")
         self.register.revoke((entry.serial for entry in found), self.now)
-        return self._refresh()
+        distrusted = [] if former else self._distrust(found[-1])
+        return [*self._refresh(), *distrusted]
+
+    def _distrust(self, entry: Entry) -> list[Parcel]:
+        """Take a signer's keys away, so that new ones are made with its next certificate."""
+        role: Role = "control_room" if entry.name == CONTROL_ROOM else "gateway"
+        trusted = self.folder / "trusted" / trust_file(role, self.authority.site, entry.name)
+        if entry.name == BROKER or not trusted.exists():
+            return []
+        folder = self._folder_of(replace(entry, role=role, files="client"))
+        for path in (folder / "signing.key", folder / "signing.pub", trusted):
+            remove_file(path)
+        return [
+            Parcel(
+                machine=self._readers_of(role),
+                folder=trusted.parent,
+                files=(trusted.name,),
+                note="is gone: delete it there, too",
+            )
+        ]
 
     def new_signing_keys(self, name: str) -> list[Parcel]:
         """Make new signing keys; the former public key counts beside the new one for now."""
@@ -253,12 +276,15 @@ class Workshop:
         write_file(self.folder / "trusted" / file, keys)
         return [
             Parcel(
-                machine="the control room, readers" if role == "gateway" else "gateways, readers",
+                machine=self._readers_of(role),
                 folder=self.folder / "trusted",
                 files=(file,),
                 note="into the folder of trusted keys",
             )
         ]
+
+    def _readers_of(self, role: Role) -> str:
+        return "the control room, readers" if role == "gateway" else "gateways, readers"
 
     def _folder_of(self, entry: Entry) -> Path:
         if entry.role in (CONTROL_ROOM, BROKER) and entry.name in (CONTROL_ROOM, BROKER):

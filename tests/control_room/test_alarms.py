@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from control_room.alarms import AlarmListener, add_arguments, line_of, run
+from control_room.alarms import AlarmListener, Caller, add_arguments, line_of, run
 from control_room.broker_options import guard_of
 from delivery.broker import EmbeddedBroker
 from delivery.mqtt import Connection
@@ -24,6 +24,7 @@ from scene.topics import TOPICS, Address, topic_name
 from scene.wire import Envelope, Message, decode, encode, type_name
 from tests.control_room.fake_gateway import EVIL_NAME, GATEWAY, SITE, alarm, health
 from tests.delivery.keys import Keys
+from tests.delivery.parts import wait_until
 
 NOW_NS = 1_790_000_000_123_456_789
 
@@ -266,6 +267,38 @@ def test_a_failing_hook_is_told(broker: EmbeddedBroker, capsys: pytest.CaptureFi
         args = args_of(broker, "--once", "--exec", "/nowhere/siren", "--timeout", "60")
         assert run(args) == 4
     assert "/nowhere/siren" in capsys.readouterr().err
+
+
+def test_a_hook_that_hangs_delays_no_line_and_is_run_for_all(
+    broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    gate, ran, said = tmp_path / "gate", tmp_path / "ran", tmp_path / "said"
+    script = f"echo >> {ran}; until [ -e {gate} ]; do sleep 0.05; done"
+    command = [sys.executable, "-m", "edge.main", "alarms", "--broker", broker.url]
+    command += ["--exec", f"sh -c '{script}'"]
+    with (
+        Sender(broker, alarm("a", at_ns=NOW_NS), alarm("b", at_ns=NOW_NS)),
+        said.open("wb") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as told,
+    ):
+        try:
+            assert told.stdout is not None
+            assert [b"Man down" in told.stdout.readline() for _ in range(2)] == [True, True]
+            assert "timed out" not in said.read_text(), "the second line waited for the first hook"
+            gate.touch()
+            wait_until(lambda: ran.exists() and len(ran.read_text()) == 2)
+        finally:
+            gate.touch()
+            told.kill()
+
+
+def test_hooks_that_wait_do_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("control_room.alarms.MOST_WAITING", 1)
+    caller = Caller(["sh", "-c", 'read line; [ "$line" = good ]'])
+    for _ in range(200):
+        caller.put(b"good")
+    caller.finish()
+    assert 0 < caller.failures < 200, "what was not run counts as failed"
 
 
 def test_no_alarm_in_time_is_3(broker: EmbeddedBroker) -> None:

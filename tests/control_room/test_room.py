@@ -1,10 +1,13 @@
 import argparse
 import json
+import sqlite3
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from control_room import journal
 from control_room.heartbeat import KIND as SILENT
 from control_room.journal import Journal
 from control_room.journal_schema import JournalError
@@ -153,6 +156,61 @@ def test_one_alarm_that_can_not_be_stored_takes_no_other_with_it() -> None:
     )
     assert [receipt.alarm for receipt in hall.receipts] == ["good"]
     assert [entry.last.id for entry in hall.journal.open_entries()] == ["good"]
+
+
+class CountingJournal(Journal):
+    """Counts how often it is to write."""
+
+    writes = 0
+
+    def store_all(self, *args: Any, **kwargs: Any) -> list[bool]:
+        self.writes += 1
+        return super().store_all(*args, **kwargs)
+
+
+def test_a_journal_that_is_locked_is_waited_for_once_and_not_alarm_by_alarm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "LOCKED_S", 0.05)
+    hall, address = Hall(), Address(prefix="mine", site=SITE, gateway=GATEWAY, topic="alarm")
+    hall.journal = held = CountingJournal(tmp_path / "journal.sqlite")
+    hall.room = hall.new_room()
+    hall.room.join(hall.listen)
+    said = [
+        (
+            replace(address, id=f"a-{i}"),
+            Envelope(
+                type="alarm",
+                gateway=GATEWAY,
+                seq=1,
+                sent_at_ns=NOW_NS,
+                body=alarm(f"a-{i}", at_ns=NOW_NS),
+            ),
+        )
+        for i in range(20)
+    ]
+    somebody = sqlite3.connect(tmp_path / "journal.sqlite", isolation_level=None)
+    somebody.execute("BEGIN IMMEDIATE")
+    hall.room.hear_alarms(said)
+    assert held.writes == 1
+    assert hall.receipts == []
+    assert len(hall.alarms()) == 20, "people hear all the same"
+    somebody.execute("ROLLBACK")
+    somebody.close()
+    hall.room.hear_alarms(said)
+    assert len(hall.receipts[0].also) == 19
+    held.close()
+
+
+def test_a_refused_message_of_the_mines_own_systems_can_be_acknowledged() -> None:
+    hall = Hall()
+    address = Address(prefix="mine", site=SITE, gateway="", topic="tags")
+    hall.room.refuse(address, FORGED)
+    [entry] = hall.journal.open_entries()
+    assert entry.key.gateway == ""
+    hall.do("acknowledge", entry.last.id, gateway="")
+    [entry] = hall.journal.open_entries()
+    assert entry.acknowledged is not None
 
 
 def test_without_storing_there_is_no_receipt_but_people_still_hear() -> None:

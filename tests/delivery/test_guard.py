@@ -257,6 +257,17 @@ def test_a_run_is_always_greater_than_the_one_before(tmp_path: Path) -> None:
 
 
 def test_a_damaged_memory_is_an_empty_one(mine: Mine) -> None:
-    for text in ("", "{", "[1]", '[["a"]]', "null"):
+    wrong = '[["a", "b", "c", "d", Infinity, 1]]'
+    for text in ("", "{", "[1]", '[["a"]]', "null", wrong, "[" * 100_000):
         mine.memory.write_text(text)
         assert mine.new_guard().read(*mine.say(HEALTH)) is not None
+
+
+@pytest.mark.parametrize("name", ["x" * 65, "a\x1b[2J", "a b", "-a", ""])
+def test_a_name_that_no_site_file_can_give_is_not_heard(mine: Mine, name: str) -> None:
+    """Nobody could acknowledge an alarm about it, which would then stand for ever."""
+    for topic in (f"mine/{name}/gw/gw7/health", f"mine/roadway/gw/{name}/health"):
+        payload = encode(HEALTH, gateway=topic.split("/")[3], seq=1, sent_at_ns=1)
+        with pytest.raises(WireError, match="name") as raised:
+            mine.guard.read(topic, payload)
+        assert not isinstance(raised.value, RefusedError)

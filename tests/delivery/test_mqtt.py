@@ -268,6 +268,34 @@ def test_mqtt_5_says_what_an_access_list_denies(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason=NO_MOSQUITTO)
+def test_a_flood_of_refused_topics_is_named_only_so_far(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("delivery.mqtt.MAX_REFUSED", 3)
+    log = Log()
+    results: list[bool] = []
+    with mosquitto(tmp_path, rules="topic readwrite mine/roadway/#\n") as real:
+        made = connection(real.url, "gw1", log)
+        made.connect(HANG_S, wait=True)
+        try:
+            for number in range(8):
+                made.publish(
+                    f"mine/other/{number}",
+                    b"1",
+                    qos=1,
+                    retain=False,
+                    on_result=lambda taken, _: results.append(taken),
+                )
+            wait_until(lambda: len(results) == 8)
+        finally:
+            made.close()
+    assert not any(results), "whoever asked is told every time"
+    refused = [line for line in log if "does not take" in line]
+    assert len(refused) == 3
+    assert refused[-1].endswith("no more such topics are named")
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason=NO_MOSQUITTO)
 def test_after_a_change_of_broker_the_newer_mqtt_is_spoken(tmp_path: Path) -> None:
     port = free_port()
     made = connection(f"mqtt://127.0.0.1:{port}", "x")

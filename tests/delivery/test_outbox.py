@@ -275,6 +275,7 @@ def test_critical_alarms_that_wait_too_long_are_named(tmp_path: Path) -> None:
     box.put(alarm("a"))
     box.put(alarm("over"))
     box.put(alarm("over", state="cleared", at_ns=2000))
+    assert box.overdue(4.0) is None
     clock.sleep(5)
     assert box.overdue(6.0) is None
     found = box.overdue(4.0)
@@ -282,3 +283,53 @@ def test_critical_alarms_that_wait_too_long_are_named(tmp_path: Path) -> None:
     assert found.id == "a"
     box.receipt("a", "active")
     assert box.overdue(4.0) is None
+    box.put(alarm("b"))
+    clock.sleep(5)
+    box.close()
+    box = Outbox(tmp_path, clock)
+    found = box.overdue(4.0)
+    assert found is not None, "what an earlier run left has waited since then"
+    assert found.id == "b"
+
+
+class SetClock(ReplayClock):
+    """A clock that somebody sets; intervals go on as they were."""
+
+    set_s = 0
+
+    def now_ns(self) -> int:
+        return super().now_ns() + self.set_s * 1_000_000_000
+
+
+@pytest.mark.parametrize("set_s", [-3600, 3600])
+def test_a_clock_that_is_set_neither_hides_nor_ages_what_waits(tmp_path: Path, set_s: int) -> None:
+    clock = SetClock(now_ns=10**18)
+    box = Outbox(tmp_path, clock)
+    assert box.overdue(4.0) is None
+    box.put(alarm())
+    assert box.overdue(4.0) is None
+    assert box.waiting().since_ns == 10**18
+    clock.set_s = set_s
+    clock.sleep(3)
+    assert box.overdue(4.0) is None
+    clock.sleep(2)
+    assert box.overdue(4.0) is not None
+    since_ns = box.waiting().since_ns
+    assert since_ns is not None
+    assert clock.now_ns() - since_ns == 5_000_000_000
+    box.close()
+
+
+def test_a_body_that_can_not_be_read_hides_no_other_alarm(tmp_path: Path) -> None:
+    clock = ReplayClock(now_ns=10**18)
+    box = Outbox(tmp_path, clock)
+    box.put(alarm("bad"))
+    box.put(alarm("good"))
+    with sqlite3.connect(tmp_path / "outbox.sqlite") as db:
+        db.execute("UPDATE alarm SET body = '{' WHERE id = 'bad'")
+    db.close()
+    clock.sleep(5)
+    found = box.overdue(4.0)
+    assert found is not None
+    assert found.id == "good"
+    box.close()

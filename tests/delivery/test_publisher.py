@@ -21,6 +21,7 @@ from scene.messages import (
     GatewayState,
     Receipt,
     SiteDescription,
+    Stored,
 )
 from scene.site import BrokerConfig
 from scene.topics import Address, topic_name
@@ -269,6 +270,54 @@ def test_a_forged_receipt_for_another_alarm_is_not_believed(tmp_path: Path) -> N
         broker.connection().publish(wrong, payload, qos=1, retain=False)
         broker.connection().publish(wrong, b"junk", qos=1, retain=False)
         assert len(box.pending()) == 1
+
+
+def test_a_flood_of_alarms_that_nobody_receipts_is_not_remembered_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("delivery.publisher.MAX_SENT", 20)
+    monkeypatch.setattr("delivery.publisher.RESEND_S", RESEND_S / 20)
+    broker = MemoryBroker()
+    room = ControlRoom(broker.connection(), receipts=False)
+    with publisher(tmp_path, broker.connection()) as (made, box):
+        for number in range(60):
+            made.alarm(alarm(f"man_down-{number}"))
+        assert len(made._sent) == 20
+        assert len(room.journal) == 60
+        room.receipts = True
+        wait_until(lambda: not box.pending())
+    assert room.bad == []
+
+
+def test_a_flood_of_receipts_drops_the_oldest_and_their_alarms_are_sent_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("delivery.publisher.MAX_RECEIPTS", 20)
+    monkeypatch.setattr("delivery.publisher.RESEND_S", RESEND_S / 20)
+    broker = MemoryBroker()
+    room = ControlRoom(broker.connection(), receipts=False)
+    with publisher(tmp_path, broker.connection()) as (made, box):
+        made.alarm(alarm("man_down-1"))
+        made.alarm(alarm("man_down-2"))
+        others = [
+            Stored(alarm=f"other-{number}", state="active", captured_at_ns=1000)
+            for number in range(30)
+        ]
+        flood = Receipt(
+            alarm="man_down-1",
+            state="active",
+            stored_at_ns=CLOCK.now_ns(),
+            also=(*others, Stored(alarm="man_down-2", state="active", captured_at_ns=1000)),
+        )
+        topic = topic_name("receipt", site="roadway", gateway="gw1", id="man_down-1")
+        payload = encode(flood, gateway="gw1", seq=1, sent_at_ns=CLOCK.now_ns())
+        room.link.publish(topic, payload, qos=1, retain=False)
+        wait_until(lambda: len(box.pending()) == 1)
+        assert [one.id for one in box.pending()] == ["man_down-1"], "the oldest was dropped"
+        room.receipts = True
+        wait_until(lambda: not box.pending())
+    assert room.journal["gw1", "man_down-1", "active"] >= 2
+    assert room.bad == []
 
 
 def test_a_broker_killed_and_started_again_loses_no_alarm(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ cameras:
   - {name: c1, url: rtsp://joe:topsecret1@10.0.0.1/main}
   - {name: c2, url: "rtsp://10.0.0.2/main?user=joe&password=topsecret2"}
   # - {name: c3, url: rtsp://joe:top@secret3@10.0.0.3/main}
+  # - {name: c5, url: rtsp://10.0.0.5/main?user=joe&password=topsecret5}
   - name: c4
     url: RTSP://joe:topsecret4@10.0.0.4:554/main
 rig: {mount: {xyz_m: [0, 0, 2.5], yaw_deg: 0}}

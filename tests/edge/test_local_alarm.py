@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +14,13 @@ import pytest
 
 from delivery.attendance import Attendance
 from delivery.memory import MemoryBroker
-from delivery.outbox import Outbox
+from delivery.outbox import Outbox, OutboxError
 from delivery.publisher import Publisher
 from edge import local_alarm
 from edge.local_alarm import Cause, LocalAlarm, open_local_alarm
 from scene.clock import SystemClock
 from scene.errors import SiteError
-from scene.messages import ControlRoomBeat, Receipt
+from scene.messages import Anomaly, ControlRoomBeat, Receipt
 from scene.site import LocalAlarmConfig, parse_site
 from scene.topics import topic_name
 from scene.wire import encode
@@ -117,12 +118,20 @@ def test_it_is_repeated_and_another_cause_is_told_at_once(siren: Siren) -> None:
         assert siren.calls()[-1][1]["KIND"] == "man_down"
 
 
-def test_what_an_earlier_run_began_is_ended_by_the_next(siren: Siren) -> None:
+def test_what_an_earlier_run_began_is_ended_by_the_next_but_not_before_it_can_know(
+    siren: Siren, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with siren.run():
         siren.cause = SILENCE
         wait_until(lambda: siren.words() == ["on"])
     assert siren.words() == ["on"], "a siren does not end because the gateway does"
     siren.cause = None
+    looks = []
+    with siren.run() as again:
+        again._cause = lambda: looks.append(1)
+        wait_until(lambda: len(looks) > 5)
+        assert siren.words() == ["on"], "whether the control room is there is not known yet"
+    monkeypatch.setattr(local_alarm, "HOLD_S", 0.1)
     with siren.run():
         wait_until(lambda: siren.words() == ["on", "off"])
 
@@ -241,6 +250,43 @@ def test_a_critical_alarm_that_nobody_receipts_sounds_the_siren(siren: Siren) ->
         assert siren.words() == ["on", "off"]
     finally:
         gateway.close()
+
+
+def test_an_outbox_that_can_not_be_read_ends_no_siren(siren: Siren) -> None:
+    gateway = Gateway(siren, expected=False)
+    read = threading.Event()
+
+    def broken(_after_s: float) -> Anomaly | None:
+        read.set()
+        raise OutboxError("disk failed")
+
+    try:
+        gateway.publisher.alarm(alarm())
+        gateway.beat()
+        wait_until(lambda: siren.words() == ["on"])
+        gateway.box.overdue = broken  # type: ignore[method-assign, assignment]
+        for _ in range(3):
+            gateway.beat()
+            read.clear()
+            assert read.wait(60)
+        assert siren.words() == ["on"]
+    finally:
+        gateway.close()
+
+
+def test_a_mistake_of_ours_is_told_until_it_is_over(siren: Siren) -> None:
+    causes = iter([ValueError("x"), None, None])
+    with siren.run() as run:
+
+        def cause() -> Cause | None:
+            found = next(causes, None)
+            if found is not None:
+                raise found
+            return None
+
+        run._cause = cause
+        wait_until(lambda: len(siren.trouble) >= 2)
+    assert siren.trouble == ["the local alarm failed: ValueError: x", ""]
 
 
 def test_a_siren_that_hangs_blocks_no_alarm(siren: Siren) -> None:

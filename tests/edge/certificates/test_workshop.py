@@ -9,6 +9,7 @@ from delivery.signing import Signer, public_keys_of
 from delivery.trust import Trust
 from edge.broker_files.config import BrokerSettings
 from edge.certificates.authority import make_authority, read_certificate, utc_now
+from edge.certificates.register import Role
 from edge.certificates.workshop import CONTROL_ROOM, Workshop
 from scene.clock import SystemClock
 from scene.errors import CertificateError
@@ -221,3 +222,33 @@ def test_a_key_of_another_authority_is_refused(certs: Path, tmp_path: Path) -> N
     (certs / "ca" / "ca.key").write_bytes((tmp_path / "ca" / "ca.key").read_bytes())
     with pytest.raises(CertificateError, match="is not the key of"):
         Workshop(certs)
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "file"),
+    [
+        ("gw1", "gateways/gw1", "gateway-north--7-gw1.pub"),
+        (CONTROL_ROOM, "control_room", "control_room.pub"),
+    ],
+)
+def test_a_stolen_machines_signing_key_is_not_trusted_again(
+    certs: Path, name: str, place: str, file: str
+) -> None:
+    stolen = (certs / place / "signing.key").read_bytes()
+    others = set((certs / "trusted").iterdir()) - {certs / "trusted" / file}
+    parcels = Workshop(certs).revoke(name, former=False)
+    assert any("delete it" in parcel.note and file in parcel.files for parcel in parcels)
+    assert set((certs / "trusted").iterdir()) == others
+    role: Role = "gateway" if name == "gw1" else "control_room"
+    Workshop(certs).issue(role, name, days=DAYS, replace=True)
+    key = certs / place / "signing.key"
+    assert key.read_bytes() != stolen
+    [trusted] = public_keys_of(certs / "trusted" / file)
+    assert trusted.id == Signer.from_file(key).public_key().id
+
+
+def test_who_signs_nothing_is_taken_back_without_a_word_on_keys(certs: Path) -> None:
+    before = set((certs / "trusted").iterdir())
+    Workshop(certs).revoke("gw1", former=False)
+    Workshop(certs).revoke("siren", former=False)
+    assert len(before - set((certs / "trusted").iterdir())) == 1
