@@ -72,6 +72,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "install": Command(module="edge.install_command", help="write the systemd units of a machine"),
     "sign": Command(module="edge.sign_command", help="sign a site file"),
+    "fault": Command(module="edge.fault_command", help="drill: bring a fault upon a gateway"),
     "doctor": Command(module="edge.doctor", help="see what is missing on this machine"),
 }
 

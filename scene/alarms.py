@@ -132,4 +132,5 @@ ALARMS: dict[str, AlarmKind] = {
         about="system",
         latched=True,
     ),
+    "drill": AlarmKind(severity="notice", english="Drill", chinese="演练", about="system"),
 }

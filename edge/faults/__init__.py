@@ -1,0 +1,1 @@
+"""Faults that a drill brings upon a running gateway: see docs/drills.md."""
