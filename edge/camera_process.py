@@ -318,7 +318,8 @@ def main(
     start_at_ns: int | None,
 ) -> None:
     """Run one camera in this process until the other end of `hold` is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; our parent tells us
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # they go to all of a terminal; our parent tells us
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(15, config.name.encode()[:15])  # PR_SET_NAME, for `top`
     stopping = threading.Event()

@@ -100,6 +100,9 @@ class Caretaker:
     def _run(self) -> None:
         due_s = self._clock.monotonic_s()
         while not self._over.is_set():
+            # First what stands: else a supervisor that dies again and again says each time anew
+            # what has been said.
+            self._guarded(self._adopt)
             self._guarded(self._tell_of_restarts)
             if self._clock.monotonic_s() >= due_s:
                 due_s = self._clock.monotonic_s() + EVERY_S
@@ -121,8 +124,6 @@ class Caretaker:
 
     def _look(self) -> None:
         services = self._now
-        if not self._adopted:
-            self._adopt()
         self._send(self._failing.look({service.name: service.up for service in services}))
         was_low = self._storage.active
         paused = any(service.paused for service in services)
@@ -135,6 +136,8 @@ class Caretaker:
 
     def _adopt(self) -> None:
         """Carry on what was active when the gateway went down, once the outbox can be read."""
+        if self._adopted:
+            return
         before = self._outlet.active(of_supervisor=True)
         self._adopted = not self._outlet.trouble
         self._send(self._failing.adopt(one for one in before if one.kind == FAILING))

@@ -9,6 +9,7 @@ import contextlib
 import math
 import mmap
 import multiprocessing
+import os
 import signal
 import struct
 import sys
@@ -19,7 +20,7 @@ from multiprocessing.context import ForkProcess
 
 from edge import log
 from edge.sd_notify import Systemd
-from edge.service import BAD_INPUT, die_with_parent, name_process
+from edge.service import BAD_INPUT, END_SIGNALS, die_with_parent, name_process
 from scene.errors import LamproomError
 
 QUIET_LIMIT_S = 10.0
@@ -30,6 +31,9 @@ STOP_LIMIT_S = 40.0
 LONGEST_PAUSE_S = 5.0
 STEADY_S = 60.0
 LOOK_EVERY_S = 0.2
+STOOD_STILL_S = 1.0
+"""Who has not come round for so long itself (a machine that was paused, Ctrl-Z) can't tell for how
+long others were quiet."""
 
 _SIGN = struct.Struct("=d")
 
@@ -64,41 +68,54 @@ class _Guardian:
             while True:
                 started_s = time.monotonic()
                 code, hung = self._one(why)
-                if code == 0 or (code == BAD_INPUT and not why) or self._told_s < math.inf:
+                if code == 0 or (code == BAD_INPUT and not why) or self._told:
                     return max(code, 0)
                 why = hung or f"ended with {code}"
                 log.say(f"the supervisor {why}; starting it again", "error")
                 steady = time.monotonic() - started_s > STEADY_S
                 pause_s = 0.0 if steady else min(LONGEST_PAUSE_S, 2 * pause_s + 0.5)
                 until_s = time.monotonic() + pause_s
-                while time.monotonic() < until_s and self._told_s == math.inf:
+                while time.monotonic() < until_s and not self._told:
                     time.sleep(LOOK_EVERY_S)
+                if self._told:
+                    return 0
 
     def _one(self, why: str) -> tuple[int, str]:
         """Run one supervisor until it ends; gives its exit code, and how it hung if it did."""
         self._sign[:] = _SIGN.pack(0.0)
-        self._process = self._fork.Process(
+        process = self._fork.Process(
             target=self._be_supervisor, args=(why,), name="lamproom-supervisor"
         )
-        self._process.start()
-        started_s, hung = time.monotonic(), ""
-        while self._process.is_alive():
+        process.start()
+        self._process = process
+        if self._told:  # too early for the signal to be handed on
+            process.terminate()
+        started_s = looked_s = excused_s = time.monotonic()
+        hung = ""
+        while process.is_alive():
             now_s = time.monotonic()
+            excused_s = now_s if now_s - looked_s > STOOD_STILL_S else excused_s
+            looked_s = now_s
             (sign_s,) = _SIGN.unpack(self._sign[:])
             limit_s = QUIET_LIMIT_S if sign_s else START_LIMIT_S
-            if not hung and now_s - (sign_s or started_s) > limit_s:
+            if not hung and now_s - max(sign_s or started_s, excused_s) > limit_s:
                 hung = f"has been quiet for {limit_s:.0f} s"
             if hung or now_s - self._told_s > STOP_LIMIT_S:
-                self._process.kill()
-            self._process.join(LOOK_EVERY_S)
-        code = self._process.exitcode
-        self._process.close()
-        self._process = None
+                process.kill()
+            _fetch_orphans(process.pid)
+            process.join(LOOK_EVERY_S)
+        self._process = None  # before it is closed: a signal may come at any time
+        code = process.exitcode
+        process.close()
         return 1 if code is None else code, hung
 
     def _be_supervisor(self, why: str) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` has it
+                signal.signal(number, signal.SIG_DFL)
+        if self._told:  # while our signals were still our guardian's
+            sys.exit(0)
         die_with_parent()
         name_process("supervisor")
         try:
@@ -113,21 +130,43 @@ class _Guardian:
             code = 1
         sys.exit(code)
 
+    @property
+    def _told(self) -> bool:
+        return self._told_s < math.inf
+
     def _beat(self) -> None:
         self._sign[:] = _SIGN.pack(time.monotonic())
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """Hand on Ctrl-C and `kill`; the supervisor then ends quietly, and so do we."""
+        """Hand on Ctrl-C, `kill` and a closed terminal; the supervisor ends quietly, and so do we.
+
+        A signal that is ignored, as by `nohup`, stays so.
+        """
 
         def tell(*_: object) -> None:
             self._told_s = min(self._told_s, time.monotonic())
             if self._process is not None:
                 self._process.terminate()
 
-        before = {number: signal.signal(number, tell) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {
+            number: signal.signal(number, tell)
+            for number in END_SIGNALS
+            if signal.getsignal(number) != signal.SIG_IGN
+        }
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _fetch_orphans(but: int | None) -> None:
+    """Fetch the dead that were left to us, as in a container whose first process we are.
+
+    Cameras' processes are left over when a pipeline is killed; nobody else would fetch them.
+    """
+    with contextlib.suppress(ChildProcessError):
+        look = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        while (found := os.waitid(os.P_ALL, 0, look)) is not None and found.si_pid != but:
+            os.waitpid(found.si_pid, 0)

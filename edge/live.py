@@ -15,6 +15,7 @@ from delivery.mqtt import Connection
 from delivery.outbox import Outbox
 from edge.calibration.made_for import check_same_site, doubt
 from edge.camera_process import CameraHandle, failures, soon_ns, start_cameras
+from edge.camera_source import is_live
 from edge.camera_watch import CameraWatch
 from edge.detection_watch import DetectionWatch
 from edge.drift.loop import DriftLoop
@@ -29,7 +30,6 @@ from edge.packets import packet_of
 from edge.people_file import PeopleFile
 from edge.pipeline import Frames, Hanging, Pipeline
 from edge.rig_watch import RigWatch
-from edge.sender import open_sending
 from edge.services import Context
 from edge.site_watch import SiteWatch
 from edge.tag_file import TagFile, TagPlayer, length_s
@@ -184,6 +184,7 @@ class Live:
         self._follow_the_rig()
         self._listen()
         self._shown = frames
+        parts.pipeline.take_for_blind(self._view.blind)
         picture = parts.pipeline.show(frames)
         for anomaly in picture.anomalies:
             parts.outlet.send(anomaly)
@@ -290,22 +291,6 @@ def main(context: Context) -> None:
         line.close()
 
 
-def run_in_threads(options: RunOptions, say: Callable[[str], None]) -> int:
-    """Run everything in this process, for tests and tiny boxes."""
-    with open_sending(options.site(), options) as sending:
-        run_cameras(
-            options,
-            sending.outlet,
-            lambda: None,
-            lambda: False,
-            in_processes=False,
-            before=sending.outbox.active(),
-            link=sending.connection,
-        )
-    say("the cameras have ended")
-    return 0
-
-
 def run_cameras(
     options: RunOptions,
     outlet: Outlet,
@@ -324,8 +309,8 @@ def run_cameras(
     site, clock = options.site(), SystemClock()
     rig = load_rig(site.rig.file)
     check_same_site(site.rig.file, site)
-    pipeline = Pipeline(site, rig)
-    alive()
+    # Live cameras take a second or two to answer, and need not wait for the model to be loaded.
+    pipeline = None if all(map(is_live, site.cameras)) else Pipeline(site, rig)
     start_at_ns = soon_ns(len(site.cameras), clock, in_processes=in_processes)
     heard = _ears(options, site, link, clock, start_at_ns)
     cameras = start_cameras(
@@ -335,27 +320,36 @@ def run_cameras(
         in_processes=in_processes,
         start_at_ns=start_at_ns,
     )
-    parts = Parts(
-        site=site,
-        rig=rig,
-        pipeline=pipeline,
-        cameras=cameras,
-        outlet=outlet,
-        clock=clock,
-        site_watch=SiteWatch(options.site_file, site, options.site),
-        heard=heard,
-        rig_doubt=lambda: _rig_doubt(options),
-    )
     try:
+        parts = Parts(
+            site=site,
+            rig=rig,
+            pipeline=pipeline or Pipeline(site, rig),
+            cameras=cameras,
+            outlet=outlet,
+            clock=clock,
+            site_watch=SiteWatch(options.site_file, site, options.site),
+            heard=heard,
+            rig_doubt=lambda: _rig_doubt(options),
+        )
+        alive()
         live = Live(parts, alive)
         live.take_over(before)
-        live.run(stopped)
+        _run(live, stopped)
         failed = failures(cameras)
         if len(failed) == len(cameras) and not stopped():
             raise CameraError("; ".join(failed))
     finally:
         for camera in cameras:
             camera.stop()
+
+
+def _run(live: Live, stopped: Callable[[], bool]) -> None:
+    """Run; what goes wrong from now on is nobody's bad input, and no reason to end for good."""
+    try:
+        live.run(stopped)
+    except LamproomError as error:
+        raise RuntimeError(str(error)) from error
 
 
 def _said(*reasons: str) -> str:

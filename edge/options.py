@@ -47,7 +47,9 @@ class RunOptions:
 
     def folders(self, site: Site) -> tuple[Path, ...]:
         """List the folders that this run writes to for good."""
-        return (site.state_folder, *(() if self.record is None else (self.record.parent,)))
+        recordings = () if self.record is None else (self.record.parent,)
+        # Each once, or a figure of each would be told twice. A file's name may be all there is.
+        return tuple(dict.fromkeys(one.absolute() for one in (site.state_folder, *recordings)))
 
     def site_yaml(self) -> str:
         """Give the site file's text, once its signature is known to be right if one is wanted.

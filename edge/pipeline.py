@@ -63,6 +63,7 @@ class Pipeline:
         self._tag_check = TagCheck(site.limits.tags, Floor(site.floor))
         self._site, self._rig = site, rig
         self._spreads: Mapping[str, Floats | None] = {}
+        self._blind: frozenset[str] = frozenset()
         self._failed: dict[str, str] = {}
         """Which of the parts that judge do not work now, and why."""
         self._finds: tuple[Detections, ...] = ()
@@ -87,7 +88,7 @@ class Pipeline:
     def show(self, frames: Frames) -> Picture:
         """Make the panorama of one instant, with everybody's position and what is wrong."""
         positions = self._named(self.locate(max(f.captured_at_ns for f in frames)))
-        panorama = self._stitcher.stitch(frames, positions.people, self._finds)
+        panorama = self._stitcher.stitch(frames, positions.people, self._finds, self._blind)
         if self._site.panorama.local_contrast:
             panorama = replace(
                 panorama, image=self._lift_to_show.lifted(panorama.image, panorama.unseen)
@@ -206,11 +207,18 @@ class Pipeline:
             self._tracker.look_through(distrusted(self._rig, spreads))
         self._spreads = spreads
 
+    def take_for_blind(self, cameras: frozenset[str]) -> None:
+        """Mark what only these cameras look at as unseen; whom only they find is `possibly` there.
+
+        They are searched all the same: a lamp in the dark may be somebody.
+        """
+        self._blind = cameras
+
     def locate(self, at_ns: int) -> Positions:
         """Predict everybody to one instant."""
         with self._tracking:
             people = self._tracker.positions(at_ns)
-        doubted = frozenset(self._spreads)
+        doubted = self._blind | self._spreads.keys()
         people = tuple(
             replace(person, certainty="possibly")
             if doubted and doubted.issuperset(person.cameras)

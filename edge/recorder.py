@@ -13,7 +13,7 @@ from delivery.recording import DiskFullError, RecordingWriter
 from delivery.stream import StreamFollower
 from edge import log
 from edge.service import Context
-from edge.storage_watch import look_at
+from edge.storage_watch import look_at, make_folder
 from scene.clock import Clock, SystemClock
 from scene.errors import RecordingError
 from scene.messages import PanoramaPacket
@@ -38,7 +38,7 @@ class Recorder:
         self, path: Path, site: Site, stream_url: str, clock: Clock, *, name: str = "recorder"
     ) -> None:
         """Begin; `name` is the client's at the broker: two at once need two names."""
-        _make_folder(path)
+        make_folder(path)
         self._writer = RecordingWriter(path, clock)
         self._clock = clock
         self._writing = threading.Lock()
@@ -90,16 +90,6 @@ class Recorder:
 
     def _on_error(self, error: Exception) -> None:
         self._stream_trouble = error
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RecordingError(
-            f"--record {path}: there can't be a folder {path.parent}: {error.strerror}; "
-            "give another file"
-        ) from None
 
 
 class Recordings:

@@ -13,6 +13,8 @@ from pathlib import Path
 from edge import log
 from edge.calibration.made_for import check_same_site
 from edge.options import RunOptions
+from edge.sd_notify import Systemd
+from edge.storage_watch import make_folder
 from scene.errors import LamproomError, RigError
 from scene.rig import load_rig
 from scene.site import Site
@@ -107,6 +109,11 @@ def run(args: argparse.Namespace) -> int:
         raise LamproomError("--tags goes with a run in real time, not with --fast")
     if args.pictures and not args.fast:
         raise LamproomError("--pictures goes with --fast")
+    if args.record and (args.fast or args.single_process):
+        raise LamproomError("--record needs processes: leave out --fast and --single-process")
+    if args.record and not Systemd().there:
+        # Only said to somebody who sits there: for want of a disk to record to, no alarm may stop.
+        make_folder(args.record)
     if args.fast or args.single_process:
         return _with_broker(options, args, lambda options: _in_one_process(options, args))
     from edge.guardian import guarded
@@ -150,7 +157,7 @@ def _in_one_process(options: RunOptions, args: argparse.Namespace) -> int:
         from edge.fast import run_fast
 
         return run_fast(options, say)
-    from edge.live import run_in_threads
+    from edge.one_process import run_in_threads
 
     return run_in_threads(options, say)
 

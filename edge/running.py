@@ -34,6 +34,8 @@ class Running:
     hung: str = ""
     """Why it was killed; empty while it was not."""
     killed_s: float = 0.0
+    excused_s: float = 0.0
+    """What it was before then counts no more: nobody could look."""
     sign_s: float = 0.0
     """Its last sign of life when it was looked at."""
     signs_seen: int = 0
@@ -71,4 +73,4 @@ class Running:
 
     def quiet_s(self, now_s: float) -> float:
         """Tell for how long it has given no sign of life."""
-        return now_s - (self.sign_s or self.started_s)
+        return now_s - max(self.sign_s or self.started_s, self.excused_s)

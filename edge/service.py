@@ -11,7 +11,9 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.sharedctypes import RawValue
 
@@ -21,6 +23,8 @@ from scene.errors import LamproomError
 
 BAD_INPUT = 2
 """Exit code of a service that says what the user has to mend."""
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, `kill`, and a terminal that was closed: the quiet end of a run."""
 REST_S = 0.05
 """So often a service that rests looks whether it shall end."""
 
@@ -74,6 +78,33 @@ class Context:
         return self.stopped()
 
 
+@contextlib.contextmanager
+def told_to_end() -> Iterator[Callable[[], bool]]:
+    """Turn Ctrl-C, `kill` and a closed terminal into a quiet end while the block runs.
+
+    Gives what tells whether one came. The handler only sets a flag: it runs between any two lines.
+    A signal that is ignored, as by `nohup`, stays so; in another than the main thread none is
+    heard.
+    """
+    told: list[object] = []
+
+    def tell(*_: object) -> None:
+        told.append(None)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {
+            number: signal.signal(number, tell)
+            for number in END_SIGNALS
+            if signal.getsignal(number) != signal.SIG_IGN
+        }
+    try:
+        yield lambda: bool(told)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def die_with_parent() -> None:
     """Ask the kernel to kill this process when its parent is gone (Linux; see prctl(2))."""
     with contextlib.suppress(OSError, AttributeError):
@@ -94,7 +125,7 @@ def serve(name: str, module: str, context: Context) -> None:
     die_with_parent()
     log.start(name, native=True)
     name_process(name)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in END_SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # the supervisor tells us
     try:
         importlib.import_module(module).main(context)

@@ -8,27 +8,30 @@ camera has a process of its own besides, which belongs to the pipeline: see
 `edge/guardian.py`.
 """
 
-import contextlib
 import multiprocessing
 import os
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from edge import log
 from edge.caretaker import SUPERVISOR, Caretaker, ServiceNow
+from edge.faults import filler
+from edge.faults.record import ProcessRecord, ServiceRecord
 from edge.line import new_door
 from edge.options import RunOptions
 from edge.running import Running
 from edge.sd_notify import Systemd
-from edge.service import BAD_INPUT, Context, Signs, die_with_parent, serve
+from edge.service import BAD_INPUT, Context, Signs, die_with_parent, serve, told_to_end
 from scene.clock import SystemClock
 from scene.messages import Severity
 
 __all__ = ["SERVICES", "Context", "Service", "Signs", "Supervisor", "die_with_parent"]
 
 LONGEST_PAUSE_S = 5.0
+WORKED_S = 3.0
+"""Who lived for so long is started again at once: so slow a loop of crashes costs little, and every
+second without the service counts."""
 STOP_LIMIT_S = 5.0
 """A service that is told to stop and does not within so long is killed."""
 LOOK_EVERY_S = 0.1
@@ -36,6 +39,9 @@ NEXT_AFTER_S = 10.0
 """The next service is not kept waiting longer by one that does not come up."""
 STEADY_S = 60.0
 """After so long without a failure the next pause is none again."""
+STOOD_STILL_S = 1.0
+"""Who has not come round for so long itself (a machine that was paused, Ctrl-Z) can't tell for how
+long others were quiet."""
 UNKILLABLE_S = 10.0
 """When a killed process is still there after so long (the kernel waits for a disk, say), nobody
 here can help, and systemd is no longer told that all is well."""
@@ -54,6 +60,8 @@ class Service:
     """Of the alarm when it fails."""
     ends_run: bool = False
     """When its `main` comes to its end, the run is over."""
+    needed: bool = True
+    """Whether bad input that keeps it from starting ends the run; else all others go on."""
 
 
 SERVICES: dict[str, Service] = {
@@ -62,6 +70,7 @@ SERVICES: dict[str, Service] = {
         wanted=lambda options: options.record is not None,
         quiet_limit_s=3.5,
         severity="warning",
+        needed=False,
     ),
     "sender": Service(
         module="edge.sender",
@@ -103,7 +112,7 @@ class Supervisor:
         self._systemd = Systemd()
         self._ping_due_s = 0.0
         self._spawn = multiprocessing.get_context("spawn")
-        self._stopping = False
+        self._looked_s = time.monotonic()
         self._door_out, self._door_in = new_door()
         self._running: dict[str, Running] = {}
         self._failures: dict[str, int] = {}
@@ -121,9 +130,9 @@ class Supervisor:
         self._caretaker = self._new_caretaker()
         to_start = [name for name, one in self._services.items() if one.wanted(self._options)]
         ready = False
-        with self._signals():
+        with told_to_end() as told:
             try:
-                while not self._stopping and not (ready and until()):
+                while not told() and not (ready and until()):
                     if self._may_go_on() and to_start:
                         self._start(to_start.pop(0))
                     elif self._may_go_on() and not ready:
@@ -167,7 +176,10 @@ class Supervisor:
     def _look_after(self) -> int | None:
         """Start those again that have died or hang; gives the exit code when the run is over."""
         now_s = time.monotonic()
+        stood_still, self._looked_s = now_s - self._looked_s > STOOD_STILL_S, now_s
         for name, running in list(self._running.items()):
+            if stood_still:
+                running.excused_s = now_s
             if not running.process.is_alive():
                 code = self._end_of_run(name, running)
                 if code is not None:
@@ -189,18 +201,20 @@ class Supervisor:
 
     def _end_of_run(self, name: str, running: Running) -> int | None:
         """Tell the exit code when the end of this service is the end of the run."""
-        code, ends_run = running.process.exitcode, self._services[name].ends_run
-        if code == 0 and ends_run and running.signs.done.value:
+        code, service = running.process.exitcode, self._services[name]
+        if code == 0 and service.ends_run and running.signs.done.value:
             return 0
         never_up = running.signs.alive_s.value == 0.0
-        if code == BAD_INPUT and running.is_first and (ends_run or never_up):
+        refuses = code == BAD_INPUT and running.is_first and service.needed
+        if refuses and (service.ends_run or never_up):
             return BAD_INPUT
         return None
 
     def _restart_when_due(self, name: str, running: Running) -> None:
         now_s = time.monotonic()
         if name not in self._due_s:
-            failures = self._failures.get(name, 0)
+            lived_s = now_s - running.started_s
+            failures = 0 if lived_s > WORKED_S else self._failures.get(name, 0)
             pause_s = 0.0 if failures == 0 else min(LONGEST_PAUSE_S, 0.25 * 2**failures)
             self._failures[name] = failures + 1
             self._restarts[name] = self._restarts.get(name, 0) + 1
@@ -226,6 +240,8 @@ class Supervisor:
 
     def _new_caretaker(self) -> Caretaker:
         site = self._options.site()
+        filler.remove(site.state_folder)  # of a drill that was cut short
+        self._record = ProcessRecord(site.state_folder)
         caretaker = Caretaker(
             state_folder=site.state_folder,
             folders=self._options.folders(site),
@@ -264,6 +280,7 @@ class Supervisor:
             )
             for name, one in self._running.items()
         ]
+        self._record.note({row.name: ServiceRecord(pid=row.pid, up=row.up) for row in rows})
         us = ServiceNow(
             name=SUPERVISOR,
             pid=os.getpid(),
@@ -292,22 +309,6 @@ class Supervisor:
                 running.process.kill()
                 running.process.join(timeout=2.0)
         self._caretaker.close()
+        self._record.close()
         self._door_out.close()
         self._door_in.close()
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Turn Ctrl-C and `kill` into a quiet end while the block runs.
-
-        The handler only sets a flag of this object: it runs between any two lines of ours.
-        """
-
-        def stop(*_: object) -> None:
-            self._stopping = True
-
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scene.clock import Clock
+from scene.errors import RecordingError
 from scene.messages import Anomaly
 
 KIND = "storage"
@@ -82,6 +83,17 @@ def look_at(folder: Path) -> Room:
         device=device,
         trouble=trouble,
     )
+
+
+def make_folder(recording: Path) -> None:
+    """Make the folder of a recording; raises `RecordingError`."""
+    try:
+        recording.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordingError(
+            f"--record {recording}: there can't be a folder {recording.parent}: {error.strerror}; "
+            "give another file"
+        ) from None
 
 
 class StorageWatch:

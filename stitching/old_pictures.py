@@ -1,6 +1,6 @@
 """What is shown of a camera that gives no picture: its last one, grey and stamped with its age.
 
-Knows nothing about why it gives none.
+Knows nothing about why it gives none. One that gives pictures and yet can't see is shown alike.
 """
 
 import cv2
@@ -36,13 +36,7 @@ class OldPictures:
     def grey(self, index: int) -> YuvImage:
         """Give the last picture without colour and with little contrast."""
         if index not in self._grey:
-            image = self._last[index].image
-            luma = cv2.convertScaleAbs(image.y, alpha=DIM, beta=FADED_TO * (1 - DIM))
-            self._grey[index] = YuvImage(
-                y=np.asarray(luma, np.uint8),
-                u=np.full_like(image.u, GREY),
-                v=np.full_like(image.v, GREY),
-            )
+            self._grey[index] = greyed(self._last[index].image)
         return self._grey[index]
 
     def stamp(
@@ -55,16 +49,33 @@ class OldPictures:
         """
         frame = self._last[index]
         age_s = max(0.0, (at_ns - frame.captured_at_ns) / 1e9)
-        text = f"{frame.camera} {_age(age_s)} old"
-        x, y, width = place
-        scale = float(np.clip(width / 300, 0.45, 1.2))
-        (wide, high), below = cv2.getTextSize(text, FONT, scale, 2)
-        left = int(np.clip(x - wide // 2, 4, max(4, luma.shape[1] - wide - 4)))
-        base = int(np.clip(y + high // 2, high + 4, max(high + 4, luma.shape[0] - below - 4)))
-        part = slice(base - high - 4, base + below + 1), slice(left - 4, left + wide + 5)
-        label = np.full_like(luma[part], INK_BELOW)
-        cv2.putText(label, text, (4, high + 4), FONT, scale, INK, 2, cv2.LINE_AA)
-        np.copyto(luma[part], label, where=unseen[part])
+        write(luma, unseen, f"{frame.camera} {_age(age_s)} old", place)
+
+
+def greyed(image: YuvImage) -> YuvImage:
+    """Give a picture without colour and with little contrast."""
+    luma = cv2.convertScaleAbs(image.y, alpha=DIM, beta=FADED_TO * (1 - DIM))
+    return YuvImage(
+        y=np.asarray(luma, np.uint8),
+        u=np.full_like(image.u, GREY),
+        v=np.full_like(image.v, GREY),
+    )
+
+
+def write(luma: Bytes, unseen: Bools, text: str, place: tuple[int, int, int]) -> None:
+    """Write a short text onto (H, W) luma, in place, where it is `unseen` (H, W).
+
+    `place` is the middle, x and y, and how wide there is room.
+    """
+    x, y, width = place
+    scale = float(np.clip(width / 300, 0.45, 1.2))
+    (wide, high), below = cv2.getTextSize(text, FONT, scale, 2)
+    left = int(np.clip(x - wide // 2, 4, max(4, luma.shape[1] - wide - 4)))
+    base = int(np.clip(y + high // 2, high + 4, max(high + 4, luma.shape[0] - below - 4)))
+    part = slice(base - high - 4, base + below + 1), slice(left - 4, left + wide + 5)
+    label = np.full_like(luma[part], INK_BELOW)
+    cv2.putText(label, text, (4, high + 4), FONT, scale, INK, 2, cv2.LINE_AA)
+    np.copyto(luma[part], label, where=unseen[part])
 
 
 def _age(age_s: float) -> str:

@@ -4,7 +4,7 @@ Knows nothing about where frames come from or who looks at the panorama. Of peop
 where they are, so that no seam runs through them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -19,7 +19,7 @@ from stitching.cells import cells_of
 from stitching.composition.backends import open_backend
 from stitching.exposure import Exposure
 from stitching.maps import camera_map
-from stitching.old_pictures import OldPictures
+from stitching.old_pictures import OldPictures, greyed, write
 from stitching.people.bodies import Bodies
 from stitching.people.insets import Insets, Standing
 from stitching.seams.fading import Fading
@@ -36,7 +36,8 @@ class Stitcher:
 
     Seams lie where cameras agree, and go round people. A camera without a frame leaves what
     only it sees `unseen`: grey, or, if the site wants that, its last picture, greyed and stamped
-    with its age; its neighbours paint the rest.
+    with its age; its neighbours paint the rest. So does a camera that is known to be blind, whose
+    picture is shown greyed and stamped: lamps in the dark are better seen than not.
     """
 
     def __init__(self, rig: Rig, panorama: PanoramaConfig) -> None:
@@ -72,24 +73,37 @@ class Stitcher:
         frames: Iterable[Frame],
         people: Sequence[Position] = (),
         finds: Sequence[Detections] = (),
+        blind: Collection[str] = (),
     ) -> Panorama:
         """Paint one instant's frames, at most one per camera; raises nothing for missing ones.
 
         `people`, predicted to that instant, and `finds`, what the detector found last, are kept
-        clear of seams; on a ribbon, people are drawn upright, as insets.
+        clear of seams; on a ribbon, people are drawn upright, as insets. What only the `blind`
+        cameras look at is `unseen`, whatever their pictures show.
         """
         frames = list(frames)
         at_ns = max((frame.captured_at_ns for frame in frames), default=0)
-        images = self._usable(frames)
+        usable = self._usable(frames, blind)
+        veiled = {index: image for index, image in usable.items() if self._names[index] in blind}
+        images = {index: image for index, image in usable.items() if index not in veiled}
         self._adapt(images)
         self._lay_seams(images)
-        states = tuple(self._state(index, images) for index in range(len(self._names)))
+        states = tuple(
+            "stale" if index in veiled else self._state(index, images)
+            for index in range(len(self._names))
+        )
         painting = self._painting_for(states)
         standing = self._follow(painting, people, finds, images, at_ns)
-        old = {index: self._old.grey(index) for index in painting.stale}
+        old = {
+            index: greyed(veiled[index]) if index in veiled else self._old.grey(index)
+            for index in painting.stale
+        }
         picture = painting.recipe.paint(images | old)
         for index, place in painting.stale.items():
-            self._old.stamp(picture.y, painting.unseen, index, place, at_ns)
+            if index in veiled:
+                write(picture.y, painting.unseen, f"{self._names[index]} can't see", place)
+            else:
+                self._old.stamp(picture.y, painting.unseen, index, place, at_ns)
         panorama = Panorama(
             captured_at_ns=at_ns,
             image=picture,
@@ -126,7 +140,7 @@ class Stitcher:
             return "present"
         return "stale" if self._show_last and self._old.has(index) else "missing"
 
-    def _usable(self, frames: list[Frame]) -> dict[int, YuvImage]:
+    def _usable(self, frames: list[Frame], blind: Collection[str]) -> dict[int, YuvImage]:
         """Pick the pictures that fit the rig, by camera index; remember why others don't."""
         images: dict[int, YuvImage] = {}
         self.problems = {}
@@ -137,7 +151,7 @@ class Stitcher:
             else:
                 index = self._names.index(frame.camera)
                 images[index] = frame.image
-                if self._show_last:
+                if self._show_last and frame.camera not in blind:
                     self._old.keep(index, frame)
         for name in self._names:
             if self._names.index(name) not in images:

@@ -84,6 +84,11 @@ class ViewWatch:
         """Give the cameras' health with what is known here, of those that film."""
         return tuple(self._judged(health) for health in cameras)
 
+    @property
+    def blind(self) -> frozenset[str]:
+        """The cameras that can't see, though they may film."""
+        return frozenset(name for name, camera in self._cameras.items() if camera.blind)
+
     def rehung(self, rig: Rig) -> None:
         """Go over to another rig of the same cameras."""
         self._usual.rehung(rig, self._clock.monotonic_s())

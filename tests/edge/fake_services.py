@@ -81,6 +81,7 @@ def mute(context: Context) -> None:
 
 def listens(context: Context) -> None:
     """Note the first report on how services are."""
+    starts(context, "listens")
     line = LineIn(context.door_in)
     while not context.stopped():
         context.alive()

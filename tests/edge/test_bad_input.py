@@ -147,6 +147,7 @@ def test_check_looks_at_every_picture_size_and_at_the_password(site: Path) -> No
         (["run", "{site}", "--fast", "--pictures", "{site}"], "--pictures {site}: there can't be"),
         (["run", "{site}", "--fast", "--pictures", "{site}/x"], "--pictures {site}/x: there can"),
         (["run", "{site}", "--record", "{site}/x.mcap"], "--record {site}/x.mcap: there can't be"),
+        (["run", "{site}", "--record", "x.mcap", "--single-process"], "--record needs processes"),
     ],
 )
 def test_a_place_or_number_that_can_not_be(site: Path, words: list[str], expected: str) -> None:

@@ -4,15 +4,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from tests.delivery.parts import HANG_S, wait_until
 from tests.edge.processes import is_alive
 
 WORK = """
-import os, signal, sys, time
+import ctypes, os, signal, sys, time
 from pathlib import Path
 from edge import guardian, log
 from scene.errors import LamproomError
@@ -30,6 +33,14 @@ def work(beat, why):
     beat()
     if act == "hang":
         os.kill(os.getpid(), signal.SIGSTOP)
+    if act == "orphan":
+        if os.fork() == 0:
+            if os.fork() != 0:
+                os._exit(0)
+            (folder / "orphan").write_text(str(os.getpid()))
+            os._exit(0)
+        os.wait()
+        act = "wait"
     if act == "crash":
         raise RuntimeError("as planned")
     if act == "refuse":
@@ -41,6 +52,8 @@ def work(beat, why):
         (folder / "told").touch()
     return 0
 
+if "orphan" in script:
+    ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: as a container's first process
 log.start("run")
 sys.exit(guardian.guarded(work))
 """
@@ -91,12 +104,47 @@ def test_bad_input_at_the_first_start_is_the_end(tmp_path: Path) -> None:
     assert len(starts(tmp_path)) == 1
 
 
-def test_a_signal_is_handed_on_and_is_the_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_is_handed_on_and_is_the_end(tmp_path: Path, number: signal.Signals) -> None:
     with guarded(tmp_path, "wait") as process:
         wait_until(lambda: bool(starts(tmp_path)))
+        process.send_signal(number)
+        assert process.wait(timeout=HANG_S) == 0
+    assert (tmp_path / "told").exists()
+
+
+def test_a_signal_between_two_supervisors_is_the_end_too(tmp_path: Path) -> None:
+    with guarded(tmp_path, "crash") as process:
+        assert process.stderr is not None
+        said = 0
+        while said < 2:
+            said += "starting it again" in process.stderr.readline()
+        process.terminate()
+        assert process.wait(timeout=HANG_S) == 0
+    assert len(starts(tmp_path)) == 2, "none was started after it"
+
+
+def test_nobody_is_killed_because_the_whole_machine_stood_still(tmp_path: Path) -> None:
+    with guarded(tmp_path, "wait") as process:
+        wait_until(lambda: bool(starts(tmp_path)))
+        ((pid, _),) = starts(tmp_path)
+        for one in (process.pid, pid):
+            os.kill(one, signal.SIGSTOP)
+        time.sleep(1.5)
+        os.kill(process.pid, signal.SIGCONT)
+        time.sleep(0.5)  # its guardian looks first
+        os.kill(pid, signal.SIGCONT)
         process.terminate()
         assert process.wait(timeout=HANG_S) == 0
     assert (tmp_path / "told").exists()
+    assert len(starts(tmp_path)) == 1
+
+
+def test_the_dead_that_are_left_to_it_are_fetched(tmp_path: Path) -> None:
+    with guarded(tmp_path, "orphan"):
+        file = tmp_path / "orphan"
+        wait_until(lambda: file.exists() and bool(file.read_text()))
+        wait_until(lambda: not Path(f"/proc/{file.read_text()}").exists())
 
 
 def test_a_supervisor_dies_with_its_guardian(tmp_path: Path) -> None:

@@ -38,6 +38,21 @@ def test_local_contrast_is_switched_for_each_by_itself(part: str) -> None:
         assert np.abs(before - after).mean() < 1  # other finds may move a seam, no more
 
 
+def test_whom_only_blind_cameras_find_is_possibly_there_and_what_they_show_is_unseen() -> None:
+    site = load_site(sample_site.SAMPLES / "events" / "quiet" / "site.yaml")
+    pipeline = Pipeline(site, load_rig(site.rig.file))
+    for frames in islice(sample_site.instants(site), 0, 40, 2):
+        pipeline.see(frames)
+    before = pipeline.show(frames)
+    assert "certainly" in {person.certainty for person in before.positions.people}
+    pipeline.take_for_blind(frozenset(frame.camera for frame in frames))
+    blind = pipeline.show(frames)
+    assert {person.certainty for person in blind.positions.people} == {"possibly"}
+    assert blind.panorama.unseen.all() and not before.panorama.unseen.all()
+    pipeline.take_for_blind(frozenset())
+    assert pipeline.show(frames).positions.people == before.positions.people
+
+
 def test_an_operator_can_end_an_alarm_that_nobody_here_knows_any_more() -> None:
     site = load_site(DUSTED / "site.yaml")
     pipeline = Pipeline(site, load_rig(site.rig.file))

@@ -23,22 +23,31 @@ from tests.edge.processes import is_alive
 
 
 def supervise(
-    folder: Path, *names: str, until: object = None, seconds: float = 30.0
+    folder: Path,
+    *names: str,
+    until: object = None,
+    seconds: float = 30.0,
+    unneeded: str = "",
+    quiet_limit_s: float = 30.0,
+    begun_anew: str = "",
 ) -> tuple[int, list[str]]:
     said: list[str] = []
     rows = {
         name: Service(
             module=f"tests.edge.fake_service_{name}",
             wanted=lambda options: True,
-            quiet_limit_s={"hangs": 1.0, "slow": 1.0, "jerky": 0.5}.get(name, 30.0),
+            quiet_limit_s={"hangs": 1.0, "slow": 1.0, "jerky": 0.5}.get(name, quiet_limit_s),
             severity="warning",
-            ends_run=name in ("ends", "refuses"),
+            ends_run=name in ("ends", "refuses") and name != unneeded,
+            needed=name != unneeded,
         )
         for name in names
     }
     (folder / "site.yaml").write_text(SITE, encoding="utf-8")
     deadline_s = time.monotonic() + seconds
-    supervisor = Supervisor(RunOptions(site_file=folder / "site.yaml"), said.append, rows)
+    supervisor = Supervisor(
+        RunOptions(site_file=folder / "site.yaml"), said.append, rows, begun_anew=begun_anew
+    )
     code = supervisor.run(
         until=lambda: bool(callable(until) and until()) or time.monotonic() > deadline_s
     )
@@ -200,6 +209,65 @@ def test_bad_input_at_the_start_ends_the_run_with_2(
     shown = capfd.readouterr().err
     assert "port 1 is taken; choose another" in shown
     assert "Traceback" not in shown
+
+
+def test_a_supervisor_that_is_started_anew_again_and_again_is_one_alarm(tmp_path: Path) -> None:
+    for _ in range(2):
+        supervise(
+            tmp_path,
+            "listens",
+            until=(tmp_path / "reports").exists,
+            seconds=60.0,
+            begun_anew="has been quiet for 10 s",
+        )
+        (tmp_path / "reports").unlink()
+    (alarm,) = supervisor_alarms(tmp_path)
+    assert (alarm.state, alarm.severity) == ("active", "critical")
+    assert alarm.evidence == "supervisor: it has been quiet for 10 s and was started again"
+
+
+def test_one_that_is_not_needed_and_refuses_to_start_is_an_alarm_and_stops_no_other(
+    tmp_path: Path,
+) -> None:
+    """A recording's disk that is not there must not keep alarms from being sent."""
+    deadline_s = time.monotonic() + 60.0
+
+    def steps() -> Iterator[None]:
+        while not supervisor_alarms(tmp_path):
+            assert time.monotonic() < deadline_s
+            yield
+
+    code, _ = supervise(
+        tmp_path, "refuses", "hears", until=script(steps()), seconds=60.0, unneeded="refuses"
+    )
+    assert code == 0
+    (alarm,) = supervisor_alarms(tmp_path)
+    assert alarm.evidence.startswith("refuses: ") and "ended with 2" in alarm.evidence
+    assert log_of(tmp_path, "hears") == 1
+
+
+def test_no_service_is_killed_because_the_whole_machine_stood_still(tmp_path: Path) -> None:
+    """As a virtual machine that is paused, or Ctrl-Z: who could not look can't tell."""
+    deadline_s = time.monotonic() + 60.0
+
+    def steps() -> Iterator[None]:
+        while not (tmp_path / "reports").exists():
+            assert time.monotonic() < deadline_s
+            yield
+        (pid,) = pids_of(tmp_path, "listens")
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(4.0)  # the supervisor stands still, too
+        yield
+        yield
+        os.kill(pid, signal.SIGCONT)
+        for _ in range(5):
+            yield
+
+    code, said = supervise(
+        tmp_path, "listens", until=script(steps()), seconds=60.0, quiet_limit_s=3.5
+    )
+    assert (code, said) == (0, [])
+    assert log_of(tmp_path, "listens") == 1
 
 
 def test_the_run_is_over_when_its_main_service_ends(tmp_path: Path) -> None:

@@ -211,3 +211,14 @@ def test_a_gateway_starts_on_a_full_disk(tmp_path: Path) -> None:
         assert again.put(alarm("man_down-2"))
         assert {one.id for one in again.pending()} == {"man_down-1", "man_down-2"}
         again.close()
+
+
+def test_a_folder_that_is_written_to_twice_is_listed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prometheus takes no figure that comes twice."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "site.yaml").write_text(SITE, encoding="utf-8")
+    state, record = tmp_path / "state", Path("state/run.mcap")
+    options = RunOptions(site_file=tmp_path / "site.yaml", state_folder=state, record=record)
+    assert options.folders(options.site()) == (state,)

@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,10 @@ from edge.outlet import Result
 from edge.view.watch import ViewWatch
 from scene.clock import ReplayClock
 from scene.floor import Floor
-from scene.messages import Anomaly, GatewayHealth, YuvImage
+from scene.messages import Anomaly, GatewayHealth, Panorama, YuvImage
 from scene.rig import load_rig
 from scene.site import load_site
+from stitching.stitcher import Stitcher
 from tests.delivery.parts import alarm
 from tests.edge.drift.test_live import write_part
 from tests.edge.view_day import CLIP, cloth, film
@@ -74,13 +76,24 @@ class Taken:
         return {one.name: one.state for one in beat.cameras}.get("cam2") == "obscured"
 
 
-def test_a_covered_camera_is_said_and_what_it_looks_at_is_unseen(site_file: Path) -> None:
+def test_a_covered_camera_is_said_and_what_it_looks_at_is_unseen(
+    site_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked: list[frozenset[str]] = []
+    stitch = Stitcher.stitch
+
+    def stitching(self: Stitcher, *args: Any) -> Panorama:
+        marked.append(frozenset(args[3]))
+        return stitch(self, *args)
+
+    monkeypatch.setattr(Stitcher, "stitch", stitching)
     before = replace(alarm("light"), kind="light_lost", camera=None, evidence="cam1: dark")
     taken = Taken()
     options = RunOptions(site_file=site_file, loop=True)
     live.run_cameras(
         options, taken, lambda: None, taken.stopped, in_processes=False, before=[before]
     )
+    assert (marked[0], marked[-1]) == (frozenset(), frozenset({"cam2"}))
     (said,) = (one for one in taken.alarms() if one.kind == "camera_obscured")
     assert (said.camera, said.severity, said.state) == ("cam2", "warning", "active")
     assert live.STARTED_ANEW not in {one.evidence for one in taken.alarms()}

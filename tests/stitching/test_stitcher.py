@@ -11,6 +11,7 @@ from scene.rig import Rig
 from scene.site import PanoramaConfig
 from scene.surface import Cylinder
 from stitching.composition.compose import UNSEEN_LUMA
+from stitching.old_pictures import DIM, FADED_TO
 from stitching.quality import overlap_psnr_db
 from stitching.seams.fading import NOBODY
 from stitching.stitcher import LOOK_EVERY, Stitcher
@@ -173,6 +174,29 @@ def test_a_missing_camera_leaves_an_honest_hole(rig: Rig, frames: list[Frame]) -
     assert "middle" in stitcher.problems
     again = stitcher.stitch(frames)
     assert np.array_equal(again.painter, whole.painter) and not stitcher.problems
+
+
+def test_what_only_a_blind_camera_looks_at_is_unseen_whatever_it_shows(
+    rig: Rig, frames: list[Frame]
+) -> None:
+    stitcher = Stitcher(rig, CONFIG)
+    whole = stitcher.stitch(frames)
+    gone = stitcher.stitch([frames[0], frames[2]])
+    blind = stitcher.stitch(frames, blind=["middle"])
+    assert np.array_equal(blind.unseen, gone.unseen) and gone.unseen.sum() > 10_000
+    assert np.array_equal(blind.painter, gone.painter)
+    assert np.array_equal(blind.image.y[~gone.unseen], gone.image.y[~gone.unseen])
+    only = (gone.unseen & ~whole.unseen).astype(np.uint8)
+    inner = cv2.erode(only, np.ones((5, 5), np.uint8)) > 0
+    shown, real = (one.image.y[inner].astype(float) for one in (blind, whole))
+    paler = DIM * real + (1 - DIM) * FADED_TO  # but for what is written there
+    assert np.median(np.abs(shown - paler)) < 3
+    chroma = np.stack([blind.image.u, blind.image.v])[:, inner[::2, ::2]].astype(int)
+    assert np.abs(chroma - 128).max() < 6, "and without colour"
+    assert not stitcher.problems
+    every = stitcher.stitch(frames, blind=[model.name for model in fan()])
+    assert every.unseen.all() and np.all(every.painter == NOBODY)
+    assert np.array_equal(stitcher.stitch(frames).painter, whole.painter)
 
 
 def test_no_frame_at_all_is_an_unseen_panorama(rig: Rig) -> None:
