@@ -4,7 +4,7 @@ Knows nothing about people: "cannot see" is never "nobody there". Machines that 
 are not modelled yet.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,15 +19,22 @@ from edge.planning.error import (
 )
 from location.motion import Motion, predict, start
 from location.tracker import REPORTED_BIAS_M, TrackerLimits
-from scene.arrays import Bools, Floats
+from scene.arrays import Bools, Floats, Ints
 from scene.floor import Floor
 from scene.geometry import CameraModel, project, rays
 from scene.messages import XY
 from scene.rig import Rig
 from scene.site import FloorConfig
+from stitching.view import CELLS
 
+Cells = frozenset[tuple[int, int]]
+Gone = Mapping[str, Cells]
+"""Cells of `stitching.view.CELLS`, (row, column), that show nothing any more, by camera."""
+NOTHING_GONE: Gone = {}
 FAR_M = 25.0
 """Further away a person is too small to be found."""
+MOST_KNOWN = 256
+"""Of so many states of the cameras it is remembered what they cover."""
 EVERY_M = 3
 """Expected errors change slowly along the roadway."""
 
@@ -62,22 +69,29 @@ class Roadway:
         self._cameras = {camera.name: camera for camera in rig.cameras}
         self._floor = floor
         self._from_x_m, self._points = _floor_points(floor, config)
-        self._seen: dict[str, Bools] = {}
+        self._cells: dict[str, Ints] = {}
+        """(metres, 5) by camera: the cell of its picture in which each point lies, -1 for none."""
         self._facts: dict[str, Floats] = {} if like is None else dict(like._facts)
-        self._known: dict[frozenset[str], Covered] = {}
+        self._known: dict[frozenset[tuple[str, Cells]], Covered] = {}
 
-    def covered(self, healthy: Collection[str]) -> Covered:
-        """Tell what these cameras cover; names that the rig lacks are passed over."""
-        key = frozenset(self._cameras.keys() & set(healthy))
+    def covered(self, healthy: Collection[str], gone: Gone = NOTHING_GONE) -> Covered:
+        """Tell what these cameras cover; names that the rig lacks are passed over.
+
+        Floor that a camera used to show in cells that are `gone` it does not see.
+        """
+        names = self._cameras.keys() & set(healthy)
+        key = frozenset((name, gone.get(name, frozenset())) for name in names)
         if key not in self._known:
-            self._known[key] = self._compute(sorted(key))
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = self._compute(dict(sorted(key)))
         return self._known[key]
 
-    def _compute(self, names: list[str]) -> Covered:
+    def _compute(self, gone: Mapping[str, Cells]) -> Covered:
         metres = len(self._points)
         counts, facts = np.zeros(metres), np.zeros((metres, 2, 2))
-        for name in names:
-            seen = self._sees(name)
+        for name, cells in gone.items():
+            seen = self._sees(name, cells)
             counts += seen
             facts += seen[:, None, None] * self._tells(name)
         sigma = _published_sigma_m(facts)
@@ -90,14 +104,19 @@ class Roadway:
             ),
         )
 
-    def _sees(self, name: str) -> Bools:
-        """Tell (metres,) which a camera sees."""
-        if name not in self._seen:
+    def _sees(self, name: str, gone: Cells = frozenset()) -> Bools:
+        """Tell (metres,) which a camera sees, but for what it shows in cells that are gone."""
+        if name not in self._cells:
             camera, flat = self._cameras[name], self._points.reshape(-1, 3)
-            _, shown = project(camera, flat)
+            pixels, shown = project(camera, flat)
             shown &= np.linalg.norm(flat - camera.centre_m, axis=1) <= FAR_M
-            self._seen[name] = shown.reshape(len(self._points), -1).sum(axis=1) >= 3
-        return self._seen[name]
+            columns, rows = ((pixels + 0.5) / camera.size_px * CELLS)[shown].T.astype(int)
+            cells = np.full(len(flat), -1)
+            cells[shown] = rows * CELLS[0] + columns
+            self._cells[name] = cells.reshape(len(self._points), -1)
+        hidden = [row * CELLS[0] + column for row, column in gone]
+        cells = self._cells[name]
+        return np.asarray(((cells >= 0) & ~np.isin(cells, hidden)).sum(axis=1) >= 3)
 
     def _tells(self, name: str) -> Floats:
         """Give (metres, 2, 2) what one look tells, in 1/m2: zeros where no whole body is seen.

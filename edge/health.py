@@ -6,7 +6,7 @@ Knows nothing about how frames are taken or sent.
 from collections.abc import Collection
 from dataclasses import replace
 
-from edge.coverage import Covered, Roadway
+from edge.coverage import NOTHING_GONE, Covered, Gone, Roadway
 from edge.detection_watch import Rate
 from scene.alarms import ALARMS
 from scene.clock import Clock
@@ -48,11 +48,13 @@ class HealthReport:
         detection_fps: float,
         unsearched: Collection[str],
         blind: bool,
+        gone: Gone = NOTHING_GONE,
     ) -> GatewayHealth:
         """Write the heartbeat of this moment.
 
         What the `unsearched` cameras look at is not covered, and nothing is when detection is
-        `blind`: a picture in which nobody is looked for tells of nobody.
+        `blind`: a picture in which nobody is looked for tells of nobody. Nor is covered what a
+        camera used to show in cells of its picture that are `gone`.
         """
         now_ns = self._clock.now_ns()
         healthy = frozenset(
@@ -60,7 +62,7 @@ class HealthReport:
             for camera in cameras
             if camera.state == "ok" and camera.name not in unsearched and not blind
         )
-        covered = self._roadway.covered(healthy)
+        covered = self._roadway.covered(healthy, gone)
         self._note_unseen(covered, now_ns)
         age_s = None
         if self.detected_at_ns is not None:

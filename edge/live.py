@@ -258,6 +258,7 @@ class Live:
             detection_fps=self._detection.rate.per_s(),
             unsearched=self._unsearched,
             blind=self._detection.blind,
+            gone=self._view.gone,
         )
         if self._health.detected_at_ns is not None:  # else it knows nobody of before yet
             self._people.save(parts.pipeline.kept())

@@ -81,6 +81,8 @@ class Left:
     """The light that the worst quarter of the cells that are not gone has left, at most."""
     gone_luma: float
     """Luma of what is gone, its median cell; black is 16. 255 when nothing is."""
+    gone_cells: frozenset[tuple[int, int]] = frozenset()
+    """Which cells are gone, (row, column) of `CELLS` over the picture."""
 
 
 def view_of(luma: Bytes) -> View:
@@ -100,6 +102,7 @@ def left_of(usual: Usual, view: View) -> Left:
     known = usual.known
     kept = (view.detail / np.maximum(usual.detail, 1e-6)).min(axis=0)[known]
     gone = kept < GONE
+    rows, columns = np.nonzero(known)
     # A cell that is usually black has no light to lose, and one that is covered says nothing of it.
     lit = known & (usual.light >= 4)
     lit[known] &= ~gone
@@ -109,6 +112,7 @@ def left_of(usual: Usual, view: View) -> Left:
         detail=float(np.median(kept)),
         light=float(np.quantile(light, 0.25)) if light.size else 1.0,
         gone_luma=float(np.median(view.light[known][gone])) + BLACK if gone.any() else 255.0,
+        gone_cells=frozenset(zip(rows[gone].tolist(), columns[gone].tolist(), strict=True)),
     )
 
 

@@ -33,6 +33,8 @@ ENOUGH_LIGHT = 0.65
 """With less of the usual light less detail is no wonder."""
 MARGIN = 0.1
 """So much more of light and detail than the limits ask for ends what they began."""
+COVERED_AFTER_S = 5.0
+"""A part of the picture that is gone for so long covers what it used to look at."""
 WELL = 0.75
 """A picture with so much of the usual detail and light is as usual."""
 SUDDEN_S = 60.0
@@ -53,6 +55,8 @@ class CameraView:
         self._dim = Held(LIT_AFTER_S)
         self._clear_s: float | None = None
         self._dim_since_s: float | None = None
+        self._gone_since_s: dict[tuple[int, int], float] = {}
+        self._looked_s = 0.0
 
     @property
     def blind(self) -> Blind | None:
@@ -68,6 +72,12 @@ class CameraView:
     def dim(self) -> bool:
         """Whether it has lost much of its usual light."""
         return self._dim.on
+
+    @property
+    def gone(self) -> frozenset[tuple[int, int]]:
+        """Which cells of its picture, (row, column), have shown nothing for `COVERED_AFTER_S`."""
+        since_s = self._looked_s - COVERED_AFTER_S
+        return frozenset(cell for cell, at_s in self._gone_since_s.items() if at_s <= since_s)
 
     @property
     def suspect(self) -> bool:
@@ -101,6 +111,9 @@ class CameraView:
     def look(self, view: View, left: Left | None, now_s: float) -> None:
         """Take one look; `left` is none while it is not known what is usual."""
         self.left = left
+        self._looked_s = now_s
+        gone = frozenset[tuple[int, int]]() if left is None else left.gone_cells
+        self._gone_since_s = {cell: self._gone_since_s.get(cell, now_s) for cell in gone}
         shows = 1 - view.shows if left is None else left.gone
         bad_share = 1 - NOTHING_SHOWS if left is None else BLIND_SHARE
         good_share = 1 - SOMETHING_SHOWS if left is None else SEEING_SHARE

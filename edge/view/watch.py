@@ -89,6 +89,11 @@ class ViewWatch:
         """The cameras that can't see, though they may film."""
         return frozenset(name for name, camera in self._cameras.items() if camera.blind)
 
+    @property
+    def gone(self) -> dict[str, frozenset[tuple[int, int]]]:
+        """Which cells of each camera's picture show nothing any more, by camera; mostly empty."""
+        return {name: camera.gone for name, camera in self._cameras.items() if camera.gone}
+
     def rehung(self, rig: Rig) -> None:
         """Go over to another rig of the same cameras."""
         self._usual.rehung(rig, self._clock.monotonic_s())

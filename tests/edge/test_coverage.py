@@ -119,3 +119,17 @@ def test_the_view_on_the_plan_opens_where_the_camera_looks(index: int, sign: int
     assert np.all((outline[:, 0] - 20) * sign > 0)
     assert np.linalg.norm(outline - [20, 0], axis=1).max() <= FAR_M + 1e-3
     assert np.ptp(outline[:, 1]) > 10
+
+
+def test_floor_behind_mud_on_the_lens_is_unseen() -> None:
+    """A camera that is covered in part is healthy, but tells of nobody behind the cover."""
+    roadway = Roadway(rig(), Floor(FLOOR), FLOOR)
+    lower = frozenset((row, column) for row in range(4, 9) for column in range(16))
+    upper = frozenset((row, column) for row in range(3) for column in range(16))
+    whole = roadway.covered(["ahead", "back"])
+    muddy = roadway.covered(["ahead", "back"], {"ahead": lower})
+    assert muddy.cameras[24] == 0 < whole.cameras[24]
+    assert muddy.sigma_m[24] is None
+    assert muddy.cameras[10] == whole.cameras[10] == 1, "the other camera is clean"
+    assert roadway.covered(["ahead", "back"], {"ahead": upper}).cameras == whole.cameras
+    assert roadway.covered(["ahead", "back"]) == whole

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edge import live
@@ -12,6 +13,7 @@ from edge.coverage import Roadway
 from edge.options import RunOptions
 from edge.outlet import Result
 from edge.view.watch import ViewWatch
+from scene.arrays import Bytes
 from scene.clock import ReplayClock
 from scene.floor import Floor
 from scene.messages import Anomaly, GatewayHealth, Panorama, YuvImage
@@ -20,7 +22,7 @@ from scene.site import load_site
 from stitching.stitcher import Stitcher
 from tests.delivery.parts import alarm
 from tests.edge.drift.test_live import write_part
-from tests.edge.view_day import CLIP, cloth, film
+from tests.edge.view_day import CLIP, Spoil, cloth, film
 from tests.sample_site import START_AT_NS
 
 HANG_S = 120.0
@@ -31,13 +33,23 @@ pytestmark = pytest.mark.skipif(not CLIP.exists(), reason="the sample clip is no
 @pytest.fixture
 def site_file(tmp_path: Path) -> Path:
     """Make a site whose second camera films a cloth, and that knows what it showed before."""
+    return spoilt_site(tmp_path, cloth)
+
+
+def half_cloth(luma: Bytes) -> Bytes:
+    """Cover the lower half of the lens."""
+    middle = len(luma) // 2
+    return np.vstack([luma[:middle], cloth(luma[middle:])])
+
+
+def spoilt_site(tmp_path: Path, spoil: Spoil) -> Path:
     text = (CLIP / "site.yaml").read_text(encoding="utf-8").replace("../rig.yaml", "rig.yaml")
     (tmp_path / "rig.yaml").write_bytes((CLIP.parent / "rig.yaml").read_bytes())
     path = tmp_path / "site.yaml"
     path.write_text(text + 'broker: {url: "mqtt://127.0.0.1:1"}\n', encoding="utf-8")
     (tmp_path / "cam1.mp4").write_bytes((CLIP / "cam1.mp4").read_bytes())
     covered = [
-        YuvImage(y=cloth(frames[1].image.y), u=frames[1].image.u, v=frames[1].image.v)
+        YuvImage(y=spoil(frames[1].image.y), u=frames[1].image.u, v=frames[1].image.v)
         for frames in film()
     ]
     write_part(covered, tmp_path / "cam2.mp4")
@@ -105,3 +117,19 @@ def test_a_covered_camera_is_said_and_what_it_looks_at_is_unseen(
     assert sum(blind.coverage) < sum(roadway.covered(["cam1", "cam2"]).cameras)
     unseen = [since for since in blind.coverage_unseen_since_ns if since is not None]
     assert len(unseen) == blind.coverage.count(0)
+
+
+def test_floor_behind_a_lens_that_is_covered_in_part_is_unseen(tmp_path: Path) -> None:
+    options = RunOptions(site_file=spoilt_site(tmp_path, half_cloth), loop=True)
+    site = load_site(options.site_file)
+    roadway = Roadway(load_rig(site.rig.file), Floor(site.floor), site.floor)
+    both, less = (sum(roadway.covered(names).cameras) for names in (["cam1", "cam2"], ["cam1"]))
+    assert less < both
+    taken, until_s = Taken(), time.monotonic() + HANG_S
+
+    def stopped() -> bool:
+        assert time.monotonic() < until_s, "it never happened"
+        beats = [beat for beat in taken.beats() if all(one.state == "ok" for one in beat.cameras)]
+        return any(less <= sum(beat.coverage) < both for beat in beats)
+
+    live.run_cameras(options, taken, lambda: None, stopped, in_processes=False)

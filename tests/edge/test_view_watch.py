@@ -13,7 +13,7 @@ from scene.clock import ReplayClock
 from scene.limits import CameraLimits
 from scene.messages import Anomaly, CameraHealth
 from scene.rig_history import replace_rig
-from tests.edge.view_day import CLIP, Day, Spoil, black, blur, cloth, dust, gain, noisy
+from tests.edge.view_day import CLIP, Day, Spoil, black, blur, cloth, dust, film, gain, noisy
 from tests.sample_site import START_AT_NS, event_clips, instants, rig_of, site_of, sites
 from tests.stitching.knocks import knocked, turn
 
@@ -137,6 +137,23 @@ def test_mud_on_a_part_of_the_lens_is_dirt_and_a_dark_part_of_the_view_is_not(
 
     day.run(80, cam1=partly)
     assert day.kinds() == [expected]
+
+
+def test_what_mud_covers_is_told_cell_by_cell_until_it_is_wiped_off(day: Day) -> None:
+    width = film()[0][0].image.size_px[0]
+
+    def muddy(luma: Bytes) -> Bytes:
+        return np.hstack([cloth(luma[:, : width // 2]), luma[:, width // 2 :]])
+
+    day.run(20)
+    assert sum(map(len, day.watch.gone.values())) <= 3
+    day.run(3, cam1=muddy)
+    assert sum(map(len, day.watch.gone.values())) <= 3, "somebody may have passed by"
+    day.run(7, cam1=muddy)
+    assert {column for _, column in day.watch.gone["cam1"]} == set(range(8))
+    assert len(day.watch.gone["cam1"]) > 40
+    day.run(3)
+    assert sum(map(len, day.watch.gone.values())) <= 3
 
 
 @pytest.mark.parametrize(
