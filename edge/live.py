@@ -329,7 +329,7 @@ def run_cameras(
             cameras=cameras,
             outlet=outlet,
             clock=clock,
-            site_watch=SiteWatch(options.site_file, site, options.site),
+            site_watch=SiteWatch(options.site_file, site, options.site_as_written),
             heard=heard,
             rig_doubt=lambda: _rig_doubt(options),
         )

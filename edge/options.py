@@ -3,10 +3,11 @@
 Knows nothing about how it is done.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.site_signature import read_site_text
+from scene.errors import LamproomError
 from scene.site import Site, parse_site
 
 
@@ -25,11 +26,30 @@ class RunOptions:
     """A file of tag fixes to play beside camera files."""
     trusted_key: Path | None = None
     """Whose signature the site file must bear; none takes it as it is."""
+    settled: str | None = None
+    """The site file's text as it last was right: in force where it has mistakes now. A service that
+    is started again while somebody edits the file must not stay down for it."""
 
     def site(self) -> Site:
         """Read the site file and put the command line's wishes over it; raises `SiteError`."""
+        return self._site(self.site_yaml())
+
+    def site_as_written(self) -> Site:
+        """Read the site file as it is now, whatever was right before; raises `SiteError`."""
+        return self._site(read_site_text(self.site_file, self.trusted_key))
+
+    def settle(self) -> "RunOptions":
+        """Take the site file as it is for one that is right; nothing changes when it is not."""
+        try:
+            text = read_site_text(self.site_file, self.trusted_key)
+            self._site(text)
+        except LamproomError:
+            return self
+        return replace(self, settled=text)
+
+    def _site(self, text: str) -> Site:
         folder = self.site_file.parent.resolve()
-        site = parse_site(self.site_yaml(), name=str(self.site_file), folder=folder)
+        site = parse_site(text, name=str(self.site_file), folder=folder)
         changes: dict[str, object] = {}
         if self.broker_url is not None:
             changes["broker"] = site.broker.model_copy(update={"url": self.broker_url})
@@ -52,8 +72,10 @@ class RunOptions:
         return tuple(dict.fromkeys(one.absolute() for one in (site.state_folder, *recordings)))
 
     def site_yaml(self) -> str:
-        """Give the site file's text, once its signature is known to be right if one is wanted.
+        """Give the site file's text that is in force, its signature checked if one is wanted.
 
-        Raises `SiteError`.
+        Raises `SiteError` for a file with mistakes, unless it was right before.
         """
-        return read_site_text(self.site_file, self.trusted_key)
+        if self.settled is None:
+            return read_site_text(self.site_file, self.trusted_key)
+        return self.settle().settled or ""

@@ -103,6 +103,7 @@ def run(args: argparse.Namespace) -> int:
     )
     site = options.site()
     check_ready(site)
+    options = options.settle()  # whoever edits the file now stops nobody who is started again
     if args.fast and any(camera.url.startswith("rtsp") for camera in site.cameras):
         raise LamproomError("--fast goes through files; this site has RTSP cameras")
     if args.fast and args.tags:

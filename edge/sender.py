@@ -75,7 +75,7 @@ class Announcement:
         self, site: Site, options: RunOptions, publisher: Publisher, stream_url: str
     ) -> None:
         self._site, self._site_yaml = site, options.site_yaml()
-        self._site_watch = SiteWatch(options.site_file, site, options.site)
+        self._site_watch = SiteWatch(options.site_file, site, options.site_as_written)
         self._options = options
         self._publisher, self._stream_url = publisher, stream_url
         self._geometry = ""

@@ -157,6 +157,7 @@ class Supervisor:
 
     def _start(self, name: str) -> None:
         signs = Signs()
+        self._options = self._options.settle()
         context = Context(
             options=self._options, door_out=self._door_out, door_in=self._door_in, signs=signs
         )

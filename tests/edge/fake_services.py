@@ -93,6 +93,20 @@ def listens(context: Context) -> None:
             file.rename(file.with_name("reports"))
 
 
+def reads(context: Context) -> None:
+    """Note the gateway's name in the site file, put the next text there, and die."""
+    file = context.options.site_file
+    with (file.parent / "read").open("a", encoding="utf-8") as log:
+        log.write(f"{context.options.site().gateway}\n")
+    context.alive()
+    if (number := starts(context, "reads")) < 3:
+        text = file.read_text(encoding="utf-8").replace("gw1", "gw2")
+        file.write_text(text if number == 1 else "site: [broken", encoding="utf-8")
+        raise RuntimeError("as planned")
+    while not context.rest(0.05):
+        context.alive()
+
+
 def hangs(context: Context) -> None:
     for _ in range(10):
         context.alive()

@@ -64,6 +64,15 @@ def test_a_service_that_dies_or_hangs_is_started_again(
     assert any(name in line for line in said)
 
 
+def test_a_service_that_is_started_again_while_the_site_file_is_wrong_takes_the_one_before(
+    tmp_path: Path,
+) -> None:
+    """The sender must not stay down because somebody is at the file."""
+    code, _ = supervise(tmp_path, "reads", until=lambda: log_of(tmp_path, "reads") >= 3)
+    assert code == 0
+    assert (tmp_path / "read").read_text().split() == ["gw1", "gw2", "gw2"]
+
+
 def supervisor_alarms(folder: Path) -> list[Anomaly]:
     """List what the supervisor itself has put into the outbox."""
     with closing(Outbox(folder / "state", SystemClock())) as outbox:
