@@ -64,21 +64,25 @@ def measure() -> Figures:
 def faster(file: Path, out: Path, length_s: float) -> Path:
     """Write a clip again and again, its packets as they are, at `FPS`."""
     with av.open(str(out), "w") as target:
-        made = None
-        count = 0
-        while count < length_s * FPS:
+        made, begun = None, 0
+        while begun < length_s * FPS:
             with av.open(str(file)) as source:
                 stream = source.streams.video[0]
                 if made is None:
                     made = target.add_stream_from_template(stream)
-                    tick = round(1 / FPS / stream.time_base)
+                step = round(1 / stream.average_rate / stream.time_base)
+                tick = round(1 / FPS / stream.time_base)
+                count = 0
                 for packet in source.demux(stream):
                     if packet.dts is None:
                         continue
-                    packet.pts = packet.dts = count * tick
+                    # Pictures may be coded in another order than they are shown in.
+                    packet.pts = (begun + round(packet.pts / step)) * tick
+                    packet.dts = (begun + round(packet.dts / step)) * tick
                     packet.stream = made
                     target.mux(packet)
                     count += 1
+                begun += count
     return out
 
 
