@@ -5,7 +5,7 @@ Knows nothing about when one is raised.
 
 from dataclasses import replace
 
-from scene.alarms import ALARMS
+from scene.alarms import system_alarm
 from scene.messages import Anomaly
 
 SILENT, REFUSED, MISSING = "gateway_silent", "message_refused", "messages_missing"
@@ -15,17 +15,7 @@ OWN_KINDS = (SILENT, REFUSED, MISSING)
 
 def raised(kind: str, gateway: str, now_ns: int, evidence: str) -> Anomaly:
     """Write one that begins now."""
-    return Anomaly(
-        id=f"{kind}-{gateway}-{now_ns}",
-        kind=kind,
-        severity=ALARMS[kind].severity,
-        state="active",
-        captured_at_ns=now_ns,
-        raised_at_ns=now_ns,
-        probability=1.0,
-        certainty="certainly",
-        evidence=evidence,
-    )
+    return system_alarm(kind, now_ns, evidence, about=gateway)
 
 
 def cleared(alarm: Anomaly, now_ns: int, evidence: str) -> Anomaly:

@@ -7,7 +7,7 @@ import threading
 from dataclasses import replace
 
 from delivery.signing import RefusedError
-from scene.alarms import ALARMS
+from scene.alarms import system_alarm
 from scene.clock import Clock
 from scene.messages import Anomaly
 
@@ -91,17 +91,7 @@ class Troubles:
         if reasons:
             self._bad_at_s = now_s
         if reasons and self.raised is None:
-            self.raised = Anomaly(
-                id=f"{KIND}-{now_ns // 1_000_000}",
-                kind=KIND,
-                severity=ALARMS[KIND].severity,
-                state="active",
-                captured_at_ns=now_ns,
-                raised_at_ns=now_ns,
-                probability=1.0,
-                certainty="certainly",
-                evidence="; ".join(reasons)[:MOST_EVIDENCE],
-            )
+            self.raised = system_alarm(KIND, now_ns, "; ".join(reasons)[:MOST_EVIDENCE])
             return (self.raised,)
         if not reasons and self.raised is not None and now_s - self._bad_at_s >= WELL_S:
             cleared = replace(

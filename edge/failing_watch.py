@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from scene.alarms import system_alarm
 from scene.clock import Clock
 from scene.messages import Anomaly, Severity
 
@@ -88,16 +89,9 @@ class FailingWatch:
         if name in self._raised or name not in self._severities:
             return ()
         now_ns = self._clock.now_ns()
-        self._raised[name] = Anomaly(
-            id=f"{KIND}-{name}-{now_ns // 1_000_000}",
-            kind=KIND,
+        self._raised[name] = replace(
+            system_alarm(KIND, now_ns, f"{name}: {reason}", about=name),
             severity=self._severities[name],
-            state="active",
-            captured_at_ns=now_ns,
-            raised_at_ns=now_ns,
-            probability=1.0,
-            certainty="certainly",
-            evidence=f"{name}: {reason}",
         )
         return (self._raised[name],)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from edge.coverage import NOTHING_GONE, Covered, Gone, Roadway
 from edge.detection_watch import Rate
-from scene.alarms import ALARMS
+from scene.alarms import system_alarm
 from scene.clock import Clock
 from scene.floor import Floor
 from scene.messages import Anomaly, CameraHealth, GatewayHealth
@@ -100,17 +100,7 @@ class HealthReport:
         if reason:
             self._bad_s[kind] = now_s
         if reason and raised is None:
-            self._raised[kind] = Anomaly(
-                id=f"{kind}-{now_ns // 1_000_000}",
-                kind=kind,
-                severity=ALARMS[kind].severity,
-                state="active",
-                captured_at_ns=now_ns,
-                raised_at_ns=now_ns,
-                probability=1.0,
-                certainty="certainly",
-                evidence=reason,
-            )
+            self._raised[kind] = system_alarm(kind, now_ns, reason)
             return (self._raised[kind],)
         if raised is None or now_s - self._bad_s[kind] < CLEAR_AFTER_S:
             return ()

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from scene.alarms import system_alarm
 from scene.clock import Clock
 from scene.errors import RecordingError
 from scene.messages import Anomaly
@@ -125,16 +126,8 @@ class StorageWatch:
             self._enough_since_s = None
             if self._raised is not None:
                 return ()
-            self._raised = Anomaly(
-                id=f"{KIND}-{now_ns // 1_000_000}",
-                kind=KIND,
-                severity="warning",
-                state="active",
-                captured_at_ns=now_ns,
-                raised_at_ns=now_ns,
-                probability=1.0,
-                certainty="certainly",
-                evidence=f"{'; '.join(reasons)}; free space. Recording stops, alarms go on",
+            self._raised = system_alarm(
+                KIND, now_ns, f"{'; '.join(reasons)}; free space. Recording stops, alarms go on"
             )
             return (self._raised,)
         if self._raised is None or not all(room.enough for room in rooms):

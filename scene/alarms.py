@@ -5,7 +5,7 @@ Knows nothing about how an alarm is found. A new kind is a new row.
 
 from dataclasses import dataclass
 
-from scene.messages import Severity
+from scene.messages import Anomaly, Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,3 +134,30 @@ ALARMS: dict[str, AlarmKind] = {
     ),
     "drill": AlarmKind(severity="notice", english="Drill", chinese="演练", about="system"),
 }
+
+
+def system_alarm(
+    kind: str, at_ns: int, evidence: str, *, about: str = "", camera: str | None = None
+) -> Anomaly:
+    """Write an alarm about the system that begins now, for certain.
+
+    `about` tells alarms of one kind apart that may begin together; none takes the camera.
+
+    >>> system_alarm("storage", 5_000_000, "no room").id
+    'storage-5'
+    >>> system_alarm("camera_dark", 5_000_000, "lights out", camera="cam2").id
+    'camera_dark-cam2-5'
+    """
+    named = about or camera
+    return Anomaly(
+        id="-".join([kind, *([named] if named else []), str(at_ns // 1_000_000)]),
+        kind=kind,
+        severity=ALARMS[kind].severity,
+        state="active",
+        captured_at_ns=at_ns,
+        raised_at_ns=at_ns,
+        probability=1.0,
+        certainty="certainly",
+        camera=camera,
+        evidence=evidence,
+    )

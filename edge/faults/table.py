@@ -12,9 +12,8 @@ from edge.faults import filler
 from edge.faults.drill import Drill
 from edge.faults.record import running_gateway
 from edge.faults.target import FaultError, camera_pid, camera_process, service_process
-from scene.alarms import ALARMS
+from scene.alarms import ALARMS, system_alarm
 from scene.clock import SystemClock
-from scene.messages import Anomaly
 
 HANG_FOUND_S = 5.0
 """A service that hangs is found within 4 s, and its alarm is on disk at once."""
@@ -134,17 +133,7 @@ def _remove_filler(drill: Drill) -> None:
 
 def _alarm(drill: Drill, _: str, for_s: float) -> None:
     now_ns = SystemClock().now_ns()
-    alarm = Anomaly(
-        id=f"{DRILL_KIND}-{now_ns // 1_000_000}",
-        kind=DRILL_KIND,
-        severity=ALARMS[DRILL_KIND].severity,
-        state="active",
-        captured_at_ns=now_ns,
-        raised_at_ns=now_ns,
-        probability=1.0,
-        certainty="certainly",
-        evidence=DRILL_EVIDENCE,
-    )
+    alarm = system_alarm(DRILL_KIND, now_ns, DRILL_EVIDENCE)
     with drill.undone(lambda: clear_drill_alarms(drill), after_s=for_s + UNDO_MARGIN_S):
         drill.begin(f"raising the alarm {alarm.id}")
         drill.outbox.put(alarm)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from edge.view.camera import Blind
-from scene.alarms import ALARMS
+from scene.alarms import system_alarm
 from scene.messages import Anomaly
 
 KIND_OF: Mapping[Blind, str] = {"obscured": "camera_obscured", "dark": "camera_dark"}
@@ -86,16 +86,4 @@ def _evidence(key: _Key, text: str) -> str:
 
 def _anomaly(key: _Key, text: str, at_ns: int) -> Anomaly:
     kind, camera = key
-    about = f"{camera}-" if camera else ""
-    return Anomaly(
-        id=f"{kind}-{about}{at_ns // 1_000_000}",
-        kind=kind,
-        severity=ALARMS[kind].severity,
-        state="active",
-        captured_at_ns=at_ns,
-        raised_at_ns=at_ns,
-        probability=1.0,
-        certainty="certainly",
-        camera=camera or None,
-        evidence=_evidence(key, text),
-    )
+    return system_alarm(kind, at_ns, _evidence(key, text), camera=camera or None)
