@@ -14,7 +14,7 @@ from pydantic import ConfigDict
 from location.agreement import START, START_LOOKS, Evidence
 from location.doubt import Doubt, unexplained
 from location.foot import STATURE_M
-from location.headgear import moved
+from location.headgear import moved, probability
 from location.motion import START_SPEED_SIGMA_M_S, Motion
 from scene.messages import WIRE, XY, Covariance
 
@@ -23,6 +23,8 @@ HEIGHTS, STATURES, TRAIL = 30, 60, 64
 UPRIGHT_M = (1.5, 2.1)
 """Heights of people who stand or walk."""
 STATURE_LOOKS = 5
+HELMET_M = 0.07
+"""So much taller a helmet makes: EN 397 allows its shell to stand 80 mm above the head at most."""
 """What is known of people in general counts as so many looks at one."""
 STEADY_S, STEADY_FROM_S = 2.0, 0.6
 """Over so long, and at least so long, a steady walk is measured."""
@@ -62,7 +64,7 @@ class Person:
     cameras_at_ns: int = 0
     heights: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=HEIGHTS))
     statures: deque[float] = field(default_factory=lambda: deque(maxlen=STATURES))
-    """Heights that whole boxes showed of the person upright."""
+    """Heights that whole boxes showed of the person upright, as if with a helmet on."""
     trail: deque[tuple[int, float, float]] = field(default_factory=lambda: deque(maxlen=TRAIL))
     """Where the person was: time, x and y."""
     helmet: float | None = None
@@ -105,9 +107,9 @@ class Person:
         A body whose feet are hidden is placed by it, and being 5 cm wrong moves it by 0.1 to 0.2 m.
         """
         looks = len(self.statures)
-        if not looks:
-            return STATURE_M
-        return STATURE_M + (median(self.statures) - STATURE_M) * looks / (looks + STATURE_LOOKS)
+        own_m = median(self.statures) - STATURE_M if looks else 0.0
+        with_helmet_m = STATURE_M + own_m * looks / (looks + STATURE_LOOKS)
+        return with_helmet_m - self._without_helmet_m()
 
     def show_height(self, at_ns: int, height_m: float, *, whole: bool) -> None:
         """Take in how high a look shows the person; `whole` if the box is cut nowhere."""
@@ -115,7 +117,12 @@ class Person:
             return
         self.heights.append((at_ns, height_m))
         if whole and UPRIGHT_M[0] < height_m < UPRIGHT_M[1]:
-            self.statures.append(height_m)
+            self.statures.append(height_m + self._without_helmet_m())
+
+    def _without_helmet_m(self) -> float:
+        """Tell how much lower the person is for want of a helmet, as far as looks tell."""
+        worn = probability(self.helmet)
+        return 0.0 if worn is None else (1 - worn) * HELMET_M
 
     def steady_m_s(self) -> XY:
         """Tell how fast the person has walked over the last seconds: surer than at this moment."""
