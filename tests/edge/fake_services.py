@@ -80,13 +80,15 @@ def mute(context: Context) -> None:
 
 
 def listens(context: Context) -> None:
-    """Note the first report on how services are."""
+    """Note a report on how services are, once all are up and have been measured."""
     starts(context, "listens")
     line = LineIn(context.door_in)
     while not context.stopped():
         context.alive()
         report = line.take(0.2)
-        if isinstance(report, ServiceReport) and all(one.up for one in report.services):
+        if not isinstance(report, ServiceReport) or len(report.services) < 2:
+            continue
+        if all(one.up and one.memory_mb > 1.0 for one in report.services):
             rows = [asdict(service) for service in report.services]
             file = context.options.site_file.parent / "reports.new"
             file.write_text(json.dumps(rows))
