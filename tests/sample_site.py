@@ -285,13 +285,19 @@ def run(folder: Path) -> Run:
     The rules hear once a second what a live gateway would tell them: its health, and where the
     truth says that the shearer is.
     """
+    site = site_of(folder)
+    with tempfile.TemporaryDirectory() as scratch:  # what the watches write is thrown away
+        here = Path(scratch)
+        kept = site.rig.model_copy(update={"file": here / "rig.yaml"})
+        return _run(folder, site.model_copy(update={"rig": kept, "state_folder": here / "state"}))
+
+
+def _run(folder: Path, aside: Site) -> Run:
+    """Run over a clip; `aside` is its site with files of its own, for what writes some."""
     site, rig = site_of(folder), rig_of(folder)
     stages = _Stages(site, rig) if has_rig(folder) else _StagesWithoutPanorama(site, rig)
-    cameras, drift, view = (
-        _CameraWatching(site),
-        _DriftWatching(site, rig),
-        _ViewWatching(site, rig),
-    )
+    cameras = _CameraWatching(site)
+    drift, view = _DriftWatching(aside, rig), _ViewWatching(aside, rig)
     fps = read(folder, "scene.json")["fps"]
     judged = masks(folder) if _mask_files(folder) else {}
     outputs, anomalies = [], list[Anomaly]()
@@ -317,8 +323,6 @@ def run(folder: Path) -> Run:
                 panorama=panorama if keep else None,
             )
         )
-    drift.close()
-    view.close()
     return Run(outputs=tuple(outputs), anomalies=tuple(anomalies))
 
 
@@ -430,15 +434,11 @@ class _CameraWatching:
 
 
 class _DriftWatching:
-    """The gateway's watch over how cameras hang; what it writes is thrown away with it."""
+    """The gateway's watch over how cameras hang."""
 
     def __init__(self, site: Site, rig: Rig) -> None:
         self._clock = ReplayClock(START_AT_NS)
-        self._folder = tempfile.TemporaryDirectory()
-        here = Path(self._folder.name)
-        kept = site.rig.model_copy(update={"file": here / "rig.yaml"})
-        changes = {"rig": kept, "state_folder": here / "state"}
-        self._watch = DriftWatch(site.model_copy(update=changes), rig, self._clock)
+        self._watch = DriftWatch(site, rig, self._clock)
         self.untrusted = self._watch.untrusted
 
     def step(
@@ -448,29 +448,19 @@ class _DriftWatching:
         self._watch.look(frames, {found.camera: found for found in people})
         return self._watch.changes()
 
-    def close(self) -> None:
-        self._folder.cleanup()
-
 
 class _ViewWatching:
-    """The gateway's watch over whether cameras still see; what it writes is thrown away with it."""
+    """The gateway's watch over whether cameras still see."""
 
     def __init__(self, site: Site, rig: Rig) -> None:
         self._clock = ReplayClock(START_AT_NS)
-        self._folder = tempfile.TemporaryDirectory()
-        here = Path(self._folder.name)
-        kept = site.rig.model_copy(update={"file": here / "rig.yaml"})
-        changes = {"rig": kept, "state_folder": here / "state"}
-        self._watch = ViewWatch(site.model_copy(update=changes), rig, self._clock)
+        self._watch = ViewWatch(site, rig, self._clock)
         self.judged = self._watch.judged
 
     def step(self, frames: Frames, at_ns: int) -> tuple[Anomaly, ...]:
         self._clock.set(at_ns)
         self._watch.look(frames)
         return self._watch.changes()
-
-    def close(self) -> None:
-        self._folder.cleanup()
 
 
 class _Filming:
