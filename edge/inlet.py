@@ -13,7 +13,7 @@ from delivery.link import Link
 from delivery.mqtt import say
 from delivery.signing import RefusedError
 from scene.clock import SystemClock
-from scene.errors import WireError
+from scene.errors import WireError, printable
 from scene.messages import Order
 from scene.site import Site
 from scene.topics import LIVE_PREFIX, TOPICS, topic_filter
@@ -64,7 +64,7 @@ class Inlet:
                 self._told.add(topic)
                 why = "refused" if isinstance(error, RefusedError) else "not understood"
                 text = f"{topic}: a message was {why}: {error}"
-                self._log("".join(c if c.isprintable() else "?" for c in text[:500]))
+                self._log(printable(text, 500))
             return
         with self._lock:
             self._messages.append(envelope.body)

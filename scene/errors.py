@@ -1,6 +1,15 @@
 """Errors that a user can act on. Knows nothing about where they are shown."""
 
 
+def printable(text: str, most: int = 300) -> str:
+    r"""Give the first `most` signs of a text, with "?" for each that upsets a terminal.
+
+    >>> printable("caf\u00e9\x1b[31m")
+    'café?[31m'
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:most])
+
+
 class LamproomError(Exception):
     """Something the user can mend; its text names the file, the field and the remedy.
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from scene.errors import RigError, SiteError
+from scene.errors import RigError, SiteError, printable
 from scene.geometry import CameraModel
 from scene.ribbon import Ribbon
 from scene.rig_reading import check_names, read_anchor, read_camera, read_quality, read_surface
@@ -124,8 +124,7 @@ def parse_rig(text: str, *, name: str) -> Rig:
 
 def _line(error: Exception) -> str:
     """Say an error in one short line that can be printed."""
-    text = (str(error) or type(error).__name__).splitlines()[0][:200]
-    return "".join(c if c.isprintable() else "?" for c in text)
+    return printable((str(error) or type(error).__name__).splitlines()[0], 200)
 
 
 def _geometry(rig: Rig) -> dict[str, Any]:

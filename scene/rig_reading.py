@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from scene.arrays import Floats
+from scene.errors import printable
 from scene.geometry import CameraModel
 from scene.ribbon import Ribbon
 from scene.surface import Cylinder
@@ -190,4 +191,4 @@ def _short(value: object) -> str:
     if isinstance(value, int | float | bool) and abs(value) < 1e15:
         return repr(value)
     text = repr(value) if isinstance(value, str) and len(value) <= 40 else type(value).__name__
-    return "".join(c if c.isprintable() else "?" for c in text)
+    return printable(text)

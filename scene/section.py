@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from yaml.composer import Composer
 
-from scene.errors import SiteError
+from scene.errors import SiteError, printable
 
 MOST_VALUES = 100_000
 
@@ -55,7 +55,7 @@ def parse_as(kind: type[S], text: str, *, name: str, context: dict[str, object])
         problems.sort(key=lambda problem: problem[0])
         raise SiteError(
             "\n".join(
-                f"{name}:{line + 1}:{column + 1}: {_printable(place + ': ' * bool(place) + remedy)}"
+                f"{name}:{line + 1}:{column + 1}: {printable(place + ': ' * bool(place) + remedy)}"
                 for (line, column), place, remedy in problems
             )
         )
@@ -79,11 +79,11 @@ def read_yaml(text: str, *, name: str) -> tuple[yaml.Node | None, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
-        raise SiteError(f"{name}:{place}: not YAML: {_printable(str(error.problem))}") from None
+        raise SiteError(f"{name}:{place}: not YAML: {printable(str(error.problem))}") from None
     except RecursionError:
         raise SiteError(f"{name}:1:1: nested too deep, or refers to itself") from None
     except (yaml.YAMLError, ValueError) as error:
-        line = _printable(str(error).splitlines()[0])
+        line = printable(str(error).splitlines()[0])
         raise SiteError(f"{name}:1:1: not YAML: {line}") from None
 
 
@@ -98,10 +98,6 @@ def _count(node: yaml.Node, known: dict[int, int]) -> int:
 
 def _is_map(node: yaml.Node) -> bool:
     return isinstance(node, yaml.MappingNode)
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text[:300])
 
 
 Problem = tuple[tuple[int, int], str, str]

@@ -4,6 +4,7 @@ Knows nothing about what is done with them. All mistakes are reported at once, e
 place: `site.yaml:7:5: cameras.1.urll: not a field; did you mean url?`.
 """
 
+import os
 from itertools import pairwise
 from math import hypot
 from pathlib import Path
@@ -45,7 +46,7 @@ def _source(url: str, info: ValidationInfo) -> str:
     if "://" in url:
         return url
     path = _in_site_folder(Path(url), info)
-    if not path.exists() and (info.context or {}).get("check_files", True):
+    if not os.path.exists(path) and (info.context or {}).get("check_files", True):
         raise ValueError(f"there is no file {path}; give a video file, a folder or an rtsp:// URL")
     return str(path)
 

@@ -18,7 +18,7 @@ from typing import Any, TypeGuard
 
 from pydantic import TypeAdapter, ValidationError
 
-from scene.errors import WireError
+from scene.errors import WireError, printable
 from scene.messages import (
     Anomaly,
     ControlRoomBeat,
@@ -106,7 +106,7 @@ def decode(payload: bytes) -> Envelope:
     try:
         raw = json.loads(payload, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise WireError(f"not a JSON message: {str(error)[:200]}") from None
+        raise WireError(f"not a JSON message: {printable(str(error), 200)}") from None
     if not isinstance(raw, dict):
         raise WireError("not a message: the JSON is no object")
     kind = _kind_of(raw.get("schema"))
@@ -163,7 +163,9 @@ def _kind_of(schema: object) -> str:
     if len(parts) != 3 or parts[0] != "lamproom" or parts[1] not in MESSAGES:
         raise WireError(f"schema {str(schema)[:60]!r}: expected lamproom/<type>/{VERSION}")
     if parts[2] != str(VERSION):
-        raise WireError(f"{parts[1]}: version {parts[2][:20]}, but this reader knows {VERSION}")
+        raise WireError(
+            f"{parts[1]}: version {printable(parts[2], 20)}, but this reader knows {VERSION}"
+        )
     return parts[1]
 
 
@@ -174,9 +176,9 @@ def _body(kind: str, raw: dict[str, Any]) -> Message:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "body"
-        raise WireError(f"{kind}: {place}: {first['msg']}") from None
+        raise WireError(printable(f"{kind}: {place}: {first['msg']}")) from None
     except ValueError as error:  # pydantic-core refuses numbers of thousands of digits this way
-        raise WireError(f"{kind}: {str(error)[:200]}") from None
+        raise WireError(f"{kind}: {printable(str(error), 200)}") from None
     return body
 
 

@@ -65,6 +65,7 @@ def test_all_mistakes_come_at_once_in_file_order() -> None:
         ("xyz_m: [0, 0, 2.5]", "xyz_m: [0, 0, .nan]", "rig.mount.xyz_m.2: Input should be"),
         ("mount: {xyz_m: [0, 0, 2.5]}", "kind: rotation", "rig: the rig is not anchored"),
         ("url: rtsp://10.0.0.1/main", "url: nowhere.mp4", "cameras.0.url: there is no file"),
+        ("url: rtsp://10.0.0.1/main", f"url: {'x' * 5000}", "cameras.0.url: there is no file"),
         ("site: roadway", "site: [", "not YAML"),
         ("site: roadway", "site: a/b", "site.yaml:2:1: site: String should match pattern"),
     ],

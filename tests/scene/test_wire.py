@@ -78,6 +78,7 @@ def good() -> dict[str, object]:
         (b'{"a":NaN}', "NaN is not a number"),
         (b'{"a":' + b"9" * 5000 + b"}", "not a JSON message"),
         (b'{"schema":"lamproom/alarm/2"}', "version 2"),
+        (rb'{"schema":"lamproom/alarm/\u001b[2J"}', r"version \?\[2J"),
         (b'{"schema":"other/alarm/1"}', "expected lamproom"),
         (b"\xff\xfe", "not a JSON message"),
         (b" " * 2_000_000, "at most"),
