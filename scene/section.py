@@ -15,6 +15,8 @@ from yaml.composer import Composer
 from scene.errors import SiteError, printable
 
 MOST_VALUES = 100_000
+MOST_PROBLEMS = 30
+"""So many mistakes are told at once: more is no longer read."""
 
 
 class Section(BaseModel):
@@ -53,12 +55,13 @@ def parse_as(kind: type[S], text: str, *, name: str, context: dict[str, object])
         ]
     if problems:
         problems.sort(key=lambda problem: problem[0])
-        raise SiteError(
-            "\n".join(
-                f"{name}:{line + 1}:{column + 1}: {printable(place + ': ' * bool(place) + remedy)}"
-                for (line, column), place, remedy in problems
-            )
-        )
+        lines = [
+            f"{name}:{line + 1}:{column + 1}: {printable(place + ': ' * bool(place) + remedy)}"
+            for (line, column), place, remedy in problems[:MOST_PROBLEMS]
+        ]
+        if len(problems) > MOST_PROBLEMS:
+            lines.append(f"{name}: and {len(problems) - MOST_PROBLEMS} mistakes more")
+        raise SiteError("\n".join(lines))
     return read
 
 

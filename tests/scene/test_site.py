@@ -166,6 +166,13 @@ limits:
     )
 
 
+def test_of_endless_mistakes_only_the_first_are_told() -> None:
+    lines = error_of(GOOD.replace("cameras:\n", "cameras:\n" + "  - 0\n" * 999)).splitlines()
+    assert len(lines) == 31
+    assert lines[0].startswith("site.yaml:5:5: cameras.0: Input should be")
+    assert lines[-1] == "site.yaml: and 969 mistakes more"
+
+
 def test_a_floor_leads_somewhere() -> None:
     error = error_of(GOOD.replace("[[0, 0, 0], [40, 0, 0.4]]", "[[0, 0, 0], [0, 0, 1]]"))
     assert error.startswith("site.yaml:10:3: floor.centre_line_m: all its points are one in plan")
