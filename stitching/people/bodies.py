@@ -16,7 +16,7 @@ from scene.geometry import CameraModel
 from scene.messages import Detections, Position
 from stitching.cells import SMALL, Cells
 from stitching.maps import Maps
-from stitching.people.finds import at_border, matched, outline, person_boxes
+from stitching.people.finds import BORDER_PX, at_border, matched, outline, person_boxes
 from stitching.people.solids import View, axes_m, core_m, in_picture, thin_m, wide_m
 
 Bits = NDArray[np.int64]
@@ -51,10 +51,13 @@ class Bodies:
         self.people = tuple(people[:MOST])
         self.cameras, self._cells = cameras, cells
         fresh = [found for found in finds if abs(at_ns - found.captured_at_ns) <= BOX_AGE_NS]
+        self.searched = [any(one.camera == camera.name for one in fresh) for camera in cameras]
+        """Whose pictures the detector has searched lately."""
         self._boxes = [person_boxes(fresh, camera.name) for camera in cameras]
         self._views = self._seen(core_m(self.people))
         self._whose = [
-            matched(*view, boxes) for view, boxes in zip(self._views, self._boxes, strict=True)
+            matched(*view, boxes, camera.size_px)
+            for view, boxes, camera in zip(self._views, self._boxes, cameras, strict=True)
         ]
         self._loose = [
             (index, box)
@@ -100,6 +103,10 @@ class Bodies:
         index, box = self._loose[bit - len(self.people)]
         return np.asarray(self._boxes[index][[box] if index == camera else []])
 
+    def loose_boxes(self, camera: int) -> Floats:
+        """Give the loose finds (B, 4) of a camera."""
+        return np.asarray(self._boxes[camera][self._whose[camera] < 0])
+
     def outline(self, bit: int, camera: int) -> Floats:
         """Give (K, 2) pixels round a person's body, arms and all; none of them for loose finds."""
         if bit >= len(self.people):
@@ -134,6 +141,19 @@ class Bodies:
                     spots = np.clip(pixels / SMALL, 0, [columns - 1, rows - 1]).astype(np.int64)
                     held &= drawn[index][spots[..., 1], spots[..., 0]] > 0
                 shares[:, index] = held.mean(axis=1)
+        return shares
+
+    def uncut(self) -> Floats:
+        """Give (P, N) the most that a camera can show of each person by where their boxes end.
+
+        A box that ends at the picture's lower edge lacks the feet, wherever they are taken to be.
+        """
+        shares = np.ones((len(self.people), len(self.cameras)))
+        for index, camera in enumerate(self.cameras):
+            lowest = camera.size_px[1] - 1 - BORDER_PX
+            for box, bit in zip(self._boxes[index], self._whose[index].tolist(), strict=True):
+                if bit >= 0 and box[3] >= lowest:
+                    shares[bit, index] = AT_BORDER
         return shares
 
     def distances_m(self) -> Floats:

@@ -41,17 +41,19 @@ def person_boxes(finds: Iterable[Detections], camera: str) -> Floats:
     return np.concatenate(boxes) if boxes else np.empty((0, 4))
 
 
-def matched(pixels: Floats, good: Bools, boxes: Floats) -> Ints:
+def matched(pixels: Floats, good: Bools, boxes: Floats, size_px: tuple[int, int]) -> Ints:
     """Say whom each box (B,) shows: the body that it overlaps most, -1 for none.
 
-    Bodies are (P, K, 2) pixels, those that are `good` (P, K). A second box of the same body is
-    somebody else's, whom nobody has located, unless it shares enough with the first one.
+    Bodies are (P, K, 2) pixels, those that are `good` (P, K); what lies beyond the picture, of
+    `size_px`, is in no box. A second box of the same body is somebody else's, whom nobody has
+    located, unless it shares enough with the first one.
     """
     if not len(boxes) or not len(pixels):
         return np.full(len(boxes), -1)
     low = np.where(good[..., None], pixels, np.inf).min(axis=1)
     high = np.where(good[..., None], pixels, -np.inf).max(axis=1)
-    share, _ = _shared(boxes, np.hstack([low, high]))
+    last = np.array(size_px) - 1
+    share, _ = _shared(boxes, np.hstack([np.clip(low, 0, last), np.clip(high, 0, last)]))
     whose = np.where(share.max(axis=1) > SAME, share.argmax(axis=1), -1)
     for body in np.unique(whose[whose >= 0]).tolist():
         mine = np.flatnonzero(whose == body)

@@ -81,7 +81,7 @@ class Whose:
                 seen_at_ns = self._found_at_ns.get(key, 0)
                 if len(bodies.boxes(bit, index)):
                     seen_at_ns = at_ns
-                elif camera.name in person.cameras:
+                elif camera.name in person.cameras and not bodies.searched[index]:
                     seen_at_ns = max(seen_at_ns, person.seen_at_ns)
                 if abs(at_ns - seen_at_ns) <= RECENT_NS:
                     recent[key] = seen_at_ns
@@ -100,7 +100,7 @@ class Whose:
         if not bodies.people:
             return []
         # Where the detector has not found somebody lately, a wall may be in the way.
-        pictured = bodies.pictured() * present * found
+        pictured = np.minimum(bodies.pictured(), bodies.uncut()) * present * found
         most = pictured.max(axis=1, keepdims=True)
         distances_m = bodies.distances_m()[: len(bodies.people)]
         focal_px = np.array([camera.k[0, 0] for camera in bodies.cameras])

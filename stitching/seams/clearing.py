@@ -49,7 +49,7 @@ class Clearing:
 
         `shown` has the bits of those people who are shown in another way than by seams.
         """
-        loose = self._loose(bodies)
+        loose = self._loose(bodies, shown)
         drawn = self._drawn(bodies.core, shown) & ~loose
         better = self._needless(drawn) > FEW or self._missed(loose) > FEW
         if (better and abs(at_ns - self._looked_at_ns) >= WAIT_NS) or (
@@ -99,13 +99,18 @@ class Clearing:
         labels[taken] = np.where(seen.any(axis=0), cost.argmin(axis=0), -1)
         return labels
 
-    def _loose(self, bodies: Bodies) -> Bools:
-        """Give (N, cells) where each camera draws somebody whose place is unknown.
+    def _loose(self, bodies: Bodies, shown: int) -> Bools:
+        """Give (N, cells) where each camera draws somebody whom nothing else shows.
 
-        Nobody else shows them: rather twice than not at all, and never greyed.
+        Their place is unknown, or no camera shows enough of them to be drawn upright. Rather twice
+        than not at all, and never greyed.
         """
         drawn = np.zeros(self._seen.shape, bool)
         for bit, owner in enumerate(bodies.owners):
-            if owner >= 0:
-                drawn[owner] |= self._cells.look_up(owner, bodies.core[owner] >> bit & 1) > 0
+            if shown >> bit & 1:
+                continue
+            cameras = range(len(bodies.cameras)) if owner < 0 else (owner,)
+            for index in cameras:
+                if len(bodies.boxes(bit, index)):
+                    drawn[index] |= self._cells.look_up(index, bodies.core[index] >> bit & 1) > 0
         return np.asarray(drawn & self._seen)

@@ -5,11 +5,14 @@ given; round people they are led past bodies, and stay there until a body leaves
 it or nobody has needed it for a while.
 """
 
+import cv2
 import numpy as np
 
 from scene.arrays import Bools, Ints
 from stitching.cells import Cells
+from stitching.maps import Maps
 from stitching.people.bodies import Bodies
+from stitching.people.whose import NOTICED
 from stitching.seams.footprints import scene_of
 from stitching.seams.painters import LOOSE, Choice
 
@@ -35,8 +38,10 @@ class Seams:
         """Who paints whom, by track; `LOOSE` is nobody."""
         self._moved_at_ns = self._looked_at_ns = 0
         self._left_over = 0
+        self._lacking: set[int] = set()
         looked_at = cells.seen & np.array(present)[:, None]
         self._seen = [np.flatnonzero(seen) for seen in looked_at]
+        self._edges = [_edge(drawn) for drawn in cells.drawn]
         self._spots = [cells.spots[index, some] for index, some in enumerate(self._seen)]
 
     def rebase(self, base: Ints) -> None:
@@ -50,18 +55,20 @@ class Seams:
         idle_ns = abs(at_ns - self._looked_at_ns)
         harm = self._harm(bodies)
         must = harm > 0 and (idle_ns >= WAIT_NS or harm > WORSE * self._left_over + FEW)
+        leaving = bool(self._leaving(bodies) - self._lacking)
         unknown = any(track not in self.painters for track in bodies.tracks)
         useless = (
             abs(at_ns - self._moved_at_ns) >= RELAX_NS
             and idle_ns >= WAIT_NS
             and not np.array_equal(self.labels, self.base)
         )
-        if not (must or unknown or useless):
+        if not (must or leaving or unknown or useless):
             return np.zeros(len(self.labels), bool)
         self._looked_at_ns = at_ns
         before = self.labels
         self._move(bodies, at_ns, gladly=useless)
         self._left_over = self._harm(bodies)
+        self._lacking = self._leaving(bodies)
         return np.asarray(self.labels != before)
 
     def _move(self, bodies: Bodies, at_ns: int, *, gladly: bool) -> None:
@@ -87,6 +94,30 @@ class Seams:
             self.painters = {}
         self.labels, self._moved_at_ns = labels, at_ns
 
+    def _leaving(self, bodies: Bodies) -> set[int]:
+        """Give the tracks of those whose painter's picture ends within what another one shows."""
+        shown = [int(np.bitwise_or.reduce(core, axis=None)) for core in bodies.core]
+        at_edge = {}
+        for bit, track in enumerate(bodies.tracks):
+            painter = self.painters.get(track, LOOSE)
+            others = (
+                some >> bit & 1
+                for index, some in enumerate(shown)
+                if index != painter and self.present[index]
+            )
+            if painter == LOOSE or not any(others):
+                continue
+            if (bodies.core[painter].ravel()[self._edges[painter]] >> bit & 1).any():
+                at_edge[bit] = track
+        if not at_edge:
+            return set()
+        complete = np.where(self.present, bodies.complete(), 0.0)
+        return {
+            track
+            for bit, track in at_edge.items()
+            if complete[bit].max() - complete[bit, self.painters[track]] >= NOTICED
+        }
+
     def _harm(self, bodies: Bodies) -> int:
         """Count the cells that cut or double somebody."""
         harm = 0
@@ -108,3 +139,10 @@ class Seams:
                     whole, painted = bits >> bit & 1, int((bits >> bit & 1)[mine].sum())
                     harm += min(painted, int(whole.sum()) - painted)
         return harm
+
+
+def _edge(drawn: Maps) -> Ints:
+    """Give the places along the edge of what the panorama shows of a coarse picture."""
+    inside = np.pad((drawn > 0).astype(np.uint8), 1)
+    inner = cv2.erode(inside, np.ones((3, 3), np.uint8))
+    return np.flatnonzero((inside > inner)[1:-1, 1:-1])

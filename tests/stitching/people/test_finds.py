@@ -6,6 +6,7 @@ import pytest
 from scene.arrays import Floats
 from stitching.people.finds import matched
 
+SIZE_PX = 1280, 720
 BODY = np.array([[[100.0, 100.0], [140.0, 100.0], [140.0, 200.0], [100.0, 200.0]]])
 NEIGHBOUR = BODY + np.array([36.0, 0.0])
 
@@ -16,7 +17,7 @@ def box(left: float, top: float = 100.0, right: float | None = None, foot: float
 
 def whose(boxes: list[Floats], bodies: Floats = BODY) -> list[int]:
     good = np.ones(bodies.shape[:2], bool)
-    found: list[int] = matched(bodies, good, np.array(boxes).reshape(-1, 4)).tolist()
+    found: list[int] = matched(bodies, good, np.array(boxes).reshape(-1, 4), SIZE_PX).tolist()
     return found
 
 
@@ -55,4 +56,13 @@ def test_nothing_found_or_nobody_there_is_nobodys() -> None:
 
 
 def test_a_body_that_no_lens_sees_has_no_box() -> None:
-    assert matched(BODY, np.zeros((1, 4), bool), np.array([box(100)])).tolist() == [-1]
+    blind = np.zeros((1, 4), bool)
+    assert matched(BODY, blind, np.array([box(100)]), SIZE_PX).tolist() == [-1]
+
+
+def test_what_lies_beyond_the_picture_is_in_no_box() -> None:
+    """Only somebody's head is in the picture: a box round all of that is theirs."""
+    below = BODY + np.array([0.0, 610.0])
+    assert whose([box(100, 710, foot=719)], below) == [0]
+    assert whose([box(100, 0, foot=9)], BODY - np.array([0.0, 191.0])) == [0]
+    assert whose([box(300, 0, foot=9)], BODY - np.array([0.0, 191.0])) == [-1]

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from scene.messages import Detections, Position
 from stitching.people.bodies import Bodies
 from stitching.people.whose import AGAIN_NS, LOST_NS, NOBODY, RECENT_NS, Whose
@@ -92,6 +94,31 @@ def test_a_box_of_somebody_is_a_find_before_tracking_knows_of_it() -> None:
     assert choose(Whose(), [person]) == [EAST]
     box = found(PAIR[WEST], person, at_ns=START_NS)
     assert choose(Whose(), [person], finds=[box]) == [WEST]
+
+
+def test_a_camera_that_was_searched_and_gives_somebody_no_box_does_not_show_them() -> None:
+    """What tracking took for them there is somebody else: that one would be shown twice."""
+    person = somebody(13.5)
+    nothing = Detections(
+        camera="west",
+        captured_at_ns=START_NS,
+        boxes_px=np.empty((0, 4)),
+        scores=np.empty(0),
+        kinds=np.empty(0, np.int64),
+    )
+    assert choose(Whose(), [person]) == [WEST]
+    assert choose(Whose(), [person], finds=[nothing]) == [EAST]
+    assert choose(Whose(), [replace(person, cameras=("west",))], finds=[nothing]) == [NOBODY]
+
+
+def test_a_box_that_ends_at_the_lower_edge_lacks_the_feet_wherever_they_are_taken_to_be() -> None:
+    person = somebody(14.2)
+    boxes = [found(camera, person, at_ns=START_NS) for camera in PAIR]
+    assert choose(Whose(), [person], finds=boxes) == [WEST]
+    west = boxes[WEST]
+    low = west.boxes_px.copy()
+    low[:, 3] = PAIR[WEST].size_px[1] - 1.0
+    assert choose(Whose(), [person], finds=[replace(west, boxes_px=low), boxes[EAST]]) == [EAST]
 
 
 def test_an_absent_camera_shows_nobody_from_the_same_instant_on() -> None:

@@ -190,3 +190,17 @@ def test_who_is_found_before_somebody_that_stands_upright_is_not_greyed(
     found_there = painted(draws(cells, together, sum(1 << bit for bit in loose)), clearing.labels)
     assert (found_there & hidden).any()
     assert not (found_there & clearing.hidden).any()
+
+
+def test_whom_no_camera_shows_upright_is_painted_by_those_that_found_them(
+    cells: Cells, clearing: Clearing
+) -> None:
+    """They have a place, and so no loose find; nobody else shows them all the same."""
+    person = standing(1, 15.3, 1.9)
+    bodies = bodies_of(cells, [person], [found(PAIR[0], person, at_ns=START_NS)])
+    assert bodies.owners == (-1,)
+    mine = cells.look_up(0, bodies.core[0]) > 0
+    assert (clearing.base[mine] == 0).mean() < 1
+    clearing.update(bodies, START_NS, 0)
+    assert (clearing.labels[mine] == 0).all()
+    assert not clearing.hidden.any()

@@ -124,6 +124,21 @@ def test_two_who_pass_each_other_on_the_seam_are_both_whole(
             assert (seams.labels[body] == painter).all(), (step, someone.track)
 
 
+def test_who_leaves_the_painters_picture_changes_painter_at_once(
+    rig: Rig, cells: Cells, seams: Seams
+) -> None:
+    """However lately seams were tried: no cell tells that the body ends where the picture does."""
+    inside, leaving = person(1, 16.0), person(1, 9.6)
+    complete = [Bodies(rig.cameras, cells, [one]).complete()[0] for one in (inside, leaving)]
+    seams.update(Bodies(rig.cameras, cells, [inside]), STEP_NS)
+    seams.painters = {1: 0}
+    seams.labels = np.where(cells.seen[0], 0, seams.labels)
+    seams._left_over = cells.count  # as after a try that could not spare everybody
+    assert complete[0][0] > 0.99 and complete[1][0] < 0.9
+    seams.update(Bodies(rig.cameras, cells, [leaving]), STEP_NS + 1)
+    assert seams.painters == {1: 1}
+
+
 def test_room_is_given_back_when_nobody_needs_it(rig: Rig, cells: Cells, seams: Seams) -> None:
     bodies = Bodies(rig.cameras, cells, [person(1, ON_THE_SEAM_DEG)])
     assert seams.update(bodies, STEP_NS).any()
