@@ -4,7 +4,6 @@ Knows nothing about pictures: both sides are places in metres with covariances.
 """
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from location.foot import Feet
 from location.limits import TrackerLimits
@@ -38,6 +37,8 @@ def match(
             row = [r for r in rows if bool(people[r].track) is known]
             taken = {index for _, index in pairs}
             column = [c for c in columns if c not in taken]
+            if not known:  # a box that is both vague and cut is no proof of anybody new
+                column = [c for c in column if c in sure or not feet.cut[c]]
             grid = np.ix_(row, column)
             for r, c in assign(cost[grid], allowed[grid]):
                 pairs.append((people[row[r]], column[c]))
@@ -131,6 +132,9 @@ def assign(cost: Floats, allowed: Bools) -> list[tuple[int, int]]:
     """
     if cost.size == 0:
         return []
+    # It takes half a second to import, and who only needs limits shall be quick to start.
+    from scipy.optimize import linear_sum_assignment
+
     rows, columns = linear_sum_assignment(np.where(allowed, cost, IMPOSSIBLE))
     return [
         (int(row), int(column))

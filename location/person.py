@@ -54,6 +54,8 @@ class Person:
     """Instants in which a whole box showed the person."""
     sure_hits: int = 0
     """Instants in which a box of a high score showed the person."""
+    scores: tuple[int, float] = (0, 0.0)
+    """How many looks there were until the person was confirmed, and the sum of their scores."""
     joint_hits: int = 0
     """Instants in which two cameras or more saw the person."""
     misses: int = 0
@@ -84,6 +86,11 @@ class Person:
             return
         step_s = min((at_ns - self.head_at_ns) / 1e9, LONGEST_LOOK_S)
         self.helmet, self.head_at_ns = moved(self.helmet, vote_per_s, step_s), at_ns
+
+    def look_by_score(self, score: float) -> None:
+        """Take in how sure the detector was of a look at somebody not confirmed yet."""
+        looks, total = self.scores
+        self.scores = looks + 1, total + score
 
     @property
     def believed(self) -> bool:

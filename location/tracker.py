@@ -3,8 +3,6 @@
 Knows nothing about pictures, zones or alarms, and asks no clock: only capture times count.
 """
 
-from collections import deque
-
 import numpy as np
 
 from location.agreement import KEPT_LOOKS, Agreement, Look
@@ -15,10 +13,10 @@ from location.foot import STATURE_M, Feet, covers, feet_on_floor
 from location.limits import LYING_BELOW_M, TrackerLimits
 from location.match import Pairs, between, is_apart, match, match_lying
 from location.motion import corrected, predict, start
+from location.newcomers import Newcomers
 from location.person import Kept, Person, kept, revived
 from location.report import position
 from location.spread import largest
-from scene.arrays import Floats
 from scene.floor import Floor
 from scene.messages import Detections, Position
 from scene.rig import Rig
@@ -54,8 +52,7 @@ class Tracker:
         self._fresh_s = self._limits.coast_outside_s
         self._agreement = Agreement()
         self._before: Kept | None = None
-        self._lost: deque[tuple[int, float, float]] = deque(maxlen=100)
-        """Where and when people were given up, within sight of a camera."""
+        self._newcomers = Newcomers(self._limits)
 
     def kept(self) -> Kept:
         """Note down what the next run must know."""
@@ -200,9 +197,8 @@ class Tracker:
         alive = [person for person in self._people if self._alive(person, now_ns)]
         kept = {person.born for person in alive}
         for person in self._people:
-            if person.track and person.born not in kept:
-                x, y = person.motion.mean[:2].tolist()
-                self._lost.append((now_ns, x, y))
+            if person.born not in kept:
+                self._newcomers.gone(person, now_ns)
         self._people = alive
 
     def _observe(self, item: Detections) -> Feet:
@@ -223,15 +219,7 @@ class Tracker:
         if feet.scores[index] >= self._limits.high_score:
             return True
         lies = not feet.cut[index] and feet.height_m[index] < LYING_BELOW_M
-        return lies and self._was_lost(feet.xy_m[index])
-
-    def _was_lost(self, xy_m: Floats) -> bool:
-        """Tell whether somebody known was lost near a place lately."""
-        since_ns = (self._now_ns or 0) - round(self._limits.lost_s * 1e9)
-        return any(
-            at_ns >= since_ns and np.hypot(xy_m[0] - x, xy_m[1] - y) <= self._limits.lost_m
-            for at_ns, x, y in self._lost
-        )
+        return lies and self._newcomers.was_lost(feet.xy_m[index], self._now_ns or 0)
 
     def _correct(self, item: Detections, feet: Feet, pairs: Pairs, first: list[bool]) -> list[Look]:
         """Take in one camera's looks at people, each once, at the price of one.
@@ -285,6 +273,8 @@ class Tracker:
             person.strong_hits += 1
         if feet.scores[index] >= self._limits.high_score:
             person.sure_hits += 1
+        if not person.track:
+            person.look_by_score(float(feet.scores[index]))
         whole = not feet.cut[index]
         person.show_height(item.captured_at_ns, float(feet.height_m[index]), whole=whole)
 
@@ -368,23 +358,13 @@ class Tracker:
         person.cameras, person.cameras_at_ns = (item.camera,), item.captured_at_ns
         person.strong_hits = 0 if feet.cut[index] else 1
         person.sure_hits = int(feet.scores[index] >= self._limits.high_score)
+        person.look_by_score(float(feet.scores[index]))
         whole = not feet.cut[index]
         person.show_height(item.captured_at_ns, float(feet.height_m[index]), whole=whole)
 
     def _confirm(self) -> None:
-        limits = self._limits
         for person in self._people:
-            if person.track:
-                continue
-            needed = limits.confirm_hits - (1 if person.joint_hits > 1 else 0)
-            if person.strong_hits < 2:
-                needed = max(needed, limits.confirm_cut_hits)
-            if person.sure_hits < 2:
-                if not self._was_lost(person.motion.mean[:2]):
-                    continue
-                needed = max(needed, limits.confirm_vague_hits)
-            agreed = person.share >= (0.3 if person.covering >= 3 else 0.5)
-            if person.hits >= needed and agreed:
+            if not person.track and self._newcomers.is_person(person, self._now_ns or 0):
                 self._tracks += 1
                 person.track = self._tracks
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from math import sqrt
 
 import numpy as np
-from scipy.special import ndtr
 
 from scene.messages import XY, Covariance
 
@@ -46,6 +45,9 @@ def _edge(start: np.ndarray, end: np.ndarray) -> float:
     step = end - start
     if abs(step[0]) < 1e-12:
         return 0.0
+    # It is slow to import, and a control room shall hear alarms before it counts heads.
+    from scipy.special import ndtr
+
     # Where |x| or |y| is large the integrand is flat: cut there, and at each sigma between.
     cuts = [0.0, 1.0]
     for axis in (0, 1):
