@@ -23,6 +23,7 @@ MOST_CORNERS = 1000
 RIGID = 1e-3
 """So far may a written rotation be from an orthonormal matrix."""
 FARTHEST_M = 1e7
+LARGEST_FOCAL_PX = 1e6
 
 
 def read_camera(item: Mapping[str, Any]) -> CameraModel:
@@ -164,8 +165,10 @@ def _row(row: object, shape: tuple[int, ...], field: str) -> list[object]:
 
 
 def _intrinsics(k: Floats, field: str) -> Floats:
-    if k[0, 0] <= 0 or k[1, 1] <= 0 or list(k[2]) != [0, 0, 1] or k[1, 0] != 0:
-        raise ValueError(f"{field}: expected [[fx, s, cx], [0, fy, cy], [0, 0, 1]], fx and fy > 0")
+    focal_px = k[[0, 1], [0, 1]]
+    fits = (focal_px >= 1).all() and np.abs(k).max() <= LARGEST_FOCAL_PX
+    if not fits or list(k[2]) != [0, 0, 1] or k[1, 0] != 0:
+        raise ValueError(f"{field}: expected [[fx, s, cx], [0, fy, cy], [0, 0, 1]] in pixels")
     return k
 
 

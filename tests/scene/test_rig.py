@@ -125,6 +125,8 @@ def _with(changes: str, value: object) -> dict[str, Any]:
         ("cameras.0.size_px", [1280, -720], "cam1.size_px: expected width and height"),
         ("cameras.0.size_px", [1280.5, 720], "cam1.size_px"),
         ("cameras.0.k.0.0", 0, "cam1.k: expected"),
+        ("cameras.0.k.1.1", 1e-320, "cam1.k: expected"),
+        ("cameras.0.k.0.2", 1e300, "cam1.k: expected"),
         ("cameras.0.k.0.0", float("nan"), "cam1.k: expected a number"),
         ("cameras.0.k.0.0", 10**400, "cam1.k: expected a number"),
         ("cameras.0.k.0.0", "914", "cam1.k: expected a number"),
