@@ -5,30 +5,35 @@ Knows nothing about the page or the journal: it is an ordinary subscriber, as yo
 
 import argparse
 import contextlib
-import os
 import queue
 import shlex
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import TextIO
 
 from control_room.broker_options import (
     add_broker_arguments,
+    add_memory_argument,
     add_prefix_argument,
     add_trust_arguments,
     broker_of,
+    client_name,
     guard_of,
+    memory_of,
 )
 from control_room.complaints import Complaints, printable
 from control_room.heartbeat import HeartbeatWatch
+from control_room.over import OverAlarms
 from control_room.refusals import RefusalWatch
 from delivery.mqtt import Connection
 from delivery.signing import RefusedError
 from delivery.subscriber import Subscriber
+from delivery.trust import Distrusted
 from scene.alarms import ALARMS
 from scene.clock import Clock, SystemClock
 from scene.errors import LamproomError, WireError
@@ -70,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_broker_arguments(parser)
     add_prefix_argument(parser)
     add_trust_arguments(parser)
+    add_memory_argument(parser, Path("state/alarms"))
     parser.add_argument("--json", action="store_true", help="print each message as one JSON line")
     parser.add_argument(
         "--kind",
@@ -92,9 +98,15 @@ def run(args: argparse.Namespace) -> int:
     """Print alarms until told to stop; gives the exit code. Raises `BrokerError`."""
     command = _command(args.exec)
     broker = broker_of(args)
-    guard, expected = guard_of(args, SystemClock(), say)
-    listener = AlarmListener(SystemClock(), live=args.prefix == LIVE_PREFIX, expected=expected)
-    connection = Connection(broker, client_id=f"alarms-{os.getpid()}", log=say)
+    guard, expected = guard_of(args, SystemClock(), say, memory_of(args, say, "heard.json"))
+    listener = AlarmListener(
+        SystemClock(),
+        live=args.prefix == LIVE_PREFIX,
+        expected=expected,
+        distrusted=guard.distrusted,
+        over=OverAlarms(memory_of(args, say, "over.jsonl"), most=MOST_TOLD),
+    )
+    connection = Connection(broker, client_id=client_name("alarms"), log=say)
     complain = Complaints(say)
 
     def on_bad(topic: str, error: WireError) -> None:
@@ -124,6 +136,7 @@ def run(args: argparse.Namespace) -> int:
             interrupted = False
     finally:
         connection.close()
+        guard.remember()
     if args.once and not told and not interrupted:
         return NO_ALARM
     return EXEC_FAILED if caller is not None and caller.failures else 0
@@ -166,17 +179,28 @@ class AlarmListener:
     """Turns messages into alarm changes, each once; thread-safe."""
 
     def __init__(
-        self, clock: Clock, *, live: bool = True, expected: Iterable[tuple[str, str]] = ()
+        self,
+        clock: Clock,
+        *,
+        live: bool = True,
+        expected: Iterable[tuple[str, str]] = (),
+        distrusted: Callable[[], Iterable[Distrusted]] = tuple,
+        over: OverAlarms | None = None,
     ) -> None:
-        """Start; of gateways (site, gateway) that are `expected`, silence from now on counts."""
+        """Start; of gateways (site, gateway) that are `expected`, silence from now on counts.
+
+        `distrusted` lists files of keys that can't be used; `over` knows which alarms ended before.
+        """
         self._clock = clock
+        self._distrusted = distrusted
+        self._over = over or OverAlarms(None, most=MOST_TOLD)
         self._live = live
         self._started_at_ns = clock.now_ns()
         self._heartbeats = HeartbeatWatch(clock)
         self._refusals = RefusalWatch(clock)
         for place in expected:
             self._heartbeats.expect(*place)
-        self._told: dict[tuple[str, str, str], str] = {}
+        self._told = dict.fromkeys(self._over.before, "cleared")
         self._changes: queue.Queue[Change] = queue.Queue()
         self._lock = threading.Lock()
 
@@ -190,8 +214,8 @@ class AlarmListener:
                 self._tell(address, body, envelope)
             elif isinstance(body, GatewayHealth):
                 self._tell_own(*place, self._heartbeats.beat(*place))
-            elif isinstance(body, GatewayState) and not body.online:
-                self._tell_own(*place, self._heartbeats.gone(*place))
+            elif isinstance(body, GatewayState):
+                self._tell_own(*place, self._heartbeats.hear(*place, body))
             else:
                 self._heartbeats.expect(*place)
 
@@ -205,7 +229,8 @@ class AlarmListener:
     def next(self, timeout_s: float) -> Change | None:
         """Wait for the next change; none when there was none in time."""
         with self._lock:
-            for own in (*self._heartbeats.check(), *self._refusals.check()):
+            distrust = self._refusals.distrust(self._distrusted())
+            for own in (*self._heartbeats.check(), *distrust, *self._refusals.check()):
                 self._tell_own(*own)
         try:
             return self._changes.get(timeout=timeout_s)
@@ -225,7 +250,8 @@ class AlarmListener:
     def _tell(self, address: Address, anomaly: Anomaly, envelope: Envelope) -> None:
         key = (address.site, address.gateway, anomaly.id)
         told = self._told.get(key)
-        if told in (anomaly.state, "cleared"):
+        word = "cleared" if anomaly.state == "cleared" else f"active, {anomaly.severity}"
+        if told in (word, "cleared"):
             return  # sent again, or an old word on an alarm that is over
         # A retained "cleared" of an alarm that nobody here has heard of is history, not news.
         old = envelope.sent_at_ns < self._started_at_ns
@@ -238,7 +264,9 @@ class AlarmListener:
                 sent_at_ns=envelope.sent_at_ns,
             )
             self._changes.put((address, anomaly, message))
-        self._told[key] = anomaly.state
+        self._told[key] = word
+        if word == "cleared":
+            self._over.note(key)
         if len(self._told) > MOST_TOLD:
             del self._told[next(iter(self._told))]
 

@@ -4,6 +4,7 @@ The same for every command. Knows nothing about MQTT itself.
 """
 
 import argparse
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,6 +81,36 @@ def add_trust_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_memory_argument(parser: argparse.ArgumentParser, usual: Path) -> None:
+    """Add `--memory`; with `--keys` it is `usual` where nothing else is said."""
+    parser.add_argument(
+        "--memory",
+        type=Path,
+        metavar="FILE",
+        help="remember over restarts what came last, in FILE.heard.json and the like, so that "
+        f"nobody can play old messages again (default with --keys: {usual}; else nothing is kept)",
+    )
+    parser.set_defaults(usual_memory=usual)
+
+
+def memory_of(args: argparse.Namespace, say: Callable[[str], None], ending: str) -> Path | None:
+    """Give the file of this ending that remembers; none where nothing is to be remembered."""
+    memory: Path | None = args.memory or (args.usual_memory if args.keys else None)
+    if memory is None or args.prefix != LIVE_PREFIX:
+        return None
+    file = memory.with_name(f"{memory.name}.{ending}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("ab"):
+            pass
+    except OSError as error:
+        say(
+            f"{file}: can't be written: {error.strerror}; what is heard now is forgotten at the "
+            "end, and can be played again; give --memory FILE"
+        )
+    return file
+
+
 def guard_of(
     args: argparse.Namespace, clock: Clock, say: Callable[[str], None], memory: Path | None = None
 ) -> tuple[Guard, tuple[tuple[str, str], ...]]:
@@ -102,6 +133,15 @@ def _place(text: str) -> tuple[str, str]:
     if not site or not slash or not gateway or "/" in gateway:
         raise argparse.ArgumentTypeError(f"{text}: give SITE/GATEWAY, e.g. roadway/gw1")
     return site, gateway
+
+
+def client_name(what: str) -> str:
+    """Name a client at the broker: two of one name, also on two machines, would cut each other off.
+
+    >>> client_name("alarms") == client_name("alarms")
+    False
+    """
+    return f"{what}-{secrets.token_hex(4)}"
 
 
 def broker_of(args: argparse.Namespace) -> BrokerConfig:

@@ -6,24 +6,36 @@ Knows nothing about the page or the journal: it is an ordinary subscriber, as yo
 import argparse
 import contextlib
 import json
-import os
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
-from control_room.broker_options import add_broker_arguments, add_prefix_argument, broker_of
+from control_room.broker_options import (
+    add_broker_arguments,
+    add_memory_argument,
+    add_prefix_argument,
+    add_trust_arguments,
+    broker_of,
+    client_name,
+    guard_of,
+    memory_of,
+)
 from control_room.complaints import Complaints, printable
 from control_room.muster import Muster, muster, to_json
 from control_room.muster_text import text_of
+from control_room.refusals import RefusalWatch
 from control_room.roster import Worker, read_roster
-from control_room.whole_mine import WholeMine
+from control_room.whole_mine import MineGateway, WholeMine
+from delivery.guard import Guard
 from delivery.mqtt import Connection
+from delivery.signing import RefusedError
 from delivery.subscriber import Subscriber
 from scene.clock import Clock, SystemClock
-from scene.errors import LamproomError
-from scene.messages import GatewayHealth, Positions
-from scene.topics import Address
+from scene.errors import LamproomError, WireError
+from scene.messages import Anomaly, GatewayHealth, Positions
+from scene.topics import LIVE_PREFIX, Address, parse_topic
 from scene.wire import Envelope
 
 HELP = """\
@@ -31,16 +43,19 @@ Count heads: how many are in which zone, who is there, who is missing and where 
 and which metres no camera sees. Where cameras can't see, a count says "at least".
 
 Without --every it listens for as long as it takes every gateway to speak, 5 s at most, and so knows
-of nobody who went out of view before; with --every it goes on and remembers them.
+of nobody who went out of view before; with --every it goes on and remembers them. With --keys only
+what is signed is counted, and what was refused is said.
 
 exit codes (of the last count):
   0    everybody is accounted for, and every metre is seen
-  1    somebody is missing or out of view, a place can't be seen, or a gateway is silent
+  1    somebody is missing or out of view, a place can't be seen, a gateway is silent, or messages
+       were refused because they may be forged
   2    the broker can't be reached, or an option is wrong
 
 examples:
   lamproom muster --roster shift.csv       (name or name,tag a line)
   lamproom muster --language zh --every 10
+  lamproom muster --keys certs/trusted --require-signed
   lamproom muster --json | jq .at_least"""
 
 CONNECT_S = 10.0
@@ -54,6 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `lamproom muster`."""
     add_broker_arguments(parser)
     add_prefix_argument(parser)
+    add_trust_arguments(parser)
+    add_memory_argument(parser, Path("state/muster"))
     parser.add_argument("--site", help="which site; needed where the broker carries several")
     parser.add_argument(
         "--roster", type=Path, metavar="FILE", help="who is underground: name or name,tag a line"
@@ -69,13 +86,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the muster; gives the exit code. Raises `BrokerError`, `RosterError`."""
+    """Print the muster; gives the exit code.
+
+    Raises `BrokerError`, `RosterError`, and `SigningError` for keys that can't be used.
+    """
     roster = read_roster(args.roster) if args.roster else ()
     broker, clock = broker_of(args), SystemClock()
     every_s = None if args.once else args.every
-    listener = MusterListener(clock, args.site)
-    connection = Connection(broker, client_id=f"muster-{os.getpid()}", log=say)
-    Subscriber(connection, args.prefix, on_message=listener.hear, on_bad=Complaints(say))
+    guard, expected = guard_of(args, clock, say, memory_of(args, say, "heard.json"))
+    listener = MusterListener(
+        clock, args.site, guard, expected if args.prefix == LIVE_PREFIX else ()
+    )
+    connection = Connection(broker, client_id=client_name("muster"), log=say)
+    complain = Complaints(say)
+
+    def on_bad(topic: str, error: WireError) -> None:
+        complain(topic, error)
+        if isinstance(error, RefusedError):
+            listener.refuse(parse_topic(topic), error)
+
+    Subscriber(connection, args.prefix, on_message=listener.hear, on_bad=on_bad, guard=guard)
     everybody = False
     try:
         connection.connect(CONNECT_S, wait=True)
@@ -83,9 +113,12 @@ def run(args: argparse.Namespace) -> int:
         with contextlib.suppress(KeyboardInterrupt):
             while True:
                 told = listener.count(roster)
-                everybody = told.everybody and connection.connected
+                refused = listener.refused()
+                everybody = told.everybody and connection.connected and not refused
                 if not connection.connected:
                     say("LOST THE BROKER: this count is an old one")
+                for text in refused:
+                    say(f"MESSAGES REFUSED, this count may lack people: {text}")
                 line = json.dumps(to_json(told), ensure_ascii=False)
                 print(line if args.json else text_of(told, args.language), flush=True)
                 if every_s is None:
@@ -94,19 +127,34 @@ def run(args: argparse.Namespace) -> int:
                 sys.stdout.write("" if args.json else "\n")
     finally:
         connection.close()
+        guard.remember()
     return 0 if everybody else 1
 
 
 class MusterListener:
     """Hears the gateways and counts; thread-safe."""
 
-    def __init__(self, clock: Clock, site: str | None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        site: str | None,
+        guard: Guard | None = None,
+        expected: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """Of one `site`, or of the only one; gateways (site, gateway) that are `expected` count.
+
+        They are silent until they speak. `guard` knows which files of keys can't be used.
+        """
         self._clock = clock
         self._site = site
+        self._guard = guard or Guard(clock=clock)
+        self._expected = {one: clock.now_ns() for one in expected if site in (None, one[0])}
+        self._refusals = RefusalWatch(clock)
+        self._refused: dict[tuple[str, str], Anomaly] = {}
         self._mines: dict[str, WholeMine] = {}
         self._positions: dict[tuple[str, str], int] = {}
         self._beats: set[tuple[str, str]] = set()
-        self._known: set[tuple[str, str]] = set()
+        self._known = set(self._expected)
         self._lock = threading.Lock()
 
     def hear(self, address: Address, envelope: Envelope) -> None:
@@ -126,6 +174,29 @@ class MusterListener:
             elif isinstance(envelope.body, GatewayHealth):
                 self._beats.add(place)
 
+    def refuse(self, address: Address, error: RefusedError) -> None:
+        """Take note of a message that was refused."""
+        if self._site not in (None, address.site):
+            return
+        with self._lock:
+            anomaly = self._refusals.refuse(address.site, address.gateway, address.topic, error)
+            if anomaly is not None:
+                self._refused[address.site, address.gateway] = anomaly
+
+    def refused(self) -> tuple[str, ...]:
+        """Say whose messages are refused now, and why: the count may lack what they say."""
+        with self._lock:
+            for site, gateway, anomaly in (
+                *self._refusals.distrust(self._guard.distrusted()),
+                *self._refusals.check(),
+            ):
+                self._refused[site, gateway] = anomaly
+            return tuple(
+                printable(f"{site}/{gateway}: {one.evidence}")
+                for (site, gateway), one in sorted(self._refused.items())
+                if one.state == "active"
+            )
+
     def wait(self, limit_s: float) -> None:
         """Wait until every gateway has said enough, `limit_s` at most."""
         until_s = time.monotonic() + limit_s
@@ -136,20 +207,32 @@ class MusterListener:
         """Count heads now; raises `LamproomError` where several sites speak and none was named."""
         at_ns = self._clock.now_ns()
         with self._lock:
-            sites = sorted(self._mines)
+            sites = sorted({*self._mines, *(site for site, _ in self._expected)})
             if len(sites) > 1:
                 names = printable(", ".join(sites))
-                raise LamproomError(f"--site: several sites speak; give one of {names}")
-            mine = self._mines[sites[0]] if sites else WholeMine(self._site or "")
+                raise LamproomError(f"--site: there are several sites; give one of {names}")
+            site = sites[0] if sites else self._site or ""
+            mine = self._mines.get(site) or WholeMine(site)
             return muster(
                 mine.people(at_ns),
-                mine.gateways(at_ns),
+                self._gateways(mine, at_ns),
                 roster,
                 at_ns,
                 site=mine.site,
                 tags=mine.tags(),
                 listening_since_ns=mine.listening_since_ns,
             )
+
+    def _gateways(self, mine: WholeMine, at_ns: int) -> tuple[MineGateway, ...]:
+        """List those that have spoken, and those that should have."""
+        spoken = mine.gateways(at_ns)
+        names = {one.gateway for one in spoken}
+        unheard = tuple(
+            MineGateway(gateway=name, description=None, health=None, silent_since_ns=since_ns)
+            for (site, name), since_ns in self._expected.items()
+            if site == mine.site and name not in names
+        )
+        return (*spoken, *unheard)
 
     def _enough(self) -> bool:
         with self._lock:

@@ -1,13 +1,16 @@
 """Messages that were refused (forged, altered, played again) become one alarm per gateway.
 
-Knows nothing about signatures; it asks the clock that it was given.
+So do files of keys that can't be used: who should be trusted is not. Knows nothing about
+signatures; it asks the clock that it was given.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from control_room.complaints import printable
 from control_room.own_alarms import REFUSED, cleared, raised
 from delivery.signing import RefusedError
+from delivery.trust import CONTROL_ROOM, Distrusted
 from scene.clock import Clock
 from scene.messages import Anomaly
 
@@ -15,6 +18,8 @@ QUIET_S = 60.0
 """The alarm is cleared when nothing was refused for so long."""
 REPLAYS = 3
 """So many old messages within `QUIET_S` are somebody's doing; fewer may be a broker's."""
+NO_SITE = "-"
+"""Where an alarm about the control room itself is put: it may have gateways of many sites."""
 MOST_GATEWAYS = 32
 """Names are free to invent for who forges; more than this would be a flood."""
 
@@ -60,6 +65,28 @@ class RefusalWatch:
         found.raised = raised(REFUSED, gateway, self._clock.now_ns(), evidence)
         return found.raised
 
+    def distrust(self, files: Iterable[Distrusted]) -> list[tuple[str, str, Anomaly]]:
+        """Note which files of keys can't be used now; gives (site, gateway, alarm) if it is new.
+
+        The alarm is about the gateway whose key it is; else about the control room itself.
+        """
+        texts: dict[tuple[str, str], list[str]] = {}
+        for one in files:
+            place = (one.site, one.gateway) if one.gateway else (NO_SITE, CONTROL_ROOM)
+            texts.setdefault(place, []).append(one.text)
+        new = []
+        for place, said in texts.items():
+            if place not in self._refused and len(self._refused) >= MOST_GATEWAYS:
+                continue
+            found = self._refused.setdefault(place, _Refused())
+            found.last_at_s = self._clock.monotonic_s()
+            if found.raised is None:
+                told = f"{'; '.join(said)[:500]}. What such a key signs is not believed."
+                now_ns = self._clock.now_ns()
+                found.raised = raised(REFUSED, place[1], now_ns, printable(told))
+                new.append((*place, found.raised))
+        return new
+
     def check(self) -> list[tuple[str, str, Anomaly]]:
         """Give (site, gateway, cleared alarm) where nothing was refused for long."""
         now_s, over = self._clock.monotonic_s(), []
@@ -68,6 +95,9 @@ class RefusalWatch:
                 continue
             del self._refused[place]
             if found.raised is not None:
-                text = f"No message was refused for {QUIET_S:g} s; {found.count} were."
+                text = (
+                    f"No message was refused for {QUIET_S:g} s, and the keys can be used; "
+                    f"{found.count} were refused."
+                )
                 over.append((*place, cleared(found.raised, self._clock.now_ns(), text)))
         return over

@@ -11,6 +11,7 @@ from control_room.lifecycle import Entry
 from control_room.own_alarms import MISSING, REFUSED, SILENT
 from control_room.refusals import RefusalWatch
 from delivery.signing import RefusedError
+from delivery.trust import Distrusted
 from scene.clock import Clock
 from scene.messages import Anomaly, ControlRoomBeat, GatewayHealth, GatewayState
 from scene.topics import HEARTBEAT_S, Address
@@ -54,8 +55,8 @@ class Watches:
         body, found = envelope.body, list[Anomaly | None]()
         if isinstance(body, GatewayHealth):
             found = [self._heartbeats.beat(*place), self._completeness.hear(*place, body)]
-        elif isinstance(body, GatewayState) and not body.online:
-            found = [self._heartbeats.gone(*place)]
+        elif isinstance(body, GatewayState):
+            found = [self._heartbeats.hear(*place, body)]
         for anomaly in found:
             if anomaly is not None:
                 yield (*place, anomaly)
@@ -67,6 +68,10 @@ class Watches:
         anomaly = self._refusals.refuse(*place, what, error)
         if anomaly is not None:
             yield (*place, anomaly)
+
+    def distrust(self, files: Iterable[Distrusted]) -> list[Own]:
+        """Take note of files of keys that can't be used now; gives the alarms that are new."""
+        return self._refusals.distrust(files)
 
     def miss(self, place: Place, jumped: int) -> None:
         """Take note that so many alarm messages were sent and not heard."""

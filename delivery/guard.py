@@ -8,14 +8,17 @@ anybody could spoil it with a number of their own choosing.
 import contextlib
 import json
 import os
+import secrets
 import threading
-from collections.abc import Callable, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from delivery.signing import PublicKey, RefusedError, is_signed
-from delivery.trust import Trust
+from delivery.trust import Distrusted, Trust
 from scene.clock import Clock, SystemClock
 from scene.errors import WireError
 from scene.site import SigningConfig
@@ -25,10 +28,28 @@ from scene.zones import Name
 
 SAVE_EVERY_S = 10.0
 """After a restart no message older than this is believed to be new."""
+MOST_RECENT = 500
+"""So many receipts and so many orders to each gateway are known again. A broker or bridge whose
+connection came back says again whatever it does not know to have arrived: at most its
+`max_inflight_messages`, and in a gateway's way are two (200 in deploy/mosquitto; 20 by default)."""
 
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 Place = tuple[str, str, str, str]
 """The key's id, site, gateway, topic."""
+Number = tuple[int, int]
+"""Run and number in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A message that is not refused."""
+
+    address: Address
+    envelope: Envelope
+    signed: bool
+    """Whether it is signed with a key that we know as its sender's."""
+    news: bool
+    """Whether it was not heard before."""
 
 
 class Guard:
@@ -38,21 +59,24 @@ class Guard:
         self,
         trust: Trust | None = None,
         *,
-        required: bool = False,
+        required: bool | Collection[str] = False,
         memory: Path | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Without `trust` nobody's key is known. `memory` keeps the newest numbers over restarts.
 
         With `required` gateways and control rooms must sign, also those without a key here; the
-        mine's own systems need not.
+        mine's own systems need not. It may name who must (`Topic.sender`).
         """
         self._trust = trust
-        self._required = required
+        everybody = ("gateway", "control_room") if required is True else ()
+        self._required = frozenset(everybody if isinstance(required, bool) else required)
         self._memory = memory
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._newest = _remembered(memory)
+        self._at_start = dict(self._newest)
+        self._recent: dict[Place, OrderedDict[Number, None]] = {}
         self._saved_at_s = self._clock.monotonic_s()
 
     def read(
@@ -62,6 +86,25 @@ class Guard:
 
         Raises `RefusedError`, and `WireError` for what can't be read.
         """
+        heard = self.check(topic, payload)
+        return (heard.address, heard.envelope) if heard.news else None
+
+    @property
+    def checks(self) -> bool:
+        """Whether anybody's key is known here."""
+        return self._trust is not None
+
+    def distrusted(self) -> tuple[Distrusted, ...]:
+        """List the files of keys that can't be used."""
+        return () if self._trust is None else self._trust.distrusted()
+
+    def remember(self) -> None:
+        """Keep now what came last, as at an end."""
+        with self._lock:
+            self._save(at_once=True)
+
+    def check(self, topic: str, payload: bytes) -> Heard:
+        """Look at a message; raises as `read` does."""
         address = parse_topic(topic)
         _check_names(address)
         key = self._key_of(topic, address, payload)
@@ -71,9 +114,8 @@ class Guard:
             raise WireError(f"a message of type {envelope.type} does not belong there")
         if row.sender == "gateway" and envelope.gateway != address.gateway:
             raise WireError(f"gateway {envelope.gateway!r} speaks for another one")
-        if key is not None and not self._in_order(key, address, envelope):
-            return None
-        return address, envelope
+        news = key is None or self._in_order(key, address, envelope)
+        return Heard(address=address, envelope=envelope, signed=key is not None, news=news)
 
     def _key_of(self, topic: str, address: Address, payload: bytes) -> PublicKey | None:
         """Find whose key a message is signed with; none where it need not be signed."""
@@ -81,7 +123,7 @@ class Guard:
             return None  # nothing is done for what is replayed
         keys = None if self._trust is None else self._trust.keys_for(address)
         if keys is None:
-            if self._required and TOPICS[address.topic].sender != "mine":
+            if TOPICS[address.topic].sender in self._required:
                 raise RefusedError(
                     "there is no key of its sender here, and messages must be signed"
                 )
@@ -90,7 +132,7 @@ class Guard:
             if key.fits(topic, payload):
                 return key
         if not keys:
-            raise RefusedError("its sender's key was taken away here")
+            raise RefusedError("its sender's key was taken away here, or its file can't be used")
         if not is_signed(payload):
             raise RefusedError("it is not signed, though its sender signs")
         raise RefusedError(
@@ -112,27 +154,48 @@ class Guard:
             newest = self._newest.get(place, (0, 0))
             if number > newest:
                 self._newest[place] = number
+                self._note_recent(place, number, row.qos)
                 self._save(at_once=number[0] > newest[0])
                 return True
+            came_twice = number == newest or self._is_recent(place, number)
         if row.retain:
             is_will = envelope.seq == 0 and envelope.run == newest[0]
             return number == newest or is_will
-        if number == newest and row.qos > 0:
+        if came_twice and row.qos > 0:
             return False
         raise RefusedError(
             "it is older than what was heard: somebody plays it again, or two speak with one key",
             replayed=True,
         )
 
+    def _note_recent(self, place: Place, number: Number, qos: int) -> None:
+        """Keep a number of what may come twice, though newer ones have come since."""
+        if qos == 0:
+            return
+        recent = self._recent.setdefault(place, OrderedDict())
+        recent[number] = None
+        if len(recent) > MOST_RECENT:
+            recent.popitem(last=False)
+
+    def _is_recent(self, place: Place, number: Number) -> bool:
+        """Tell whether a number was heard of late, by us or (as far as can be known) before us."""
+        run, seq = self._at_start.get(place, (0, 0))
+        before_us = number[0] == run and seq - MOST_RECENT < number[1] <= seq
+        return before_us or number in self._recent.get(place, ())
+
     def _save(self, *, at_once: bool) -> None:
         now_s = self._clock.monotonic_s()
         if self._memory is None or not (at_once or now_s - self._saved_at_s >= SAVE_EVERY_S):
             return
         self._saved_at_s = now_s
-        rows = [[*place, *number] for place, number in self._newest.items()]
+        # Another process may remember in the same file: who has heard more is right.
+        newest = _remembered(self._memory)
+        for place, number in self._newest.items():
+            newest[place] = max(number, newest.get(place, number))
+        rows = [[*place, *number] for place, number in newest.items()]
         with contextlib.suppress(OSError):  # a full disk makes us forgetful, not deaf
             self._memory.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self._memory.with_name(f"{self._memory.name}.new")
+            fresh = self._memory.with_name(f"{self._memory.name}.{secrets.token_hex(4)}")
             fresh.write_text(json.dumps(rows), encoding="utf-8")
             os.replace(fresh, self._memory)
 
@@ -168,7 +231,7 @@ def open_guard(
     return Guard(Trust(places, clock, log), required=required, memory=memory, clock=clock)
 
 
-def _remembered(memory: Path | None) -> dict[Place, tuple[int, int]]:
+def _remembered(memory: Path | None) -> dict[Place, Number]:
     if memory is None:
         return {}
     # Whatever a damaged disk gives back: a forgetful guard is better than none.

@@ -40,6 +40,9 @@ MAX_REFUSED = 200
 """Of so many topics at most it is said that the broker does not take them."""
 BACKOFF_S = (0.1, 2.0)
 """First and longest pause between two attempts."""
+BACKOFF_SHARE = 0.25
+"""A pause is that part of the time since the connection was there: who is away for a second is not
+waited for much longer."""
 
 LOOK_AT_CERTIFICATE_S = 3600.0
 """How often we look whether our own certificate is about to expire."""
@@ -205,7 +208,7 @@ class Connection:
     # ---- the connection's own thread ----
 
     def _run(self) -> None:
-        pause_s = BACKOFF_S[0]
+        lost_s = time.monotonic()
         while not self._closing.is_set():
             protocol, again = MQTTProtocolVersion.MQTTv5, True
             connected = False
@@ -213,11 +216,10 @@ class Connection:
                 connected, again = self._session(protocol)
                 protocol = MQTTProtocolVersion.MQTTv311
             if connected:
-                pause_s = BACKOFF_S[0]
+                lost_s = time.monotonic()
             elif not self._closing.is_set():
                 self._say_once(f"{self._address.url}: {self._trouble}; trying again")
-            self._closing.wait(pause_s * random.uniform(0.7, 1.3))
-            pause_s = min(pause_s * 2, BACKOFF_S[1])
+            self._closing.wait(pause_s(time.monotonic() - lost_s) * random.uniform(0.7, 1.3))
 
     def _session(self, protocol: MQTTProtocolVersion) -> tuple[bool, bool]:
         """Run one session; tells whether it was connected, and whether to try an older MQTT."""
@@ -440,6 +442,15 @@ class Connection:
             f"MQTT broker {self._address.url} does not take {topic}: {reason}; "
             f"mend its access list for {self._client_id}{more}"
         )
+
+
+def pause_s(gone_s: float) -> float:
+    """Tell how long to wait before the next attempt when the broker has been gone for so long.
+
+    >>> [pause_s(gone_s) for gone_s in (0.0, 1.0, 60.0)]
+    [0.1, 0.25, 2.0]
+    """
+    return min(BACKOFF_S[1], max(BACKOFF_S[0], BACKOFF_SHARE * gone_s))
 
 
 def _hang_up(client: paho.Client, ended: threading.Event) -> None:

@@ -1,13 +1,15 @@
 """Alarms on disk until the control room has said that it stored them.
 
 Knows nothing about MQTT. SQLite with `synchronous=FULL`: an alarm that `put` has returned from
-survives SIGKILL and power cuts. Several processes may use one outbox at the same time.
+survives SIGKILL and power cuts. Several processes may use one outbox at the same time. A disk that
+hangs keeps nobody: see `PATIENCE_S`.
 """
 
 import contextlib
 import fcntl
 import os
 import sqlite3
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +19,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from delivery.aside import Aside, StalledError
 from scene.clock import Clock
 from scene.errors import LamproomError
 from scene.messages import AlarmState, Anomaly
@@ -34,6 +37,9 @@ SET_NS = 1_000_000_000
 """A clock that is off by less than this was not set."""
 KEEP_RECEIPTED_S = 24 * 3600.0
 """Receipted alarms are kept so long, so that one handed over twice isn't sent twice."""
+PATIENCE_S = 1.5
+"""Who uses the outbox waits no longer for a disk that does not answer: who sends alarms must say
+once in 3.5 s that it is alive, and an alarm must go out, also when it can't be kept."""
 
 _ANOMALY: TypeAdapter[Anomaly] = TypeAdapter(Anomaly)
 _TABLE = """
@@ -78,8 +84,14 @@ class Waiting:
 class Outbox:
     """The alarms of one gateway that nobody has receipted; may be used from several threads."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock, *, patience_s: float | None = PATIENCE_S
+    ) -> None:
         """Open or create the outbox in `folder`; raises `OutboxError`.
+
+        Every other method raises it, too, when the disk does not answer for `patience_s` (none:
+        waits for ever), and at once while it still does not. What was under way then is done once
+        it does, before anything else: nothing is ever done in another order than it was asked for.
 
         A damaged file is set aside under another name (`set_aside`), never deleted, and what can
         still be read of it is carried over.
@@ -88,7 +100,9 @@ class Outbox:
         self._file = folder / FILE
         self._ballast = folder / "ballast"
         self._clock = clock
-        self._lock = threading.RLock()
+        self._patience_s = patience_s
+        self._disk = Aside("outbox")
+        self._lock = threading.Lock()
         self._seen_s: dict[tuple[int, int], float] | None = None
         """When critical alarms were first seen waiting, on the monotonic clock."""
         self._oldest: tuple[int, float] | None = None
@@ -147,8 +161,8 @@ class Outbox:
             "(SELECT COUNT(*) AS count, MIN(number) AS oldest FROM alarm "
             "WHERE receipted_at_ns IS NULL)"
         )
+        count, put_at_ns = self._do(lambda db: db.execute(sql).fetchone())
         with self._lock:
-            count, put_at_ns = self._do(lambda db: db.execute(sql).fetchone())
             return Waiting(count=count, since_ns=put_at_ns and self._since_ns(put_at_ns))
 
     def _since_ns(self, put_at_ns: int) -> int:
@@ -173,8 +187,8 @@ class Outbox:
             "AND later.state = 'cleared' AND later.raised_at_ns >= alarm.raised_at_ns) "
             f"ORDER BY number DESC LIMIT {MAX_CRITICAL}"
         )
+        found = self._do(lambda db: db.execute(sql).fetchall())
         with self._lock:
-            found = self._do(lambda db: db.execute(sql).fetchall())
             now_s, now_ns = self._clock.monotonic_s(), self._clock.now_ns()
             before, self._seen_s = self._seen_s, {}
             for key in found:
@@ -218,9 +232,12 @@ class Outbox:
         return self._write(lambda db: db.execute(sql, (before_ns, before_ns)).rowcount)
 
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._db.close()
+        """Close the file, once its disk answers."""
+        with contextlib.suppress(StalledError):
+            self._disk.do(self._close_file, self._patience_s)
+
+    def _close_file(self) -> None:
+        self._db.close()
 
     # ---- reading and writing ----
 
@@ -246,19 +263,25 @@ class Outbox:
         return self._do(commit)
 
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with self._lock:
+        def done() -> T:
+            self._follow_the_file()
             try:
-                self._follow_the_file()
-                try:
-                    return work(self._db)
-                except sqlite3.Error as error:
-                    if not _means_full(error) or not self._free_ballast():
-                        raise
-                    return work(self._db)
-            except (sqlite3.Error, OSError) as error:
-                raise OutboxError(
-                    f"{self._file}: the outbox can't be used: {error}; {self._remedy(error)}"
-                ) from None
+                return work(self._db)
+            except sqlite3.Error as error:
+                if not _means_full(error) or not self._free_ballast():
+                    raise
+                return work(self._db)
+
+        try:
+            return self._disk.do(done, self._patience_s)
+        except StalledError:
+            raise OutboxError(
+                f"{self._file}: its disk has not answered for {self._patience_s:g} s; mend it"
+            ) from None
+        except (sqlite3.Error, OSError) as error:
+            raise OutboxError(
+                f"{self._file}: the outbox can't be used: {error}; {self._remedy(error)}"
+            ) from None
 
     def _remedy(self, error: Exception) -> str:
         if isinstance(error, sqlite3.Error) and _means_full(error):
@@ -296,7 +319,6 @@ class Outbox:
                     file=sys.stderr,
                     flush=True,
                 )
-            self._inode = os.stat(self._file).st_ino
             self._fill_ballast()
 
     def _connect_somehow(self) -> sqlite3.Connection:
@@ -309,6 +331,7 @@ class Outbox:
             return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
+        inode = self._file_made()
         db = sqlite3.connect(self._file, timeout=5.0, isolation_level=None, check_same_thread=False)
         try:
             db.execute("PRAGMA journal_mode=WAL")
@@ -323,10 +346,22 @@ class Outbox:
                 "SELECT id, state, captured_at_ns, raised_at_ns, put_at_ns, "
                 "receipted_at_ns, body FROM alarm LIMIT 1"
             ).fetchone()
-        except sqlite3.Error:
+            self._inode = os.stat(self._file).st_ino
+            if inode not in (None, self._inode):
+                raise sqlite3.OperationalError("it was replaced while it was opened")
+        except (sqlite3.Error, OSError):
             db.close()
             raise
         return db
+
+    def _file_made(self) -> int | None:
+        """Make the file if it is not there; gives its number, so that it is known as the same."""
+        # Not by opening it: closing it again would take SQLite's locks from others in this process.
+        with contextlib.suppress(OSError):  # SQLite says why
+            with contextlib.suppress(FileExistsError):
+                os.mknod(self._file, stat.S_IFREG | 0o644)
+            return os.stat(self._file).st_ino
+        return None
 
     def _put_aside(self) -> list[Anomaly]:
         """Rename a damaged file; gives the waiting alarms that could still be read."""

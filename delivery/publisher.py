@@ -308,6 +308,7 @@ class Publisher:
         """Raise or clear the alarm that deliveries are in trouble; again, if others cleared it."""
         self.troubles.set("attendance", self.attendance.unheard())
         self.troubles.set("certificate", self._connection.trouble)
+        self.troubles.set("keys", "; ".join(one.text for one in self._guard.distrusted()))
         raised = self.troubles.raised
         if raised is not None and self._outbox.is_cleared(raised):
             self.troubles.raised = None

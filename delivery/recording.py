@@ -2,7 +2,9 @@
 
 Knows nothing about brokers or sockets. Field tools (Foxglove, Rerun, the `mcap` package) open the
 file: messages are JSON with their JSON Schema, the panorama is `foxglove.CompressedVideo`, and the
-people of each frame lie beside it under the same sequence number, so that a replay is exact.
+people of each frame lie beside it under the same sequence number, so that a replay is exact. Every
+channel of messages says in its metadata whether their signatures were right (`trust`); what was
+refused lies apart from all messages (`delivery/refused_record.py`).
 """
 
 import contextlib
@@ -17,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import zstandard
 from mcap.data_stream import ReadDataStream
@@ -29,6 +31,8 @@ from mcap.writer import CompressionType, Writer
 from pydantic import TypeAdapter
 
 from delivery.compressed_video import SCHEMA, picture_of, video_message
+from delivery.refused_record import REFUSED_TOPIC, Refused, pack_refused, unpack_refused
+from delivery.refused_record import SCHEMA as REFUSED_SCHEMA
 from scene.clock import Clock
 from scene.errors import RecordingError, WireError
 from scene.messages import Anomaly, Order, PanoramaPacket, Positions, Receipt
@@ -51,6 +55,11 @@ MAX_CHANNELS = 10_000
 _MAGIC = b"\x89MCAP0\r\n"
 
 
+Trusted = Literal["signed", "unsigned", "unchecked"]
+"""Of a recorded message: signed with its sender's key; not signed, by somebody whose key was not
+known and who need not; or recorded where no keys were known at all."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One recorded message or panorama packet."""
@@ -62,6 +71,7 @@ class Record:
     payload: bytes
     """Exactly as it was received."""
     body: Message | PanoramaPacket
+    trust: Trusted = "unchecked"
 
 
 class DiskFullError(RecordingError):
@@ -78,7 +88,7 @@ class RecordingWriter:
         """
         self._clock = clock
         self._lock = threading.Lock()
-        self._channels: dict[str, int] = {}
+        self._channels: dict[tuple[str, Trusted | None], int] = {}
         self._packets = 0
         self.skipped = 0
         """How many messages were none of Lamproom's, and so were not recorded."""
@@ -99,7 +109,9 @@ class RecordingWriter:
         self._thread = threading.Thread(target=self._keep_flushing, name="flush", daemon=True)
         self._thread.start()
 
-    def message(self, topic: str, payload: bytes, received_at_ns: int) -> None:
+    def message(
+        self, topic: str, payload: bytes, received_at_ns: int, trust: Trusted = "unchecked"
+    ) -> None:
         """Record an MQTT message as it came; raises `RecordingError` once the disk refuses.
 
         What is not Lamproom's, and the empty messages that end a retained one, are passed over.
@@ -112,13 +124,30 @@ class RecordingWriter:
             self.skipped += 1
             return
         with self._writing():
-            channel = self._channels.get(channel_topic)
+            channel = self._channels.get((channel_topic, trust))
             if channel is None:
                 schema = json.dumps(json_schema(kind)).encode()
                 schema_id = self._mcap.register_schema(f"lamproom.{kind}", "jsonschema", schema)
-                channel = self._mcap.register_channel(channel_topic, "json", schema_id)
-                self._channels[channel_topic] = channel
+                marks: dict[str, str] = {"trust": trust}
+                channel = self._mcap.register_channel(channel_topic, "json", schema_id, marks)
+                self._channels[channel_topic, trust] = channel
             self._mcap.add_message(channel, received_at_ns, payload, received_at_ns)
+
+    def refused(self, topic: str, payload: bytes, why: str, received_at_ns: int) -> None:
+        """Record a message that was not believed, apart from all others; raises as `message`."""
+        if len(payload) > MAX_BYTES:
+            self.skipped += 1
+            return
+        with self._writing():
+            channel = self._channels.get((REFUSED_TOPIC, None))
+            if channel is None:
+                schema_id = self._mcap.register_schema(
+                    "lamproom.refused", "jsonschema", REFUSED_SCHEMA
+                )
+                channel = self._mcap.register_channel(REFUSED_TOPIC, "json", schema_id)
+                self._channels[REFUSED_TOPIC, None] = channel
+            data = pack_refused(topic, payload, why)
+            self._mcap.add_message(channel, received_at_ns, data, received_at_ns)
 
     def packet(self, packet: PanoramaPacket) -> None:
         """Record a frame of the panorama with its people; raises `RecordingError`."""
@@ -186,16 +215,21 @@ class RecordingWriter:
 
 
 def read_recording(
-    path: Path, *, on_missing: Callable[[str], None] | None = None
+    path: Path,
+    *,
+    on_missing: Callable[[str], None] | None = None,
+    on_refused: Callable[[Refused], None] | None = None,
 ) -> Iterator[Record]:
     """Give everything that can be read of a recording, in the order of time.
 
     A file that was cut off, or in which bytes are damaged, gives all that is left;
-    `on_missing` is told in words what is not. Raises `RecordingError` at once for a file that
-    is no recording of Lamproom's.
+    `on_missing` is told in words what is not. Messages that were refused when they came are none of
+    these: `on_refused` takes them, or `on_missing` is told how many there are. Raises
+    `RecordingError` at once for a file that is no recording of Lamproom's.
     """
     places, channels, missing = _survey(path)
-    return _records(path, places, channels, missing, on_missing or (lambda _text: None))
+    tell = on_missing or (lambda _text: None)
+    return _records(path, places, channels, missing, tell, on_refused=on_refused)
 
 
 def repair(path: Path) -> tuple[Path, tuple[str, ...]]:
@@ -207,22 +241,28 @@ def repair(path: Path) -> tuple[Path, tuple[str, ...]]:
     missing: list[str] = []
     clock = _SetClock()
     writer = RecordingWriter(path.with_name(f"{path.stem}-repaired.mcap"), clock)
-    count = 0
+    count, refused = 0, list[Refused]()
+
+    def keep(one: Refused) -> None:
+        refused.append(one)
+        writer.refused(one.topic, one.payload, one.why, one.at_ns)
+
     try:
-        for record in read_recording(path, on_missing=missing.append):
+        for record in read_recording(path, on_missing=missing.append, on_refused=keep):
             count += 1
             clock.at_ns = record.at_ns
             if isinstance(record.body, PanoramaPacket):
                 writer.packet(record.body)
             else:
-                writer.message(record.topic, record.payload, record.at_ns)
+                writer.message(record.topic, record.payload, record.at_ns, record.trust)
     except RecordingError:
         writer.close()
         writer.path.unlink(missing_ok=True)
         raise
     writer.close()
-    again: list[str] = []
-    if sum(1 for _ in read_recording(writer.path, on_missing=again.append)) != count or again:
+    again, apart = list[str](), list[Refused]()
+    read = read_recording(writer.path, on_missing=again.append, on_refused=apart.append)
+    if sum(1 for _ in read) != count or again or apart != refused:
         raise RecordingError(f"{writer.path}: can't be read back; is the disk failing?")
     return writer.path, tuple(missing)
 
@@ -324,9 +364,11 @@ def _records(
     channels: dict[int, Channel],
     missing: list[str],
     on_missing: Callable[[str], None],
+    *,
+    on_refused: Callable[[Refused], None] | None,
 ) -> Iterator[Record]:
     frames: dict[int, bytes] = {}
-    foreign = 0
+    foreign, refused = 0, 0
     for text in missing:
         on_missing(text)
     for message in _in_order(path, places, channels, on_missing):
@@ -339,15 +381,27 @@ def _records(
                 while len(frames) > 100:
                     frames.pop(next(iter(frames)))
                 continue
-            yield _record_of(message, channel.topic, frames)
+            if channel.topic == REFUSED_TOPIC:
+                apart = unpack_refused(message.data, message.log_time)
+                refused += 1
+                if on_refused is not None:
+                    on_refused(apart)
+                continue
+            yield _record_of(message, channel, frames)
         except WireError:
             foreign += 1
     if foreign:
         on_missing(f"{path}: {foreign} messages can't be understood and were passed over")
+    if refused and on_refused is None:
+        on_missing(
+            f"{path}: {refused} messages were refused when they came (forged, altered or played "
+            "again, as far as the keys there could tell) and are left out"
+        )
 
 
-def _record_of(message: McapMessage, topic: str, frames: dict[int, bytes]) -> Record:
+def _record_of(message: McapMessage, channel: Channel, frames: dict[int, bytes]) -> Record:
     """Make a record of a message; raises `WireError` for one that is not ours."""
+    topic = channel.topic
     if topic == VIDEO_TOPIC:
         header = frames.pop(message.sequence, None)
         if header is None:
@@ -358,7 +412,10 @@ def _record_of(message: McapMessage, topic: str, frames: dict[int, bytes]) -> Re
     if isinstance(body, Anomaly | Order | Receipt):
         topic = f"{topic}/{body.id if isinstance(body, Anomaly) else body.alarm}"
     parse_topic(topic)
-    return Record(at_ns=message.log_time, topic=topic, payload=message.data, body=body)
+    said = channel.metadata.get("trust")
+    trust: Trusted = "signed" if said == "signed" else "unchecked"
+    trust = "unsigned" if said == "unsigned" else trust
+    return Record(at_ns=message.log_time, topic=topic, payload=message.data, body=body, trust=trust)
 
 
 def _in_order(

@@ -1,8 +1,8 @@
 """Ed25519 signatures on messages: a broker can carry them, but not make, change or redirect them.
 
 Knows nothing about MQTT or who may say what. What is signed is a fixed prefix, the topic, and the
-message's bytes up to the signature, which is its last field. Algorithm: RFC 8032; key files: PEM,
-PKCS #8 (private) and SubjectPublicKeyInfo (public, RFC 8410).
+message's bytes up to the signature, which is its last field. Algorithm: RFC 8032; key files, which
+are read here and nowhere else: PEM, PKCS #8 (private) and SubjectPublicKeyInfo (public, RFC 8410).
 """
 
 import base64
@@ -50,26 +50,7 @@ class Signer:
     @classmethod
     def from_file(cls, path: Path) -> "Signer":
         """Read a private key; raises `SigningError`."""
-        data = _bytes_of(path)
-        if path.stat().st_mode & 0o007:
-            raise SigningError(
-                f"{path}: everybody on this computer can use this private key; say "
-                f"`chmod o= {path}`, and if others could read it make a new one"
-            )
-        if b"PUBLIC KEY" in data and b"PRIVATE KEY" not in data:
-            raise SigningError(f"{path}: is a public key; give the private one, {_MAKE}")
-        try:
-            key = load_pem_private_key(data, password=None)
-        except TypeError:
-            raise SigningError(
-                f"{path}: the key is locked with a password, and nobody is there to type it; "
-                f"give one without, {_MAKE}"
-            ) from None
-        except (ValueError, UnsupportedAlgorithm):
-            raise SigningError(f"{path}: is no private key in PEM; {_MAKE}") from None
-        if not isinstance(key, Ed25519PrivateKey):
-            raise SigningError(f"{path}: is a key of another kind than Ed25519; {_MAKE}")
-        return cls(key)
+        return cls(read_private_key(path))
 
     def sign(self, topic: str, payload: bytes) -> bytes:
         """Give the message (a JSON object) with its signature for this topic."""
@@ -109,8 +90,40 @@ def is_signed(payload: bytes) -> bool:
     return _TAIL.search(payload[-120:]) is not None
 
 
+def read_private_key(path: Path) -> Ed25519PrivateKey:
+    """Read a private key that nobody else on this computer can use; raises `SigningError`."""
+    data = _bytes_of(path)
+    if path.stat().st_mode & 0o007:
+        raise SigningError(
+            f"{path}: everybody on this computer can use this private key; say "
+            f"`chmod o= {path}`, and if others could read it make a new one"
+        )
+    if b"PUBLIC KEY" in data and b"PRIVATE KEY" not in data:
+        raise SigningError(f"{path}: is a public key; give the private one, {_MAKE}")
+    try:
+        key = load_pem_private_key(data, password=None)
+    except TypeError:
+        raise SigningError(
+            f"{path}: the key is locked with a password, and nobody is there to type it; "
+            f"give one without, {_MAKE}"
+        ) from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise SigningError(f"{path}: is no private key in PEM; {_MAKE}") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise SigningError(f"{path}: is a key of another kind than Ed25519; {_MAKE}")
+    return key
+
+
 def public_keys_of(path: Path) -> tuple[PublicKey, ...]:
     """Read a file of one or more public keys, PEM after PEM; raises `SigningError`."""
+    return tuple(PublicKey(key) for key in read_public_keys(path))
+
+
+def read_public_keys(path: Path) -> tuple[Ed25519PublicKey, ...]:
+    """Read a file of one or more public keys: two count while one replaces the other.
+
+    Raises `SigningError`.
+    """
     data = _bytes_of(path)
     if b"PRIVATE KEY" in data:
         raise SigningError(
@@ -128,7 +141,7 @@ def public_keys_of(path: Path) -> tuple[PublicKey, ...]:
             raise SigningError(f"{path}: is no public key in PEM, or is damaged") from None
         if not isinstance(key, Ed25519PublicKey):
             raise SigningError(f"{path}: is a key of another kind than Ed25519; {_MAKE}")
-        keys.append(PublicKey(key))
+        keys.append(key)
     return tuple(keys)
 
 

@@ -75,8 +75,8 @@ class Subscriber:
             if last is None and len(self._last) >= MAX_SENDERS:
                 return
             same_run = last is not None and last[0] == envelope.run
-            if same_run and last is not None and envelope.run and envelope.seq <= last[1]:
-                return  # came twice
+            if last is not None and envelope.run and (envelope.run, envelope.seq) <= last:
+                return  # came twice: a broker or bridge says again what may not have arrived
             self._last[sender] = (envelope.run, envelope.seq)
             if last is None or (not same_run and not envelope.run):
                 return

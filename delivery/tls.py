@@ -11,8 +11,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-
 from scene.errors import BrokerError
 from scene.site import BrokerConfig
 
@@ -203,6 +201,8 @@ def _load(field: str, paths: list[Path], load: Callable[[], None]) -> None:
 
 
 def _end_of(path: Path) -> datetime | None:
+    from cryptography import x509  # slow to import, and only who has a certificate needs it
+
     try:
         return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
     except (OSError, ValueError):  # said when it is used

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up everything Lamproom needs in this checkout: Debian packages, .venv, Python packages.
 #   deploy/setup.sh demo        what running needs
-#   deploy/setup.sh test        also what the tests use: a browser, Mosquitto, an RTSP server
+#   deploy/setup.sh test        also what the tests use: a browser, Mosquitto, PostgreSQL, an RTSP server
 # RUNTIME=gpu takes onnxruntime-gpu instead of onnxruntime (never both).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,7 +13,7 @@ case "$runtime" in cpu | gpu) ;; *) echo "RUNTIME=$runtime: give cpu or gpu" >&2
 needed=(python3-venv libgl1 libglib2.0-0)
 useful=() # without these some tests are skipped
 if [ "$purpose" = test ]; then
-    useful=(chromium libatomic1 mosquitto gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base
+    useful=(chromium libatomic1 mosquitto postgresql gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base
         gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly python3-gi)
 fi
 

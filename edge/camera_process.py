@@ -16,6 +16,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Protocol
 
+from edge import log
+from edge.camera_decoding import Decoding
 from edge.camera_source import CameraSource, is_live, masked, open_source
 from edge.frame_ring import NOTHING, SLOTS, FrameRing, SourceState, SourceStatus
 from scene.clock import Clock, SystemClock
@@ -325,9 +327,10 @@ def main(
     stopping = threading.Event()
     threading.Thread(target=_follow, args=(hold, stopping), daemon=True).start()
     clock = SystemClock()
+    decoding = Decoding(config.name, config.decoder, log.say)
 
     def opener() -> CameraSource:
-        return open_source(config, clock, loop=loop, start_at_ns=start_at_ns)
+        return open_source(config, clock, loop=loop, start_at_ns=start_at_ns, decoding=decoding)
 
     try:
         keep_going(config, opener, ring, clock, stopping)
@@ -360,6 +363,7 @@ class CameraThread:
         self._clock = clock
         self._loop = loop
         self._start_at_ns = start_at_ns
+        self._decoding = Decoding(config.name, config.decoder, log.say)
         self._source: CameraSource | None = None
         self._stopping = threading.Event()
         self._frames: deque[tuple[int, Frame]] = deque(maxlen=SLOTS)
@@ -417,7 +421,11 @@ class CameraThread:
 
     def _open(self) -> CameraSource:
         self._source = open_source(
-            self._config, self._clock, loop=self._loop, start_at_ns=self._start_at_ns
+            self._config,
+            self._clock,
+            loop=self._loop,
+            start_at_ns=self._start_at_ns,
+            decoding=self._decoding,
         )
         if self._stopping.is_set():  # `stop` came before there was anything to close
             self._source.close()

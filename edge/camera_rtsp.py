@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 
 import av
 
+from edge.camera_decoding import OFF, Decoder, Decoding
 from edge.camera_source import image_of, is_full_range, place_of, reason_of, video_in
 from scene.clock import Clock
 from scene.errors import CameraError
@@ -132,8 +133,18 @@ class RtspCamera:
     `CameraError` from `frames`.
     """
 
-    def __init__(self, name: str, url: str, clock: Clock, *, transport: str = "tcp") -> None:
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        clock: Clock,
+        *,
+        transport: str = "tcp",
+        decoding: Decoding | None = None,
+    ) -> None:
+        """Without `decoding` its pictures are decoded in software."""
         self.name = name
+        self._decoding = decoding or Decoding(name, OFF, lambda text: None)
         self.note = ""
         self.corrupt_frames = 0
         self.full_range = False
@@ -164,18 +175,25 @@ class RtspCamera:
 
     def _connect(self, url: str, transport: str) -> "av.container.InputContainer":
         options = OPTIONS | {"rtsp_transport": transport}
+        accel = self._decoding.accel()
         started_s = self._clock.monotonic_s()
         try:
-            container = av.open(url, options=options, timeout=(OPEN_LIMIT_S, READ_LIMIT_S))
+            container = av.open(
+                url, options=options, timeout=(OPEN_LIMIT_S, READ_LIMIT_S), hwaccel=accel
+            )
         except Exception as error:  # whatever it is, its text must not leave here unread
+            self._decoding.not_connected()
             took_s = self._clock.monotonic_s() - started_s
-            told = SILENT if took_s > 0.9 * OPEN_LIMIT_S else _told(error)
-            raise self._error(f"can't connect: {told}") from None
+            why = SILENT if took_s > 0.9 * OPEN_LIMIT_S else told(error)
+            raise self._error(f"can't connect: {why}") from None
         try:
-            video_in(container)
+            stream = video_in(container)
         except ValueError as error:
             container.close()
             raise self._error(str(error)) from None
+        if accel is not None and not stream.codec_context.is_hwaccel:
+            self._decoding.failed(f"it does not decode {stream.codec_context.name}")
+        self._decoder = Decoder(stream, self._decoding)
         return container
 
     def _frames(self) -> Generator[Frame, None, None]:
@@ -196,7 +214,7 @@ class RtspCamera:
         except Exception as error:  # as above
             if self._closed:
                 return
-            raise self._error(_told(error)) from None
+            raise self._error(told(error)) from None
         finally:
             self._container.close()
         if not self._closed:  # a reset connection looks just like this
@@ -204,7 +222,7 @@ class RtspCamera:
 
     def _decoded(self, packet: "av.packet.Packet[av.VideoStream]") -> Iterator[av.VideoFrame]:
         try:
-            for frame in packet.decode():
+            for frame in self._decoder.decode(packet):
                 if frame.is_corrupt:
                     self.corrupt_frames += 1
                 else:
@@ -221,7 +239,7 @@ class RtspCamera:
             stream_ns = round(frame.pts * float(frame.time_base) * 1e9)
             camera_ns = self._camera_ns_of.pop(frame.pts, None)
         captured_at_ns = self._times.at(stream_ns, camera_ns, arrival_ns)
-        self.note = self._times.note
+        self.note = "; ".join(one for one in (self._times.note, self._decoding.note) if one)
         return Frame(camera=self.name, captured_at_ns=captured_at_ns, image=image_of(frame))
 
     def _note_camera_time(self, packet: "av.packet.Packet[av.VideoStream]") -> None:
@@ -247,7 +265,7 @@ def _note_of(behind_ns: int) -> str:
     )
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
     """Say a failure in words that help."""
     if isinstance(error, av.error.ExitError | TimeoutError):
         return SILENT

@@ -6,10 +6,9 @@ Knows nothing about processes, other cameras or what is done with the frames.
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import urlsplit
 
-import av
 import numpy as np
 
 from scene.arrays import Bytes, read_only
@@ -17,6 +16,11 @@ from scene.clock import Clock
 from scene.errors import CameraError
 from scene.messages import Frame, YuvImage
 from scene.site import CameraConfig
+
+if TYPE_CHECKING:  # the sender asks for addresses only, and shall be quick to start
+    import av
+
+    from edge.camera_decoding import Decoding
 
 Pace = Literal["real_time", "as_fast_as_possible"]
 
@@ -54,17 +58,21 @@ def open_source(
     pace: Pace = "real_time",
     loop: bool = False,
     start_at_ns: int | None = None,
+    decoding: "Decoding | None" = None,
 ) -> CameraSource:
     """Open a camera; raises `CameraError`, which names the camera, when that fails.
 
     `pace`, `loop` and `start_at_ns` are for files: a file's first frame is captured at
     `start_at_ns` (now when none is given), so that files opened with the same one are exactly
-    synchronous. A real-time file waits until then.
+    synchronous. A real-time file waits until then. `decoding` is kept over a live camera's
+    connections; without it software decodes.
     """
     if is_live(config):
         from edge.camera_rtsp import RtspCamera
 
-        return RtspCamera(config.name, config.url, clock, transport=config.transport)
+        return RtspCamera(
+            config.name, config.url, clock, transport=config.transport, decoding=decoding
+        )
     if "://" in config.url:
         raise CameraError(
             f"camera {config.name}: {place_of(config.url)}: only rtsp:// and rtsps:// addresses, "
@@ -135,12 +143,12 @@ def video_in(container: "av.container.InputContainer") -> "av.VideoStream":
     return stream
 
 
-def is_full_range(frame: av.VideoFrame) -> bool:
+def is_full_range(frame: "av.VideoFrame") -> bool:
     """Tell whether a decoded picture's luma uses 0 to 255."""
     return frame.format.name.startswith("yuvj") or frame.color_range == _JPEG_RANGE
 
 
-def image_of(frame: av.VideoFrame) -> YuvImage:
+def image_of(frame: "av.VideoFrame") -> YuvImage:
     """Give a decoded picture's planes, read-only; other formats are converted to 4:2:0 first.
 
     The luma range stays as it is. An odd last row or column is cut off.
@@ -157,7 +165,7 @@ def image_of(frame: av.VideoFrame) -> YuvImage:
     return YuvImage(y=y, u=u, v=v)
 
 
-def _plane(frame: av.VideoFrame, index: int, width: int, height: int) -> Bytes:
+def _plane(frame: "av.VideoFrame", index: int, width: int, height: int) -> Bytes:
     plane = frame.planes[index]
     padded = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
     return read_only(np.ascontiguousarray(padded[:height, :width]))

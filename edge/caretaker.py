@@ -110,6 +110,7 @@ class Caretaker:
             self._wake.wait(max(0.0, due_s - self._clock.monotonic_s()))
             self._wake.clear()
         self._guarded(self._tell_of_restarts)
+        self._outlet.settle(STOP_LIMIT_S)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

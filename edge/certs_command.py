@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge.broker_files.config import FOLDER, PORT, STATE, BrokerSettings
 from edge.certificates.authority import make_authority, utc_now
-from edge.certificates.workshop import CONTROL_ROOM, Parcel, Workshop
+from edge.certificates.workshop import CONTROL_ROOM, Parcel, Workshop, control_room_name
 from scene.errors import CertificateError
 from scene.topics import TOPICS
 from scene.zones import Name
@@ -24,6 +24,7 @@ a new site, on a machine without a network:
   lamproom certs init north-gate                 the authority
   lamproom certs broker broker.mine 10.0.0.5     the broker, under these names and addresses
   lamproom certs control-room
+  lamproom certs control-room spare              a second one, with keys of its own
   lamproom certs gateway gw1                     once for each gateway
   lamproom certs system tags                     the mine's tag system
   lamproom certs subscriber siren1               who only listens
@@ -68,7 +69,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_replace(init)
     gateway = add("gateway", _gateway, "certificate and signing keys of a gateway")
     gateway.add_argument("name", metavar="NAME", type=_name, help="its name, as in its site file")
-    room = add("control-room", _control_room, "certificate and signing keys of the control room")
+    room = add("control-room", _control_room, "certificate and signing keys of a control room")
+    room.add_argument(
+        "name",
+        metavar="NAME",
+        nargs="?",
+        type=_room_name,
+        help="of a further one, a spare for instance; the first has none",
+    )
     reader = add("subscriber", _subscriber, "certificate of somebody who only listens")
     reader.add_argument("name", metavar="NAME", type=_name)
     system = add("system", _system, "certificate of one of the mine's own systems")
@@ -98,7 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--former", action="store_true", help="only those that were replaced or renewed"
     )
     signing = add("signing", _signing, "new signing keys, without a gap: see docs/security.md")
-    signing.add_argument("name", metavar="NAME", help=f"a gateway, or {CONTROL_ROOM}")
+    signing.add_argument("name", metavar="NAME", help=f"a gateway, or {CONTROL_ROOM}[-NAME]")
     signing.add_argument(
         "--finish", action="store_true", help="let the former key not count any more"
     )
@@ -138,7 +146,9 @@ def _control_room(args: argparse.Namespace) -> int:
     workshop = Workshop(args.folder)
     return _tell(
         workshop,
-        workshop.issue("control_room", CONTROL_ROOM, days=args.days, replace=args.replace),
+        workshop.issue(
+            "control_room", control_room_name(args.name), days=args.days, replace=args.replace
+        ),
     )
 
 
@@ -307,6 +317,11 @@ def _name(text: str) -> str:
         raise argparse.ArgumentTypeError(
             f"{text}: give letters, digits, _ and -, at most 64, as in site files"
         ) from None
+
+
+def _room_name(text: str) -> str:
+    _name(control_room_name(text))
+    return _name(text)
 
 
 def _days(text: str) -> int:

@@ -1,4 +1,4 @@
-"""Which metres of roadway the cameras can see now, how well, and the floor that each looks at.
+"""Which metres of roadway the cameras can see now, and how well.
 
 Knows nothing about people: "cannot see" is never "nobody there". Machines that stand in the way
 are not modelled yet.
@@ -17,12 +17,12 @@ from edge.planning.error import (
     one_look,
     standing_boxes,
 )
+from edge.view_outline import FAR_M
 from location.motion import Motion, predict, start
 from location.tracker import REPORTED_BIAS_M, TrackerLimits
 from scene.arrays import Bools, Floats, Ints
 from scene.floor import Floor
-from scene.geometry import CameraModel, project, rays
-from scene.messages import XY
+from scene.geometry import project
 from scene.rig import Rig
 from scene.site import FloorConfig
 from stitching.view import CELLS
@@ -31,8 +31,6 @@ Cells = frozenset[tuple[int, int]]
 Gone = Mapping[str, Cells]
 """Cells of `stitching.view.CELLS`, (row, column), that show nothing any more, by camera."""
 NOTHING_GONE: Gone = {}
-FAR_M = 25.0
-"""Further away a person is too small to be found."""
 MOST_KNOWN = 256
 """Of so many states of the cameras it is remembered what they cover."""
 EVERY_M = 3
@@ -170,28 +168,6 @@ def _published_sigma_m(facts: Floats) -> Floats:
     published = state[:, :2, :2] + REPORTED_BIAS_M**2 * np.eye(2)
     out[told] = np.sqrt(np.linalg.eigvalsh(published)[:, 1])
     return out
-
-
-def view_outline(camera: CameraModel, floor: Floor) -> tuple[XY, ...]:
-    """Outline the floor in the camera's picture: near edge left to right, far edge back."""
-    width, height = camera.size_px
-    columns = np.linspace(0, width - 1, 13)
-    near = _on_floor(camera, floor, np.column_stack([columns, np.full(13, height - 1.0)]))
-    far = _on_floor(camera, floor, np.column_stack([columns, np.zeros(13)]))
-    return tuple((float(x), float(y)) for x, y in np.vstack([near, far[::-1]]).round(3))
-
-
-def _on_floor(camera: CameraModel, floor: Floor, pixels: Floats) -> Floats:
-    """Carry (N, 2) pixels to (N, 2) floor points, those beyond `FAR_M` drawn in to it."""
-    origin, directions = camera.centre_m, rays(camera, pixels)
-    points, hit = floor.meet(origin, directions)
-    points = np.nan_to_num(points)
-    reach = np.linalg.norm(points[:, :2] - origin[:2], axis=1)
-    flat = directions[:, :2] / np.maximum(
-        np.linalg.norm(directions[:, :2], axis=1, keepdims=True), 1e-9
-    )
-    near = hit & (reach <= FAR_M)
-    return np.asarray(np.where(near[:, None], points[:, :2], origin[:2] + flat * FAR_M))
 
 
 def _floor_points(floor: Floor, config: FloorConfig) -> tuple[float, Floats]:

@@ -7,8 +7,8 @@ import re
 from importlib.metadata import version
 
 from edge.camera_source import is_live, place_of
-from edge.coverage import view_outline
 from edge.ruler import ruler
+from edge.view_outline import view_outline
 from scene.floor import Floor
 from scene.messages import CameraDescription, SiteDescription, ZoneDescription
 from scene.rig import Rig

@@ -1,6 +1,6 @@
 """`lamproom doctor`: what is missing on this machine, and what to do about it.
 
-Knows nothing about sites.
+Knows nothing about sites, but for how to listen to one's cameras when it is given.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from edge.onvif import FoundCamera, discover
 from scene.errors import LamproomError
+from scene.site import Site, load_site
 
 MODULES = {
     "amqtt": "amqtt",
@@ -34,6 +35,8 @@ MODULES = {
     "zstandard": "zstandard",
 }
 
+SLACK_S = 0.1
+"""Cameras count pictures, not seconds."""
 SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -50,6 +53,9 @@ class Finding:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `lamproom doctor`."""
+    parser.add_argument(
+        "site", type=Path, nargs="?", help="a site file: its RTSP cameras are listened to as well"
+    )
     parser.add_argument("--quiet", action="store_true", help="print only what is wrong")
     parser.add_argument(
         "--cameras", action="store_true", help="also ask the networks for ONVIF cameras"
@@ -59,7 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 0 when everything that running needs is there."""
     looks = (*LOOKS, look_for_cameras) if args.cameras else LOOKS
+    site = None if args.site is None else load_site(args.site)
     findings = [finding for look in looks for finding in look()]
+    if site is not None:
+        findings += look_at_key_frames(site)
     for finding in findings:
         if args.quiet and (finding.good or not finding.needed):
             continue
@@ -164,6 +173,54 @@ def look_at_browser() -> list[Finding]:
     ]
 
 
+def look_at_hardware_decoders() -> list[Finding]:
+    """List the hardware decoders that FFmpeg offers for cameras, and whether one can be used."""
+    from edge.camera_decoding import devices, trouble_with
+
+    found = []
+    for device in devices():
+        trouble = trouble_with(device)
+        text = f"hardware decoder {device}"
+        if trouble:
+            remedy = f"{trouble} Software decodes until then"
+            found.append(Finding(good=False, text=text, remedy=remedy, needed=False))
+        else:
+            found.append(Finding(good=True, text=f"{text}: can be used (cameras: decoder: auto)"))
+    if found:
+        return found
+    remedy = "FFmpeg offers none here; software decodes"
+    return [Finding(good=False, text="no hardware decoder", remedy=remedy, needed=False)]
+
+
+def look_at_key_frames(site: Site) -> list[Finding]:
+    """Listen to a site's RTSP cameras: how long whoever connects anew waits for a picture."""
+    from edge.camera_source import is_live
+    from edge.key_frames import LONGEST_S, LOOK_S, look_at_all
+
+    found = []
+    for camera, interval_s in look_at_all([one for one in site.cameras if is_live(one)]):
+        text = f"camera {camera.name}"
+        if isinstance(interval_s, ConnectionError):
+            remedy = f"{interval_s}; check its address, its password and the network"
+            found.append(Finding(good=False, text=f"{text} can't be listened to", remedy=remedy))
+            continue
+        seldom = f"none within {LOOK_S:.0f} s" if interval_s > LOOK_S else f"{interval_s:.1f} s"
+        good = interval_s <= LONGEST_S + SLACK_S
+        remedy = (
+            f"set its I-frame interval (GOP) to {LONGEST_S:g} s or less, no smart codec: after "
+            "every new connection and every lost packet it shows nothing until the next one"
+        )
+        found.append(
+            Finding(
+                good=good,
+                text=f"{text}: time between key frames: {seldom}",
+                remedy="" if good else remedy,
+                needed=False,
+            )
+        )
+    return found
+
+
 def look_for_cameras() -> list[Finding]:
     """Ask for ONVIF cameras, and list those that answer."""
     try:
@@ -191,6 +248,7 @@ LOOKS: tuple[Callable[[], list[Finding]], ...] = (
     look_at_opencv,
     look_at_onnxruntime,
     look_at_shared_memory,
+    look_at_hardware_decoders,
     look_at_browser,
 )
 

@@ -6,6 +6,7 @@ Knows nothing about processes; it is told what happened to them. Time is the mon
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from scene.alarms import system_alarm
 from scene.clock import Clock
@@ -17,7 +18,18 @@ LOOPS = ((3, 60.0), (6, 900.0))
 DOWN_LIMIT_S = 30.0
 """A service that has given no sign of life for so long since its start is told of."""
 STEADY_S = 60.0
-"""An alarm clears after the service has stayed up for so long."""
+"""An alarm clears after the service has stayed up for so long..."""
+STEADY_INTERVALS = 3.0
+"""... and for so many times as long as it lasted on average between its restarts: who fails at
+random stays up so long by chance once in twenty times (exp(-3))."""
+WHAT_TO_DO = {
+    "sender": "look at the broker and at the disk of state_folder",
+    "pipeline": "look at the cameras, the rig file, detection.model and the machine's memory",
+    "recorder": "look at the disk of --record; alarms go on without recordings",
+    "supervisor": "look at the machine's memory and load",
+}
+"""By service; for the rest the log must do."""
+IN_THE_LOG = "what it said is in the log (journalctl -u lamproom-gateway)"
 
 
 class FailingWatch:
@@ -52,7 +64,7 @@ class FailingWatch:
         reason = self._loop(name, now_s)
         if reason:
             return self._complain(name, f"{reason}; the last time it {why}")
-        return self._complain(name, f"it {why} and was started again") if hung else ()
+        return self._complain(name, f"it {why} and was started again, once") if hung else ()
 
     def look(self, up: Mapping[str, bool]) -> tuple[Anomaly, ...]:
         """Look at whether each service is up; gives alarms that this raises or clears."""
@@ -63,11 +75,9 @@ class FailingWatch:
                 self._down_since_s.pop(name, None)
             elif now_s - self._down_since_s.setdefault(name, now_s) >= DOWN_LIMIT_S:
                 changes += self._complain(name, f"it does not come up within {DOWN_LIMIT_S:.0f} s")
-            if self._loop(name, now_s):
-                self._told_s[name] = now_s
             quiet_s = now_s - max(self._told_s.get(name, 0.0), self._last_restart_s(name))
-            if is_up and name in self._raised and quiet_s >= STEADY_S:
-                evidence = f"{name} has stayed up for {STEADY_S:.0f} s"
+            if is_up and name in self._raised and quiet_s >= self._steady_s(name):
+                evidence = f"{name} has stayed up for {quiet_s:.0f} s"
                 changes.append(self._cleared(self._raised.pop(name), evidence))
         return tuple(changes)
 
@@ -75,14 +85,31 @@ class FailingWatch:
         times = self._restarts.get(name)
         return times[-1] if times else 0.0
 
+    def _steady_s(self, name: str) -> float:
+        """Tell how long a service must stay up before it counts as well again."""
+        times = list(self._restarts.get(name, ()))
+        recent = [at_s for at_s in times if times[-1] - at_s < LOOPS[-1][1]]
+        if len(recent) < LOOPS[0][0]:
+            return STEADY_S
+        interval_s = (recent[-1] - recent[0]) / (len(recent) - 1)
+        return max(STEADY_S, STEADY_INTERVALS * interval_s)
+
     def _loop(self, name: str, now_s: float) -> str:
         """Say that a service was started again and again; empty when it was not."""
         times = self._restarts.get(name, ())
         for count, within_s in LOOPS:
-            recent = sum(now_s - at_s < within_s for at_s in times)
-            if recent >= count:
-                return f"it was started again {recent} times within {within_s:.0f} s"
+            recent = [at_s for at_s in times if now_s - at_s < within_s]
+            if len(recent) >= count:
+                return (
+                    f"it was started again {len(recent)} times since "
+                    f"{self._time_of(now_s - recent[0])}"
+                )
         return ""
+
+    def _time_of(self, ago_s: float) -> str:
+        """Write down an instant so long ago."""
+        at = datetime.fromtimestamp(self._clock.now_ns() / 1e9 - ago_s, UTC)
+        return at.strftime("%H:%M:%S UTC")
 
     def _complain(self, name: str, reason: str) -> tuple[Anomaly, ...]:
         self._told_s[name] = self._clock.monotonic_s()
@@ -90,7 +117,7 @@ class FailingWatch:
             return ()
         now_ns = self._clock.now_ns()
         self._raised[name] = replace(
-            system_alarm(KIND, now_ns, f"{name}: {reason}", about=name),
+            system_alarm(KIND, now_ns, f"{name}: {reason}; {_advice(name)}", about=name),
             severity=self._severities[name],
         )
         return (self._raised[name],)
@@ -98,3 +125,9 @@ class FailingWatch:
     def _cleared(self, alarm: Anomaly, evidence: str) -> Anomaly:
         now_ns = self._clock.now_ns()
         return replace(alarm, state="cleared", captured_at_ns=now_ns, evidence=evidence)
+
+
+def _advice(name: str) -> str:
+    """Say what to do about a service that fails."""
+    todo = WHAT_TO_DO.get(name)
+    return f"it is started again for ever; {f'{todo}; ' if todo else ''}{IN_THE_LOG}"

@@ -143,8 +143,11 @@ class Live:
                     self._listen()
                     self._parts.clock.sleep(IDLE_S)
                 self._report()
+                self._alive()
         finally:
             self._over.set()
+            for kept in (self._people, self._view):
+                kept.settle(STOP_LIMIT_S)
             seeing.join(timeout=STOP_LIMIT_S)
             self._drift.stop(STOP_LIMIT_S)
 
@@ -152,6 +155,7 @@ class Live:
         """See whether cameras still see; the picture goes on should that fail, and it is said."""
         try:
             self._view.look(frames)
+            self._drift.blind = self._view.blind
             self._view_error = ""
         except Exception as error:
             self._view_error = f"whether cameras are covered can't be told: {error!r}"
@@ -266,7 +270,6 @@ class Live:
         parts.outlet.send(health)
         for anomaly in changes:
             parts.outlet.send(anomaly)
-        self._alive()
 
 
 def main(context: Context) -> None:
@@ -288,6 +291,7 @@ def main(context: Context) -> None:
             link=connection,
         )
     finally:
+        outlet.settle(STOP_LIMIT_S)
         connection.close()
         line.close()
 

@@ -56,6 +56,12 @@ COMMANDS: dict[str, Command] = {
     "control-room": Command(
         module="control_room.main", help="serve the page with panorama, plan and alarms"
     ),
+    "users": Command(
+        module="control_room.access.users_command", help="who may log in to the control room's page"
+    ),
+    "journal": Command(
+        module="control_room.journal_command", help="what happened; was the audit tampered with"
+    ),
     "alarms": Command(module="control_room.alarms", help="print alarms as they come"),
     "muster": Command(
         module="control_room.muster_command", help="count heads: who is where, who is missing"

@@ -1,7 +1,7 @@
 """Where a pipeline's results go: straight out, or to the process that sends them.
 
 Knows nothing about how results come about. Under overload the panorama is shed first, then
-positions and health; alarms never are: they are in the outbox on disk before anything else.
+positions and health; alarms never are: they go on disk (`edge/alarm_keeper.py`) and out at once.
 """
 
 import time
@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from delivery.outbox import Outbox, OutboxError
+from delivery.outbox import Outbox
+from edge.alarm_keeper import AlarmKeeper
 from edge.line import LineIn, LineOut
 from scene.messages import (
-    AlarmState,
     Anomaly,
     GatewayHealth,
     PanoramaPacket,
@@ -110,72 +110,52 @@ class DirectOutlet:
 
 
 class LineOutlet:
-    """Hands results to the sending process; an outbox that can't even be opened stops nothing."""
+    """Hands results to the sending process, and alarms to the disk as well; waits for neither.
+
+    A disk that hangs stops nothing: the alarm goes out all the same, and the heartbeat says that
+    it is not safe. Who sends it puts it on the disk before it goes over MQTT, too.
+    """
 
     def __init__(self, line: LineOut, open_outbox: Callable[[], Outbox]) -> None:
         self._line = line
-        self._open_outbox = open_outbox
-        self._outbox: Outbox | None = None
-        self._unstored: dict[tuple[str, AlarmState], Anomaly] = {}
+        self._keeper = AlarmKeeper(open_outbox, LIMITS[ALARMS])
         self._waits_for_key = False
-        self.trouble = ""
+
+    @property
+    def trouble(self) -> str:
         """Why alarms are not safe on disk now; empty when they are. The heartbeat says it."""
+        return self._keeper.trouble
 
     def active(self, *, of_supervisor: bool = False) -> list[Anomaly]:
         """List the alarms that are active on the disk; none when it can't be read.
 
         Those that the pipeline watches, or the others (`NOT_THE_PIPELINES`).
         """
-        try:
-            found = self._opened().active()
-        except OutboxError as error:
-            self.trouble = str(error)
-            return []
-        if not self._unstored:
-            self.trouble = ""
+        found = self._keeper.active()
         return [one for one in found if (one.kind in NOT_THE_PIPELINES) == of_supervisor]
 
     def reopen(self) -> None:
-        """Open the outbox anew with the next alarm; opening it takes its reserve on the disk."""
-        outbox, self._outbox = self._outbox, None
-        if outbox is not None:
-            outbox.close()
-        self.active()
+        """Open the outbox anew; opening it takes its reserve on the disk."""
+        self._keeper.reopen()
+
+    def settle(self, limit_s: float) -> bool:
+        """Wait for the disk, so long at most; tells whether all alarms are safe on it."""
+        return self._keeper.settle(limit_s)
 
     def send(self, result: Result) -> None:
         """Pass one result on; picture and positions are dropped when the other side is behind."""
         if isinstance(result, Anomaly):
-            self._store(result)
+            self._keeper.put(result)
             self._line.put(ALARMS, result)
         elif isinstance(result, PanoramaPacket):
             self._show(result)
         elif isinstance(result, Positions):
             self._line.put(MESSAGES, result)
         else:
-            for anomaly in tuple(self._unstored.values()):
-                self._store(anomaly)
+            self._keeper.try_again()
             if isinstance(result, GatewayHealth):
                 result = with_trouble(result, self.trouble)
             self._line.put(MESSAGES, result)
-
-    def _opened(self) -> Outbox:
-        self._outbox = self._outbox or self._open_outbox()
-        return self._outbox
-
-    def _store(self, anomaly: Anomaly) -> None:
-        """Put an alarm on the disk; one that the disk refuses is kept and tried again."""
-        key = anomaly.id, anomaly.state
-        try:
-            self._opened().put(anomaly)
-        except OutboxError as error:
-            self.trouble = str(error)
-            self._unstored[key] = anomaly
-            while len(self._unstored) > LIMITS[ALARMS]:
-                self._unstored.pop(next(iter(self._unstored)))
-            return
-        self._unstored.pop(key, None)
-        if not self._unstored:
-            self.trouble = ""
 
     def _show(self, packet: PanoramaPacket) -> None:
         """Send a picture; after one that was shed only a key frame can be shown again."""

@@ -1,8 +1,8 @@
 """Keeps who was known where, so that people keep their numbers when a gateway is started anew.
 
 Knows nothing about tracking. The file is small, replaced as a whole once a second, and never
-waited for: what a power cut loses of it is a second's walk. A file that can't be read or written is
-told of and done without.
+waited for: what a power cut loses of it is a second's walk, and a disk that hangs keeps nobody. A
+file that can't be read or written is told of and done without.
 """
 
 import os
@@ -10,9 +10,12 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from delivery.aside import NewestAside
 from location.person import Kept
 
 NAME = "people.json"
+STALLED_S = 3.0
+"""A disk that has not answered for so long is told of."""
 MAX_BYTES = 1_000_000
 _KEPT: TypeAdapter[Kept] = TypeAdapter(Kept)
 
@@ -22,8 +25,15 @@ class PeopleFile:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
-        self.trouble = ""
+        self._aside = NewestAside("people-file")
+        self._trouble = ""
+
+    @property
+    def trouble(self) -> str:
         """Why it could not be read or written last; empty when it could."""
+        if self._aside.busy_s > STALLED_S:
+            return f"{self._path}: can't be written: its disk does not answer; mend it"
+        return self._trouble
 
     def load(self) -> Kept | None:
         """Read what an earlier run kept; none when there was none or it makes no sense."""
@@ -35,18 +45,25 @@ class PeopleFile:
             return None
         except (OSError, ValueError, ValidationError) as error:
             reason = " ".join(line.strip() for line in str(error).splitlines()[:3])
-            self.trouble = f"{self._path}: can't be used: {reason}; people get new numbers"
+            self._trouble = f"{self._path}: can't be used: {reason}; people get new numbers"
             return None
         return kept
 
     def save(self, kept: Kept) -> None:
-        """Replace the file."""
+        """Have the file replaced, without waiting; of what waits only the newest is written."""
+        self._aside.do(lambda: self._write(kept))
+
+    def settle(self, limit_s: float) -> bool:
+        """Wait until the newest is written; tells whether it was within `limit_s`."""
+        return self._aside.settle(limit_s)
+
+    def _write(self, kept: Kept) -> None:
         part = self._path.with_suffix(".part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             part.write_bytes(_KEPT.dump_json(kept))
             os.replace(part, self._path)
         except OSError as error:
-            self.trouble = f"{self._path}: can't be written: {error.strerror}"
+            self._trouble = f"{self._path}: can't be written: {error.strerror}"
             return
-        self.trouble = ""
+        self._trouble = ""

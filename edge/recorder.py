@@ -1,21 +1,26 @@
 """Record a run: an ordinary subscriber of the messages and of the panorama stream.
 
-Knows nothing about cameras or the pipeline; whatever it writes, any viewer could have seen. A disk
-that runs full stops it before anything else: see `edge/storage_watch.py`.
+Knows nothing about cameras or the pipeline; whatever it writes, any viewer could have seen. What is
+not believed (forged, altered, played again) is written down, too, but apart, with the reason; what
+is believed is marked as signed or not. A disk that runs full stops the recorder before anything
+else: see `edge/storage_watch.py`.
 """
 
 import contextlib
 import threading
 from pathlib import Path
 
+from delivery.guard import Guard
 from delivery.mqtt import Connection
-from delivery.recording import DiskFullError, RecordingWriter
+from delivery.recording import DiskFullError, RecordingWriter, Trusted
+from delivery.signing import SigningError
 from delivery.stream import StreamFollower
+from delivery.trust import Trust, sender_name
 from edge import log
 from edge.service import Context
 from edge.storage_watch import look_at, make_folder
 from scene.clock import Clock, SystemClock
-from scene.errors import RecordingError
+from scene.errors import RecordingError, WireError, printable
 from scene.messages import PanoramaPacket
 from scene.site import Site
 from scene.topics import LIVE_PREFIX, TOPICS, topic_name
@@ -26,6 +31,12 @@ PAUSE_S = 5.0
 NEW_FILE_AFTER_S = 3600.0
 """A file grows no longer than this. Its index is kept in memory until it is finished (measured: 653
 bytes per chunk, 19 MB an hour), and what a damaged disk takes is an hour at most."""
+PASSED_OVER = "it was passed over: it was heard before, or newer ones were"
+"""Why something lies apart that may well be honest: brokers may say things twice."""
+MOST_TOLD = 100
+"""Of so many topics' refused messages is told; a flood of further ones is not."""
+OVERLAP_LIMIT_S = 60.0
+"""Without a broker two files are not written for longer than this."""
 HANG_UP_LIMIT_S = 1.0
 LAST_WORDS_S = 0.5
 """So long the recorder goes on after the others."""
@@ -35,12 +46,25 @@ class Recorder:
     """Writes one gateway's messages and panorama to a file until it is closed."""
 
     def __init__(
-        self, path: Path, site: Site, stream_url: str, clock: Clock, *, name: str = "recorder"
+        self,
+        path: Path,
+        site: Site,
+        stream_url: str,
+        clock: Clock,
+        *,
+        name: str = "recorder",
+        guard: Guard | None = None,
     ) -> None:
-        """Begin; `name` is the client's at the broker: two at once need two names."""
+        """Begin; `name` is the client's at the broker: two at once need two names.
+
+        And a `guard` each: what both hear is not played again.
+        """
         make_folder(path)
         self._writer = RecordingWriter(path, clock)
         self._clock = clock
+        self._guard = guard or Guard(clock=clock)
+        self._told: set[str] = set()
+        """Topics whose refused messages were told of."""
         self._writing = threading.Lock()
         self._closed = False
         self._stream_trouble: Exception | None = None
@@ -59,6 +83,11 @@ class Recorder:
         return self._writer.path
 
     @property
+    def hears(self) -> bool:
+        """Whether it is connected and subscribed now."""
+        return self._connection.connected
+
+    @property
     def trouble(self) -> Exception | None:
         """Why nothing is recorded any more; none while all is well."""
         return self._writer.trouble or self._stream_trouble
@@ -70,6 +99,7 @@ class Recorder:
                 self._closed = True
                 self._writer.close()
         finally:
+            self._guard.remember()
             hanging_up = threading.Thread(target=self._hang_up, name="hang-up", daemon=True)
             hanging_up.start()
             hanging_up.join(HANG_UP_LIMIT_S)
@@ -79,9 +109,33 @@ class Recorder:
         self._connection.close()
 
     def _on_message(self, topic: str, payload: bytes, retained: bool) -> None:
+        if not payload:
+            return
+        trust: Trusted = "unchecked"
+        why = ""
+        try:
+            heard = self._guard.check(topic, payload)
+            if self._guard.checks:
+                trust = "signed" if heard.signed else "unsigned"
+            # Nobody heeds it, so it is no evidence that it was said now; the first one is there.
+            why = "" if heard.news else PASSED_OVER
+        except WireError as error:
+            why = str(error)
+            self._say_refused(topic, why)
+        at_ns = self._clock.now_ns()
         with self._writing, contextlib.suppress(RecordingError):  # `trouble` tells of it
-            if not self._closed:
-                self._writer.message(topic, payload, self._clock.now_ns())
+            if self._closed:
+                return
+            if why:
+                self._writer.refused(topic, payload, why, at_ns)
+            else:
+                self._writer.message(topic, payload, at_ns, trust)
+
+    def _say_refused(self, topic: str, why: str) -> None:
+        if topic not in self._told and len(self._told) < MOST_TOLD:
+            self._told.add(topic)
+            text = f"{topic}: a message was refused, and is recorded apart: {why}"
+            log.say(printable(text, 500), "warning")
 
     def _on_packet(self, packet: PanoramaPacket) -> None:
         with self._writing:
@@ -100,7 +154,10 @@ class Recordings:
         self._path = context.options.record
         self._context, self._clock = context, clock
         self._site, self._stream_url = context.options.site(), context.options.stream_url()
+        self._trust: Trust | None = None
         self._recorder: Recorder | None = None
+        self._former: Recorder | None = None
+        self._former_until_s = 0.0
         self._again_s = 0.0
         self._new_file_s = 0.0
         self._files = 0
@@ -121,22 +178,33 @@ class Recordings:
             self._pause(room.low or str(trouble))
         elif trouble is not None:
             raise RecordingError(f"{self._path}: {trouble}")
+        elif self._former is not None:
+            if self._recorder.hears or self._clock.monotonic_s() >= self._former_until_s:
+                former, self._former = self._former, None
+                former.close()
         elif self._clock.monotonic_s() >= self._new_file_s:
-            before = self._recorder
-            self._begin()  # both hear what is said meanwhile, so that nothing is missed
-            before.close()
+            self._former = self._recorder  # goes on until the new one hears: nothing is missed
+            self._former_until_s = self._clock.monotonic_s() + OVERLAP_LIMIT_S
+            self._begin()
 
     def close(self) -> None:
-        """Finish the file, if one is open."""
-        recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            recorder.close()
+        """Finish all files that are open."""
+        recorders, self._recorder, self._former = (self._former, self._recorder), None, None
+        with contextlib.ExitStack() as closing:  # one that fails leaves no other open
+            for recorder in recorders:
+                if recorder is not None:
+                    closing.callback(recorder.close)
 
     def _begin(self) -> None:
         name = ("recorder", "recorder-2")[self._files % 2]
         try:
             self._recorder = Recorder(
-                self._path, self._site, self._stream_url, self._clock, name=name
+                self._path,
+                self._site,
+                self._stream_url,
+                self._clock,
+                name=name,
+                guard=self._new_guard(),
             )
         except DiskFullError as error:  # a quota, say: the disk itself has room
             self._pause(str(error))
@@ -147,6 +215,27 @@ class Recordings:
             log.say(f"there is room again; recording goes on in {self._recorder.path}")
         self._context.pause(False)
         self._paused = False
+
+    def _new_guard(self) -> Guard:
+        """Give what tells true messages from forged ones; without usable keys, what tells none.
+
+        Nothing is left unrecorded because a key can't be read: it is marked as unchecked then.
+        """
+        signing = self._site.signing
+        if signing is None or not (signing.trusted or signing.key_file):
+            return Guard(clock=self._clock)
+        if self._trust is None:
+            name = sender_name("gateway", self._site.site, self._site.gateway)
+            own = (name, signing.key_file) if signing.key_file else None
+            try:
+                self._trust = Trust(signing.trusted, self._clock, log.say, own=own)
+            except SigningError as error:
+                log.say(f"signatures can't be checked, all is recorded: {error}", "warning")
+                return Guard(clock=self._clock)
+        # We know our own key, if we sign; the mine's systems need not.
+        required = ("control_room",) if signing.required else ()
+        memory = self._site.state_folder / "heard-by-recorder.json"
+        return Guard(self._trust, required=required, memory=memory, clock=self._clock)
 
     def _pause(self, why: str) -> None:
         """Close the file, so that the disk's rest is for alarms, and the file can be read."""

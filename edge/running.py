@@ -3,20 +3,24 @@
 Knows nothing about what the service does, nor about other services.
 """
 
+import contextlib
 import time
 from dataclasses import dataclass
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 
 from edge.service import Signs
 from edge.service_health import read_process
+from edge.spare import WAKE_LIMIT_S
 
 START_LIMIT_S = 120.0
 """So long may a service take before its first sign of life (loading a model on a busy machine)."""
 REGULAR_SIGNS = 3
-"""Only a service that has given so many signs of life is held to its limit: what comes between the
-first ones takes long on a slow machine."""
+REGULAR_S = 1.5
+"""Only a service that has given so many signs of life, for so long, is held to its limit: what
+comes between the first ones takes long on a slow machine."""
 WORKS_S = 0.05
-"""Who takes so much processor time while it is quiet works, though slowly."""
+"""Who takes, or waits for, so much processor time while it is quiet works, though slowly."""
 PATIENCE = 4.0
 """A service that was killed while it worked is waited for longer the next time, up to so many times
 its limit: on a slow machine being killed makes it no faster."""
@@ -38,27 +42,28 @@ class Running:
     """What it was before then counts no more: nobody could look."""
     sign_s: float = 0.0
     """Its last sign of life when it was looked at."""
+    first_sign_s: float = 0.0
     signs_seen: int = 0
     cpu_s: float | None = None
-    """Its processor time when it had been quiet for half of its limit."""
+    """Its wanted processor time when it had been quiet for half of its limit."""
 
     def look(self, now_s: float, limit_s: float) -> None:
         """Count its signs of life, and see whether it works when there are none."""
         sign_s = self.signs.alive_s.value
         if sign_s != self.sign_s:
             self.sign_s, self.cpu_s = sign_s, None
+            self.first_sign_s = self.first_sign_s or sign_s
             self.signs_seen += 1
         elif self.cpu_s is None and self.quiet_s(now_s) > limit_s / 2:
             self.cpu_s = self._cpu_s()
 
     @property
     def works(self) -> bool:
-        """Whether it takes processor time though it gives no sign of life."""
+        """Whether it takes processor time, or would, though it gives no sign of life."""
         return self.cpu_s is not None and self._cpu_s() - self.cpu_s > WORKS_S
 
     def _cpu_s(self) -> float:
-        process = None if self.process.pid is None else read_process(self.process.pid)
-        return 0.0 if process is None else process.cpu_s
+        return 0.0 if self.process.pid is None else wanted_cpu_s(self.process.pid)
 
     def up(self, limit_s: float) -> bool:
         """Tell whether it has given a sign of life within `limit_s`."""
@@ -67,10 +72,31 @@ class Running:
 
     def limit_s(self, quiet_limit_s: float, slow: int) -> float:
         """Tell how long it may be quiet now, after it was killed so many times as it worked."""
-        if self.signs_seen < REGULAR_SIGNS:
+        if self.signs.waits.value:
+            return WAKE_LIMIT_S
+        regular = self.sign_s - self.first_sign_s >= REGULAR_S
+        if self.signs_seen < REGULAR_SIGNS or not regular:
             return START_LIMIT_S
         return quiet_limit_s * min(PATIENCE, 2.0**slow)
 
     def quiet_s(self, now_s: float) -> float:
         """Tell for how long it has given no sign of life."""
         return now_s - max(self.sign_s or self.started_s, self.excused_s)
+
+
+def wanted_cpu_s(pid: int) -> float:
+    """Tell how much processor time a process has taken and waited for; 0 for one that is gone.
+
+    On a machine where ten others want the same core, who works gets little of it. Source: the
+    kernel's sched-stats, `/proc/PID/task/*/schedstat`; without them what was taken counts alone.
+    """
+    wanted_ns = 0
+    for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError, ValueError):  # a thread that has just ended
+            wanted_ns += sum(int(word) for word in task.read_text().split()[:2])
+    return wanted_ns / 1e9 if wanted_ns else _taken_s(pid)
+
+
+def _taken_s(pid: int) -> float:
+    process = read_process(pid)
+    return 0.0 if process is None else process.cpu_s

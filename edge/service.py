@@ -8,14 +8,17 @@ import ctypes
 import importlib
 import multiprocessing
 import os
+import pickle
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection
 from multiprocessing.sharedctypes import RawValue
+from pathlib import Path
 
 from edge import log
 from edge.options import RunOptions
@@ -45,6 +48,8 @@ class Signs:
     """Not 0 while the service rests for want of room on the disk."""
     done: "ctypes.c_byte" = field(default_factory=lambda: RawValue(ctypes.c_byte, 0))
     """Not 0 once the service's `main` has ended: an exit code of 0 alone proves nothing."""
+    waits: "ctypes.c_byte" = field(default_factory=lambda: RawValue(ctypes.c_byte, 0))
+    """Not 0 while a spare process (`edge/spare.py`) waits for its orders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,15 +125,31 @@ def name_process(name: str) -> None:
         ctypes.CDLL(None).prctl(15, name.encode()[:15])
 
 
-def serve(name: str, module: str, context: Context) -> None:
-    """Run in the new process: hand over to the service's own `main`."""
+def serve(
+    name: str,
+    module: str,
+    context: Context,
+    orders: Connection | None = None,
+    later: Sequence[str] = (),
+) -> None:
+    """Run in the new process: hand over to the service's own `main`.
+
+    With `orders` it is a spare: it imports everything, also what the service takes `later`, and
+    waits there for the options that count then.
+    """
     die_with_parent()
     log.start(name, native=True)
-    name_process(name)
+    name_process(name if orders is None else f"{name}-spare")
     for number in END_SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # the supervisor tells us
     try:
-        importlib.import_module(module).main(context)
+        service = importlib.import_module(module)
+        if orders is not None:
+            for one in later:
+                importlib.import_module(one)
+            context = _wait_for_orders(orders, context)
+            name_process(name)
+        service.main(context)
         context.signs.done.value = 1
     except LamproomError as error:
         log.say(str(error), "error")
@@ -136,3 +157,32 @@ def serve(name: str, module: str, context: Context) -> None:
     except Exception as error:
         log.crash(error)
         sys.exit(1)
+
+
+def _wait_for_orders(orders: Connection, context: Context) -> Context:
+    """Wait until the service is needed; a spare that is not needed any more ends."""
+    with orders, first_to_be_killed():
+        # Who was needed before it was ready is not waiting: it must not be held to the short limit.
+        context.signs.waits.value = not orders.poll()
+        try:
+            options = pickle.loads(orders.recv_bytes())
+        except EOFError:
+            sys.exit(0)
+        context.signs.waits.value = 0
+    return replace(context, options=options)
+
+
+@contextlib.contextmanager
+def first_to_be_killed() -> Iterator[None]:
+    """Let the kernel take this process first when memory is short (Linux; see proc(5))."""
+    file = Path("/proc/self/oom_score_adj")
+    before = None
+    with contextlib.suppress(OSError):
+        before = file.read_text()
+        file.write_text("1000")
+    try:
+        yield
+    finally:
+        if before is not None:
+            with contextlib.suppress(OSError):
+                file.write_text(before)

@@ -2,13 +2,12 @@
 
 Knows nothing about what the services do. A service that dies or goes quiet is started again, with
 growing pauses, for ever; nobody is there to do it by hand. Processes share no lock, only plain
-numbers in memory and an `edge/line.py`, so that none can block another by the way it dies. (Each
-camera has a process of its own besides, which belongs to the pipeline: see
-`edge/camera_process.py`.) Who looks after the supervisor: systemd, told by `edge/sd_notify.py`, or
-`edge/guardian.py`.
+numbers in memory and an `edge/line.py`, so that none can block another by the way it dies. Of each
+service that alarms need, a second process waits to take over: `edge/spare.py`. (Each camera has a
+process of its own besides, which belongs to the pipeline: see `edge/camera_process.py`.) Who looks
+after the supervisor: systemd, told by `edge/sd_notify.py`, or `edge/guardian.py`.
 """
 
-import multiprocessing
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -22,7 +21,8 @@ from edge.line import new_door
 from edge.options import RunOptions
 from edge.running import Running
 from edge.sd_notify import Systemd
-from edge.service import BAD_INPUT, Context, Signs, die_with_parent, serve, told_to_end
+from edge.service import BAD_INPUT, Context, Signs, die_with_parent, told_to_end
+from edge.spare import Spares, start_process
 from scene.clock import SystemClock
 from scene.messages import Severity
 
@@ -42,6 +42,9 @@ STEADY_S = 60.0
 STOOD_STILL_S = 1.0
 """Who has not come round for so long itself (a machine that was paused, Ctrl-Z) can't tell for how
 long others were quiet."""
+SPARE_AFTER_S = 2.0
+"""When all have been up for so long, spare processes are made: who has just been started needs the
+processor more."""
 UNKILLABLE_S = 10.0
 """When a killed process is still there after so long (the kernel waits for a disk, say), nobody
 here can help, and systemd is no longer told that all is well."""
@@ -54,14 +57,19 @@ class Service:
     module: str
     wanted: Callable[[RunOptions], bool]
     quiet_limit_s: float
-    """Without a sign of life for so long it is killed and started again. A service gives one once a
-    second at least, so that with 3.5 s a hang is found within 4 s."""
+    """Without a sign of life for so long it is killed and started again. A hang must be found in
+    4 s: 3.5 s for a service that gives a sign once a second, less for one that gives more of them
+    and takes longer to be back."""
     severity: Severity
     """Of the alarm when it fails."""
     ends_run: bool = False
     """When its `main` comes to its end, the run is over."""
     needed: bool = True
     """Whether bad input that keeps it from starting ends the run; else all others go on."""
+    spare: bool = True
+    """Whether a process waits, everything imported, to take over when it fails."""
+    later: tuple[str, ...] = ()
+    """Modules that it imports only when it needs them; its spare has them already."""
 
 
 SERVICES: dict[str, Service] = {
@@ -71,6 +79,7 @@ SERVICES: dict[str, Service] = {
         quiet_limit_s=3.5,
         severity="warning",
         needed=False,
+        spare=False,
     ),
     "sender": Service(
         module="edge.sender",
@@ -81,9 +90,10 @@ SERVICES: dict[str, Service] = {
     "pipeline": Service(
         module="edge.live",
         wanted=lambda options: True,
-        quiet_limit_s=3.5,
+        quiet_limit_s=3.0,
         severity="critical",
         ends_run=True,
+        later=("onnxruntime",),
     ),
 }
 """In the order in which they are started. They are stopped one by one in the opposite order, so
@@ -111,9 +121,13 @@ class Supervisor:
         self._begun_s = time.monotonic()
         self._systemd = Systemd()
         self._ping_due_s = 0.0
-        self._spawn = multiprocessing.get_context("spawn")
         self._looked_s = time.monotonic()
         self._door_out, self._door_in = new_door()
+        self._spares = Spares(
+            {name: (one.module, *one.later) for name, one in services.items() if one.spare},
+            self._context,
+        )
+        self._started_s = 0.0
         self._running: dict[str, Running] = {}
         self._failures: dict[str, int] = {}
         self._restarts: dict[str, int] = {}
@@ -135,9 +149,12 @@ class Supervisor:
                 while not told() and not (ready and until()):
                     if self._may_go_on() and to_start:
                         self._start(to_start.pop(0))
+                        self._spares.make(to_start[:1])  # it gets ready meanwhile
                     elif self._may_go_on() and not ready:
                         ready = True
                         self._systemd.ready()
+                    elif ready and self._are_steady():
+                        self._spares.make(self._running)
                     code = self._look_after()
                     if code is not None:
                         return code
@@ -155,22 +172,25 @@ class Supervisor:
             for name, one in self._running.items()
         )
 
-    def _start(self, name: str) -> None:
-        signs = Signs()
-        self._options = self._options.settle()
-        context = Context(
+    def _are_steady(self) -> bool:
+        """Tell whether all are up and none was started a moment ago."""
+        return self._may_go_on() and time.monotonic() - self._started_s > SPARE_AFTER_S
+
+    def _context(self, signs: Signs) -> Context:
+        return Context(
             options=self._options, door_out=self._door_out, door_in=self._door_in, signs=signs
         )
-        process = self._spawn.Process(
-            target=serve,
-            args=(name, self._services[name].module, context),
-            name=f"lamproom-{name}",
+
+    def _start(self, name: str) -> None:
+        self._options = self._options.settle()
+        started = self._spares.take(name, self._options) or start_process(
+            name, self._services[name].module, self._context
         )
-        process.start()
+        self._started_s = time.monotonic()
         self._running[name] = Running(
-            process=process,
-            signs=signs,
-            started_s=time.monotonic(),
+            process=started.process,
+            signs=started.signs,
+            started_s=self._started_s,
             is_first=name not in self._running,
         )
 
@@ -294,6 +314,7 @@ class Supervisor:
     def _stop(self) -> None:
         """Stop one after the other, the last one first; those that don't want to are killed."""
         self._systemd.stopping()
+        self._spares.close()
         for name in reversed(list(self._services)):
             running = self._running.get(name)
             if running is None:

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Sign it; raises `SiteError` for a file with mistakes, `CertificateError` for the key."""
+    """Sign it; raises `SiteError` for a file with mistakes, `SigningError` for the key."""
     if not args.unchecked:
         load_site(args.site)
     print(f"wrote {sign_site(args.site, args.key)}")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 
+from delivery.signing import read_private_key, read_public_keys
 from edge.certificates.safe_files import write_file
-from edge.certificates.signing_keys import read_public_keys, read_signing_key
 from scene.errors import SiteError
 
 DOMAIN = b"lamproom/site-file/1\0"
@@ -32,9 +32,10 @@ def signature_of(site_file: Path) -> Path:
 def sign_site(site_file: Path, key_file: Path) -> Path:
     """Write the signature of a site file as it is now; gives its path.
 
-    Raises `CertificateError` for the key and `SiteError` for the file.
+    Raises `SigningError` for the key, `SiteError` for the file, and `CertificateError` where the
+    signature can't be written.
     """
-    key = read_signing_key(key_file)
+    key = read_private_key(key_file)
     signature = key.sign(DOMAIN + _bytes_of(site_file))
     place = signature_of(site_file)
     write_file(place, base64.b64encode(signature) + b"\n")
@@ -44,7 +45,7 @@ def sign_site(site_file: Path, key_file: Path) -> Path:
 def read_site_text(site_file: Path, trusted_key: Path | None) -> str:
     """Read a site file; with a key, only one that bears the right signature.
 
-    What was checked is what is given back. Raises `SiteError`, and `CertificateError` for the key.
+    What was checked is what is given back. Raises `SiteError`, and `SigningError` for the key.
     """
     content = _bytes_of(site_file)
     if trusted_key is not None:

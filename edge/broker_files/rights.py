@@ -31,7 +31,7 @@ RIGHTS: dict[str, Right] = {
     "positions": _by("gateway", "gateway", "control_room", "subscriber"),
     "alarm": _by("gateway", "gateway", "control_room", "subscriber"),
     "health": _by("gateway", "gateway", "control_room", "subscriber"),
-    # Several control rooms share one name: each may look at what another has said.
+    # There may be several control rooms: each may look at what another has said.
     "receipt": _by("control_room", "gateway", "control_room"),
     "order": _by("control_room", "gateway", "control_room"),
     "control_room": _by("control_room", "gateway", "control_room"),

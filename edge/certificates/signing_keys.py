@@ -1,20 +1,15 @@
-"""Ed25519 key pairs for signed messages and signed site files, and the folder of trusted ones.
+"""Make Ed25519 key pairs for signed messages and signed site files.
 
 Knows nothing about what is signed. Keys are PKCS8 PEM without a password, public ones
-SubjectPublicKeyInfo PEM.
+SubjectPublicKeyInfo PEM; `delivery/signing.py` reads them.
 """
 
-import re
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge.certificates.safe_files import SECRET, read_file, refuse_to_overwrite, write_file
-from scene.errors import CertificateError
-
-_PUBLIC = re.compile(rb"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----", re.DOTALL)
+from edge.certificates.safe_files import SECRET, refuse_to_overwrite, write_file
 
 
 def make_signing_pair(key_file: Path, public_file: Path, *, replace: bool) -> bytes:
@@ -33,40 +28,3 @@ def make_signing_pair(key_file: Path, public_file: Path, *, replace: bool) -> by
     write_file(key_file, secret, SECRET)
     write_file(public_file, public)
     return public
-
-
-def read_signing_key(path: Path) -> Ed25519PrivateKey:
-    """Read a key to sign with; raises `CertificateError`."""
-    try:
-        key = serialization.load_pem_private_key(read_file(path, "a signing key"), None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise CertificateError(
-            f"{path}: is not an Ed25519 signing key (PKCS8 PEM without a password); "
-            "`lamproom certs signer` makes one"
-        )
-    return key
-
-
-def read_public_keys(path: Path) -> tuple[Ed25519PublicKey, ...]:
-    """Read one or more keys to check signatures with: two count while one replaces the other.
-
-    Raises `CertificateError`.
-    """
-    keys: list[Ed25519PublicKey] = []
-    for pem in _PUBLIC.findall(read_file(path, "a public signing key")):
-        try:
-            key = serialization.load_pem_public_key(pem)
-        except (ValueError, UnsupportedAlgorithm):
-            key = None
-        if not isinstance(key, Ed25519PublicKey):
-            keys.clear()
-            break
-        keys.append(key)
-    if not keys:
-        raise CertificateError(
-            f"{path}: is not an Ed25519 public key (SubjectPublicKeyInfo PEM); "
-            "`lamproom certs signer` makes one"
-        )
-    return tuple(keys)

@@ -35,6 +35,7 @@ from edge.certificates.signing_keys import make_signing_pair
 from scene.errors import CertificateError
 
 CONTROL_ROOM = "control_room"
+"""The first control room; further ones are called control_room-NAME."""
 BROKER = "broker"
 SIGNER = "site_signer"
 RESERVED = (CONTROL_ROOM, BROKER, SIGNER, "authority")
@@ -150,8 +151,8 @@ class Workshop:
 
     def _distrust(self, entry: Entry) -> list[Parcel]:
         """Take a signer's keys away, so that new ones are made with its next certificate."""
-        role: Role = "control_room" if entry.name == CONTROL_ROOM else "gateway"
-        trusted = self.folder / "trusted" / trust_file(role, self.authority.site, entry.name)
+        role = _role_of(entry.name)
+        trusted = self.folder / "trusted" / self._trust_file(role, entry.name)
         if entry.name == BROKER or not trusted.exists():
             return []
         folder = self._folder_of(replace(entry, role=role, files="client"))
@@ -168,7 +169,7 @@ class Workshop:
 
     def new_signing_keys(self, name: str) -> list[Parcel]:
         """Make new signing keys; the former public key counts beside the new one for now."""
-        role: Role = "control_room" if name == CONTROL_ROOM else "gateway"
+        role = _role_of(name)
         entry = self._wanted(name, role)
         note = "only after its public key is everywhere; then start it anew"
         return [
@@ -178,7 +179,7 @@ class Workshop:
 
     def drop_former_signing_keys(self, name: str) -> list[Parcel]:
         """Let only the present signing key of a name count."""
-        role: Role = "control_room" if name == CONTROL_ROOM else "gateway"
+        role = _role_of(name)
         folder = self._folder_of(self._wanted(name, role))
         return self._trust(name, role, read_file(folder / "signing.pub", "a public signing key"))
 
@@ -209,7 +210,8 @@ class Workshop:
         return said
 
     def _check_name(self, name: str, role: Role) -> None:
-        if role not in ("control_room", "broker") and name in RESERVED:
+        ours = name in RESERVED or _role_of(name) == "control_room"
+        if role not in ("control_room", "broker") and ours:
             raise CertificateError(f"{name}: is a name of Lamproom's own; give another one")
         for entry in self.register.entries:
             if entry.name == name and entry.role not in (role, "broker"):
@@ -222,7 +224,9 @@ class Workshop:
         for entry in reversed(self.register.of(name)):
             if entry.role == role and entry.files == "client":
                 return entry
-        what = "control-room" if role == "control_room" else f"gateway {name}"
+        what = f"gateway {name}"
+        if role == "control_room":
+            what = f"control-room {_further(name)}".rstrip()
         raise CertificateError(
             f"{name}: has no certificate that counts; make one with `lamproom certs {what}`"
         )
@@ -272,7 +276,7 @@ class Workshop:
         return self._trust(name, role, public + known)
 
     def _trust(self, name: str, role: Role, keys: bytes) -> list[Parcel]:
-        file = trust_file(role, self.authority.site, name)
+        file = self._trust_file(role, name)
         write_file(self.folder / "trusted" / file, keys)
         return [
             Parcel(
@@ -283,11 +287,17 @@ class Workshop:
             )
         ]
 
+    def _trust_file(self, role: Role, name: str) -> str:
+        return (
+            f"{name}.pub" if role == "control_room" else trust_file(role, self.authority.site, name)
+        )
+
     def _readers_of(self, role: Role) -> str:
-        return "the control room, readers" if role == "gateway" else "gateways, readers"
+        # Control rooms hear each other, too.
+        return "control rooms, readers" if role == "gateway" else "gateways, control rooms, readers"
 
     def _folder_of(self, entry: Entry) -> Path:
-        if entry.role in (CONTROL_ROOM, BROKER) and entry.name in (CONTROL_ROOM, BROKER):
+        if entry.role == "control_room" or (entry.role, entry.name) == ("broker", BROKER):
             return self.folder / entry.name
         if entry.role == "subscriber":
             return self.folder / "subscribers" / entry.name
@@ -298,6 +308,8 @@ class Workshop:
 
     def _parcel(self, entry: Entry, files: tuple[str, ...], note: str = "") -> Parcel:
         machine = MACHINES[entry.role].format(entry.name)
+        if entry.role == "control_room" and entry.name != CONTROL_ROOM:
+            machine = f"control room {_further(entry.name)}"
         if entry.role == "broker" and entry.name != BROKER:
             machine = f"the broker on gateway {entry.name}"
         return Parcel(machine=machine, folder=self._folder_of(entry), files=files, note=note)
@@ -313,3 +325,23 @@ class Workshop:
                 write_lists(folder, self.authority.site, self.register.users(), revoked, gateway)
                 parcels.append(self._parcel(entry, ("acl", "crl.pem"), "then reload the broker"))
         return parcels
+
+
+def control_room_name(further: str | None) -> str:
+    """Name the first control room, or a further one.
+
+    >>> control_room_name(None), control_room_name("spare")
+    ('control_room', 'control_room-spare')
+    """
+    return CONTROL_ROOM if further is None else f"{CONTROL_ROOM}-{further}"
+
+
+def _further(name: str) -> str:
+    """Give back what a further control room was called by whoever made it."""
+    return name.removeprefix(CONTROL_ROOM).removeprefix("-")
+
+
+def _role_of(name: str) -> Role:
+    """Tell whether a signer is a control room or a gateway."""
+    is_room = name == CONTROL_ROOM or name.startswith(f"{CONTROL_ROOM}-")
+    return "control_room" if is_room else "gateway"

@@ -5,7 +5,7 @@ panorama nor detection waits for it.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from edge.drift.watch import NOBODY, DriftWatch
@@ -28,11 +28,15 @@ work at the camera."""
 
 
 class DriftLoop:
-    """`watch` may be asked at any time; `people` are the newest finds by camera."""
+    """`watch` may be asked at any time.
+
+    `people` are the newest finds by camera, `blind` the cameras that can't see.
+    """
 
     def __init__(self, site: Site, rig: Rig, clock: Clock) -> None:
         self.watch = DriftWatch(site, rig, clock)
         self.people: Mapping[str, Detections] = NOBODY
+        self.blind: Collection[str] = ()
         self._site, self._clock = site, clock
         self._newest = NewestFrames()
         self._over = threading.Event()
@@ -76,7 +80,7 @@ class DriftLoop:
             if frames is None:
                 continue
             try:
-                self.watch.look(frames, self.people)
+                self.watch.look(frames, self.people, self.blind)
                 self._apply()
                 self._error = ""
             except Exception as error:  # the gateway goes on, and says that nobody watches this

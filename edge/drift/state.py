@@ -131,6 +131,15 @@ class CameraDrift:
             if self.turned is None and self._run and now_s - self._run[-1][0] > RUN_LASTS_S:
                 self._run.clear()
 
+    def cover(self) -> None:
+        """Forget the newest looks: it can't see, and they tell nothing of how it hangs.
+
+        What was certain before stays.
+        """
+        self.last = None
+        self._run.clear()
+        self._still = self._unsure = self._gone = 0
+
     def add_overlap(self, neighbour: str, miss: Miss | None, from_start: bool) -> None:
         """Take a miss beyond what is allowed in the overlap with a neighbour; none: all is well.
 

@@ -5,7 +5,7 @@ the pictures. One camera at a time is looked at, for about one per cent of a cor
 from the monotonic clock only.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -87,14 +87,23 @@ class DriftWatch:
         self._said = self._sayings()
         return True
 
-    def look(self, frames: Sequence[Frame], people: Mapping[str, Detections] = NOBODY) -> None:
+    def look(
+        self,
+        frames: Sequence[Frame],
+        people: Mapping[str, Detections] = NOBODY,
+        blind: Collection[str] = (),
+    ) -> None:
         """Look at one camera of an instant's frames, if it is time, and decide.
 
-        `people` are the newest finds by camera; where somebody stands nothing is learned.
+        `people` are the newest finds by camera; where somebody stands nothing is learned. Of the
+        `blind` cameras nothing is: what covers them is not how they hang, printed cloth neither.
         """
         now_s = self._clock.monotonic_s()
         self._go_over()
-        there = {frame.camera: frame for frame in frames if self._fits(frame)}
+        for covered in self._cameras.keys() & set(blind):
+            self._cameras[covered].cover()
+            self._book.drop_lesson(covered)
+        there = {one.camera: one for one in frames if self._fits(one) and one.camera not in blind}
         self._last_ns = max([self._last_ns, *(one.captured_at_ns for one in there.values())])
         for frame in there.values():
             self._learn(frame, people.get(frame.camera), now_s)

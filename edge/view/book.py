@@ -1,7 +1,8 @@
 """Keeps what each camera usually shows: learned from looks, on disk by the id of the rig.
 
 Knows nothing about verdicts: it is told which looks are as usual. Detail only ever goes up once it
-is settled, and light down as well as up: else dust that comes over weeks would become usual.
+is settled, and light down as well as up: else dust that comes over weeks would become usual. The
+file is written beside whoever looks: a disk that hangs keeps nobody.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from delivery.aside import NewestAside
 from scene.errors import RigError
 from scene.rig import Rig, load_rig
 from scene.rig_history import former_id, kept_file
@@ -24,6 +26,8 @@ DETAIL_LOOKS = 86400.0
 LIGHT_UP_LOOKS, LIGHT_DOWN_LOOKS = 14400.0, 3600.0
 """Less light becomes usual sooner than more: cap lamps come and go."""
 SAVE_EVERY_S = 600.0
+STALLED_S = 3.0
+"""A disk that has not answered for so long is told of."""
 SAME_TURN_DEG, SAME_PLACE_M = 10.0, 0.5
 """A camera that is hung anew by less than this shows about the same."""
 
@@ -40,11 +44,26 @@ class UsualViews:
     """
 
     def __init__(self, rig: Rig, rig_file: Path, state_folder: Path) -> None:
-        self.trouble = ""
+        self._trouble = ""
+        self._aside = NewestAside("usual-views")
         self._folder = state_folder / "references"
         self._saved_s: float | None = None
         self._rig = rig
         self._known = self._stored(rig) or self._former(rig_file)
+
+    @property
+    def trouble(self) -> str:
+        """Why they could not be read or written last; empty when they could."""
+        if self._aside.busy_s > STALLED_S:
+            return (
+                f"{self._folder}: what cameras usually show can't be written: its disk does not "
+                "answer; mend it"
+            )
+        return self._trouble
+
+    def settle(self, limit_s: float) -> bool:
+        """Wait until the newest is written; tells whether it was within `limit_s`."""
+        return self._aside.settle(limit_s)
 
     def usual(self, camera: str) -> Usual | None:
         """Give what a camera usually shows; none while that is not known."""
@@ -99,7 +118,7 @@ class UsualViews:
                 names = sorted({key.rsplit("/", 1)[0] for key in content.files})
                 read = {name: _read(name, content) for name in names}
         except Exception as error:  # no file may keep a gateway from starting: learn anew
-            self.trouble = f"{path}: can't be read, and is learned anew: {type(error).__name__}"
+            self._trouble = f"{path}: can't be read, and is learned anew: {type(error).__name__}"
             return {}
         return {name: known for name, (known, size) in read.items() if sizes.get(name) == size}
 
@@ -116,15 +135,18 @@ class UsualViews:
                     f"{name}/size_px": np.array(sizes[name]),
                 }
         path = views_file(self._folder, self._rig.id)
+        self._aside.do(lambda: self._write(path, arrays))
+
+    def _write(self, path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         partial = path.with_suffix(".partial.npz")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with partial.open("wb") as file:
                 np.savez(file, **arrays)  # type: ignore[arg-type]
             partial.replace(path)
-            self.trouble = ""
+            self._trouble = ""
         except OSError as error:
-            self.trouble = f"{path}: what cameras usually show can't be written: {error.strerror}"
+            self._trouble = f"{path}: what cameras usually show can't be written: {error.strerror}"
 
 
 _Known = Mapping[str, tuple[Usual | None, int]]

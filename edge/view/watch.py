@@ -103,6 +103,10 @@ class ViewWatch:
         """Why what cameras usually show can't be kept; mostly empty."""
         return self._usual.trouble
 
+    def settle(self, limit_s: float) -> bool:
+        """Wait until what cameras usually show is kept; tells whether it was within `limit_s`."""
+        return self._usual.settle(limit_s)
+
     def _is_due(self, frame: Frame, now_s: float) -> bool:
         if self._sizes.get(frame.camera) != frame.image.size_px:
             return False

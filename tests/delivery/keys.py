@@ -43,6 +43,12 @@ class Keys:
         self.private[name.removesuffix(".pub")] = private
         return Signer.from_file(private)
 
+    def add_file(self, file: str) -> Signer:
+        """Make a pair and trust it under the name of a file."""
+        private, public = pair(self.folder, file.removesuffix(".pub"))
+        public.rename(self.trusted / file)
+        return Signer.from_file(private)
+
     def stranger(self) -> Signer:
         """Make a signer whom nobody trusts."""
         return Signer.from_file(pair(self.folder, "stranger")[0])

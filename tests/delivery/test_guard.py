@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from delivery.guard import SAVE_EVERY_S, Guard
+from delivery.guard import MOST_RECENT, SAVE_EVERY_S, Guard
 from delivery.signing import RefusedError, Signer
 from delivery.trust import Trust
 from delivery.voice import Voice, next_run
@@ -271,3 +271,93 @@ def test_a_name_that_no_site_file_can_give_is_not_heard(mine: Mine, name: str) -
         with pytest.raises(WireError, match="name") as raised:
             mine.guard.read(topic, payload)
         assert not isinstance(raised.value, RefusedError)
+
+
+@pytest.mark.parametrize("message", [ORDER, RECEIPT], ids=type_name)
+def test_what_a_bridge_says_again_is_passed_over_and_no_attack(
+    mine: Mine, message: Message
+) -> None:
+    """It says again, in their order, all whose arrival it does not know of."""
+    said = [mine.say(message) for _ in range(200)]
+    for one in said:
+        assert mine.hears(one)
+    for one in said:
+        assert not mine.hears(one)
+    mine.restart("control_room")
+    assert mine.hears(mine.say(message))
+    for one in said:
+        assert not mine.hears(one), "also those of the run before"
+
+
+@pytest.mark.parametrize("message", [ORDER, RECEIPT], ids=type_name)
+def test_what_is_said_again_after_our_restart_is_passed_over_too(
+    mine: Mine, message: Message
+) -> None:
+    said = [mine.say(message) for _ in range(50)]
+    for one in said:
+        assert mine.hears(one)
+    mine.guard.remember()
+    mine.guard = mine.new_guard()
+    for one in said:
+        assert not mine.hears(one)
+
+
+def test_what_is_too_old_to_be_said_again_is_played_again(
+    mine: Mine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = [mine.say(RECEIPT) for _ in range(MOST_RECENT + 1)]
+    for one in said:
+        assert mine.hears(one)
+    with pytest.raises(RefusedError, match="plays it again"):
+        mine.hears(said[0])
+    assert not mine.hears(said[1])
+    mine.guard.remember()
+    mine.guard = mine.new_guard()
+    with pytest.raises(RefusedError, match="plays it again"):
+        mine.hears(said[0])
+
+
+def test_two_control_rooms_with_a_key_each_do_not_look_like_one_that_is_played_again(
+    mine: Mine,
+) -> None:
+    spare = mine.keys.add_file("control_room-spare.pub")
+    mine.guard = mine.new_guard(required=True)
+    # Its clock is an hour behind, and it counts for itself.
+    voice = Voice(mine.clock, run=NOW_NS - 3_600_000_000_000, signer=spare)
+    for message in (BEAT, RECEIPT, ORDER):
+        topic = topic_of(message)
+        for _ in range(3):
+            assert mine.hears(mine.say(message))
+            other = voice.write(topic, message, gateway="gw1")[1]
+            assert mine.hears((topic, other))
+        if message is BEAT:
+            with pytest.raises(RefusedError, match="plays it again"):
+                mine.hears((topic, other))
+
+
+def test_two_listeners_with_one_memory_forget_nothing_of_each_other(mine: Mine) -> None:
+    first, second = mine.say(HEALTH), mine.say(HEALTH)
+    other = mine.new_guard()
+    assert mine.hears(first)
+    assert mine.hears(second)
+    mine.guard.remember()
+    assert other.read(*first) is not None
+    other.remember()
+    with pytest.raises(RefusedError):
+        mine.new_guard().read(*second)
+
+
+def test_a_file_that_cannot_be_used_refuses_its_owner_alone(mine: Mine) -> None:
+    (mine.keys.trusted / "gateway-roadway-gw2.pub").write_text("half a f")
+    mine.guard = mine.new_guard()
+    assert mine.hears(mine.say(HEALTH))
+    with pytest.raises(RefusedError, match="its file can't be used"):
+        mine.hears(unsigned(HEALTH, "gw2"))
+    assert [one.gateway for one in mine.guard.distrusted()] == ["gw2"]
+
+
+def test_whether_a_message_was_signed_is_known(mine: Mine) -> None:
+    assert mine.guard.check(*mine.say(HEALTH)).signed
+    assert not mine.guard.check(*unsigned(HEALTH, "gw2")).signed
+    assert mine.guard.checks
+    assert not Guard().checks

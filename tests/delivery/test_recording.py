@@ -1,3 +1,4 @@
+import json
 import os
 import random
 import signal
@@ -19,6 +20,7 @@ from mcap.writer import Writer
 from delivery import recording
 from delivery.compressed_video import SCHEMA, video_message
 from delivery.recording import PANORAMA, Record, RecordingWriter, read_recording, repair
+from delivery.refused_record import Refused
 from scene.clock import ReplayClock
 from scene.errors import LamproomError, RecordingError
 from scene.messages import (
@@ -401,3 +403,62 @@ def test_every_kind_of_message_comes_back(tmp_path: Path, kind: str) -> None:
     records, missing = read(tmp_path / "a.mcap")
     assert missing == []
     assert [(one.topic, one.body) for one in records] == [(topic, said[kind])]
+
+
+def test_what_was_believed_is_marked_and_what_was_not_lies_apart(tmp_path: Path) -> None:
+    writer = RecordingWriter(tmp_path / "a.mcap", ReplayClock(START_NS))
+    writer.message(POSITIONS, payload(1), START_NS + 1, "signed")
+    writer.message(POSITIONS, payload(2), START_NS + 2, "unsigned")
+    writer.message(POSITIONS, payload(3), START_NS + 3)
+    forged = [(POSITIONS, payload(4), "its signature is wrong"), ("x/y", b"\xff\x00", "nonsense")]
+    for i, (topic, data, why) in enumerate(forged):
+        writer.refused(topic, data, why, START_NS + 4 + i)
+    writer.close()
+    records, missing = read(writer.path)
+    assert [(one.payload, one.trust) for one in records] == [
+        (payload(1), "signed"),
+        (payload(2), "unsigned"),
+        (payload(3), "unchecked"),
+    ]
+    assert len(missing) == 1
+    assert "2 messages were refused when they came" in missing[0]
+    # To any field tool, too.
+    with writer.path.open("rb") as file:
+        found = [(channel, one) for _, channel, one in make_reader(file).iter_messages()]
+    by_topic = [(channel.topic, channel.metadata.get("trust")) for channel, _ in found]
+    assert by_topic == [
+        (POSITIONS, "signed"),
+        (POSITIONS, "unsigned"),
+        (POSITIONS, "unchecked"),
+        ("refused", None),
+        ("refused", None),
+    ]
+    assert json.loads(found[3][1].data)["why"] == "its signature is wrong"
+
+
+def test_a_repaired_recording_keeps_marks_and_what_was_refused(tmp_path: Path) -> None:
+    writer = RecordingWriter(tmp_path / "a.mcap", ReplayClock(START_NS))
+    writer.message(POSITIONS, payload(1), START_NS, "signed")
+    for data in (payload(2), b"\xff"):
+        writer.refused(POSITIONS, data, "played again", START_NS)
+    writer.close()
+    whole = writer.path.read_bytes()
+    (tmp_path / "cut.mcap").write_bytes(whole[:-40])
+    repaired, _ = repair(tmp_path / "cut.mcap")
+    apart: list[Refused] = []
+    [record] = read_recording(repaired, on_refused=apart.append)
+    assert record.trust == "signed"
+    assert [(one.topic, one.payload, one.why, one.at_ns) for one in apart] == [
+        (POSITIONS, payload(2), "played again", START_NS),
+        (POSITIONS, b"\xff", "played again", START_NS),
+    ]
+
+
+def test_nothing_that_comes_over_mqtt_gets_among_what_was_refused(tmp_path: Path) -> None:
+    writer = RecordingWriter(tmp_path / "a.mcap", ReplayClock(START_NS))
+    writer.message("refused", b'{"topic":"x","why":"y","text":"z"}', START_NS)
+    writer.close()
+    apart: list[Refused] = []
+    assert list(read_recording(writer.path, on_refused=apart.append)) == []
+    assert apart == []
+    assert writer.skipped == 1

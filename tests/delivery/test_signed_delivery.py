@@ -270,3 +270,19 @@ def test_the_last_will_of_an_earlier_run_is_passed_over(world: World) -> None:
         made.positions(people())
         assert [address.topic for address, _ in world.heard] == ["state", "positions"]
     assert world.bad == []
+
+
+def test_a_file_of_keys_that_cannot_be_used_is_a_trouble_until_it_is_mended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("delivery.trust.LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr("delivery.troubles.WELL_S", 0.1)
+    bad = world.keys.trusted / "control_room-spare.pub"
+    bad.write_text("half a f")
+    with world.publisher():
+        wait_until(lambda: bool(world.alarms(TROUBLE)))
+        assert "control_room-spare.pub: is no public key" in world.alarms(TROUBLE)[0].evidence
+        world.say(receipt(), honest=True)
+        bad.unlink()
+        wait_until(lambda: world.alarms(TROUBLE)[-1].state == "cleared")
+    assert world.bad == []

@@ -50,9 +50,11 @@ def crashes(context: Context) -> None:
 
 
 def slow(context: Context) -> None:
-    """Need long for what comes after the first sign of life."""
-    context.alive()
+    """Need long for what comes after the first signs of life."""
     starts(context, "slow")
+    for _ in range(4):
+        context.alive()
+        time.sleep(0.15)
     time.sleep(2.5)
     context.alive()
     (context.options.site_file.parent / "slow-is-up").touch()
@@ -115,6 +117,16 @@ def hangs(context: Context) -> None:
         time.sleep(0.2)
     if starts(context, "hangs") < 2:
         time.sleep(60)
+    while not context.rest(0.05):
+        context.alive()
+
+
+def waits(context: Context) -> None:
+    """Note the gateway's name in the site file as the supervisor last found it right."""
+    gateway = (context.options.settled or "").partition("gateway: ")[2].split()[0]
+    with (context.options.site_file.parent / "gateways").open("a", encoding="utf-8") as log:
+        log.write(f"{gateway}\n")
+    starts(context, "waits")
     while not context.rest(0.05):
         context.alive()
 

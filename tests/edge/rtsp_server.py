@@ -2,8 +2,8 @@
 
 usage: rtsp_server.py PORT [WIDTH HEIGHT FPS [USER PASSWORD]]
 
-/cam0 is H.264, /flip the same with a size that changes every 2 s, /h265 is H.265 if there is an
-encoder for it. Prints "up" when it listens.
+/cam0 is H.264, /seldom the same with a third of its key frames, /flip the same with a size that
+changes every 2 s, /h265 is H.265 if there is an encoder for it. Prints "up" when it listens.
 """
 
 # mypy: ignore-errors
@@ -63,6 +63,9 @@ def main() -> None:
         protect(server, sys.argv[5], sys.argv[6])
     live = "videotestsrc is-live=true pattern=ball"
     add(server, "/cam0", f"{live} ! {caps(width, height, fps)} ! {X264} ! {PAY}")
+
+    seldom = X264.replace("key-int-max=10", "key-int-max=30")
+    add(server, "/seldom", f"{live} ! {caps(width, height, fps)} ! {seldom} ! {PAY}")
 
     def flip(_factory, media) -> None:
         scaled = media.get_element().get_by_name("scaled")

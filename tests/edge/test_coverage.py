@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.coverage import FAR_M, Covered, Roadway, view_outline
+from edge.coverage import Covered, Roadway
 from edge.planning.error import expected
+from edge.view_outline import FAR_M, view_outline
 from scene.floor import Floor
 from scene.geometry import CameraModel, pose_from_mount
 from scene.rig import Rig

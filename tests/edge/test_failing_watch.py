@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge.failing_watch import DOWN_LIMIT_S, STEADY_S, FailingWatch
+from edge.failing_watch import DOWN_LIMIT_S, STEADY_INTERVALS, STEADY_S, FailingWatch
 from scene.clock import ReplayClock
 from scene.messages import Anomaly
 
@@ -45,14 +45,44 @@ def test_a_crash_loop_is_one_alarm_until_the_service_stays_up(count: int, every_
         trial.passes(every_s)
     (raised,) = trial.said
     assert (raised.kind, raised.severity, raised.state) == ("service_failing", "warning", "active")
-    assert f"recorder: it was started again {count} times within" in raised.evidence
+    since = {3: "00:16:40", 6: "00:16:40"}[count]
+    assert f"recorder: it was started again {count} times since {since} UTC" in raised.evidence
+    assert "the last time it ended with 0" in raised.evidence
+    assert "look at the disk of --record" in raised.evidence and "journalctl" in raised.evidence
     for _ in range(10):
         trial.restarted("recorder")
         trial.passes(30)
     assert trial.states == ["active"], "it flaps"
-    trial.passes(900 + STEADY_S)
+    trial.passes(3 * 30 + 60)
     assert trial.states == ["active", "cleared"]
     assert trial.said[1].id == raised.id
+
+
+@pytest.mark.parametrize("every_s", [10, 150])
+def test_who_failed_seldom_must_stay_up_for_longer_but_not_for_a_quarter_of_an_hour(
+    every_s: int,
+) -> None:
+    trial = Trial()
+    for _ in range(6):
+        trial.passes(every_s)
+        trial.restarted("recorder")
+    assert trial.states == ["active"]
+    steady_s = max(STEADY_S, STEADY_INTERVALS * every_s)
+    trial.passes(steady_s - 2)
+    assert trial.states == ["active"]
+    trial.passes(4)
+    assert trial.states == ["active", "cleared"]
+    assert f"recorder has stayed up for {steady_s:.0f} s" in trial.said[1].evidence
+
+
+def test_a_crash_loop_that_goes_on_after_a_rest_is_told_at_once() -> None:
+    trial = Trial()
+    for _ in range(6):
+        trial.restarted("recorder")
+        trial.passes(10)
+    trial.passes(STEADY_S)
+    trial.restarted("recorder")
+    assert trial.states == ["active", "cleared", "active"]
 
 
 def test_one_hang_is_told_and_clears_once_all_has_been_well() -> None:

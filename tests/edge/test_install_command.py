@@ -1,4 +1,5 @@
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -32,6 +33,19 @@ def settings(file: Path) -> dict[str, list[str]]:
             name, _, value = line.partition("=")
             found.setdefault(name, []).append(value)
     return found
+
+
+@pytest.mark.parametrize(
+    ("code", "waits"), [("2", True), ("0", False), ("1", False), ("KILL", False)]
+)
+def test_bad_input_is_not_tried_again_without_a_pause(
+    tmp_path: Path, code: str, waits: bool
+) -> None:
+    assert install(tmp_path, "gateway") == 0
+    (line,) = settings(tmp_path / GATEWAY)["ExecStopPost"]
+    words = shlex.split(line.replace("$$", "$").replace("sleep 10", "exit 9"))
+    ended = subprocess.run(words, env={"EXIT_STATUS": code}, check=False)
+    assert ended.returncode == (9 if waits else 0)
 
 
 @pytest.mark.parametrize("kind", ["gateway", "control-room", "broker"])

@@ -165,7 +165,9 @@ def test_a_start_without_pictures_forgets_nobody(
 
     monkeypatch.setattr(Detector, "detect", hang)
     folder = RunOptions(site_file=site_file).site().state_folder
-    PeopleFile(folder).save(KEPT)
+    file = PeopleFile(folder)
+    file.save(KEPT)
+    assert file.settle(HANG_S)
     taken = Taken()
     taken.run(site_file, lambda: len(taken.beats()) >= 2)
     over.set()

@@ -144,10 +144,10 @@ def test_the_doctor_lists_cameras_when_asked_and_only_notes_that_there_are_none(
     at = ("127.0.0.1", line.getsockname()[1])
     monkeypatch.setattr(doctor, "discover", lambda: discover(0.8, at))
     with responder(line, lambda message: [answer(message)]):
-        assert doctor.run(argparse.Namespace(quiet=False, cameras=True)) == 0
+        assert doctor.run(argparse.Namespace(quiet=False, cameras=True, site=None)) == 0
     assert "ok    camera at 10.0.0.4: Face camera 4, IPC-7" in capsys.readouterr().out
     monkeypatch.setattr(doctor, "discover", lambda: discover(0.2, at))
-    assert doctor.run(argparse.Namespace(quiet=False, cameras=True)) == 0
+    assert doctor.run(argparse.Namespace(quiet=False, cameras=True, site=None)) == 0
     assert "note  no camera answers" in capsys.readouterr().out
 
 

@@ -1,5 +1,7 @@
+import contextlib
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,7 +29,9 @@ from scene.messages import Anomaly, GatewayHealth, PanoramaPacket, Positions, Se
 from scene.wire import decode, encode
 from tests.delivery.parts import alarm as plain_alarm
 from tests.delivery.parts import site, wait_until
+from tests.faults.loop_disk import loop_disk, no_loop_disk, stalled
 
+HANG_S = 60.0
 EMPTY = Positions(captured_at_ns=1, people=())
 HEALTH = GatewayHealth(
     captured_at_ns=1,
@@ -121,6 +125,7 @@ def test_a_sender_that_takes_nothing_costs_pictures_but_no_alarm(way: Way) -> No
         way.outlet.send(packet(number))
         way.outlet.send(EMPTY)
         way.outlet.send(alarm(number))
+    assert way.outlet.settle(HANG_S)
     assert way.outbox is not None
     assert {kept.id for kept in way.outbox.pending()} == {f"man_down-{n}" for n in range(50)}
     taken = way.take()
@@ -215,9 +220,11 @@ def test_a_pipeline_takes_over_its_own_alarms_only(way: Way) -> None:
 def spoil(folder: Path) -> None:
     """Put a folder where the outbox's file is: neither opening nor writing works any more."""
     folder.mkdir(exist_ok=True)
-    for file in folder.iterdir():
-        file.unlink()
-    (folder / "outbox.sqlite").mkdir()
+    while not (folder / "outbox.sqlite").is_dir():  # a sender may just be making a new one
+        for file in folder.iterdir():
+            file.unlink(missing_ok=True)
+        with contextlib.suppress(FileExistsError):
+            (folder / "outbox.sqlite").mkdir()
 
 
 @pytest.mark.parametrize("used_before", [True, False])
@@ -229,6 +236,7 @@ def test_an_alarm_goes_out_although_the_outbox_fails_and_the_heartbeat_says_so(
         way.take()
     spoil(way.folder)
     way.outlet.send(alarm(1))
+    assert not way.outlet.settle(HANG_S)
     way.outlet.send(replace(HEALTH, degraded="slow"))
     way.outlet.send(EMPTY)
     raised, beat, positions = way.take().results
@@ -238,6 +246,9 @@ def test_an_alarm_goes_out_although_the_outbox_fails_and_the_heartbeat_says_so(
     assert beat.degraded.startswith("slow; alarms are kept in memory only: ")
     assert "outbox.sqlite" in beat.degraded
     os.rmdir(way.folder / "outbox.sqlite")
+    way.outlet.send(HEALTH)
+    assert way.outlet.settle(HANG_S)
+    way.take()
     way.outlet.send(HEALTH)
     assert way.take().results == [HEALTH]
     assert [kept.id for kept in Outbox(way.folder, ReplayClock()).pending()] == ["man_down-1"]
@@ -273,3 +284,40 @@ def test_the_sender_says_its_own_trouble_with_the_disk_in_the_heartbeat(tmp_path
     publisher.going_offline()
     with pytest.raises(OutboxError):
         Outbox(tmp_path / "state" / "outbox.sqlite", clock)
+
+
+def safe(way: Way) -> bool:
+    """Tell whether all alarms are on disk; with each heartbeat the disk is tried again."""
+    way.outlet.send(HEALTH)
+    return way.outlet.settle(HANG_S)
+
+
+@pytest.mark.skipif(bool(no_loop_disk()), reason=no_loop_disk())
+def test_a_disk_that_hangs_keeps_nobody_and_gets_all_alarms_in_their_order_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.alarm_keeper.PATIENCE_S", 0.1)
+    words = [alarm(1), replace(alarm(1), state="cleared", captured_at_ns=2000), alarm(2)]
+    with loop_disk(tmp_path) as (_, disk):
+        way = Way(disk)
+        way.outlet.send(alarm(0))
+        assert way.outlet.settle(HANG_S)
+        with stalled(disk):
+            sending = threading.Thread(target=lambda: list(map(way.outlet.send, words)))
+            sending.start()
+            sending.join(HANG_S)
+            assert not sending.is_alive(), "it waits for the disk"
+            wait_until(lambda: way.outlet.trouble != "")
+            way.outlet.send(HEALTH)
+            *raised, beat = way.take().results
+            assert raised == [alarm(0), *words], "they go out at once"
+            assert isinstance(beat, GatewayHealth)
+            assert "alarms are kept in memory only" in beat.degraded
+            assert not way.outlet.settle(0.01)
+        wait_until(lambda: safe(way))
+        assert way.outbox is not None
+        pending = way.outbox.pending(newest_first=False)
+        assert [(one.id, one.state) for one in pending] == [
+            (one.id, one.state) for one in (alarm(0), *words)
+        ]
+        way.close()

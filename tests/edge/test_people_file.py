@@ -7,6 +7,7 @@ import pytest
 from edge.people_file import NAME, PeopleFile
 from location.person import Kept, KeptPerson
 
+HANG_S = 60.0
 KEPT = Kept(
     at_ns=5,
     tracks=9,
@@ -29,9 +30,15 @@ KEPT = Kept(
 )
 
 
+def saved(folder: Path) -> None:
+    file = PeopleFile(folder)
+    file.save(KEPT)
+    assert file.settle(HANG_S)
+
+
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     assert PeopleFile(tmp_path / "state").load() is None
-    PeopleFile(tmp_path / "state").save(KEPT)
+    saved(tmp_path / "state")
     assert PeopleFile(tmp_path / "state").load() == KEPT
 
 
@@ -42,6 +49,7 @@ def test_a_broken_file_is_told_of_and_done_without(tmp_path: Path, text: str) ->
     assert file.load() is None
     assert str(tmp_path / NAME) in file.trouble
     file.save(KEPT)
+    assert file.settle(HANG_S)
     assert file.trouble == ""
     assert PeopleFile(tmp_path).load() == KEPT
 
@@ -50,11 +58,12 @@ def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file, not a folder")
     file = PeopleFile(tmp_path / "state")
     file.save(KEPT)
+    assert file.settle(HANG_S)
     assert "can't be written" in file.trouble
 
 
 def test_a_note_without_sense_is_refused(tmp_path: Path) -> None:
-    PeopleFile(tmp_path).save(KEPT)
+    saved(tmp_path)
     text = (tmp_path / NAME).read_text()
     (tmp_path / NAME).write_text(text.replace("[0.1,0.0],[0.0,0.1]", "[0.1,0.0],[0.0,-0.1]"))
     file = PeopleFile(tmp_path)

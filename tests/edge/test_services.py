@@ -86,7 +86,7 @@ def test_a_crash_loop_is_an_alarm_on_disk_even_when_nobody_is_left_to_send_it(
     assert code == 0
     (alarm,) = supervisor_alarms(tmp_path)
     assert (alarm.state, alarm.severity) == ("active", "warning")
-    assert "loops: it was started again 3 times within 60 s" in alarm.evidence
+    assert alarm.evidence.startswith("loops: it was started again 3 times")
     assert "ended with 0" in alarm.evidence, "whatever it ends with"
     assert log_of(tmp_path, "loops") >= 3
 
@@ -94,7 +94,7 @@ def test_a_crash_loop_is_an_alarm_on_disk_even_when_nobody_is_left_to_send_it(
 def test_a_hang_is_an_alarm_at_once(tmp_path: Path) -> None:
     supervise(tmp_path, "hangs", until=lambda: bool(supervisor_alarms(tmp_path)))
     (alarm,) = supervisor_alarms(tmp_path)
-    assert alarm.evidence == "hangs: it has been quiet for 1 s and was started again"
+    assert alarm.evidence.startswith("hangs: it has been quiet for 1 s and was started again")
 
 
 @pytest.mark.parametrize(("name", "starts"), [("slow", 1), ("jerky", 2)])
@@ -232,7 +232,7 @@ def test_a_supervisor_that_is_started_anew_again_and_again_is_one_alarm(tmp_path
         (tmp_path / "reports").unlink()
     (alarm,) = supervisor_alarms(tmp_path)
     assert (alarm.state, alarm.severity) == ("active", "critical")
-    assert alarm.evidence == "supervisor: it has been quiet for 10 s and was started again"
+    assert alarm.evidence.startswith("supervisor: it has been quiet for 10 s and was started")
 
 
 def test_one_that_is_not_needed_and_refuses_to_start_is_an_alarm_and_stops_no_other(

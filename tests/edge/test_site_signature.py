@@ -3,12 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from delivery.signing import SigningError, read_private_key
 from edge.certificates.signing_keys import make_signing_pair
 from edge.main import main
 from edge.options import RunOptions
 from edge.site_signature import sign_site, signature_of
 from edge.site_watch import SiteWatch
-from scene.errors import CertificateError, SiteError
+from scene.errors import SiteError
 from tests.delivery.parts import SITE
 
 ZONES = "zones: [{name: belt, polygon_m: [[1, -1], [5, -1], [5, 1]]}]\n"
@@ -56,9 +57,7 @@ def test_what_was_not_signed_is_refused(signed: Path, spoil, said: str) -> None:
 def test_a_signature_for_a_message_fits_no_site_file(signed: Path) -> None:
     from base64 import b64encode
 
-    from edge.certificates.signing_keys import read_signing_key
-
-    raw = read_signing_key(signed.with_name("s.key")).sign(signed.read_bytes())
+    raw = read_private_key(signed.with_name("s.key")).sign(signed.read_bytes())
     signature_of(signed).write_bytes(b64encode(raw))
     with pytest.raises(SiteError, match="is not what was signed"):
         options(signed).site()
@@ -77,7 +76,7 @@ def test_another_key_does_not_count_until_it_is_trusted_too(signed: Path, tmp_pa
 @pytest.mark.parametrize("content", ["", "x", "-----BEGIN PUBLIC KEY-----\nx\n"])
 def test_a_trusted_key_that_is_none_is_named(signed: Path, content: str) -> None:
     signed.with_name("s.pub").write_text(content)
-    with pytest.raises(CertificateError, match=r"s\.pub: is not an Ed25519 public key"):
+    with pytest.raises(SigningError, match=r"s\.pub: is no public key in PEM"):
         options(signed).site()
 
 
@@ -126,3 +125,9 @@ def test_only_the_bytes_that_were_checked_are_read(signed: Path) -> None:
     signed.symlink_to(other)
     with pytest.raises(SiteError, match="is not what was signed"):
         options(signed).site()
+
+
+def test_a_key_that_everybody_can_read_signs_nothing(signed: Path) -> None:
+    signed.with_name("s.key").chmod(0o644)
+    with pytest.raises(SigningError, match=r"s\.key: everybody on this computer can use"):
+        sign_site(signed, signed.with_name("s.key"))

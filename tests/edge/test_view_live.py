@@ -10,6 +10,7 @@ import pytest
 
 from edge import live
 from edge.coverage import Roadway
+from edge.drift.watch import DriftWatch
 from edge.options import RunOptions
 from edge.outlet import Result
 from edge.view.watch import ViewWatch
@@ -99,12 +100,22 @@ def test_a_covered_camera_is_said_and_what_it_looks_at_is_unseen(
         return stitch(self, *args)
 
     monkeypatch.setattr(Stitcher, "stitch", stitching)
+    look = DriftWatch.look
+    covered: list[frozenset[str]] = []
+
+    def looking(self: DriftWatch, *args: Any) -> None:
+        covered.append(frozenset(args[2]))
+        look(self, *args)
+
+    monkeypatch.setattr(DriftWatch, "look", looking)
     before = replace(alarm("light"), kind="light_lost", camera=None, evidence="cam1: dark")
     taken = Taken()
+
+    def stopped() -> bool:
+        return taken.stopped() and {"cam2"} in covered  # else it were judged as moved besides
+
     options = RunOptions(site_file=site_file, loop=True)
-    live.run_cameras(
-        options, taken, lambda: None, taken.stopped, in_processes=False, before=[before]
-    )
+    live.run_cameras(options, taken, lambda: None, stopped, in_processes=False, before=[before])
     assert (marked[0], marked[-1]) == (frozenset(), frozenset({"cam2"}))
     (said,) = (one for one in taken.alarms() if one.kind == "camera_obscured")
     assert (said.camera, said.severity, said.state) == ("cam2", "warning", "active")

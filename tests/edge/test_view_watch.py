@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.drift.watch import DriftWatch
 from edge.view.book import views_file
 from edge.view.watch import ViewWatch
 from scene.arrays import Bytes
@@ -13,7 +14,20 @@ from scene.clock import ReplayClock
 from scene.limits import CameraLimits
 from scene.messages import Anomaly, CameraHealth
 from scene.rig_history import replace_rig
-from tests.edge.view_day import CLIP, Day, Spoil, black, blur, cloth, dust, film, gain, noisy
+from tests.edge.view_day import (
+    CLIP,
+    HANG_S,
+    Day,
+    Spoil,
+    black,
+    blur,
+    cloth,
+    dust,
+    film,
+    gain,
+    noisy,
+    printed,
+)
 from tests.sample_site import START_AT_NS, event_clips, instants, rig_of, site_of, sites
 from tests.stitching.knocks import knocked, turn
 
@@ -284,6 +298,7 @@ def test_a_camera_hung_anew_by_a_little_keeps_what_is_known_and_by_much_does_not
     for degrees, known in ((3.0, True), (40.0, False)):
         turned = replace(day.rig, cameras=(first, knocked(second, turn(degrees))))
         day.watch.rehung(turned)
+        assert day.watch.settle(HANG_S)
         assert views_file(day.site.state_folder / "references", turned.id).exists()
         day.run(1)
         told = "what it usually shows is not known yet" not in day.health("cam2").detail
@@ -314,6 +329,27 @@ def test_a_damaged_file_is_learned_anew_and_one_that_cant_be_written_is_said(day
     day.start()
     day.run(10)
     assert "can't be written" in day.watch.trouble
+
+
+def test_a_camera_under_a_printed_cloth_is_covered_and_not_moved(day: Day) -> None:
+    cover = printed(10.0, 12.0)
+    drift = DriftWatch(day.site, day.rig, day.clock)
+    moved: list[Anomaly] = []
+
+    def run(seconds: float, **spoilt: Spoil) -> None:
+        for _ in range(round(2 * seconds)):
+            day.run(0.5, step_s=0.5, **spoilt)
+            drift.look(day.frames(spoilt), blind=day.watch.blind)
+            moved.extend(drift.changes())
+
+    run(10)
+    known = drift._book.references["cam2"]
+    run(12, cam2=cover)
+    assert day.kinds() == [("camera_obscured", "cam2", "active")]
+    run(12)
+    assert day.kinds()[1:] == [("camera_obscured", "cam2", "cleared")]
+    assert moved == []
+    assert drift._book.references["cam2"] is known, "the cloth is not learned"
 
 
 def test_a_site_may_do_without_notices_but_not_without_being_told_of_blindness(

@@ -16,6 +16,7 @@ from scene.messages import Anomaly, CameraHealth, Frame
 from scene.rig import Rig, save_rig
 from tests.sample_site import SAMPLES, START_AT_NS, instants, rig_of, site_of
 
+HANG_S = 60.0
 CLIP = SAMPLES / "events" / "quiet"
 
 Spoil = Callable[[Bytes], Bytes]
@@ -64,6 +65,15 @@ def dust(share: float) -> Spoil:
 
 
 @cache
+def printed(contrast: float, grain_px: float) -> Spoil:
+    """Hang a printed cloth before the lens; its pattern is so large, and that unsharp."""
+    height, width = film()[0][0].image.y.shape
+    grains = np.random.default_rng(3).normal(0, 1, (height, width))
+    pattern = cv2.GaussianBlur(grains, (0, 0), grain_px)
+    return lambda luma: noisy(90 + contrast * pattern / pattern.std(), 2)
+
+
+@cache
 def blur(sigma_px: float) -> Spoil:
     """Wet the lens."""
     return lambda luma: noisy(cv2.GaussianBlur(luma, (0, 0), sigma_px), 2)
@@ -104,8 +114,9 @@ class Day:
             self._at = (self._at + 1) % len(film())
             # Both cameras are seen to twice a second: a live gateway gives ten instants.
             for _ in range(2):
-                self.watch.look(self._frames(spoilt))
+                self.watch.look(self.frames(spoilt))
             self.alarms += [(self.now_s, alarm) for alarm in self.watch.changes()]
+        assert self.watch.settle(HANG_S)
 
     @property
     def now_s(self) -> float:
@@ -122,7 +133,8 @@ class Day:
         (judged,) = self.watch.judged([films])
         return judged
 
-    def _frames(self, spoilt: dict[str, Spoil]) -> Frames:
+    def frames(self, spoilt: dict[str, Spoil]) -> Frames:
+        """Take the present pictures, the lenses of some cameras spoilt."""
         return tuple(
             spoilt_film(spoilt[frame.camera], self._at, number) if frame.camera in spoilt else frame
             for number, frame in enumerate(film()[self._at])

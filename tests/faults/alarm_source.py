@@ -16,6 +16,7 @@ from scene.messages import Anomaly, GatewayHealth
 from scene.topics import HEARTBEAT_S
 
 EVERY_S = 0.05
+SETTLE_S = 2.0
 NOTES = "raised"
 ENOUGH = "enough"
 """Once a file of this name lies beside the site file, no more alarms are raised."""
@@ -41,7 +42,7 @@ def main(context: Context) -> None:
             number += 1
             alarm = an_alarm(f"man_down-{os.getpid()}-{number}", time.time_ns())
             outlet.send(alarm)
-            if not outlet.trouble:
+            if outlet.settle(SETTLE_S):
                 notes.write(f"{alarm.id}\n")
                 notes.flush()
 

@@ -44,3 +44,13 @@ def mount(image: Path, at: Path) -> Iterator[Path]:
         yield at
     finally:
         subprocess.run(["umount", "-l", str(at)], check=True, capture_output=True)
+
+
+@contextmanager
+def stalled(disk: Path) -> Iterator[None]:
+    """Let whoever writes to a disk wait until this is over, as flash that is full or old does."""
+    subprocess.run(["fsfreeze", "--freeze", str(disk)], check=True, capture_output=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["fsfreeze", "--unfreeze", str(disk)], check=True, capture_output=True)

@@ -15,6 +15,7 @@ def test_a_site_from_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         ("init", "north-7"),
         ("broker", "broker.mine", "10.0.0.5"),
         ("control-room",),
+        ("control-room", "spare"),
         ("gateway", "gw1"),
         ("gateway-broker", "gw1", "--surface", "broker.mine"),
         ("system", "tags"),
@@ -26,6 +27,7 @@ def test_a_site_from_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     for machine, place in (
         ("the broker", "certs/broker"),
         ("the control room", "certs/control_room"),
+        ("control room spare", "certs/control_room-spare"),
         ("gateway gw1", "certs/gateways/gw1"),
         ("the broker on gateway gw1", "certs/gateways/gw1/broker"),
         ("the mine's tags system", "certs/systems/tags"),
@@ -37,7 +39,7 @@ def test_a_site_from_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert certs(folder, "list") == 0
     listed = capsys.readouterr().out
     assert "authority until" in listed
-    assert len([line for line in listed.splitlines() if "valid" in line]) == 7
+    assert len([line for line in listed.splitlines() if "valid" in line]) == 8
 
 
 def test_what_ends_soon_makes_list_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

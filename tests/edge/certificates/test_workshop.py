@@ -10,7 +10,7 @@ from delivery.trust import Trust
 from edge.broker_files.config import BrokerSettings
 from edge.certificates.authority import make_authority, read_certificate, utc_now
 from edge.certificates.register import Role
-from edge.certificates.workshop import CONTROL_ROOM, Workshop
+from edge.certificates.workshop import CONTROL_ROOM, Workshop, control_room_name
 from scene.clock import SystemClock
 from scene.errors import CertificateError
 from scene.topics import Address
@@ -252,3 +252,36 @@ def test_who_signs_nothing_is_taken_back_without_a_word_on_keys(certs: Path) -> 
     Workshop(certs).revoke("gw1", former=False)
     Workshop(certs).revoke("siren", former=False)
     assert len(before - set((certs / "trusted").iterdir())) == 1
+
+
+def test_a_second_control_room_has_keys_of_its_own_and_loses_only_them(certs: Path) -> None:
+    first, name = certs / "control_room", control_room_name("spare")
+    before = {path: path.read_bytes() for path in first.iterdir()}
+    parcels = Workshop(certs).issue("control_room", name, days=DAYS)
+    machines = {parcel.machine: parcel for parcel in parcels}
+    assert machines["control room spare"].folder == certs / name
+    assert machines["gateways, control rooms, readers"].files == ("control_room-spare.pub",)
+    assert {path: path.read_bytes() for path in first.iterdir()} == before
+    client = read_certificate(certs / name / "client.pem")
+    assert client.subject.rfc4514_string() == f"CN={name},O={SITE}"
+    order = Address(prefix="mine", site=SITE, gateway="gw1", topic="order", id="a")
+
+    def trusted() -> set[str]:
+        keys = Trust([certs / "trusted"], SystemClock()).keys_for(order) or ()
+        return {key.id for key in keys}
+
+    ids = {
+        place: Signer.from_file(certs / place / "signing.key").public_key().id
+        for place in ("control_room", name)
+    }
+    assert trusted() == set(ids.values())
+    Workshop(certs).new_signing_keys(name)
+    assert len(trusted()) == 3
+    Workshop(certs).drop_former_signing_keys(name)
+    assert len(trusted()) == 2
+    Workshop(certs).revoke(name, former=False)
+    assert trusted() == {ids["control_room"]}
+    with pytest.raises(CertificateError, match="`lamproom certs control-room spare`"):
+        Workshop(certs).new_signing_keys(name)
+    with pytest.raises(CertificateError, match="Lamproom's own"):
+        Workshop(certs).issue("gateway", "control_room-east", days=DAYS)
