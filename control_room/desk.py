@@ -10,6 +10,7 @@ from dataclasses import replace
 from control_room.journal import Journal
 from control_room.journal_schema import JournalError
 from control_room.lifecycle import (
+    CONTROL_ROOM,
     Act,
     Entry,
     Key,
@@ -26,8 +27,6 @@ from scene.messages import Order
 
 ORDER_AGAIN_S = 2.0
 """An order is sent again after so long, until the gateway has done it: it may just be away."""
-CONTROL_ROOM = "control room"
-"""Who acts when it is nobody's doing but the time's."""
 
 SendOrder = Callable[[str, str, Order], None]
 """Takes site, gateway and the order."""

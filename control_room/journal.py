@@ -1,90 +1,91 @@
 """Journal of alarms: every word of a gateway and every act of an operator, stored durably.
 
-Knows nothing about MQTT or browsers. SQLite with `synchronous=FULL`; a message that arrives twice
-is stored once, because (site, gateway, alarm, state) is the key. A gateway may forget only what is
-stored here.
+Knows nothing about MQTT or browsers, or in which database it is stored. A message that arrives
+twice is stored once, because (site, gateway, alarm, state) is the key. A gateway may forget only
+what is stored here.
 """
 
-import sqlite3
+import sys
 import threading
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from control_room.alarm_rate import Raise
-from control_room.journal_schema import (
-    ANOMALY,
-    JournalError,
-    UnfitAlarmError,
-    prepare,
-    stand,
+from control_room.journal_audit import (
+    RETENTION,
+    AuditEntry,
+    Head,
+    Heads,
+    act_entry,
+    append,
+    as_body,
+    head_of,
 )
-from control_room.lifecycle import SEVERITIES, Act, Action, Entry, Key
+from control_room.journal_database import Place, Row, Session, beside, open_database
+from control_room.journal_schema import ANOMALY, prepare, stand
+from control_room.lifecycle import CONTROL_ROOM, SEVERITIES, Act, Action, Entry, Key
 from scene.messages import Anomaly
 
 _STORE = """
 INSERT INTO change VALUES (?,?,?,?,?,?,?,?,?,?)
-ON CONFLICT DO UPDATE SET
+ON CONFLICT (site, gateway, alarm, state) DO UPDATE SET
     kind = excluded.kind, severity = excluded.severity, body = excluded.body,
     captured_at_ns = excluded.captured_at_ns
-WHERE excluded.captured_at_ns > captured_at_ns
+WHERE excluded.captured_at_ns > change.captured_at_ns
 """
 
 _AFTER: dict[Action, str] = {
-    "acknowledge": "acknowledged = :act",
-    "shelve": "shelved = :act",
+    "acknowledge": "acknowledged = {0}",
+    "shelve": "shelved = {0}",
     # Back on the list it is as new: the operator who shelved it may have gone home (ISA-18.2).
     "unshelve": "shelved = NULL, acknowledged = NULL",
     # Who says that it has been dealt with has seen it.
-    "end": "ending = :act, acknowledged = COALESCE(acknowledged, :act)",
+    "end": "ending = {0}, acknowledged = COALESCE(acknowledged, {0})",
 }
 
 _ACTS = ("acknowledged", "shelved", "ending")
-# CROSS JOIN keeps `alarm`, with the index that fits, as the outer loop.
-_ENTRIES = f"""
+# CROSS JOIN keeps `alarm`, with the index that fits, as the outer loop in SQLite.
+ENTRIES = f"""
 SELECT a.site, a.gateway, a.alarm, c.body, a.stored_at_ns, a.cleared_at_ns,
        {", ".join(f"{x}.action, {x}.by, {x}.reason, {x}.at_ns, {x}.until_ns" for x in _ACTS)}
 FROM alarm AS a CROSS JOIN change AS c
-     ON c.site = a.site AND c.gateway = a.gateway AND c.alarm = a.alarm
-     AND c.state = CASE WHEN a.over THEN 'cleared' ELSE 'active' END
      {" ".join(f"LEFT JOIN act AS {x} ON {x}.number = a.{x}" for x in _ACTS)}
+WHERE c.site = a.site AND c.gateway = a.gateway AND c.alarm = a.alarm
+      AND c.state = CASE WHEN a.over = 1 THEN 'cleared' ELSE 'active' END
+"""
+_FORGOTTEN = """
+SELECT site, gateway, alarm FROM alarm AS a
+WHERE open = 0 AND raised_at_ns < ? AND stored_at_ns < ? AND cleared_at_ns < ? AND NOT EXISTS (
+    SELECT 1 FROM act WHERE act.site = a.site AND act.gateway = a.gateway
+                            AND act.alarm = a.alarm AND act.at_ns >= ?
+) ORDER BY raised_at_ns LIMIT ?
 """
 _RAISES = "SELECT site, gateway, alarm, kind, rank, place, stored_at_ns FROM alarm"
 _WORST_FIRST = "ORDER BY a.rank, a.raised_at_ns DESC LIMIT ?"
 
-LOCKED_S = 1.0
-"""So long at most a write waits for somebody else who holds the file (a copy, a repair): meanwhile
-nobody watches the gateways, and what was not stored comes again."""
-MAX_UNSEEN, NO_LIMIT = 500, -1
+FORGOTTEN_AT_ONCE = 100
+"""So many alarms are forgotten in one go: new ones wait no longer than that takes."""
+MAX_UNSEEN, NO_LIMIT = 500, 2**62
 """Of alarms that are over, so many at most are listed as open; of active ones all."""
 
 
 class Journal:
     """The alarms of one control room; may be used from several threads."""
 
-    def __init__(self, file: Path | None) -> None:
+    def __init__(self, place: Place, *, required: bool = False) -> None:
         """Open or create the journal; none keeps it in memory, for a replay.
 
         A journal of an older version is brought up to date. Raises `JournalError` that names the
-        file.
+        file or server. A server that is away is no error unless it is `required`: reading and
+        writing are, until it is back.
         """
-        self._name = str(file) if file else ":memory:"
-        self._lock = threading.Lock()
-        try:
-            if file:
-                file.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self._name, check_same_thread=False, timeout=LOCKED_S)
-        except (sqlite3.Error, OSError) as error:
-            raise JournalError(f"{self._name}: the journal can't be opened: {error}") from None
-        try:
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            prepare(self._db)
-        except (sqlite3.Error, JournalError) as error:
-            self._db.close()
-            raise JournalError(
-                f"{self._name}: is no journal that can be used: {error}; give another --journal"
-            ) from None
+        self.place = place
+        """Where it lies."""
+        heads_file = beside(place, ".heads")
+        self._heads = Heads(heads_file) if heads_file else None
+        self._database = open_database(place, prepare, required=required)
+        self._keeping = threading.Lock()
+        self._heads_trouble = ""
 
     def store(self, key: Key, anomaly: Anomaly, *, stored_at_ns: int) -> bool:
         """Store a raise or a clear for good; tells whether it says anything new.
@@ -100,55 +101,70 @@ class Journal:
 
         Raises `UnfitAlarmError` when one of them is to blame, not the disk.
         """
-        with self._lock:
-            try:
-                with self._db:
-                    return [self._store(key, anomaly, stored_at_ns) for key, anomaly in changes]
-            except (sqlite3.DataError, sqlite3.InterfaceError, ValueError, OverflowError) as error:
-                raise UnfitAlarmError(f"{self._name}: an alarm can't be stored: {error}") from None
-            except sqlite3.Error as error:
-                raise self._unwritten(error) from None
-
-    def _store(self, key: Key, anomaly: Anomaly, stored_at_ns: int) -> bool:
-        row = (
-            *_columns(key),
-            anomaly.state,
-            anomaly.kind,
-            anomaly.severity,
-            anomaly.raised_at_ns,
-            anomaly.captured_at_ns,
-            stored_at_ns,
-            ANOMALY.dump_json(anomaly).decode(),
-        )
-        new = self._db.execute(_STORE, row).rowcount == 1
-        if new:
-            stand(self._db, _columns(key), anomaly, stored_at_ns)
-        return new
+        return self._database.write(lambda session: _store(session, changes, stored_at_ns))
 
     def note(self, key: Key, act: Act) -> None:
         """Store what somebody did with an alarm; on return it is on the disk.
 
         Raises `JournalError`.
         """
-        place = dict(zip(("site", "gateway", "alarm"), _columns(key), strict=True))
-        row = (*_columns(key), act.action, act.by, act.reason, act.at_ns, act.until_ns)
-        sql = f"""
-            UPDATE alarm SET {_AFTER[act.action]}
-            WHERE site = :site AND gateway = :gateway AND alarm = :alarm
+
+        def work(session: Session) -> Head:
+            head = append(session, act_entry(key, act))
+            row = (*_columns(key), act.action, act.by, act.reason, act.at_ns, act.until_ns)
+            session.change("INSERT INTO act VALUES (?,?,?,?,?,?,?,?,?)", head.number, *row)
+            session.change(
+                f"UPDATE alarm SET {_AFTER[act.action].format(head.number)} "
+                "WHERE site = ? AND gateway = ? AND alarm = ?",
+                *_columns(key),
+            )
+            return head
+
+        self._keep_head(act.at_ns, self._database.write(work))
+
+    def audit(
+        self,
+        *,
+        who: str,
+        what: str,
+        at_ns: int,
+        about: str = "",
+        body: Mapping[str, Any] | None = None,
+    ) -> Head:
+        """Write down what a person did other than with an alarm: a log-in, a change of a user.
+
+        `body` is what else is to be known, plain JSON; no secrets. On return it is on the disk and
+        can't be changed without being found. Raises `JournalError`.
         """
-        with self._lock:
-            try:
-                with self._db:
-                    number = self._db.execute(
-                        "INSERT INTO act VALUES (NULL,?,?,?,?,?,?,?,?)", row
-                    ).lastrowid
-                    self._db.execute(sql, place | {"act": number})
-            except (sqlite3.Error, OverflowError) as error:
-                raise self._unwritten(error) from None
+        entry = AuditEntry(at_ns=at_ns, who=who, what=what, about=about, body=as_body(body or {}))
+        head = self._database.write(lambda session: append(session, entry))
+        self._keep_head(at_ns, head)
+        return head
+
+    def forget(self, before_ns: int, *, now_ns: int) -> int:
+        """Forget alarms that were over and seen, and last acted on, before then; gives how many.
+
+        The audit keeps what was done with them, and that they were forgotten. Raises
+        `JournalError`.
+        """
+        total = 0
+        while True:
+            done, head = self._database.write(
+                lambda session: _forget_some(session, before_ns, now_ns, first=total == 0)  # noqa: B023
+            )
+            if head is not None:
+                self._keep_head(now_ns, head)
+            total += done
+            if done < FORGOTTEN_AT_ONCE:
+                return total
+
+    def head(self) -> Head:
+        """Give the newest entry of the audit; raises `JournalError`."""
+        return self._database.read(head_of)
 
     def entry(self, key: Key) -> Entry | None:
         """Tell what is known of one alarm."""
-        where = "WHERE a.site = ? AND a.gateway = ? AND a.alarm = ?"
+        where = "AND a.site = ? AND a.gateway = ? AND a.alarm = ?"
         found = self._entries(where, *_columns(key))
         return found[0] if found else None
 
@@ -160,8 +176,8 @@ class Journal:
         newest before the older.
         """
         return [
-            *self._entries(f"WHERE a.open = 1 AND a.over = 0 {_WORST_FIRST}", NO_LIMIT),
-            *self._entries(f"WHERE a.open = 1 AND a.over = 1 {_WORST_FIRST}", MAX_UNSEEN),
+            *self._entries(f"AND a.open = 1 AND a.over = 0 {_WORST_FIRST}", NO_LIMIT),
+            *self._entries(f"AND a.open = 1 AND a.over = 1 {_WORST_FIRST}", MAX_UNSEEN),
         ]
 
     def history(self, limit: int = 100) -> list[Entry]:
@@ -170,11 +186,11 @@ class Journal:
 
     def shelved(self) -> list[Entry]:
         """List the alarms that are on the shelf, those whose time is up included."""
-        return self._entries("WHERE a.shelved IS NOT NULL")
+        return self._entries("AND a.shelved IS NOT NULL")
 
     def ending(self) -> list[Entry]:
         """List the active alarms that somebody has ended."""
-        return self._entries("WHERE a.ending IS NOT NULL AND NOT a.over")
+        return self._entries("AND a.ending IS NOT NULL AND a.over = 0")
 
     def acts(self, key: Key) -> list[Act]:
         """List all that was ever done with an alarm, the oldest first."""
@@ -194,23 +210,11 @@ class Journal:
         return self._raises(f"{_RAISES} WHERE open = 1 AND over = 0 AND stored_at_ns < ?", since_ns)
 
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._db.close()
+        """Close the file or the connection."""
+        self._database.close()
 
     def _entries(self, rest: str, *values: object) -> list[Entry]:
-        return [
-            Entry(
-                key=Key(site=row[0], gateway=row[1], alarm=row[2]),
-                last=ANOMALY.validate_json(row[3]),
-                stored_at_ns=row[4],
-                cleared_at_ns=row[5],
-                acknowledged=_act(*row[6:11]),
-                shelved=_act(*row[11:16]),
-                ending=_act(*row[16:21]),
-            )
-            for row in self._rows(f"{_ENTRIES} {rest}", values)
-        ]
+        return [entry_of(row) for row in self._rows(f"{ENTRIES} {rest}", values)]
 
     def _raises(self, sql: str, *values: object) -> list[Raise]:
         return [
@@ -224,15 +228,74 @@ class Journal:
             for site, gateway, alarm, kind, rank, place, stored_at_ns in self._rows(sql, values)
         ]
 
-    def _rows(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
-        with self._lock:
-            try:
-                return self._db.execute(sql, values).fetchall()
-            except sqlite3.Error as error:
-                raise JournalError(f"{self._name}: the journal can't be read: {error}") from None
+    def _rows(self, sql: str, values: tuple[object, ...]) -> list[Row]:
+        return self._database.rows(sql, values)
 
-    def _unwritten(self, error: Exception) -> JournalError:
-        return JournalError(f"{self._name}: the journal can't be written: {error}")
+    def _keep_head(self, at_ns: int, head: Head) -> None:
+        """Keep the head of the audit elsewhere; the act is done whether or not that works."""
+        if self._heads is None:
+            return
+        with self._keeping:
+            try:
+                self._heads.keep(at_ns, head)
+                trouble = ""
+            except OSError as error:
+                trouble = f"the audit's heads can't be kept in {self._heads.file}: {error.strerror}"
+            if trouble and trouble != self._heads_trouble:
+                print(f"lamproom: {trouble}", file=sys.stderr, flush=True)
+            self._heads_trouble = trouble
+
+
+def entry_of(row: Row) -> Entry:
+    """Read a row of `ENTRIES`."""
+    return Entry(
+        key=Key(site=row[0], gateway=row[1], alarm=row[2]),
+        last=ANOMALY.validate_json(row[3]),
+        stored_at_ns=row[4],
+        cleared_at_ns=row[5],
+        acknowledged=_act(*row[6:11]),
+        shelved=_act(*row[11:16]),
+        ending=_act(*row[16:21]),
+    )
+
+
+def _store(
+    session: Session, changes: Sequence[tuple[Key, Anomaly]], stored_at_ns: int
+) -> list[bool]:
+    rows = [
+        (
+            *_columns(key),
+            anomaly.state,
+            anomaly.kind,
+            anomaly.severity,
+            anomaly.raised_at_ns,
+            anomaly.captured_at_ns,
+            stored_at_ns,
+            ANOMALY.dump_json(anomaly).decode(),
+        )
+        for key, anomaly in changes
+    ]
+    fresh = [done == 1 for done in session.change_each(_STORE, rows)]
+    new = [change for change, is_new in zip(changes, fresh, strict=True) if is_new]
+    stand(session, [(_columns(key), anomaly) for key, anomaly in new], stored_at_ns)
+    return fresh
+
+
+def _forget_some(
+    session: Session, before_ns: int, now_ns: int, *, first: bool
+) -> tuple[int, Head | None]:
+    places = session.rows(_FORGOTTEN, *[before_ns] * 4, FORGOTTEN_AT_ONCE)
+    if not places:
+        return 0, None
+    head = None
+    if first:
+        body = as_body({"before_ns": before_ns})
+        entry = AuditEntry(at_ns=now_ns, who=CONTROL_ROOM, what=RETENTION, body=body)
+        head = append(session, entry)
+    for table in ("change", "alarm", "act"):
+        sql = f"DELETE FROM {table} WHERE site = ? AND gateway = ? AND alarm = ?"
+        session.change_all(sql, places)
+    return len(places), head
 
 
 def _act(

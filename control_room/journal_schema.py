@@ -1,21 +1,26 @@
 """The journal's tables, and how an older journal becomes a present one.
 
-Knows nothing about what is asked of them. `change` holds what gateways said and `act` what people
-did: nothing there is ever lost. `alarm` says where each alarm stands now, one row each, so that
-looking takes no longer however long the history is; its `rank` is the place in `SEVERITIES`.
+Knows nothing about what is asked of them. `change` holds what gateways said, `act` what people did
+with alarms and `audit` all that people did, as a chain. `alarm` says where each alarm stands now,
+one row each, so that looking takes no longer however long the history is; its `rank` is the place
+in `SEVERITIES`. An act and its audit entry have the same number.
 """
 
-import sqlite3
+from collections.abc import Iterator, Sequence
 
 from pydantic import TypeAdapter
 
-from control_room.lifecycle import SEVERITIES, is_latched
-from scene.errors import LamproomError
+from control_room.journal_audit import AUDIT_TABLE, act_entry, append
+from control_room.journal_database import Database, JournalError, Session, UnfitAlarmError
+from control_room.lifecycle import SEVERITIES, Act, Key, is_latched
 from scene.messages import Anomaly
 
+__all__ = ["ANOMALY", "VERSION", "JournalError", "UnfitAlarmError", "prepare", "stand"]
+
 ANOMALY: TypeAdapter[Anomaly] = TypeAdapter(Anomaly)
-VERSION = 2
-"""In the file as `user_version`. 1 (written as 0) had `change` and `acknowledgement` only."""
+VERSION = 3
+"""In an SQLite file as `user_version`, on a server in `journal_version`. 1 (written as 0) had
+`change` and `acknowledgement` only, 2 no `audit`. PostgreSQL begins with 3."""
 
 _TABLES = (
     """
@@ -26,23 +31,23 @@ _TABLES = (
         state TEXT NOT NULL,
         kind TEXT NOT NULL,
         severity TEXT NOT NULL,
-        raised_at_ns INTEGER NOT NULL,
-        captured_at_ns INTEGER NOT NULL,
-        stored_at_ns INTEGER NOT NULL,
+        raised_at_ns {number} NOT NULL,
+        captured_at_ns {number} NOT NULL,
+        stored_at_ns {number} NOT NULL,
         body TEXT NOT NULL,
         PRIMARY KEY (site, gateway, alarm, state)
-    ) WITHOUT ROWID""",
+    ) {by_key}""",
     """
     CREATE TABLE act (
-        number INTEGER PRIMARY KEY,
+        number {number} PRIMARY KEY,
         site TEXT NOT NULL,
         gateway TEXT NOT NULL,
         alarm TEXT NOT NULL,
         action TEXT NOT NULL,
         by TEXT NOT NULL,
         reason TEXT NOT NULL,
-        at_ns INTEGER NOT NULL,
-        until_ns INTEGER
+        at_ns {number} NOT NULL,
+        until_ns {number}
     )""",
     "CREATE INDEX act_by_alarm ON act (site, gateway, alarm)",
     """
@@ -52,90 +57,154 @@ _TABLES = (
         alarm TEXT NOT NULL,
         kind TEXT NOT NULL,
         place TEXT NOT NULL,
-        rank INTEGER NOT NULL,
-        latched INTEGER NOT NULL,
-        over INTEGER NOT NULL,
-        raised_at_ns INTEGER NOT NULL,
-        stored_at_ns INTEGER NOT NULL,
-        cleared_at_ns INTEGER,
-        acknowledged INTEGER,
-        shelved INTEGER,
-        ending INTEGER,
-        open INTEGER GENERATED ALWAYS AS (NOT over OR (latched AND acknowledged IS NULL)) VIRTUAL,
+        rank {number} NOT NULL,
+        latched {number} NOT NULL,
+        over {number} NOT NULL,
+        raised_at_ns {number} NOT NULL,
+        stored_at_ns {number} NOT NULL,
+        cleared_at_ns {number},
+        acknowledged {number},
+        shelved {number},
+        ending {number},
+        open {number} GENERATED ALWAYS AS (
+            CASE WHEN over = 0 OR (latched = 1 AND acknowledged IS NULL) THEN 1 ELSE 0 END
+        ) STORED,
+        zone TEXT,
+        worker TEXT,
+        track {number},
         PRIMARY KEY (site, gateway, alarm)
-    ) WITHOUT ROWID""",
+    ) {by_key}""",
     "CREATE INDEX alarm_open ON alarm (open, over, rank, raised_at_ns DESC)",
     "CREATE INDEX alarm_by_raise ON alarm (raised_at_ns)",
     "CREATE INDEX alarm_by_store ON alarm (stored_at_ns)",
     "CREATE INDEX alarm_shelved ON alarm (shelved) WHERE shelved IS NOT NULL",
-    "CREATE INDEX alarm_ending ON alarm (ending) WHERE ending IS NOT NULL AND NOT over",
+    "CREATE INDEX alarm_ending ON alarm (ending) WHERE ending IS NOT NULL AND over = 0",
+)
+
+_SINCE_3 = (
+    AUDIT_TABLE,
+    "CREATE INDEX alarm_by_worker ON alarm (worker, raised_at_ns) WHERE worker IS NOT NULL",
+)
+_FROM_2_TO_3 = (
+    "ALTER TABLE alarm ADD COLUMN zone TEXT",
+    "ALTER TABLE alarm ADD COLUMN worker TEXT",
+    "ALTER TABLE alarm ADD COLUMN track INTEGER",
+    # An index with other words on its rows than the question's is not used.
+    "DROP INDEX alarm_ending",
+    "CREATE INDEX alarm_ending ON alarm (ending) WHERE ending IS NOT NULL AND over = 0",
 )
 
 # An alarm that got worse asks anew for somebody; once it is cleared, a late raise changes nothing.
+# A name that was known once is not forgotten when a later word has none.
 _STAND = """
 INSERT INTO alarm (
     site, gateway, alarm, kind, place, rank, latched, over, raised_at_ns, stored_at_ns,
-    cleared_at_ns
-) VALUES (?,?,?,?,?,?,?,?,?,?,?)
-ON CONFLICT DO UPDATE SET
-    acknowledged = CASE WHEN excluded.rank < rank THEN NULL ELSE acknowledged END,
-    shelved = CASE WHEN excluded.rank < rank OR excluded.over THEN NULL ELSE shelved END,
+    cleared_at_ns, zone, worker, track
+) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+ON CONFLICT (site, gateway, alarm) DO UPDATE SET
+    acknowledged = CASE WHEN excluded.rank < alarm.rank THEN NULL ELSE alarm.acknowledged END,
+    shelved = CASE WHEN excluded.rank < alarm.rank OR excluded.over = 1 THEN NULL
+              ELSE alarm.shelved END,
     kind = excluded.kind, place = excluded.place, rank = excluded.rank,
     latched = excluded.latched, over = excluded.over, raised_at_ns = excluded.raised_at_ns,
-    cleared_at_ns = excluded.cleared_at_ns
-WHERE excluded.over OR NOT over
+    cleared_at_ns = excluded.cleared_at_ns, zone = COALESCE(excluded.zone, alarm.zone),
+    worker = COALESCE(excluded.worker, alarm.worker),
+    track = COALESCE(excluded.track, alarm.track)
+WHERE excluded.over = 1 OR alarm.over = 0
 """
 
 
-class JournalError(LamproomError):
-    """The journal can't be opened or written; names the file."""
-
-
-class UnfitAlarmError(JournalError):
-    """No disk is to blame: what was given can't be stored anywhere."""
-
-
 def stand(
-    db: sqlite3.Connection, place: tuple[str, str, str], anomaly: Anomaly, stored_at_ns: int
+    session: Session,
+    words: Sequence[tuple[tuple[str, str, str], Anomaly]],
+    stored_at_ns: int,
 ) -> None:
-    """Note where an alarm stands after a word on it; `place` is site, gateway and alarm."""
+    """Note where alarms stand after words on them, each with its site, gateway and alarm."""
+    session.change_each(_STAND, [_stand_row(*word, stored_at_ns) for word in words])
+
+
+def _stand_row(
+    place: tuple[str, str, str], anomaly: Anomaly, stored_at_ns: int
+) -> tuple[object, ...]:
     over = anomaly.state == "cleared"
-    row = (
+    return (
+        *place,
         anomaly.kind,
         anomaly.camera or anomaly.zone or "",
         SEVERITIES.index(anomaly.severity),
-        is_latched(anomaly.kind),
-        over,
+        int(is_latched(anomaly.kind)),
+        int(over),
         anomaly.raised_at_ns,
         stored_at_ns,
         anomaly.captured_at_ns if over else None,
+        anomaly.zone,
+        anomaly.worker,
+        anomaly.track,
     )
-    db.execute(_STAND, (*place, *row))
 
 
-def prepare(db: sqlite3.Connection) -> None:
+def prepare(database: Database) -> None:
     """Make the tables, or bring those of an older journal up to date, all or nothing.
 
-    Raises `JournalError` for a newer or broken journal, and what `sqlite3` raises.
+    Raises `JournalError` for a newer or broken journal.
     """
-    with db:
-        db.execute("BEGIN IMMEDIATE")
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise JournalError(f"it is of version {version}, and this Lamproom knows {VERSION}")
-        if version == VERSION:
-            return
-        for table in _TABLES:
-            db.execute(table)
-        if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'acknowledgement'").fetchone():
-            _take_over(db)
-        db.execute(f"PRAGMA user_version = {VERSION}")
+    if database.read(_version) != VERSION:
+        database.write(_bring_up_to_date)
 
 
-def _take_over(db: sqlite3.Connection) -> None:
-    """Fill the new tables from version 1, which knew neither who acknowledged nor why."""
-    for *place, stored_at_ns, body in db.execute(
-        # As in that version an alarm was first stored with whichever word came first.
+def _version(session: Session) -> int:
+    """Tell the version of the tables, 0 without any; raises `JournalError` for a newer one."""
+    if session.kind == "sqlite":
+        ((version,),) = session.rows("PRAGMA user_version")
+    elif session.rows("SELECT 1 WHERE to_regclass('journal_version') IS NOT NULL"):
+        ((version,),) = session.rows("SELECT version FROM journal_version")
+    else:
+        version = 0
+    if version > VERSION:
+        raise JournalError(f"it is of version {version}, and this Lamproom knows {VERSION}")
+    return int(version)
+
+
+def _bring_up_to_date(session: Session) -> None:
+    if session.kind == "postgresql":  # two control rooms may begin at once
+        session.rows("SELECT pg_advisory_xact_lock(7651230)")
+    version = _version(session)
+    if version == VERSION:
+        return
+    for table in (*(_TABLES if version < 2 else _FROM_2_TO_3), *_SINCE_3):
+        session.change(table)
+    if session.kind == "postgresql":
+        session.change("CREATE TABLE journal_version (version {number} NOT NULL)")
+        session.change("INSERT INTO journal_version VALUES (?)", VERSION)
+        return
+    if session.rows("SELECT 1 FROM sqlite_master WHERE name = 'acknowledgement'"):
+        _take_over(session)
+    elif version == 2:
+        for place, _, anomaly in _words(session):
+            stand_for_search(session, place, anomaly)
+    _chain_former_acts(session)
+    session.change(f"PRAGMA user_version = {VERSION}")
+
+
+def stand_for_search(session: Session, place: tuple[str, str, str], anomaly: Anomaly) -> None:
+    """Note of an alarm of version 2 what searches ask for."""
+    session.change(
+        """
+        UPDATE alarm SET zone = COALESCE(?, zone), worker = COALESCE(?, worker),
+                         track = COALESCE(?, track)
+        WHERE site = ? AND gateway = ? AND alarm = ?
+        """,
+        anomaly.zone,
+        anomaly.worker,
+        anomaly.track,
+        *place,
+    )
+
+
+def _words(session: Session) -> Iterator[tuple[tuple[str, str, str], int, Anomaly]]:
+    """Give all words on alarms, of each alarm the clearing last, and when it was first stored."""
+    for *place, stored_at_ns, body in session.rows(
+        # As in version 1 an alarm was first stored with whichever word came first.
         """
         SELECT c.site, c.gateway, c.alarm,
                (SELECT MIN(stored_at_ns) FROM change
@@ -143,25 +212,42 @@ def _take_over(db: sqlite3.Connection) -> None:
                c.body
         FROM change AS c ORDER BY c.site, c.gateway, c.alarm, c.state
         """
-    ).fetchall():
+    ):
         site, gateway, alarm = place
         try:
             anomaly = ANOMALY.validate_json(body)
         except ValueError:
             raise JournalError(f"its alarm {alarm} of {gateway} can't be read") from None
-        stand(db, (site, gateway, alarm), anomaly, stored_at_ns)
-    db.execute(
+        yield (site, gateway, alarm), stored_at_ns, anomaly
+
+
+def _take_over(session: Session) -> None:
+    """Fill the new tables from version 1, which knew neither who acknowledged nor why."""
+    for place, stored_at_ns, anomaly in _words(session):
+        stand(session, [(place, anomaly)], stored_at_ns)
+    session.change(
         """
         INSERT INTO act (site, gateway, alarm, action, by, reason, at_ns)
         SELECT site, gateway, alarm, 'acknowledge', 'operator', '', acknowledged_at_ns
         FROM acknowledgement
         """
     )
-    db.execute(
+    session.change(
         """
         UPDATE alarm SET acknowledged = act.number FROM act
         WHERE (act.site, act.gateway, act.alarm) = (alarm.site, alarm.gateway, alarm.alarm)
         """
     )
-    db.execute("DROP TABLE acknowledgement")
-    db.execute("DROP INDEX IF EXISTS change_by_time")
+    session.change("DROP TABLE acknowledgement")
+    session.change("DROP INDEX IF EXISTS change_by_time")
+
+
+def _chain_former_acts(session: Session) -> None:
+    """Begin the chain with what was done before there was one; from here on it can't change."""
+    for number, site, gateway, alarm, action, by, reason, at_ns, until_ns in session.rows(
+        "SELECT number, site, gateway, alarm, action, by, reason, at_ns, until_ns "
+        "FROM act ORDER BY number"
+    ):
+        key = Key(site=site, gateway=gateway, alarm=alarm)
+        act = Act(action=action, by=by, reason=reason, at_ns=at_ns, until_ns=until_ns)
+        append(session, act_entry(key, act), number=number)

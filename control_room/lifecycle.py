@@ -27,6 +27,8 @@ LIFE_SHELF_MAX_MIN = 30.0
 """Of a critical alarm about a person: long enough to walk there and look, not to forget them."""
 OPERATOR = "operator"
 """Who acts when a request names nobody."""
+CONTROL_ROOM = "control room"
+"""Who acts when it is nobody's doing but the time's."""
 MAX_BY, MAX_REASON, MAX_NAME = 80, 500, 200
 """Characters."""
 

@@ -5,26 +5,36 @@ Knows nothing about cameras or about how alarms are found.
 
 import argparse
 import contextlib
-import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from control_room.access.options import add_access_arguments, door_of
 from control_room.broker_options import (
     add_broker_arguments,
     add_prefix_argument,
     add_trust_arguments,
     broker_of,
+    client_name,
     guard_of,
 )
 from control_room.complaints import Complaints
+from control_room.home_assistant import WILL, add_home_assistant_argument, home_assistant
 from control_room.intake import Intake
 from control_room.journal import Journal
+from control_room.journal_database import Place, beside
+from control_room.journal_options import (
+    Keeping,
+    add_journal_argument,
+    add_keeping_arguments,
+    keeping_of,
+    positions_kept,
+)
 from control_room.room import Room
 from control_room.roster import Worker, read_roster
-from control_room.server import LOOPBACK, bind, make_server, url_of
+from control_room.server import bind, make_server, url_of
 from delivery.guard import Guard
 from delivery.mqtt import Connection
 from delivery.signing import RefusedError, Signer
@@ -44,8 +54,10 @@ mine, the alarms. It hears all gateways of one MQTT broker, stores every alarm i
 receipts it; only then does a gateway forget the alarm. A gateway that falls silent is an alarm.
 On the page alarms are acknowledged, shelved and ended (docs/alarms.md).
 
-Browsers decode the panorama only on a page from http://localhost or over https: to look from
-another computer, put a proxy with TLS in front (plan and alarms work without)."""
+From this machine everybody may act, as long as `lamproom users` has named nobody. To look from
+another computer, make a user and give --tls-certificate and --tls-key: browsers decode the panorama
+only over https or from http://localhost (docs/access.md). A broker that can't be reached is said,
+on the page, too, and tried for ever."""
 
 CONNECT_S = 10.0
 
@@ -61,19 +73,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="private key of this control room: receipts, orders and heartbeats are signed with it",
     )
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="where the page is served (default 127.0.0.1)"
-    )
+    add_access_arguments(parser)
     parser.add_argument(
         "--port", type=int, default=8080, help="of the page (default 8080; 0: any free one)"
     )
-    parser.add_argument(
-        "--journal",
-        type=Path,
-        metavar="FILE",
-        default=Path("state/journal.sqlite"),
-        help="where alarms are stored for good (default state/journal.sqlite)",
-    )
+    add_journal_argument(parser)
+    add_keeping_arguments(parser)
+    add_home_assistant_argument(parser)
     parser.add_argument(
         "--operators",
         type=_some,
@@ -90,17 +96,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until Ctrl-C or SIGTERM; raises `BrokerError`, `JournalError`, `ServerError`.
+    """Serve until Ctrl-C or SIGTERM; raises `AccessError`, `BrokerError`, `JournalError`.
 
-    And `SigningError` for a key file that can't be used.
+    And `ServerError`, and `SigningError` for a key file that can't be used. `BrokerError` is for
+    options and files only: a broker that is away, or refuses us, may be mended.
     """
     journal_file = args.journal if args.prefix == LIVE_PREFIX else None
     roster = read_roster(args.roster) if args.roster else ()
     signer = Signer.from_file(args.signing_key) if args.signing_key else None
-    memory = journal_file and journal_file.with_name(f"{journal_file.name}.heard.json")
+    memory = beside(journal_file, ".heard.json")
     guard, expected = guard_of(args, SystemClock(), say, memory)
+    folder = args.journal.parent if isinstance(args.journal, Path) else Path("state")
+    door = door_of(args, SystemClock(), say, folder)
     bound = bind(args.host, args.port)
     with (
+        contextlib.closing(door),
         contextlib.closing(bound),
         open_room(
             broker_of(args),
@@ -112,23 +122,27 @@ def run(args: argparse.Namespace) -> int:
             signer=signer,
             guard=guard,
             expected=expected if args.prefix == LIVE_PREFIX else (),
+            wait=False,
+            keeping=keeping_of(args) if args.prefix == LIVE_PREFIX else None,
+            home_prefix=args.home_assistant if args.prefix == LIVE_PREFIX else None,
         ) as room,
     ):
-        print(f"The control room is at {url_of(bound)}   (Ctrl-C stops it)", flush=True)
-        if args.host not in LOOPBACK:
-            say(f"{args.host}: whoever reaches this address can look, and act on alarms")
+        url = url_of(bound, tls=door.certificate is not None)
+        print(f"The control room is at {url}   (Ctrl-C stops it)", flush=True)
+        if door.doorkeeper is None:
+            say("no login is asked for: whoever works on this machine may act (`lamproom users`)")
         with contextlib.suppress(KeyboardInterrupt):
             if threading.current_thread() is threading.main_thread():
                 # The web server ends tidily on a signal and then hands it on to us.
                 signal.signal(signal.SIGTERM, signal.default_int_handler)
-            make_server(room, stream_packets, host=args.host).run(sockets=[bound])
+            make_server(room, stream_packets, door).run(sockets=[bound])
     return 0
 
 
 @contextlib.contextmanager
 def open_room(
     broker: BrokerConfig,
-    journal_file: Path | None,
+    journal_file: Place,
     clock: Clock,
     *,
     prefix: str = LIVE_PREFIX,
@@ -137,16 +151,25 @@ def open_room(
     signer: Signer | None = None,
     guard: Guard | None = None,
     expected: Sequence[tuple[str, str]] = (),
+    wait: bool = True,
+    keeping: Keeping | None = None,
+    home_prefix: str | None = None,
 ) -> Iterator[Room]:
     """Open the journal and listen to the broker for as long as the block lasts.
 
-    `signer` signs what is said to gateways, `guard` looks at what they say. Raises `JournalError`
-    and `BrokerError`.
+    With `keeping` it is written down where people were, and forgotten what is old; with
+    `home_prefix` Home Assistant is told of gateways.
+    `signer` signs what is said to gateways, `guard` looks at what they say. Without `wait` a broker
+    that can't be reached, or refuses us, is tried for ever. Raises `JournalError`, `BrokerError`.
     """
-    with contextlib.closing(Journal(journal_file)) as journal:
-        name = f"control-room-{prefix}-{os.getpid()}"
-        connection = Connection(broker, client_id=name, log=say)
-        run_file = journal_file and journal_file.with_name(f"{journal_file.name}.run")
+    with (
+        contextlib.closing(Journal(journal_file)) as journal,
+        positions_kept(keeping, journal, clock, say) as also_kept,
+    ):
+        name = client_name(f"control-room-{prefix}")
+        will = None if home_prefix is None else WILL
+        connection = Connection(broker, client_id=name, will=will, log=say)
+        run_file = beside(journal_file, ".run")
         run = next_run(run_file, clock) if run_file else clock.now_ns()
         voice = Voice(clock, run=run, signer=signer)
 
@@ -169,8 +192,9 @@ def open_room(
             roster=roster,
             send_beat=send,
             expected=expected,
+            distrusted=(guard or Guard()).distrusted,
         )
-        intake = Intake(room.hear, room.hear_alarms)
+        intake = Intake(also_kept(room.hear), room.hear_alarms)
         complain = Complaints(say)
 
         def on_bad(topic: str, error: WireError) -> None:
@@ -178,17 +202,21 @@ def open_room(
             if isinstance(error, RefusedError):
                 room.refuse(parse_topic(topic), error)
 
-        Subscriber(
-            connection,
-            prefix,
-            on_message=intake.hear,
-            on_bad=on_bad,
-            on_gap=room.miss,
-            guard=guard,
-        )
+        home_file = beside(journal_file, ".home_assistant")
         try:
-            connection.connect(CONNECT_S, wait=True)
-            yield room
+            with home_assistant(
+                connection, clock, prefix=home_prefix, memory=home_file
+            ) as also_told:
+                Subscriber(
+                    connection,
+                    prefix,
+                    on_message=also_told(intake.hear),
+                    on_bad=on_bad,
+                    on_gap=room.miss,
+                    guard=guard,
+                )
+                connection.connect(CONNECT_S, wait=wait)
+                yield room
         finally:
             connection.close()
             intake.close()

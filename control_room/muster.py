@@ -50,6 +50,8 @@ class Somebody:
     since_ns: int
     last: Place
     perhaps: tuple[int, ...] = ()
+    tracks: tuple[tuple[str, int], ...] = ()
+    """Gateways that speak of them, with their numbers there; of who is away, the last that did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +230,7 @@ def _somebody(
         state=person.state,
         since_ns=person.since_ns,
         perhaps=person.perhaps,
+        tracks=person.tracks,
         last=Place(
             xyz_m=person.xyz_m,
             chainage_m=_chainage_m(person.xyz_m, descriptions.get(gateway)),

@@ -16,18 +16,21 @@ from control_room.desk import Desk, SendOrder
 from control_room.head_count import HeadCount
 from control_room.journal import Journal
 from control_room.journal_schema import JournalError, UnfitAlarmError
-from control_room.lifecycle import Entry, Key, Wish
+from control_room.lifecycle import Act, Entry, Key, Wish
 from control_room.loss import LossRate
+from control_room.plan_words import plan_words
 from control_room.roster import Worker
 from control_room.told import alarm_fields, message_text
 from control_room.viewers import Listener, Viewers
 from control_room.watches import Own, Watches
 from delivery.signing import RefusedError
+from delivery.trust import Distrusted
 from scene.alarms import ALARMS
 from scene.clock import Clock
 from scene.messages import (
     Anomaly,
     ControlRoomBeat,
+    Machines,
     Receipt,
     SiteDescription,
     Stored,
@@ -40,6 +43,9 @@ HISTORY = 100
 
 KEPT = ("state", "site", "health", "positions")
 """Topics whose last message a new viewer hears at once."""
+
+MAX_MACHINES = 500
+"""Of all sites together; more is a mistake or an attack."""
 
 MAX_GATEWAYS = 256
 """More than this is a mistake or an attack; further ones are not listened to."""
@@ -66,26 +72,33 @@ class Room:
         roster: Sequence[Worker] = (),
         send_beat: SendBeat = lambda _site, _gateway, _beat: None,
         expected: Iterable[tuple[str, str]] = (),
+        distrusted: Callable[[], Iterable[Distrusted]] = tuple,
     ) -> None:
         """Start knowing nothing but the journal; `is_connected` tells of the broker.
 
         Of gateways (site, gateway) that are `expected`, silence from the start is an alarm. The
-        load of alarms is shared by so many `operators`; `roster` is who is underground.
+        load of alarms is shared by so many `operators`; `roster` is who is underground;
+        `distrusted` lists the files of keys that can't be used.
         """
         self.prefix = prefix
         self._is_connected = is_connected
-        self._journal = journal
+        self.journal = self._journal = journal
         self._clock = clock
         self._send_receipt = send_receipt
         self._desk = Desk(journal, clock, send_order, live=prefix == LIVE_PREFIX)
         self._operators = operators
         self._heads = HeadCount(roster)
         self._send_beat = send_beat
+        self._distrusted = distrusted
         self._watches = Watches(clock)
         self._loss = LossRate(clock)
         self._last: dict[tuple[str, str], dict[str, Envelope]] = {}
         self._heard_s: dict[tuple[str, str, str], float] = {}
         """When each of them was heard, on the monotonic clock."""
+        self._plans: dict[tuple[str, str], dict[str, Any]] = {}
+        """What a plan shows of their site files."""
+        self._machines: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
+        """Of each site's machines when it was heard last, and where it is."""
         self._viewers = Viewers(journal, clock, self.alarm_rate)
         self._lock = threading.RLock()
         self._trouble = ""
@@ -100,6 +113,8 @@ class Room:
     def hear(self, address: Address, envelope: Envelope) -> None:
         """Take one MQTT message; alarms are journalled and receipted before this returns."""
         self._heads.hear(address, envelope, self._clock.now_ns())
+        if isinstance(envelope.body, Machines):
+            self._hear_machines(address.site, envelope.body)
         if address.topic not in (*KEPT, "alarm"):
             return
         place = (address.site, address.gateway)
@@ -113,11 +128,13 @@ class Room:
                     self._keep_alarms([(*place, envelope.body)])
                 return
             self._last[place][address.topic] = envelope
+            if isinstance(envelope.body, SiteDescription):
+                self._plans[place] = plan_words(envelope.body)
             if address.topic == "positions":
                 self._loss.note(place, heard=1)
             self._heard_s[*place, address.topic] = self._clock.monotonic_s()
             if self._viewers:
-                self._viewers.tell(address.topic, message_text(*place, address.topic, envelope))
+                self._viewers.tell(address.topic, self._text(place, address.topic, envelope))
             self._keep_own(self._watches.hear(place, envelope))
 
     def hear_alarms(self, said: Sequence[tuple[Address, Envelope]]) -> None:
@@ -158,11 +175,14 @@ class Room:
         with self._lock:
             silent = self._watches.silent() if self.prefix == LIVE_PREFIX else []
             for site, gateway, anomaly in silent:
+                if self._has_ended(site, gateway, anomaly):
+                    continue
                 if not self._is_connected():
                     anomaly = replace(  # noqa: PLW2901
                         anomaly, evidence="The control room has lost the MQTT broker."
                     )
                 self._keep_alarm(site, gateway, anomaly)
+            self._keep_own(self._watches.distrust(self._distrusted()))
             self._keep_own(self._watches.check())
             for (site, gateway, _), anomaly in tuple(self._unstored.items()):
                 self._keep_alarm(site, gateway, anomaly)
@@ -174,7 +194,11 @@ class Room:
             for tell in (self._viewers.tell_groups, self._viewers.tell_rate):
                 with self._troubled():
                     tell()
-            self._viewers.tell("clock", self._clock_text())
+        try:
+            self._tell_heads()
+        finally:
+            with self._lock:
+                self._viewers.tell("clock", self._clock_text())
 
     def do(self, wish: Wish) -> dict[str, Any]:
         """Do what an operator asks for and store it; gives the alarm as viewers are told it.
@@ -199,6 +223,15 @@ class Room:
     def muster(self, site: str) -> dict[str, Any] | None:
         """Count heads in a site now (`control_room.muster.to_json`); none for an unknown one."""
         return self._heads.muster(site, self._clock.now_ns())
+
+    def history(self, limit: int) -> list[dict[str, Any]]:
+        """List the newest alarms as viewers are told them, newest first; raises `JournalError`."""
+        now_ns = self._clock.now_ns()
+        return [alarm_fields(entry, now_ns) for entry in self._journal.history(limit)]
+
+    def acts(self, site: str, gateway: str, alarm: str) -> list[Act]:
+        """List all that was ever done with an alarm, oldest first; raises `JournalError`."""
+        return self._journal.acts(Key(site=site, gateway=gateway, alarm=alarm))
 
     def join(self, listener: Listener) -> str:
         """Add a listener; gives the snapshot after which it hears every change."""
@@ -237,11 +270,46 @@ class Room:
         for site, gateway, anomaly in found:
             if self.prefix != LIVE_PREFIX:
                 continue
-            with self._troubled():
-                entry = self._journal.entry(Key(site=site, gateway=gateway, alarm=anomaly.id))
-                if entry is not None and entry.last.state == "cleared":
-                    continue  # an operator had ended it before its cause was gone
+            if self._has_ended(site, gateway, anomaly):
+                continue
             self._keep_alarm(site, gateway, anomaly)
+
+    def _has_ended(self, site: str, gateway: str, anomaly: Anomaly) -> bool:
+        """Tell whether an operator had ended an alarm of ours before its cause was gone."""
+        with self._troubled():
+            entry = self._journal.entry(Key(site=site, gateway=gateway, alarm=anomaly.id))
+            return entry is not None and entry.last.state == "cleared"
+        return False
+
+    def _hear_machines(self, site: str, said: Machines) -> None:
+        """Take machines' places of a site; viewers are told."""
+        with self._lock:
+            for machine in said.machines:
+                key = (site, machine.machine)
+                if key not in self._machines and len(self._machines) >= MAX_MACHINES:
+                    continue
+                fields = {"site": site, **asdict(machine)}
+                self._machines[key] = (self._clock.monotonic_s(), fields)
+                self._viewers.tell("machine", json.dumps({"is": "machine", **fields}))
+
+    def _tell_heads(self) -> None:
+        """Tell viewers how many are where; counted while alarms are free to come."""
+        with self._lock:
+            if not self._viewers.wants_heads():
+                return
+            sites = sorted({site for site, _ in self._last})
+        began_s = self._clock.monotonic_s()
+        counts = [count for site in sites if (count := self.muster(site)) is not None]
+        took_s = self._clock.monotonic_s() - began_s
+        with self._lock:
+            self._viewers.tell_heads(counts, took_s)
+
+    def _text(self, place: tuple[str, str], topic: str, envelope: Envelope) -> str:
+        """Write what a gateway said; with its site also what only the plan shows."""
+        text = message_text(*place, topic, envelope)
+        if topic != "site":
+            return text
+        return f'{text[:-1]}, "plan": {json.dumps(self._plans.get(place))}}}'
 
     def _keep_alarms(self, said: Sequence[tuple[str, str, Anomaly]]) -> None:
         """Store what gateways said, receipt it, and tell viewers what is new."""
@@ -325,7 +393,7 @@ class Room:
     def _snapshot(self) -> str:
         now_s = self._clock.monotonic_s()
         said = [
-            json.loads(message_text(*place, topic, envelope))
+            json.loads(self._text(place, topic, envelope))
             | {"age_s": round(now_s - self._heard_s[*place, topic], 3)}
             for place, topics in self._last.items()
             for topic, envelope in topics.items()
@@ -349,6 +417,10 @@ class Room:
                 "prefix": self.prefix,
                 "kinds": kinds,
                 "said": said,
+                "machines": [
+                    fields | {"age_s": round(now_s - at_s, 3)}
+                    for at_s, fields in self._machines.values()
+                ],
                 "alarms": [alarm_fields(entry, now_ns) for entry in entries.values()],
                 "groups": groups,
                 "alarm_rate": rate,

@@ -2,7 +2,7 @@
 
 Knows nothing about MQTT: it asks the `Room`. The WebSocket `/messages` carries JSON text,
 `/panorama/SITE/GATEWAY` binary packets as `scene.packet` writes them; what `/api/` answers stands
-in `api.py`. Only pages that came from here may open a WebSocket or act.
+in `api.py`. Who may come in is the business of `access/`: every call passes its gate first.
 """
 
 import asyncio
@@ -14,20 +14,30 @@ import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
-from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from control_room.api import api_routes, is_ours
+from control_room.access.gate import Gate, caller_of
+from control_room.access.login import login_routes, open_routes
+from control_room.access.options import Door
+from control_room.access.patience import (
+    MOST_CONNECTIONS,
+    PatientProtocol,
+    allow_files,
+    patient,
+)
+from control_room.access.users_api import users_routes
+from control_room.api import api_routes
+from control_room.history_api import history_routes
+from control_room.journal_api import journal_routes
+from control_room.lifecycle import OPERATOR
 from control_room.panorama import Fan, OpenStream
 from control_room.room import Room
+from scene.clock import SystemClock
 from scene.errors import LamproomError
 
 PAGE = Path(__file__).parent / "page"
@@ -37,21 +47,6 @@ MAX_WAITING = 1000
 MAX_WAITING_POSITIONS = 20
 """A viewer with so many messages unsent gets no further positions until it has caught up."""
 MAX_FROM_BROWSER_BYTES = 65_536
-
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-cache",
-}
-
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-REFUSED = 4403
 
 
 class ServerError(LamproomError):
@@ -88,17 +83,12 @@ class Mailbox:
         return None if self._overfull else self._texts.popleft()
 
 
-def make_app(room: Room, open_stream: OpenStream, *, only_loopback_names: bool) -> Starlette:
-    """Build the web application.
-
-    With `only_loopback_names` it answers nobody who called it by another name than localhost, so
-    that a foreign page can't reach it by pointing a name of its own at this machine.
-    """
+def make_app(room: Room, open_stream: OpenStream, door: Door) -> Starlette:
+    """Build the web application; who may use what stands in `access/roles.py`."""
     fans: dict[tuple[str, str], Fan] = {}
 
     async def messages(browser: WebSocket) -> None:
-        if not await _accept(browser):
-            return
+        await browser.accept()
         mailbox = Mailbox(asyncio.get_running_loop())
         snapshot = room.join(mailbox.put)
 
@@ -115,8 +105,7 @@ def make_app(room: Room, open_stream: OpenStream, *, only_loopback_names: bool) 
 
     async def panorama(browser: WebSocket) -> None:
         place = (browser.path_params["site"], browser.path_params["gateway"])
-        if not await _accept(browser):
-            return
+        await browser.accept()
         if room.stream_url(*place) is None and place not in fans:
             await browser.close(4404, "no such panorama")
             return
@@ -133,69 +122,67 @@ def make_app(room: Room, open_stream: OpenStream, *, only_loopback_names: bool) 
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async def tick() -> None:
+        async def again(what: Callable[[], Awaitable[object]]) -> None:
             while True:
                 try:
-                    await asyncio.to_thread(room.tick)
+                    await what()
                 except Exception:  # silence must be noticed whatever else goes wrong
                     traceback.print_exc()
                 await asyncio.sleep(TICK_S)
 
-        ticking = asyncio.create_task(tick())
+        ticking = [asyncio.create_task(again(one)) for one in _work(room, door)]
         yield
-        ticking.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await ticking
+        for one in ticking:
+            one.cancel()
+        await asyncio.gather(*ticking, return_exceptions=True)
+        if door.doorkeeper is not None:
+            await asyncio.to_thread(door.doorkeeper.audited.close)
         for fan in fans.values():
             await fan.close()
 
     routes: list[BaseRoute] = [
+        *_access_routes(door),
+        *history_routes(room),
         *api_routes(room),
+        *journal_routes(room.journal, lambda request: caller_of(request).name or OPERATOR),
         WebSocketRoute("/messages", messages),
         WebSocketRoute("/panorama/{site}/{gateway}", panorama),
         Mount("/", StaticFiles(directory=PAGE, html=True)),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
-    app.add_middleware(_Guard, only_loopback_names=only_loopback_names)
+    app.add_middleware(
+        Gate,
+        routes=routes,
+        doorkeeper=door.doorkeeper,
+        only_loopback_names=door.only_loopback_names,
+        secure=door.secure,
+    )
     return app
 
 
-class _Guard:
-    """Adds the security headers and refuses foreign host names."""
-
-    def __init__(self, app: ASGIApp, *, only_loopback_names: bool) -> None:
-        self._app = app
-        self._only_loopback_names = only_loopback_names
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
-            await self._app(scope, receive, send)
-            return
-        headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
-        host = headers.get(b"host", "")
-        if self._only_loopback_names and urlsplit(f"//{host}").hostname not in LOOPBACK:
-            if scope["type"] == "http":
-                answer = PlainTextResponse("unknown host name\n", status_code=421)
-                await answer(scope, receive, send)
-            else:
-                await send({"type": "websocket.close", "code": REFUSED})
-            return
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
+def _work(room: Room, door: Door) -> list[Callable[[], Awaitable[object]]]:
+    """List what is to be done twice a second."""
+    work: list[Callable[[], Awaitable[object]]] = [lambda: asyncio.to_thread(room.tick)]
+    if door.doorkeeper is not None:
+        door.doorkeeper.audited.begin(room.journal.audit)
+        work.append(door.doorkeeper.tick)
+    if door.certificate is not None:
+        certificate = door.certificate
+        work.append(lambda: asyncio.to_thread(certificate.read_again))
+    return work
 
 
-async def _accept(browser: WebSocket) -> bool:
-    """Accept a WebSocket from our own page only."""
-    if not is_ours(browser):
-        await browser.close(REFUSED)
-        return False
-    await browser.accept()
-    return True
+def _access_routes(door: Door) -> list[BaseRoute]:
+    if door.doorkeeper is None:
+        return open_routes()
+    routes = [*login_routes(door.doorkeeper, secure=door.secure), *users_routes(door.doorkeeper)]
+    if door.doorkeeper.oidc is not None:
+        from control_room.access.openid_routes import openid_routes
+
+        routes += openid_routes(
+            door.doorkeeper, door.doorkeeper.oidc, SystemClock(), secure=door.secure
+        )
+    return routes
 
 
 async def _both(*work: Awaitable[None]) -> None:
@@ -235,21 +222,24 @@ def bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def url_of(bound: socket.socket) -> str:
+def url_of(bound: socket.socket, *, tls: bool = False) -> str:
     """Tell the page's address, as a browser on this machine would type it."""
     host, port = bound.getsockname()[:2]
     if host in ("0.0.0.0", "::"):
         host = "127.0.0.1"
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    scheme = "https" if tls else "http"
+    return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
 
 
-def make_server(room: Room, open_stream: OpenStream, *, host: str) -> uvicorn.Server:
+def make_server(room: Room, open_stream: OpenStream, door: Door) -> uvicorn.Server:
     """Build the web server; `server.run(sockets=[bind(host, port)])` serves until it is stopped."""
-    app = make_app(room, open_stream, only_loopback_names=host in LOOPBACK)
+    certificate = door.certificate
+    allow_files()
     return uvicorn.Server(
         uvicorn.Config(
-            app,
+            make_app(room, open_stream, door),
             log_level="warning",
+            http=patient(most_each=MOST_CONNECTIONS) if door.proxy else PatientProtocol,
             ws="websockets-sansio",
             ws_per_message_deflate=False,
             ws_max_size=MAX_FROM_BROWSER_BYTES,
@@ -257,17 +247,21 @@ def make_server(room: Room, open_stream: OpenStream, *, host: str) -> uvicorn.Se
             ws_ping_timeout=10.0,
             timeout_graceful_shutdown=2,
             server_header=False,
+            proxy_headers=door.proxy is not None,
+            forwarded_allow_ips=door.proxy,
+            ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
         )
     )
 
 
 @contextlib.contextmanager
 def serving(
-    room: Room, open_stream: OpenStream, *, host: str = "127.0.0.1", port: int = 0
+    room: Room, open_stream: OpenStream, *, port: int = 0, door: Door | None = None
 ) -> Iterator[str]:
     """Serve in a thread for as long as the block lasts; gives the page's address."""
-    bound = bind(host, port)
-    server = make_server(room, open_stream, host=host)
+    door = door or Door()
+    bound = bind(door.host, port)
+    server = make_server(room, open_stream, door)
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [bound]}, name="control-room", daemon=True
     )
@@ -275,8 +269,8 @@ def serving(
     try:
         wait_until(lambda: server.started or not thread.is_alive(), timeout_s=20.0)
         if not server.started:
-            raise ServerError(f"{host}:{port}: the web server did not start")
-        yield url_of(bound)
+            raise ServerError(f"{door.host}:{port}: the web server did not start")
+        yield url_of(bound, tls=door.certificate is not None)
     finally:
         server.should_exit = True
         thread.join(timeout=10.0)

@@ -4,8 +4,9 @@ Knows nothing about HTTP or WebSockets, nor about what an alarm means.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from control_room.alarm_rate import AlarmRate
 from control_room.grouping import group
@@ -18,6 +19,26 @@ RATE_EVERY_S = 10.0
 """So often viewers are told the alarm rate."""
 GROUPS_PACE = 10.0
 """Telling the groups may take this part of the time, one in so many."""
+HEADS_EVERY_S = 1.0
+"""So often viewers are told how many are where; less often where counting takes long."""
+HEADS_TOLD = (
+    "site",
+    "at_ns",
+    "complete",
+    "everybody",
+    "people",
+    "at_least",
+    "out_of_view",
+    "unknown",
+    "unnamed",
+    "metres_seen",
+    "metres",
+    "areas",
+    "expected",
+    "expected_by",
+    "clocks_off",
+)
+"""What of a muster every viewer is told; the rest is asked for."""
 
 Listener = Callable[[str, str], None]
 """Takes what it is about (`positions`, `alarm`, `groups`, …) and the JSON text."""
@@ -35,6 +56,7 @@ class Viewers:
         """Whether they know the groups as they are now."""
         self._groups_due_s = clock.monotonic_s()
         self._rate_told_s = -RATE_EVERY_S
+        self._heads_due_s = clock.monotonic_s()
 
     def __bool__(self) -> bool:
         """Tell whether anybody listens."""
@@ -85,6 +107,19 @@ class Viewers:
             self._rate_told_s = now_s
             said = {"is": "alarm_rate", "alarm_rate": asdict(self._rate())}
             self.tell("alarm_rate", json.dumps(said))
+
+    def wants_heads(self) -> bool:
+        """Tell whether the head-counts are due."""
+        return bool(self._listeners) and self._clock.monotonic_s() >= self._heads_due_s
+
+    def tell_heads(self, musters: Sequence[dict[str, Any]], took_s: float) -> None:
+        """Tell how many are where in every site (`muster.to_json`), which took so long to count."""
+        self._heads_due_s = self._clock.monotonic_s() + max(HEADS_EVERY_S, GROUPS_PACE * took_s)
+        counts = [
+            {name: one[name] for name in HEADS_TOLD} | {"missing": len(one["missing"])}
+            for one in musters
+        ]
+        self.tell("heads", json.dumps({"is": "heads", "heads": counts}))
 
     def groups(self) -> list[list[str]]:
         """Give the names of the listed alarms, one list for each line; raises `JournalError`."""

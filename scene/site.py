@@ -61,6 +61,9 @@ class CameraConfig(Section):
     url: Annotated[str, AfterValidator(_source)]
     """`rtsp://…`, a video file, or a folder of pictures; files relative to the site file."""
     transport: Literal["tcp", "udp"] = "tcp"
+    decoder: Annotated[str, Field(pattern="^[a-z0-9_]{1,20}$")] = "off"
+    """Of an RTSP camera: `off` decodes in software, `auto` in hardware where there is some, a name
+    (`cuda`) on that kind of device; software takes over wherever it does not work."""
     fps: float | None = Field(default=None, gt=0, le=120)
     """For a folder of pictures: how fast it is played."""
 

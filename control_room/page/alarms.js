@@ -1,50 +1,50 @@
-// The list of alarms and the details of the selected one. Knows nothing about how they are found.
+// The list of alarms, and past ones. Knows nothing about how they are found.
 
-import { actText, desk, show as showDesk } from "./desk.js";
-import { msOf } from "./json.js";
+import { drawDetails, endMs, stateOf } from "./alarm_details.js";
+import { button as makeButton, element, fill, setText } from "./dom.js";
+import { drawHidden, isWanted, onFilter } from "./filters.js";
+import { msOf, parse } from "./json.js";
+import { oncePerFrame } from "./later.js";
 import {
-  alarmKey, isOpen, isUnacknowledged, model, nowMs, on, personOf, select, selectAlarm, weight,
+  alarmKey, isOpen, isUnacknowledged, mayAct, model, on, selectAlarm, takeHistory, weight,
 } from "./model.js";
-import { language, word } from "./words.js";
+import { SIGN } from "./signs.js";
+import { clockTime, duration } from "./times.js";
+import { kindName } from "./words_of_alarms.js";
+import { word } from "./words.js";
 
 const PAST = 50;
+const PAST_LOADED = 1000;
 
 const list = document.getElementById("alarms");
 const past = document.getElementById("past-alarms");
+const older = document.getElementById("older-alarms");
+const copy = document.getElementById("copy-alarms");
+const pastTrouble = document.getElementById("past-trouble");
 const shelf = document.getElementById("shelved-alarms");
 const shelfTitle = document.getElementById("shelved-count");
 const none = document.getElementById("no-alarms");
-const details = document.getElementById("details");
-const announcer = document.getElementById("announcer");
-const title = element("h3");
-const table = element("dl");
-details.append(title, table, desk);
 /** Map of an alarm's key to its line. */
 const lines = new Map();
 /** Map of an alarm's key to the line of the group that it leads. */
 const groupLines = new Map();
-/** When the newest picture was taken. */
-let capturedMs = 0;
+/** How many open alarms the filters hide. */
+let hiddenCount = 0;
+/** How many past alarms are shown. */
+let most = PAST;
+const later = oncePerFrame(draw);
 
 /** Start showing alarms. */
 export function start() {
-  on("alarms", draw);
-  on("selected", draw);
-  on("language", draw);
+  for (const about of ["alarms", "selected", "language", "gateways", "me"]) on(about, later);
   on("link", drawNone);
-  on("picture", (state) => { capturedMs = state.captured_ms ?? 0; });
-  on("new alarm", (entry) => {
-    announcer.textContent = word("new_alarm", `${kindOf(entry)}, ${whereOf(entry)}`);
-  });
+  onFilter(later);
+  older.addEventListener("click", loadOlder);
   setInterval(drawTimes, 1000);
 }
 
-/** Name an alarm's kind in the chosen language. */
-export function kindOf({ anomaly }) {
-  return model.kinds[anomaly.kind]?.[language()] ?? anomaly.kind;
-}
-
-function whereOf({ anomaly, gateway }) {
+/** Tell where an alarm is, in words. */
+export function whereOf({ anomaly, gateway }) {
   const parts = [];
   if (anomaly.xyz_m !== null) parts.push(word("at", anomaly.xyz_m[0].toFixed(1)));
   if (anomaly.zone !== null) parts.push(anomaly.zone);
@@ -58,8 +58,13 @@ function draw() {
   const newest = (a, b) => msOf(b.anomaly.raised_at_ns) - msOf(a.anomaly.raised_at_ns);
   const groups = openGroups().sort((a, b) => weightOf(b) - weightOf(a) || newest(a[0], b[0]));
   const shelved = entries.filter((entry) => entry.phase === "shelved").sort(newest);
-  const closed = entries.filter((entry) => !isOpen(entry)).sort(newest).slice(0, PAST);
+  const closed = entries.filter((entry) => !isOpen(entry) && isWanted(entry)).sort(newest)
+    .slice(0, most);
+  hiddenCount = drawHidden(entries.filter(
+    (entry) => isOpen(entry) && entry.phase !== "shelved" && !isWanted(entry),
+  ));
   drawNone();
+  copy.hidden = !mayAct() || model.prefix === "replay";
   fill(list, groups.map((group) => (group.length > 1 ? groupLineOf(group) : lineOf(group[0]))));
   fill(shelf, shelved.map(lineOf));
   fill(past, closed.map(lineOf));
@@ -75,7 +80,7 @@ function draw() {
 /** The open alarms that are not shelved, by cause; one that is in no group yet stands alone. */
 function openGroups() {
   const left = new Map([...model.alarms].filter(
-    ([, entry]) => isOpen(entry) && entry.phase !== "shelved",
+    ([, entry]) => isOpen(entry) && entry.phase !== "shelved" && isWanted(entry),
   ));
   const groups = [];
   for (const keys of model.groups) {
@@ -93,19 +98,24 @@ function weightOf(group) {
     + 10 * weight(entry) + Number(isUnacknowledged(entry))));
 }
 
-/** "No alarms" is only said while the connection stands. */
+/** "No alarms" is only said while the connection stands, and nothing is hidden. */
 function drawNone() {
   none.hidden = openGroups().length > 0;
-  none.textContent = word(model.link.open ? "no_alarms" : "alarms_unknown");
+  if (!model.link.open) setText(none, word("alarms_unknown"));
+  else setText(none, hiddenCount > 0 ? word("none_shown") : word("no_alarms"));
 }
 
-function fill(into, items) {
-  const same = items.length === into.children.length
-    && items.every((item, i) => into.children[i] === item);
-  if (same) return;
-  const focused = document.activeElement;
-  into.replaceChildren(...items);
-  if (focused instanceof HTMLElement && into.contains(focused)) focused.focus();
+/** Fetch what was before the page was opened. */
+async function loadOlder() {
+  pastTrouble.textContent = "";
+  try {
+    const answer = await fetch(`/api/alarms/history?limit=${PAST_LOADED}`);
+    if (!answer.ok) throw new Error(await answer.text());
+    most = PAST_LOADED;
+    takeHistory(parse(await answer.text()));
+  } catch {
+    pastTrouble.textContent = word("no_history");
+  }
 }
 
 function lineOf(entry) {
@@ -120,11 +130,9 @@ function groupLineOf(group) {
   const key = alarmKey(group[0]);
   const item = groupLines.get(key) ?? newLine(groupLines, key);
   if (item.children.length === 1) {
-    const more = element("button", "more");
-    more.type = "button";
     const members = element("ol", "members");
     members.hidden = true;
-    more.addEventListener("click", () => { members.hidden = !members.hidden; draw(); });
+    const more = makeButton("more", "", () => { members.hidden = !members.hidden; later(); });
     item.append(more, members);
   }
   const [button, more, members] = item.children;
@@ -137,13 +145,11 @@ function groupLineOf(group) {
 
 function newLine(into, key) {
   const item = document.createElement("li");
-  const button = element("button", "alarm");
-  button.type = "button";
+  const button = makeButton("alarm", null, () => selectAlarm(key));
   button.append(
     element("span", "icon"), element("span", "kind"), element("span", "where"),
     element("span", "since"), element("span", "state"),
   );
-  button.addEventListener("click", () => selectAlarm(key));
   item.append(button);
   into.set(key, item);
   return item;
@@ -156,39 +162,21 @@ function fillLine(button, entry, group) {
   button.className = `alarm ${anomaly.severity} ${state}${unseen > 0 ? " unacknowledged" : ""}`;
   button.dataset.alarm = anomaly.id;
   button.dataset.kind = anomaly.kind;
+  button.dataset.key = alarmKey(entry);
   button.setAttribute("aria-pressed", String(model.selected?.alarm === alarmKey(entry)));
   const [icon, kind, where, since, words] = button.children;
-  setText(icon, { critical: "▲", warning: "◆", notice: "●" }[anomaly.severity] ?? "●");
+  setText(icon, SIGN[anomaly.severity] ?? SIGN.notice);
   icon.setAttribute("aria-hidden", "true");
-  setText(kind, group.length > 1 ? `${kindOf(entry)} +${group.length - 1}` : kindOf(entry));
+  setText(kind, group.length > 1 ? `${kindName(entry.anomaly)} +${group.length - 1}` : kindName(entry.anomaly));
   setText(where, whereOf(entry));
   setText(since, sinceOf(entry));
   setText(words, stateOf(entry, group.length > 1 ? unseen : 0));
-}
-
-/** Tell the state of an alarm; of the group that it leads, how many nobody has seen. */
-function stateOf(entry, unseen = 0) {
-  const parts = [word(entry.anomaly.severity), word(entry.anomaly.state)];
-  if (entry.anomaly.certainty === "possibly") parts.push(word("possibly"));
-  if (entry.ending !== null && entry.anomaly.state === "active") parts.push(word("ending"));
-  if (entry.phase === "shelved") {
-    parts.push(word("shelved_until", clockTime(msOf(entry.shelved.until_ns))));
-  } else if (unseen > 0) parts.push(word("group_unseen", unseen));
-  else if (isUnacknowledged(entry)) parts.push(word("not_acknowledged"));
-  else if (entry.acknowledged_at_ns !== null) parts.push(word("acknowledged"));
-  return parts.join(" · ");
 }
 
 function sinceOf({ anomaly, cleared_at_ns }) {
   const raised = msOf(anomaly.raised_at_ns);
   const until = cleared_at_ns === null ? endMs(anomaly) : msOf(cleared_at_ns);
   return word("since", clockTime(raised), duration(Math.max(0, until - raised) / 1000));
-}
-
-/** In a replay time is the recording's: alarms last until the newest captured frame. */
-function endMs(anomaly) {
-  if (model.prefix !== "replay") return nowMs();
-  return Math.max(msOf(anomaly.captured_at_ns), capturedMs);
 }
 
 function drawTimes() {
@@ -200,62 +188,3 @@ function drawTimes() {
   }
 }
 
-function drawDetails(groups) {
-  const entry = model.selected?.alarm ? model.alarms.get(model.selected.alarm) : undefined;
-  details.hidden = entry === undefined;
-  if (entry === undefined) return;
-  const { anomaly } = entry;
-  const person = anomaly.track === null ? null
-    : personOf(`${entry.site}/${entry.gateway}`, anomaly.track)?.worker ?? anomaly.worker
-      ?? `#${anomaly.track}`;
-  const rows = [
-    ["severity", `${word(anomaly.severity)} · ${word(anomaly.certainty)}`],
-    ["state", stateOf(entry)],
-    ["where", anomaly.xyz_m === null ? null
-      : anomaly.xyz_m.map((value, i) => `${"xyz"[i]} ${value.toFixed(2)}`).join("  ") + " m"],
-    ["zone", anomaly.zone],
-    ["person", person],
-    ["camera", anomaly.camera],
-    ["gateway", `${entry.site} / ${entry.gateway}`],
-    ["raised", clockTime(msOf(anomaly.raised_at_ns), true)],
-    ["cleared_at", entry.cleared_at_ns === null ? null : clockTime(msOf(entry.cleared_at_ns), true)],
-    ["seen_by", entry.acknowledged_at_ns === null ? null
-      : `${clockTime(msOf(entry.acknowledged_at_ns))} · ${entry.acknowledged_by}`],
-    ["shelved", entry.phase === "shelved" ? actText(entry.shelved, clockTime) : null],
-    ["ended", entry.ending === null ? null : actText(entry.ending, clockTime)],
-    ["stored", clockTime(msOf(entry.stored_at_ns), true)],
-    ["probability", `${(anomaly.probability * 100).toFixed(0)} %`],
-    ["evidence", anomaly.evidence || null],
-    ["alarm_id", anomaly.id],
-  ].filter(([, value]) => value !== null);
-  table.replaceChildren(...rows.flatMap(
-    ([name, value]) => [element("dt", "", word(name)), element("dd", "", value)],
-  ));
-  setText(title, kindOf(entry));
-  showDesk(entry, groups.find((group) => group.includes(entry)) ?? [entry], () => select(null));
-}
-
-function clockTime(ms, withDate = false) {
-  const locale = language() === "zh" ? "zh-CN" : "en-GB";
-  const date = new Date(ms);
-  const time = date.toLocaleTimeString(locale, { hour12: false });
-  return withDate ? `${date.toLocaleDateString(locale)} ${time}` : time;
-}
-
-function duration(seconds) {
-  const whole = Math.floor(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
-}
-
-function element(name, className = "", text = null) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  if (text !== null) made.textContent = text;
-  return made;
-}
-
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}

@@ -1,8 +1,10 @@
 // What an operator does with the selected alarm: buttons, the reason, the request.
-// Knows nothing about which acts are allowed: the control room says so with every alarm.
+// Knows nothing about which acts are allowed: the control room says so with every alarm, and of
+// whoever looks.
 
 import { msOf } from "./json.js";
-import { alarmKey, isUnacknowledged } from "./model.js";
+import { loginPath } from "./me.js";
+import { alarmKey, changed, isUnacknowledged, mayAct, model } from "./model.js";
 import { word } from "./words.js";
 
 const STORED = "lamproom.operator";
@@ -18,7 +20,8 @@ const form = node("div", "form");
 form.append(labelled("by", who), labelled("reason", reason), labelled("shelf_time", minutes));
 /** To be put into the page once; `show` changes only what must change, so typing goes on. */
 export const desk = node("div", "desk");
-desk.append(buttons, form, trouble);
+const again = node("a", "log-in-again");
+desk.append(buttons, again, form, trouble);
 let shown = null;
 
 try {
@@ -36,6 +39,27 @@ export function show(entry, group, leave) {
   }
   const active = entry.anomaly.state === "active";
   const unseen = group.filter(isUnacknowledged);
+  draw([...(mayAct() ? actsOn(entry, unseen) : []), ["close", word("close"), leave]]);
+  again.hidden = !model.me?.log_in_to_act;
+  again.href = loginPath();
+  again.textContent = word("log_in_to_act");
+  form.hidden = !active || !mayAct();
+  // Who has logged in acts under that name, whatever is written here.
+  who.parentElement.hidden = Boolean(model.me?.name);
+  minutes.parentElement.hidden = entry.phase === "shelved";
+  const allowed = SHELF_MIN.filter((time) => time <= entry.shelf_max_min);
+  const options = allowed.map((time) => word("minutes", time));
+  if ([...minutes.options].map((option) => option.text).join() !== options.join()) {
+    const chosen = minutes.value || "15";
+    minutes.replaceChildren(...allowed.map((time, i) => new Option(options[i], time)));
+    minutes.value = allowed.includes(Number(chosen)) ? chosen : String(allowed[0]);
+  }
+  for (const text of form.querySelectorAll("span")) text.textContent = word(text.dataset.name);
+}
+
+/** What can be done: [class, text, what it does]. */
+function actsOn(entry, unseen) {
+  const active = entry.anomaly.state === "active";
   const wanted = [];
   if (isUnacknowledged(entry)) {
     wanted.push(["acknowledge", word("acknowledge"), () => send("acknowledge", [entry])]);
@@ -50,18 +74,7 @@ export function show(entry, group, leave) {
   if (active && entry.may_end && entry.ending === null) {
     wanted.push(["end", word("end"), () => send("end", [entry])]);
   }
-  wanted.push(["close", word("close"), leave]);
-  draw(wanted);
-  form.hidden = !active;
-  minutes.parentElement.hidden = entry.phase === "shelved";
-  const allowed = SHELF_MIN.filter((time) => time <= entry.shelf_max_min);
-  const options = allowed.map((time) => word("minutes", time));
-  if ([...minutes.options].map((option) => option.text).join() !== options.join()) {
-    const chosen = minutes.value || "15";
-    minutes.replaceChildren(...allowed.map((time, i) => new Option(options[i], time)));
-    minutes.value = allowed.includes(Number(chosen)) ? chosen : String(allowed[0]);
-  }
-  for (const text of form.querySelectorAll("span")) text.textContent = word(text.dataset.name);
+  return wanted;
 }
 
 /** Tell who did what, in one line: `15:20:03 · Li Wei · pump is being repaired`. */
@@ -108,6 +121,7 @@ async function send(action, entries) {
         method: "POST", headers: { "Content-Type": "application/json" },
         body: JSON.stringify(body),
       });
+      if ([401, 403].includes(answer.status)) changed("refused");
       if (!answer.ok) trouble.textContent = await answer.text();
       else if (action !== "acknowledge") reason.value = "";
     } catch {

@@ -1,34 +1,34 @@
-// Head-count, the strip of gateways and cameras, and the banners that nobody can overlook.
-// Knows nothing about how pictures come.
+// Head-count, and the strip of gateways and cameras. Knows nothing about how pictures come.
 
+import { countText } from "./counts.js";
+import { coverageOf } from "./coverage.js";
+import { element, setText } from "./dom.js";
 import { msOf } from "./json.js";
-import {
-  OLD_PICTURE_S, PREDICTED_AFTER_S, SILENT_AFTER_S, changed, model, nowMs, on, replayEnded,
-  silentFor,
-} from "./model.js";
-import { coverageOf } from "./plan.js";
-import { language, word } from "./words.js";
+import { oncePerFrame } from "./later.js";
+import { PREDICTED_AFTER_S, SILENT_AFTER_S, model, nowMs, on, show, silentFor } from "./model.js";
+import { locale } from "./times.js";
+import { kindName } from "./words_of_alarms.js";
+import { word } from "./words.js";
 
 const COUNT_OLD_S = 3;
+const HEADS_OLD_S = 6;
 
 const strip = document.getElementById("health-strip");
 const count = document.getElementById("count");
-const banners = document.getElementById("banners");
 const rateLine = document.getElementById("alarm-rate");
 const chooser = document.getElementById("gateways");
 let picture = null;
 
 /** Start showing. */
 export function start() {
-  on("health", draw);
-  on("state", draw);
-  on("gateways", () => { draw(); drawChooser(); });
-  on("positions", drawCount);
-  on("link", drawBanners);
+  const later = oncePerFrame(draw);
+  for (const about of ["health", "state", "alarms", "heads"]) on(about, later);
+  on("gateways", () => { later(); drawChooser(); });
+  on("positions", oncePerFrame(drawCount));
   on("alarm rate", drawRate);
-  on("picture", (state) => { picture = state; drawBanners(); });
-  on("language", () => { draw(); drawBanners(); drawChooser(); drawRate(); });
-  setInterval(() => { draw(); drawBanners(); }, 1000);
+  on("picture", (state) => { picture = state; });
+  on("language", () => { draw(); drawChooser(); drawRate(); });
+  setInterval(later, 1000);
 }
 
 function draw() {
@@ -42,42 +42,67 @@ function draw() {
   setText(document.getElementById("place"), [...names].join(", "));
 }
 
-function locale() {
-  return language() === "zh" ? "zh-CN" : "en-GB";
+function drawCount() {
+  const floor = floorSeen();
+  const now = peopleSeen();
+  let unplaced = 0;
+  for (const { health } of model.gateways.values()) {
+    for (const camera of health?.cameras ?? []) unplaced += camera.unplaced ?? 0;
+  }
+  const partly = floor.unseen > 0 || floor.unknown.length > 0 || floor.metres === 0 || now === null;
+  const parts = [word("count_unknown")];
+  if (now !== null) {
+    // However many are seen, where cameras can't see there may be more.
+    parts[0] = now.people === 1 && !now.text ? word("count_one") : word("count", now.text || now.people);
+    if (now.lately > 0) parts.push(word("count_lately", now.lately));
+  }
+  if (unplaced > 0) parts.push(word("count_unplaced", unplaced));
+  if (floor.unseen > 0) parts.push(word("unseen_of", floor.unseen, floor.metres));
+  else if (floor.metres > 0) parts.push(word("all_seen", floor.metres));
+  if (floor.unknown.length > 0 && floor.metres > 0) {
+    parts.push(word("coverage_unknown_of", floor.unknown.join(", ")));
+  } else if (floor.metres === 0) parts.push(word("coverage_unknown"));
+  setText(count, parts.join("; "));
+  count.classList.toggle("partly", partly);
 }
 
-function drawCount() {
+/** Who is seen now: { people, lately, text }; null while that is not known. */
+function peopleSeen() {
+  if (!model.link.open) return null;
+  const speaking = [...model.gateways.values()].filter((known) =>
+    known.positions !== undefined && silentFor(known, "positions") < COUNT_OLD_S);
+  if (speaking.length === 0) return null;
   let people = 0;
   let lately = 0;
-  let counted = false;
-  let metres = 0;
-  let unseen = 0;
-  let unplaced = 0;
-  const unknown = [];
-  for (const known of model.gateways.values()) {
-    if (known.positions !== undefined && silentFor(known, "positions") < COUNT_OLD_S) {
-      const seen = known.positions.people.filter((person) => isSeenNow(person, known.positions));
-      people += seen.length;
-      lately += known.positions.people.length - seen.length;
-      counted = true;
-    }
-    const coverage = coverageOf(known);
-    metres += coverage.length;
-    unseen += coverage.filter(({ seen }) => !seen).length;
-    if (coverage.length === 0) unknown.push(known.gateway);
-    for (const camera of known.health?.cameras ?? []) unplaced += camera.unplaced ?? 0;
+  for (const { positions } of speaking) {
+    const seen = positions.people.filter((person) => isSeenNow(person, positions));
+    people += seen.length;
+    lately += positions.people.length - seen.length;
   }
-  let text = word("count_unknown");
-  if (counted && model.link.open) text = people === 1 ? word("count_one") : word("count", people);
-  const parts = [text];
-  if (counted && model.link.open && lately > 0) parts.push(word("count_lately", lately));
-  if (unplaced > 0) parts.push(word("count_unplaced", unplaced));
-  if (unseen > 0) parts.push(word("unseen_of", unseen, metres));
-  else if (metres > 0) parts.push(word("all_seen", metres));
-  if (unknown.length > 0 && metres > 0) parts.push(word("coverage_unknown_of", unknown.join(", ")));
-  else if (metres === 0) parts.push(word("coverage_unknown"));
-  setText(count, parts.join("; "));
-  count.classList.toggle("partly", unseen > 0 || unknown.length > 0 || metres === 0 || !counted);
+  if (model.gateways.size < 2 || performance.now() - model.headsAt > HEADS_OLD_S * 1000) {
+    return { people, lately, text: "" };
+  }
+  // Whom two gateways see is one person: only the control room's count knows. It counts as in view
+  // who is followed, also where the place is only predicted just now.
+  const sum = (name) => model.heads.reduce((all, told) => all + told[name], 0);
+  const seen = Math.min(people, sum("people"));
+  const surely = Math.min(seen, sum("at_least"));
+  return {
+    people: seen, lately: sum("people") - seen + sum("unknown"),
+    text: surely < seen ? countText(seen, surely, true) : "",
+  };
+}
+
+/** How much of all roadways is not seen: { metres, unseen, unknown }; `unknown` names gateways. */
+function floorSeen() {
+  const found = { metres: 0, unseen: 0, unknown: [] };
+  for (const known of model.gateways.values()) {
+    const coverage = coverageOf(known);
+    found.metres += coverage.length;
+    found.unseen += coverage.filter(({ seen }) => !seen).length;
+    if (coverage.length === 0) found.unknown.push(known.gateway);
+  }
+  return found;
 }
 
 /** Whose place is only predicted is not seen, and must not be counted as if. */
@@ -86,45 +111,77 @@ function isSeenNow(person, positions) {
 }
 
 function drawStrip() {
-  const parts = [];
+  const about = camerasAlarms();
+  const chips = [];
   for (const known of model.gateways.values()) {
-    const { health, state } = known;
     const quiet = silentFor(known, "health");
     const silent = quiet > SILENT_AFTER_S;
-    const offline = state !== undefined && !state.online;
-    const words = [];
-    if (offline) words.push(word("offline"));
-    else if (silent && Number.isFinite(quiet)) words.push(word("silent", quiet.toFixed(0)));
-    else if (!silent) words.push(word("online"));
-    if (health !== undefined) {
-      words.push(word("panorama_rate", health.panorama_fps.toFixed(1)));
-      words.push(word("detection_rate", health.detection_fps.toFixed(1)));
-      words.push(health.detection_age_s === null ? word("no_detection")
-        : word("detection_age", health.detection_age_s.toFixed(1)));
-      words.push(health.detection_provider.replace("ExecutionProvider", ""));
-      if (health.degraded) words.push(word("degraded", health.degraded));
-    }
-    const bad = offline || silent;
-    parts.push(chip(known.gateway, words.join(" · "),
-      bad ? "bad" : health?.degraded ? "doubtful" : "good"));
-    for (const camera of health?.cameras ?? []) {
-      const good = camera.state === "ok" && !silent;
-      const text = `${word(camera.state)} · ${camera.fps.toFixed(1)}/s`
-        + (camera.detail ? ` · ${camera.detail}` : "");
-      parts.push(chip(camera.name, silent ? "?" : text, good ? "good" : "bad"));
+    chips.push(gatewayChip(known, quiet, silent));
+    for (const camera of known.health?.cameras ?? []) {
+      chips.push(cameraChip(known, camera, silent, about));
     }
   }
-  strip.replaceChildren(...parts);
+  const text = JSON.stringify(chips);
+  if (strip.dataset.text === text) return;
+  strip.dataset.text = text;
+  strip.replaceChildren(...chips.map(([name, said, state]) => chip(name, said, state)));
+}
+
+function gatewayChip({ place, gateway, health, state, siteName }, quiet, silent) {
+  const offline = state !== undefined && !state.online;
+  const words = [];
+  if (offline) words.push(word("offline"));
+  else if (silent && Number.isFinite(quiet)) words.push(word("silent", quiet.toFixed(0)));
+  else if (!silent) words.push(word("online"));
+  if (health !== undefined) {
+    words.push(word("panorama_rate", health.panorama_fps.toFixed(1)));
+    words.push(word("detection_rate", health.detection_fps.toFixed(1)));
+    words.push(health.detection_age_s === null ? word("no_detection")
+      : word("detection_age", health.detection_age_s.toFixed(1)));
+    words.push(health.detection_provider.replace("ExecutionProvider", ""));
+    if (health.alarms_waiting > 0) words.push(word("alarms_waiting", health.alarms_waiting));
+    if (health.degraded) words.push(word("degraded", health.degraded));
+  }
+  const lost = Object.hasOwn(model.positionsLost, place) ? model.positionsLost[place] : 0;
+  if (lost > 0) words.push(word("positions_lost", (100 * lost).toFixed(1)));
+  const off_s = clockOff(siteName, gateway);
+  if (off_s !== 0) words.push(word("clock_off", off_s));
+  const doubtful = health?.degraded || lost > 0 || off_s !== 0;
+  return [gateway, words.join(" · "), offline || silent ? "bad" : doubtful ? "doubtful" : "good"];
+}
+
+function clockOff(siteName, gateway) {
+  const told = model.heads.find((one) => one.site === siteName)?.clocks_off ?? [];
+  return told.find(([name]) => name === gateway)?.[1] ?? 0;
+}
+
+/** What is wrong with a camera stands in its state, or, as dust and less light do, in an alarm. */
+function cameraChip({ place }, camera, silent, about) {
+  if (silent) return [camera.name, "?", "bad"];
+  const kinds = (about.get(`${place}/${camera.name}`) ?? [])
+    .filter((kind) => !kind.endsWith(`_${camera.state}`));
+  const parts = [word(camera.state), ...kinds.map((kind) => kindName({ kind })),
+    `${camera.fps.toFixed(1)}/s`];
+  if (camera.detail) parts.push(camera.detail);
+  const state = camera.state !== "ok" ? "bad" : kinds.length > 0 ? "doubtful" : "good";
+  return [camera.name, parts.join(" · "), state];
+}
+
+/** The kinds of active alarms about each camera, by "site/gateway/camera". */
+function camerasAlarms() {
+  const found = new Map();
+  for (const { site, gateway, anomaly } of model.alarms.values()) {
+    if (anomaly.state !== "active" || anomaly.camera === null) continue;
+    const key = `${site}/${gateway}/${anomaly.camera}`;
+    found.set(key, [...new Set([...(found.get(key) ?? []), anomaly.kind])]);
+  }
+  return found;
 }
 
 function chip(name, text, state) {
-  const made = document.createElement("span");
-  made.className = `chip ${state}`;
-  const sign = document.createElement("b");
-  sign.textContent = { good: "✓", doubtful: "!", bad: "✕" }[state];
-  const title = document.createElement("strong");
-  title.textContent = name;
-  made.append(sign, " ", title, ` ${text}`);
+  const made = element("span", `chip ${state}`);
+  made.append(element("b", "", { good: "✓", doubtful: "!", bad: "✕" }[state]), " ",
+    element("strong", "", name), ` ${text}`);
   return made;
 }
 
@@ -158,8 +215,7 @@ function drawRate() {
   if (rate.standing.length > 0) parts.push(word("rate_standing", rate.standing.length));
   const worst = rate.offenders[0];
   if (worst !== undefined && worst.count > 1) {
-    const kind = model.kinds[worst.kind]?.[language()] ?? worst.kind;
-    parts.push(word("rate_most", `${kind} ${worst.place || worst.gateway} ×${worst.count}`));
+    parts.push(word("rate_most", `${kindName(worst)} ${worst.place || worst.gateway} ×${worst.count}`));
   }
   rateLine.className = state;
   setText(rateLine, parts.join(" · "));
@@ -172,44 +228,7 @@ function drawChooser() {
     button.type = "button";
     button.textContent = known.place;
     button.setAttribute("aria-pressed", String(known.place === model.shown));
-    button.addEventListener("click", () => { model.shown = known.place; changed("gateways"); });
+    button.addEventListener("click", () => show(known.place));
     return button;
   }));
-}
-
-function drawBanners() {
-  const wanted = [];
-  const { link } = model;
-  if (model.prefix === "replay") {
-    wanted.push(["replay", word(replayEnded() ? "replay_ended" : "replay")]);
-  }
-  if (!link.open) {
-    const lost = (performance.now() - link.lostAt) / 1000;
-    if (lost > 1) wanted.push(["lost", word("connection_lost", lost.toFixed(0))]);
-  } else {
-    if (!link.broker) wanted.push(["broker", word("broker_lost")]);
-    if (link.trouble) wanted.push(["journal", word("journal_trouble", link.trouble)]);
-  }
-  if (picture !== null && picture.supported && model.shown !== null && !replayEnded()) {
-    if (picture.quiet_s > OLD_PICTURE_S) {
-      wanted.push(["picture", word("picture_old", model.shown, picture.quiet_s.toFixed(0))]);
-    } else if (picture.late_s > OLD_PICTURE_S) {
-      wanted.push(["late", word("picture_late", model.shown, picture.late_s.toFixed(1))]);
-    }
-  }
-  document.body.classList.toggle("stale", !link.open);
-  wanted.forEach(([name, text], i) => {
-    let banner = banners.children[i];
-    if (banner === undefined) {
-      banner = document.createElement("p");
-      banners.append(banner);
-    }
-    banner.className = `banner ${name}`;
-    setText(banner, text);
-  });
-  while (banners.children.length > wanted.length) banners.lastChild.remove();
-}
-
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
 }

@@ -3,7 +3,8 @@
 
 import { parse } from "./json.js";
 import {
-  changed, model, takeAlarm, takeAlarmRate, takeClock, takeGroups, takeMessage, takeSnapshot,
+  changed, model, takeAlarm, takeAlarmRate, takeClock, takeGroups, takeHeads, takeMachine,
+  takeMessage, takeSnapshot,
 } from "./model.js";
 
 const QUIET_MS = 3000;
@@ -50,6 +51,7 @@ function drop() {
     model.link.lostAt = heardAt;
   }
   changed("link");
+  changed("unlinked");
   setTimeout(open, AGAIN_MS);
 }
 
@@ -57,9 +59,12 @@ function take(said) {
   if (said.is === "snapshot") {
     model.link.open = true;
     takeSnapshot(said);
+    changed("linked");
   } else if (said.is === "message") takeMessage(said);
   else if (said.is === "alarm") takeAlarm(said);
   else if (said.is === "groups") takeGroups(said);
   else if (said.is === "alarm_rate") takeAlarmRate(said);
+  else if (said.is === "heads") takeHeads(said);
+  else if (said.is === "machine") takeMachine(said);
   else if (said.is === "clock") takeClock(said);
 }

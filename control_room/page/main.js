@@ -1,12 +1,21 @@
 // Puts the page together. Everything shown was written by others: it only ever becomes text.
 
 import * as alarms from "./alarms.js";
+import * as announce from "./announce.js";
+import * as banners from "./banners.js";
+import * as filters from "./filters.js";
 import * as health from "./health.js";
+import * as keys from "./keys.js";
 import { connect } from "./link.js";
+import * as me from "./me.js";
 import { changed, model } from "./model.js";
+import * as muster from "./muster.js";
 import * as panorama from "./panorama.js";
+import * as people from "./people.js";
 import * as plan from "./plan.js";
+import * as sound from "./sound.js";
 import { language, setLanguage, word } from "./words.js";
+import * as zones from "./zones.js";
 
 const STORED = "lamproom.language";
 
@@ -21,9 +30,8 @@ function chooseLanguage(wanted) {
   for (const labelled of document.querySelectorAll("[data-word]")) {
     labelled.textContent = word(labelled.dataset.word);
   }
-  for (const id of ["panorama", "plan", "gateways"]) {
-    const name = id === "gateways" ? "gateway" : id;
-    document.getElementById(id).setAttribute("aria-label", word(name));
+  for (const labelled of document.querySelectorAll("[data-label]")) {
+    labelled.setAttribute("aria-label", word(labelled.dataset.label));
   }
   for (const code of ["en", "zh"]) {
     const button = document.getElementById(`lang-${code}`);
@@ -42,10 +50,9 @@ function storedLanguage() {
   return navigator.language.startsWith("zh") ? "zh" : "en";
 }
 
-panorama.start();
-plan.start();
-alarms.start();
-health.start();
+const parts = [panorama, plan, filters, alarms, announce, banners, health, zones, people, muster,
+  sound, keys, me];
+for (const part of parts) part.start();
 for (const code of ["en", "zh"]) {
   document.getElementById(`lang-${code}`).addEventListener("click", () => chooseLanguage(code));
 }
@@ -55,6 +62,7 @@ connect();
 /** What a test may look at; nothing here can be changed from outside. */
 window.lamproom = Object.freeze({
   get connected() { return model.link.open; },
+  get role() { return model.me?.role ?? null; },
   get prefix() { return model.prefix; },
   get framesDrawn() { return panorama.drawn.frames; },
   get ruler() { return panorama.drawn.ruler; },
@@ -66,4 +74,6 @@ window.lamproom = Object.freeze({
   get picture() { return panorama.pictureState(); },
   get alarms() { return structuredClone([...model.alarms.values()]); },
   get selected() { return structuredClone(model.selected); },
+  get shown() { return model.shown; },
+  get sound() { return { ...sound.sounded }; },
 });

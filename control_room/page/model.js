@@ -6,6 +6,7 @@ export const SILENT_AFTER_S = 4;
 export const OLD_PICTURE_S = 2;
 /** Nobody has seen somebody for so long: their place is only predicted. */
 export const PREDICTED_AFTER_S = 1;
+const MOST_ALARMS = 2500;
 
 export const model = {
   prefix: "",
@@ -14,6 +15,13 @@ export const model = {
   gateways: new Map(),
   /** Map of "site/gateway/id" to the journal's entry. */
   alarms: new Map(),
+  /** Map of "site/machine" to where a machine is; `heardAt` is when that was said. */
+  machines: new Map(),
+  /** How many are where, one for each site; `headsAt` is when that was said. */
+  heads: [],
+  headsAt: -Infinity,
+  /** What part of a gateway's positions is lost on the way, by "site/gateway". */
+  positionsLost: {},
   /** Keys of open alarms, one list for each cause, the worst first. */
   groups: [],
   /** The load of alarms; null while it is unknown. */
@@ -22,12 +30,19 @@ export const model = {
   shown: null,
   /** { place, track, alarm } or null; `alarm` is a key of `alarms`. */
   selected: null,
+  /** Who looks, as the control room says; null while it is not known. */
+  me: null,
   link: { open: false, lostAt: performance.now(), broker: true, trouble: "" },
   /** Milliseconds to add to this machine's clock to get the control room's. */
   clockOffsetMs: 0,
 };
 
 const listeners = new Map();
+
+/** Tell whether whoever looks may act on alarms. */
+export function mayAct() {
+  return ["operator", "admin"].includes(model.me?.role);
+}
 
 /** Call `listener` whenever something named `about` has changed. */
 export function on(about, listener) {
@@ -55,18 +70,20 @@ export function takeSnapshot(said) {
   model.prefix = said.prefix;
   model.kinds = said.kinds;
   model.alarms.clear();
+  worst = null;
   for (const entry of said.alarms) model.alarms.set(alarmKey(entry), entry);
   model.groups = said.groups;
   model.alarmRate = said.alarm_rate;
   takeClock(said);
   for (const message of said.said) takeMessage(message);
+  for (const machine of said.machines) takeMachine(machine);
   changed("alarms");
   changed("alarm rate");
   changed("gateways");
 }
 
 /** Take one gateway's message; `age_s` is for how long the control room has known it. */
-export function takeMessage({ site, gateway, topic, envelope, age_s = 0 }) {
+export function takeMessage({ site, gateway, topic, envelope, plan, age_s = 0 }) {
   const place = `${site}/${gateway}`;
   let known = model.gateways.get(place);
   if (known === undefined) {
@@ -75,9 +92,34 @@ export function takeMessage({ site, gateway, topic, envelope, age_s = 0 }) {
     if (model.shown === null) model.shown = place;
   }
   known[topic] = envelope.body;
+  if (topic === "site") known.plan = plan ?? null;
   known.heardAt[topic] = performance.now() - age_s * 1000;
   if (topic === "site" || topic === "state") changed("gateways");
   changed(topic, known);
+}
+
+/** Take where a machine is. */
+export function takeMachine({ age_s = 0, ...said }) {
+  said.heardAt = performance.now() - age_s * 1000;
+  model.machines.set(`${said.site}/${said.machine}`, said);
+  changed("machines");
+}
+
+/** Take how many are where. */
+export function takeHeads({ heads }) {
+  model.heads = heads;
+  model.headsAt = performance.now();
+  changed("heads");
+}
+
+/** Take alarms that were over long ago. */
+export function takeHistory(entries) {
+  for (const entry of entries) {
+    if (!model.alarms.has(alarmKey(entry))) model.alarms.set(alarmKey(entry), entry);
+  }
+  forgetOldAlarms();
+  worst = null;
+  changed("alarms");
 }
 
 /** Take an alarm's new state. */
@@ -85,6 +127,7 @@ export function takeAlarm(entry) {
   const key = alarmKey(entry);
   const isNew = !model.alarms.has(key);
   model.alarms.set(key, entry);
+  worst = null;
   forgetOldAlarms();
   changed("alarms");
   if (isNew && entry.anomaly.state === "active") changed("new alarm", entry);
@@ -107,11 +150,20 @@ export function takeClock(said) {
   model.clockOffsetMs = msOf(said.now_ns) - Date.now();
   model.link.broker = said.broker;
   model.link.trouble = said.trouble;
+  model.positionsLost = said.positions_lost ?? {};
   changed("link");
 }
 
-/** Select a person, an alarm, or nothing; everything that shows it follows. */
+/** Show the panorama of a gateway. */
+export function show(place) {
+  if (!model.gateways.has(place) || model.shown === place) return;
+  model.shown = place;
+  changed("gateways");
+}
+
+/** Select a person, an alarm, or nothing; everything that shows it follows, the panorama too. */
 export function select(selected) {
+  if (selected !== null) show(selected.place);
   model.selected = selected;
   changed("selected");
 }
@@ -120,12 +172,7 @@ export function select(selected) {
 export function selectAlarm(key) {
   const entry = model.alarms.get(key);
   if (entry === undefined) return;
-  const place = `${entry.site}/${entry.gateway}`;
-  if (model.gateways.has(place) && model.shown !== place) {
-    model.shown = place;
-    changed("gateways");
-  }
-  select({ place, track: entry.anomaly.track, alarm: key });
+  select({ place: `${entry.site}/${entry.gateway}`, track: entry.anomaly.track, alarm: key });
 }
 
 /** Select a person, and the open alarm about them if there is one. */
@@ -155,17 +202,21 @@ export function isUnacknowledged(entry) {
   return entry.phase === "unacknowledged" || entry.phase === "cleared_unacknowledged";
 }
 
+/** Map of "site/gateway/track" to the worst active alarm about them; null when it must be made. */
+let worst = null;
+
 /** Find the active alarm about a person, the worst first; null without. */
 export function alarmOf(place, track) {
-  let found = null;
-  for (const entry of model.alarms.values()) {
-    const { anomaly } = entry;
-    const same = `${entry.site}/${entry.gateway}` === place && anomaly.track === track;
-    if (same && anomaly.state === "active") {
-      if (found === null || weight(entry) > weight(found)) found = entry;
+  if (worst === null) {
+    worst = new Map();
+    for (const entry of model.alarms.values()) {
+      if (entry.anomaly.state !== "active" || entry.anomaly.track === null) continue;
+      const key = `${entry.site}/${entry.gateway}/${entry.anomaly.track}`;
+      const other = worst.get(key);
+      if (other === undefined || weight(entry) > weight(other)) worst.set(key, entry);
     }
   }
-  return found;
+  return worst.get(`${place}/${track}`) ?? null;
 }
 
 /** Order alarms: the higher, the worse. */
@@ -186,9 +237,14 @@ export function personOf(place, track) {
 }
 
 function forgetOldAlarms() {
-  if (model.alarms.size <= 1000) return;
+  if (model.alarms.size <= MOST_ALARMS) return;
   for (const [key, entry] of model.alarms) {
-    if (model.alarms.size <= 800) return;
+    if (model.alarms.size <= 0.8 * MOST_ALARMS) return;
     if (!isOpen(entry)) model.alarms.delete(key);
   }
+}
+
+/** Tell what people call somebody: a name, or a number. */
+export function nameOf(person) {
+  return person.worker ?? `#${person.track}`;
 }

@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from control_room.journal_database import Place
+from tests.control_room.postgres import NO_POSTGRES, Postgres, has_postgres, postgres
+
 CHROMIUM = Path("/usr/bin/chromium")
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 
@@ -41,7 +44,7 @@ class Tab:
 
     def open(self, url: str) -> Any:
         self.page.goto(url)
-        self.page.wait_for_function("() => window.lamproom && lamproom.connected")
+        self.page.wait_for_function("() => window.lamproom && lamproom.connected && lamproom.role")
         return self.page
 
     def shoot(self, what: str) -> None:
@@ -58,3 +61,22 @@ def tab(chromium: Any, request: pytest.FixtureRequest) -> Iterator[Tab]:
     opened = Tab(chromium, request.node.name.removeprefix("test_")[:40])
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    """A real PostgreSQL server, one for all tests."""
+    if not has_postgres():
+        pytest.skip(NO_POSTGRES)
+    pytest.importorskip("psycopg")
+    with postgres() as started:
+        yield started
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Where a journal may lie: what is tested of it must hold for both."""
+    if request.param == "sqlite":
+        return tmp_path / "new folder" / "journal.sqlite"
+    server: Postgres = request.getfixturevalue("server")
+    return server.new_database()

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from control_room.alarms import AlarmListener, Caller, add_arguments, line_of, run
-from control_room.broker_options import guard_of
+from control_room.broker_options import client_name, guard_of
+from control_room.over import OverAlarms
 from delivery.broker import EmbeddedBroker
 from delivery.mqtt import Connection
 from delivery.signing import RefusedError
+from delivery.voice import Voice
 from scene.alarms import ALARMS
-from scene.clock import ReplayClock
+from scene.clock import ReplayClock, SystemClock
 from scene.errors import BrokerError, LamproomError
 from scene.messages import Anomaly, GatewayState
 from scene.site import BrokerConfig
@@ -322,3 +324,106 @@ def test_help_tells_the_exit_codes() -> None:
     )
     for part in (b"exit codes", b"--exec", b"--once", b"--prefix"):
         assert part in done.stdout
+
+
+class Echo:
+    """Says signed messages, the same bytes again and again, until the block ends."""
+
+    def __init__(self, broker: EmbeddedBroker, said: list[tuple[str, bytes]]) -> None:
+        self._connection = Connection(BrokerConfig(url=broker.url), client_name("echo"))
+        self._said, self._stop = said, threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> None:
+        self._connection.connect(20.0, wait=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.2):
+            for topic, payload in self._said:
+                self._connection.publish(topic, payload, qos=1, retain=False)
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._connection.close()
+
+
+def test_what_was_heard_before_a_restart_cannot_be_played_after_it(
+    broker: EmbeddedBroker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = Keys(tmp_path)
+    voice = Voice(SystemClock(), run=5, signer=keys.add("gateway", SITE, GATEWAY))
+    now_ns, said = time.time_ns(), list[tuple[str, bytes]]()
+    for message in (
+        health(now_ns),
+        alarm(at_ns=now_ns),
+        alarm(at_ns=now_ns, state="cleared"),
+        alarm("camera_lost-1", at_ns=now_ns, kind="camera_lost", severity="warning"),
+    ):
+        kind = type_name(message)
+        id = message.id if isinstance(message, Anomaly) else None
+        topic = topic_name(kind, site=SITE, gateway=GATEWAY, id=id)
+        said.append((topic, voice.write(topic, message, gateway=GATEWAY)[1]))
+    memory = tmp_path / "state" / "alarms"
+    words = ("--keys", str(keys.trusted), "--require-signed", "--memory", str(memory))
+    with Echo(broker, said):
+        assert run(args_of(broker, *words, "--once", "--kind", "camera_lost")) == 0
+        capsys.readouterr()
+        # Now the gateway is gone, and somebody plays all of it again.
+        kinds = ("--kind", "man_down", "--kind", "gateway_silent")
+        assert run(args_of(broker, *words, "--once", *kinds, "--timeout", "60")) == 0
+        told = capsys.readouterr().out
+        assert "Gateway silent" in told, "an old heartbeat ends no silence"
+        assert "Man down" not in told, "an alarm that was over is not raised again"
+        # What is still active is told at every start.
+        assert run(args_of(broker, *words, "--once", "--kind", "camera_lost")) == 0
+
+
+def test_without_keys_nothing_is_written_unless_it_is_asked_for(
+    broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(args_of(broker, "--timeout", "0.3")) == 0
+    assert list(tmp_path.iterdir()) == []
+    keys = Keys(tmp_path)
+    keys.add("gateway", SITE, GATEWAY)
+    assert run(args_of(broker, "--timeout", "0.3", "--keys", str(keys.trusted))) == 0
+    found = {path.name for path in (tmp_path / "state").iterdir()}
+    assert found == {"alarms.heard.json", "alarms.over.jsonl"}
+
+
+def test_a_memory_that_cannot_be_written_is_said_and_ends_nothing(
+    broker: EmbeddedBroker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    memory = str(tmp_path / "file" / "alarms")
+    assert run(args_of(broker, "--timeout", "0.3", "--memory", memory)) == 0
+    said = capsys.readouterr().err
+    assert "alarms.heard.json: can't be written" in said
+    assert "give --memory FILE" in said
+
+
+def test_a_bad_file_of_keys_is_told_as_an_alarm(
+    broker: EmbeddedBroker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = Keys(tmp_path)
+    keys.add("gateway", SITE, GATEWAY)
+    (keys.trusted / "gateway-a-b.pub").write_text("half a file")
+    words = ("--keys", str(keys.trusted), "--memory", str(tmp_path / "m"))
+    assert run(args_of(broker, *words, "--once", "--timeout", "60")) == 0
+    assert "gateway-a-b.pub: is no public key" in capsys.readouterr().out
+
+
+def test_what_is_over_is_remembered_whole_and_not_for_ever(tmp_path: Path) -> None:
+    file = tmp_path / "over.jsonl"
+    for i in range(7):
+        OverAlarms(file, most=3).note(("s", "g", f"a-{i}"))
+    file.write_bytes(file.read_bytes() + b'["s","g"]\n\xff\n[1\n{}\n["s","g","a-7')
+    kept = list(OverAlarms(file, most=3).before)
+    assert kept == [("s", "g", f"a-{i}") for i in range(4, 7)]
+    assert file.read_text().count("\n") == 3
+    over = OverAlarms(file, most=3)
+    over.note(("s", "g", "a-6"))
+    assert file.read_text().count("\n") == 3, "known already"
+    assert OverAlarms(tmp_path / "none", most=3).before == {}

@@ -1,5 +1,8 @@
-from control_room.heartbeat import HeartbeatWatch
+import pytest
+
+from control_room.heartbeat import STOPPED_FOR_S, HeartbeatWatch
 from scene.clock import ReplayClock
+from scene.messages import GatewayState
 
 PLACE = ("roadway", "gw1")
 
@@ -44,13 +47,78 @@ def test_a_known_gateway_that_never_speaks_is_silent() -> None:
     assert len(watch.check()) == 1
 
 
-def test_a_goodbye_raises_at_once_and_only_once() -> None:
+def started(since_ns: int = 100) -> tuple[ReplayClock, HeartbeatWatch]:
+    """A watch on a gateway that said it is online, and speaks."""
     clock = ReplayClock(now_ns=10**18)
     watch = HeartbeatWatch(clock)
+    assert watch.hear(*PLACE, GatewayState(online=True, since_ns=since_ns)) is None
     watch.beat(*PLACE)
-    raised = watch.gone(*PLACE)
+    return clock, watch
+
+
+def test_a_goodbye_is_a_warning_at_once_and_only_once() -> None:
+    clock, watch = started()
+    goodbye = GatewayState(online=False, since_ns=200)
+    raised = watch.hear(*PLACE, goodbye)
     assert raised is not None
-    assert watch.gone(*PLACE) is None
-    clock.sleep(10)
+    assert (raised.kind, raised.severity) == ("gateway_silent", "warning")
+    assert "was stopped" in raised.evidence
+    assert watch.hear(*PLACE, goodbye) is None
+    clock.sleep(STOPPED_FOR_S - 1)
     assert watch.check() == []
-    assert watch.beat(*PLACE) is not None
+    cleared = watch.beat(*PLACE)
+    assert cleared is not None
+    assert (cleared.id, cleared.state) == (raised.id, "cleared")
+    clock.sleep(4.5)
+    [(_, _, silent)] = watch.check()
+    assert silent.severity == "critical", "silence after that is silence"
+
+
+def test_a_gateway_that_was_stopped_and_forgotten_is_critical_once() -> None:
+    clock, watch = started()
+    raised = watch.hear(*PLACE, GatewayState(online=False, since_ns=200))
+    assert raised is not None
+    clock.sleep(STOPPED_FOR_S + 1)
+    [(_, _, worse)] = watch.check()
+    assert (worse.id, worse.severity) == (raised.id, "critical")
+    assert worse.raised_at_ns == raised.raised_at_ns
+    assert worse.captured_at_ns > raised.captured_at_ns, "the journal takes it for news"
+    clock.sleep(STOPPED_FOR_S + 1)
+    assert watch.check() == []
+
+
+@pytest.mark.parametrize("since_ns", [99, 100])
+def test_a_last_will_is_no_goodbye(since_ns: int) -> None:
+    _, watch = started(since_ns=100)
+    raised = watch.hear(*PLACE, GatewayState(online=False, since_ns=since_ns))
+    assert raised is not None
+    assert raised.severity == "critical"
+    assert watch.hear(*PLACE, GatewayState(online=False, since_ns=since_ns)) is None
+
+
+def test_what_is_not_surely_a_goodbye_is_critical() -> None:
+    watch = HeartbeatWatch(ReplayClock(now_ns=10**18))
+    raised = watch.hear(*PLACE, GatewayState(online=False, since_ns=10**18))
+    assert raised is not None
+    assert raised.severity == "critical", "nobody has heard since when it was online"
+
+
+def test_a_last_will_after_a_goodbye_is_worse() -> None:
+    _, watch = started(since_ns=100)
+    first = watch.hear(*PLACE, GatewayState(online=False, since_ns=200))
+    worse = watch.hear(*PLACE, GatewayState(online=False, since_ns=50))
+    assert first is not None
+    assert worse is not None
+    assert (worse.id, worse.severity) == (first.id, "critical")
+
+
+def test_a_stop_carries_on_over_a_restart_of_the_control_room() -> None:
+    clock, watch = started()
+    raised = watch.hear(*PLACE, GatewayState(online=False, since_ns=200))
+    again = HeartbeatWatch(clock)
+    again.expect(*PLACE, already_raised=raised)
+    clock.sleep(5)
+    assert again.check() == []
+    clock.sleep(STOPPED_FOR_S)
+    [(_, _, worse)] = again.check()
+    assert worse.severity == "critical"

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from control_room.journal import Journal
+from control_room.journal_audit import faults_of
+from control_room.journal_database import Place, SqliteDatabase
+from control_room.journal_query import Question, answer
 from control_room.journal_schema import VERSION, JournalError
 from control_room.lifecycle import Act, Action, Key
 from scene.messages import Anomaly
@@ -29,8 +32,9 @@ def done(action: Action, at_ns: int) -> Act:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    opened = Journal(tmp_path / "new folder" / "journal.sqlite")
+def journal(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Journal]:
+    monkeypatch.chdir(tmp_path)  # a server's heads are kept in `state/` there
+    opened = Journal(place, required=True)
     yield opened
     opened.close()
 
@@ -130,15 +134,14 @@ def test_after_it_got_better_it_can_get_worse_again(journal: Journal) -> None:
         journal.note(KEY, seen(at_ns))
 
 
-def test_what_operators_do_outlives_the_control_room(tmp_path: Path) -> None:
-    file = tmp_path / "journal.sqlite"
-    first = Journal(file)
+def test_what_operators_do_outlives_the_control_room(journal: Journal, place: Place) -> None:
+    first = journal
     first.store(KEY, alarm(at_ns=5), stored_at_ns=1)
     acts = [seen(), shelf(), done("unshelve", 7), seen(8, "Wang"), shelf(9), done("end", 10)]
     for act in acts:
         first.note(KEY, act)
     # Not closed: a second connection sees only what has really been committed to the file.
-    second = Journal(file)
+    second = Journal(place)
     assert second.acts(KEY) == acts
     entry = second.entry(KEY)
     assert entry is not None
@@ -149,7 +152,6 @@ def test_what_operators_do_outlives_the_control_room(tmp_path: Path) -> None:
     ended = second.entry(KEY)
     assert ended is not None
     assert ended.ending == acts[5], "who ended it stays known"
-    first.close()
     second.close()
 
 
@@ -253,6 +255,100 @@ def test_a_journal_of_the_former_version_is_taken_over_whole(tmp_path: Path) -> 
     db.close()
 
 
+TABLES_2 = """
+CREATE TABLE IF NOT EXISTS change (
+    site TEXT NOT NULL,
+    gateway TEXT NOT NULL,
+    alarm TEXT NOT NULL,
+    state TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    raised_at_ns INTEGER NOT NULL,
+    captured_at_ns INTEGER NOT NULL,
+    stored_at_ns INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (site, gateway, alarm, state)
+) WITHOUT ROWID;
+CREATE TABLE act (
+    number INTEGER PRIMARY KEY,
+    site TEXT NOT NULL,
+    gateway TEXT NOT NULL,
+    alarm TEXT NOT NULL,
+    action TEXT NOT NULL,
+    by TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at_ns INTEGER NOT NULL,
+    until_ns INTEGER
+);
+CREATE INDEX act_by_alarm ON act (site, gateway, alarm);
+CREATE TABLE alarm (
+    site TEXT NOT NULL,
+    gateway TEXT NOT NULL,
+    alarm TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    place TEXT NOT NULL,
+    rank INTEGER NOT NULL,
+    latched INTEGER NOT NULL,
+    over INTEGER NOT NULL,
+    raised_at_ns INTEGER NOT NULL,
+    stored_at_ns INTEGER NOT NULL,
+    cleared_at_ns INTEGER,
+    acknowledged INTEGER,
+    shelved INTEGER,
+    ending INTEGER,
+    open INTEGER GENERATED ALWAYS AS (NOT over OR (latched AND acknowledged IS NULL)) VIRTUAL,
+    PRIMARY KEY (site, gateway, alarm)
+) WITHOUT ROWID;
+CREATE INDEX alarm_open ON alarm (open, over, rank, raised_at_ns DESC);
+CREATE INDEX alarm_by_raise ON alarm (raised_at_ns);
+CREATE INDEX alarm_by_store ON alarm (stored_at_ns);
+CREATE INDEX alarm_shelved ON alarm (shelved) WHERE shelved IS NOT NULL;
+CREATE INDEX alarm_ending ON alarm (ending) WHERE ending IS NOT NULL AND NOT over;
+PRAGMA user_version = 2;
+"""
+
+
+def test_a_journal_of_version_2_gets_its_audit(tmp_path: Path) -> None:
+    file = tmp_path / "journal.sqlite"
+    words = [
+        (alarm("a", at_ns=5, worker="李伟", zone="conveyor"), 1),
+        (alarm("a", at_ns=9, raised_at_ns=5, state="cleared", zone=None, track=None), 2),
+        (alarm("b", at_ns=6), 3),
+    ]
+    with sqlite3.connect(file) as db:
+        db.executescript(TABLES_2)
+        for one, stored_at_ns in words:
+            times = (one.raised_at_ns, one.captured_at_ns, stored_at_ns)
+            row = ("roadway", "gw1", one.id, one.state, one.kind, one.severity, *times)
+            db.execute(
+                "INSERT INTO change VALUES (?,?,?,?,?,?,?,?,?,?)", (*row, json.dumps(asdict(one)))
+            )
+        for id, over, number in (("a", 1, 1), ("b", 0, 3)):
+            db.execute(
+                "INSERT INTO alarm VALUES ('roadway','gw1',?,'man_down','conveyor',0,1,?,5,1,?,?,"
+                "NULL,NULL)",
+                (id, over, 9 if over else None, number),
+            )
+        for number, id in ((1, "a"), (3, "b")):
+            db.execute(
+                "INSERT INTO act VALUES (?,'roadway','gw1',?,'acknowledge','Li Wei','',6,NULL)",
+                (number, id),
+            )
+    db.close()
+    for _ in range(2):
+        journal = Journal(file)
+        found = {entry.key.alarm: entry for entry in journal.history()}
+        assert found["a"].acknowledged == found["b"].acknowledged == seen()
+        assert [entry.key.alarm for entry in journal.open_entries()] == ["b"]
+        assert journal.ending() == []
+        assert journal.head().number == 3
+        head, faults = faults_of(journal._database, [])
+        assert (head, faults) == (journal.head(), [])
+        question = Question(person="李伟")
+        assert [row["alarm"] for _, row in answer(journal._database, question)] == ["a"]
+        journal.close()
+
+
 KEY_OVER = Key(site="roadway", gateway="gw1", alarm="over")
 
 
@@ -302,7 +398,8 @@ def test_looking_takes_no_longer_with_ten_thousand_alarms(tmp_path: Path) -> Non
         steps += 100
         return 0
 
-    journal._db.set_progress_handler(count, 100)
+    assert isinstance(journal._database, SqliteDatabase)
+    journal._database._db.set_progress_handler(count, 100)
     looks: dict[str, Callable[[], Sequence[object]]] = {
         "open": journal.open_entries,
         "history": lambda: journal.history(3),
@@ -348,14 +445,11 @@ def test_history_is_newest_first(journal: Journal) -> None:
     assert [entry.key.alarm for entry in journal.history(2)] == ["a30", "a20"]
 
 
-def test_alarms_outlive_the_control_room(tmp_path: Path) -> None:
-    file = tmp_path / "journal.sqlite"
-    first = Journal(file)
-    first.store(KEY, alarm(at_ns=5), stored_at_ns=1)
+def test_alarms_outlive_the_control_room(journal: Journal, place: Place) -> None:
+    journal.store(KEY, alarm(at_ns=5), stored_at_ns=1)
     # Not closed: a second connection sees only what has really been committed to the file.
-    second = Journal(file)
+    second = Journal(place)
     assert [entry.key for entry in second.history()] == [KEY]
-    first.close()
     second.close()
 
 

@@ -9,21 +9,26 @@ from pathlib import Path
 import pytest
 
 from control_room import head_count
+from control_room.broker_options import client_name
 from control_room.mine_person import MinePerson
 from control_room.muster import Muster, from_json, muster, to_json
-from control_room.muster_command import add_arguments, run
+from control_room.muster_command import ENOUGH_POSITIONS, add_arguments, run
 from control_room.muster_text import WORDS, text_of
 from control_room.roster import RosterError, Worker, read_roster
 from control_room.whole_mine import MineGateway, TaggedWorker, WholeMine
 from delivery.broker import EmbeddedBroker
 from delivery.mqtt import Connection
+from delivery.signing import Signer
+from delivery.voice import Voice
 from edge.main import main
+from scene.clock import SystemClock
 from scene.messages import GatewayHealth, Positions, ZoneDescription
 from scene.site import BrokerConfig
 from scene.topics import TOPICS, topic_name
-from scene.wire import Message, encode, type_name
+from scene.wire import type_name
 from tests.control_room.fake_gateway import EVIL_NAME, description, health
 from tests.control_room.long_roadway import SITE, ns, position, said
+from tests.delivery.keys import Keys
 
 NOW_NS = ns(1000)
 CROSSCUT = ZoneDescription(
@@ -300,8 +305,16 @@ def broker() -> Iterator[EmbeddedBroker]:
 class Gateway:
     """Speaks over a real broker until the block ends."""
 
-    def __init__(self, broker: EmbeddedBroker, coverage: tuple[int, ...] = SEEN) -> None:
-        self._connection = Connection(BrokerConfig(url=broker.url), client_id="sender")
+    def __init__(
+        self,
+        broker: EmbeddedBroker,
+        coverage: tuple[int, ...] = SEEN,
+        signer: Signer | None = None,
+        worker: str = "Li",
+    ) -> None:
+        self._voice = Voice(SystemClock(), run=time.time_ns(), signer=signer)
+        self._worker = worker
+        self._connection = Connection(BrokerConfig(url=broker.url), client_name("sender"))
         self._coverage = coverage
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -319,20 +332,16 @@ class Gateway:
     def _run(self) -> None:
         while not self._stopping.wait(0.1):
             now_ns = time.time_ns()
-            one = replace(position(1, 0.0, (5.0, 0.0), worker="Li"), seen_at_ns=now_ns)
+            one = position(1, 0.0, (5.0, 0.0), worker=self._worker)
+            one = replace(one, seen_at_ns=now_ns)
             self._say(Positions(captured_at_ns=now_ns, people=(one,)))
             self._say(replace(health(now_ns), coverage=self._coverage))
 
     def _say(self, message: Positions | GatewayHealth) -> None:
-        kind, body = type_name(message), message
-        payload = encode(_message(body), gateway="gw1", seq=1, sent_at_ns=time.time_ns())
-        self._connection.publish(
-            topic_name(kind, site=SITE, gateway="gw1"), payload, qos=TOPICS[kind].qos, retain=False
-        )
-
-
-def _message(message: Message) -> Message:
-    return message
+        kind = type_name(message)
+        topic = topic_name(kind, site=SITE, gateway="gw1")
+        _, payload = self._voice.write(topic, message, gateway="gw1")
+        self._connection.publish(topic, payload, qos=TOPICS[kind].qos, retain=False)
 
 
 def args_of(broker: EmbeddedBroker, *words: str) -> argparse.Namespace:
@@ -377,3 +386,51 @@ def test_an_unreachable_broker_and_a_bad_option_are_2(
     assert main(["muster", "--roster", "/nowhere/shift.csv"]) == 2
     assert main(["muster", "--broker", "x"]) == 2
     assert "--broker x" in capsys.readouterr().err
+
+
+def test_who_is_forged_is_not_counted_and_that_is_said(
+    broker: EmbeddedBroker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = Keys(tmp_path)
+    signer = keys.add("gateway", SITE, "gw1")
+    roster, memory = tmp_path / "shift.txt", tmp_path / "state" / "muster"
+    roster.write_text("Li\n")
+    words = ["--roster", str(roster), "--json", "--keys", str(keys.trusted), "--require-signed"]
+    words += ["--memory", str(memory)]
+    with Gateway(broker, signer=signer):
+        assert run(args_of(broker, *words)) == 0, capsys.readouterr().err
+        assert from_json(capsys.readouterr().out).people == 1
+    rows = json.loads(Path(f"{memory}.heard.json").read_text())
+    [number] = [row[-1] for row in rows if row[3] == "positions"]
+    assert number >= ENOUGH_POSITIONS, "the last one is remembered, not the first"
+    for forger in (keys.stranger(), None):
+        with Gateway(broker, signer=forger):
+            assert run(args_of(broker, *words)) == 1
+            said_so = capsys.readouterr()
+            told = from_json(said_so.out)
+            assert (told.people, told.complete) == (0, False)
+            assert [name for name, _ in told.silent] == ["gw1"]
+            assert "MESSAGES REFUSED, this count may lack people" in said_so.err
+    with Gateway(broker, signer=signer), Gateway(broker, signer=keys.stranger(), worker="Wang"):
+        assert run(args_of(broker, *words)) == 1, "somebody forges: look at the site"
+        assert from_json(capsys.readouterr().out).people == 1
+
+
+def test_a_gateway_whose_key_is_there_and_that_says_nothing_is_silent(
+    broker: EmbeddedBroker,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("control_room.muster_command.LISTEN_S", 2.0)
+    keys = Keys(tmp_path)
+    signer = keys.add("gateway", SITE, "gw1")
+    (keys.trusted / f"gateway-{SITE}-gw2.pub").write_text("half a file")
+    words = ("--json", "--keys", str(keys.trusted), "--memory", str(tmp_path / "m"))
+    with Gateway(broker, signer=signer):
+        assert run(args_of(broker, *words)) == 1
+        said_so = capsys.readouterr()
+        assert [name for name, _ in from_json(said_so.out).silent] == ["gw2"]
+        assert "gw2.pub: is no public key in PEM" in said_so.err
+        assert run(args_of(broker, "--json", "--expect", f"{SITE}/gw3")) == 1
+        assert [name for name, _ in from_json(capsys.readouterr().out).silent] == ["gw3"]

@@ -1,5 +1,6 @@
-from control_room.refusals import MOST_GATEWAYS, QUIET_S, REPLAYS, RefusalWatch
+from control_room.refusals import MOST_GATEWAYS, NO_SITE, QUIET_S, REPLAYS, RefusalWatch
 from delivery.signing import RefusedError
+from delivery.trust import CONTROL_ROOM, Distrusted
 from scene.clock import ReplayClock
 
 PLACE = ("roadway", "gw1")
@@ -48,3 +49,24 @@ def test_control_characters_do_not_get_into_the_alarm() -> None:
     raised = RefusalWatch(ReplayClock(1)).refuse(*PLACE, "alarm/\x1b[2J", FORGED)
     assert raised is not None
     assert raised.evidence.isprintable()
+
+
+def test_files_of_keys_that_cannot_be_used_are_an_alarm_until_they_are_mended() -> None:
+    clock = ReplayClock(10**18)
+    watch = RefusalWatch(clock)
+    bad = Distrusted(text="x/gateway-roadway-gw1.pub: is damaged", site="roadway", gateway="gw1")
+    other = Distrusted(text="x/control_room.pub: is damaged")
+    third = Distrusted(text="x/y.pub: whose key is it?")
+    raised = watch.distrust([bad, other, third])
+    assert [(site, gateway) for site, gateway, _ in raised] == [PLACE, (NO_SITE, CONTROL_ROOM)]
+    assert "gateway-roadway-gw1.pub: is damaged" in raised[0][2].evidence
+    assert "control_room.pub: is damaged; x/y.pub: whose key" in raised[1][2].evidence
+    for _ in range(5):
+        clock.sleep(QUIET_S - 1)
+        assert watch.distrust([bad, other]) == []
+        assert watch.check() == []
+    clock.sleep(1)
+    assert watch.distrust([other]) == []
+    clock.sleep(QUIET_S - 0.5)
+    [(site, gateway, over)] = watch.check()
+    assert ((site, gateway), over.id, over.state) == (PLACE, raised[0][2].id, "cleared")

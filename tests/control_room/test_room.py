@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from control_room import journal
+from control_room import journal_database
 from control_room.heartbeat import KIND as SILENT
 from control_room.journal import Journal
 from control_room.journal_schema import JournalError
@@ -171,7 +171,7 @@ class CountingJournal(Journal):
 def test_a_journal_that_is_locked_is_waited_for_once_and_not_alarm_by_alarm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "LOCKED_S", 0.05)
+    monkeypatch.setattr(journal_database, "LOCKED_S", 0.05)
     hall, address = Hall(), Address(prefix="mine", site=SITE, gateway=GATEWAY, topic="alarm")
     hall.journal = held = CountingJournal(tmp_path / "journal.sqlite")
     hall.room = hall.new_room()
@@ -401,7 +401,7 @@ def test_a_shelf_that_can_not_be_emptied_on_disk_is_empty_all_the_same() -> None
     for id in ("a", "b"):
         hall.say(alarm(id, at_ns=NOW_NS), id=id)
         hall.do("shelve", id, minutes=1)
-    hall.journal._db.execute("PRAGMA query_only = ON")
+    hall.journal._database.rows("PRAGMA query_only = ON")
     hall.wait(61)
     hall.told.clear()
     hall.room.tick()
@@ -415,14 +415,14 @@ def test_a_shelf_that_can_not_be_emptied_on_disk_is_empty_all_the_same() -> None
 def test_a_silence_that_the_disk_refused_is_stored_when_it_can_be() -> None:
     hall = Hall()
     hall.say(health(NOW_NS))
-    hall.journal._db.execute("PRAGMA query_only = ON")
+    hall.journal._database.rows("PRAGMA query_only = ON")
     hall.clock.sleep(5)
     hall.room.tick()
     hall.room.join(hall.listen)
     hall.room.tick()
     assert [one["anomaly"]["kind"] for one in hall.alarms()] == [SILENT], "a newcomer hears it too"
     assert "can't be written" in hall.told[-1]["trouble"]
-    hall.journal._db.execute("PRAGMA query_only = OFF")
+    hall.journal._database.rows("PRAGMA query_only = OFF")
     hall.room.tick()
     assert [one.last.kind for one in hall.journal.open_entries()] == [SILENT]
     assert hall.told[-1]["trouble"] == ""
@@ -438,7 +438,7 @@ def test_while_the_shelf_can_not_be_emptied_on_disk_the_rest_is_done() -> None:
         hall.say(alarm(id, at_ns=NOW_NS), id=id)
     hall.do("shelve", "a", minutes=1)
     hall.do("end", "b")
-    hall.journal._db.execute("PRAGMA query_only = ON")
+    hall.journal._database.rows("PRAGMA query_only = ON")
     hall.wait(61)
     hall.orders.clear()
     hall.told.clear()

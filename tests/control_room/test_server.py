@@ -167,7 +167,7 @@ def test_every_act_is_stored_and_gives_the_alarm_as_it_is_then(
         ("end", b"{", "400 the body is no JSON"),
         ("end", b"[" * 50_000, "400 the body is no JSON"),
         ("end", b"7", "400 end: the body must be a JSON object"),
-        ("end", b"x" * 100_000, "400 the body is longer than 65536 bytes"),
+        ("end", b"x" * 100_000, "413 the body is longer than 65536 bytes"),
     ],
 )
 def test_what_can_not_be_done_is_refused_in_one_sentence(

@@ -1,0 +1,82 @@
+"""Which role may use which route: one table, and what is not in it is refused.
+
+Knows nothing about passwords, sessions or what the routes do.
+"""
+
+from typing import Literal, get_args
+
+from starlette.routing import BaseRoute, Match, Mount, Route, WebSocketRoute
+from starlette.types import Scope
+
+from scene.errors import LamproomError
+
+Role = Literal["viewer", "operator", "admin"]
+Need = Literal["anybody", "viewer", "operator", "admin"]
+ROLES: tuple[Role, ...] = get_args(Role)
+"""Each may do all that those before it may."""
+NEEDS: tuple[Need, ...] = get_args(Need)
+
+ROUTES: dict[str, Need] = {
+    "GET /login": "anybody",
+    "POST /login": "anybody",
+    "POST /logout": "anybody",
+    "GET /login/oidc": "anybody",
+    "GET /login/oidc/back": "anybody",
+    "GET /login.css": "anybody",
+    "GET /login.js": "anybody",
+    "GET /icon.svg": "anybody",
+    "GET /*": "viewer",
+    "GET /api/me": "anybody",
+    "GET /api/alarm-rate": "viewer",
+    "GET /api/muster/{site}": "viewer",
+    "GET /api/alarms/history": "viewer",
+    "GET /api/alarms/acts": "viewer",
+    "GET /api/history": "operator",
+    "POST /api/alarms/{action}": "operator",
+    "GET /api/users": "admin",
+    "POST /api/users/{action}": "admin",
+    "WS /messages": "viewer",
+    "WS /panorama/{site}/{gateway}": "viewer",
+}
+"""A row: method and path as its `Route` says them; `WS`: a WebSocket, `/*`: all files of a `Mount`.
+
+**To add a route**, add it to `api.py` or to `server.make_app` before the `Mount`, a row here, and
+a row in `tests/control_room/access/test_matrix.py`. GET stands for HEAD, too. Whatever changes
+something must not be a GET: only other methods are checked for their origin and counted, and what
+stands in `WRITES_DOWN`. Who calls stands in `gate.caller_of(request)`. Without a row here the route
+answers 403 to everybody.
+"""
+
+WRITES_DOWN = {"GET /api/history": "format"}
+"""A GET that with this parameter is an act: a link of our own page may lead to it, no other's."""
+
+
+class AccessError(LamproomError):
+    """Nobody can be let in as it is set up; names the file or option and the remedy."""
+
+
+def suffices(role: Role | None, need: Need) -> bool:
+    """Tell whether a role, or none, is enough.
+
+    >>> suffices("operator", "viewer"), suffices("viewer", "operator"), suffices(None, "anybody")
+    (True, False, True)
+    """
+    return need == "anybody" or (role is not None and NEEDS.index(role) >= NEEDS.index(need))
+
+
+def row_of(routes: list[BaseRoute], scope: Scope) -> str | None:
+    """Name the row for a call, by the route that will answer it; none where no route does."""
+    for route in routes:
+        if route.matches(scope)[0] == Match.FULL:
+            return name_of(route, scope.get("method", "WS"))
+    return None
+
+
+def name_of(route: BaseRoute, method: str) -> str:
+    """Name the row of a route."""
+    method = "GET" if method == "HEAD" else method
+    if isinstance(route, WebSocketRoute):
+        return f"WS {route.path}"
+    if isinstance(route, Mount):
+        return f"{method} {route.path}/*"
+    return f"{method} {route.path}" if isinstance(route, Route) else f"{method} ?"

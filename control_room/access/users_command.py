@@ -1,0 +1,117 @@
+"""`lamproom users`: who may log in to the control room's page.
+
+Knows nothing about sessions or HTTP: it changes the users file, and the control room looks at it.
+"""
+
+import argparse
+import getpass
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from control_room.access.roles import ROLES, AccessError
+from control_room.access.users_file import Users, change_users, name_key, read_users, tidy_name
+
+HELP = """\
+Who may log in to the page of the control room, and as what: a viewer looks, an operator acts on
+alarms, an admin also manages users.
+
+  lamproom users add "Li Wei" --role operator       asks for the password twice
+  lamproom users passwd "Li Wei"
+  lamproom users role "Li Wei" admin
+  lamproom users remove "Li Wei"
+  lamproom users logout "Li Wei"                    ends all sessions, also of OpenID users
+  lamproom users list
+
+A control room that runs takes it up within a second: whoever is removed, or gets another role or
+password, is logged out, and open pages say so. The first user of all counts from the next start of
+the control room on. Passwords are never given on the command line; without a terminal, the first
+line of the standard input is the password. See docs/access.md."""
+
+FILE = Path("state/users.yaml")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `lamproom users`."""
+    acts = parser.add_subparsers(dest="act", metavar="act", title="acts", required=True)
+    for name, said, does in (
+        ("add", "add somebody", _add),
+        ("passwd", "give somebody another password", _passwd),
+        ("role", "give somebody another role", _role),
+        ("remove", "remove somebody", _remove),
+        ("logout", "end somebody's sessions", _logout),
+        ("list", "who there is", _list),
+    ):
+        one = acts.add_parser(name, help=said)
+        one.set_defaults(does=does)
+        if name != "list":
+            one.add_argument("name", metavar="NAME")
+        if name == "add":
+            one.add_argument("--role", choices=ROLES, required=True)
+        if name == "role":
+            one.add_argument("role", choices=ROLES)
+        if name in ("add", "passwd"):
+            one.add_argument(
+                "--password-file", metavar="FILE", help="holds the password; -: standard input"
+            )
+        one.add_argument("--users", type=Path, metavar="FILE", default=FILE, help=f"default {FILE}")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it; raises `AccessError`."""
+    return int(args.does(args))
+
+
+def _add(args: argparse.Namespace) -> int:
+    name = tidy_name(args.name)
+    if read_users(args.users).find(name) is not None:
+        raise AccessError(f"{name}: is a user already; `lamproom users passwd` or `role`")
+    password = _password(args)
+    return _change(args, lambda users: users.add(name, args.role, password), "added")
+
+
+def _passwd(args: argparse.Namespace) -> int:
+    from control_room.access.passwords import hash_of
+
+    read_users(args.users).need(args.name)
+    hashed = hash_of(_password(args))
+    return _change(args, lambda users: users.change(args.name, password=hashed), "changed")
+
+
+def _role(args: argparse.Namespace) -> int:
+    return _change(args, lambda users: users.change(args.name, role=args.role), "changed")
+
+
+def _remove(args: argparse.Namespace) -> int:
+    return _change(args, lambda users: users.remove(args.name), "removed")
+
+
+def _logout(args: argparse.Namespace) -> int:
+    return _change(args, lambda users: users.log_out(args.name), "logged out")
+
+
+def _list(args: argparse.Namespace) -> int:
+    for user in sorted(read_users(args.users).users, key=lambda user: name_key(user.name)):
+        print(f"{user.role:9} {user.name}")
+    return 0
+
+
+def _change(args: argparse.Namespace, change: Callable[[Users], Users], done: str) -> int:
+    change_users(args.users, change)
+    print(f"{args.name}: {done} ({args.users})")
+    return 0
+
+
+def _password(args: argparse.Namespace) -> str:
+    if args.password_file not in (None, "-"):
+        try:
+            text = Path(args.password_file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise AccessError(f"--password-file {args.password_file}: {error}") from None
+        return text.removesuffix("\n").removesuffix("\r")
+    if args.password_file == "-" or not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    first = getpass.getpass(f"Password of {args.name}: ")
+    if getpass.getpass("Once more: ") != first:
+        raise AccessError("the two passwords differ; nothing is changed")
+    return first

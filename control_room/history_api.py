@@ -1,0 +1,50 @@
+"""What was: past alarms, and all that was ever done with one.
+
+Knows nothing about what an alarm means. Whoever may look at alarms may look at these.
+"""
+
+import asyncio
+from dataclasses import asdict
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from control_room.journal_schema import JournalError
+from control_room.room import Room
+
+MOST, USUAL = 1000, 200
+BAD, NO_JOURNAL = 400, 503
+
+
+def history_routes(room: Room) -> list[BaseRoute]:
+    """Build the routes.
+
+    `GET /api/alarms/history?limit=N` gives the newest alarms, newest first, each as viewers are
+    told it. `GET /api/alarms/acts?site=S&gateway=G&id=A` gives what was done with one, oldest
+    first: `action`, `by`, `reason`, `at_ns`, `until_ns`; of an alarm that nobody knows, nothing.
+    """
+
+    async def history(request: Request) -> Response:
+        text = request.query_params.get("limit", str(USUAL))
+        if not (text.isascii() and text.isdecimal() and len(text) < 6 and 1 <= int(text) <= MOST):
+            return PlainTextResponse(f"limit: give a whole number, 1 to {MOST}\n", BAD)
+        try:
+            return JSONResponse(await asyncio.to_thread(room.history, int(text)))
+        except JournalError as error:
+            return PlainTextResponse(f"{error}\n", NO_JOURNAL)
+
+    async def acts(request: Request) -> Response:
+        given = [request.query_params.get(name, "") for name in ("site", "gateway", "id")]
+        if not all(given):
+            return PlainTextResponse("give site, gateway and id of an alarm\n", BAD)
+        try:
+            found = await asyncio.to_thread(room.acts, *given)
+        except JournalError as error:
+            return PlainTextResponse(f"{error}\n", NO_JOURNAL)
+        return JSONResponse([asdict(act) for act in found])
+
+    return [
+        Route("/api/alarms/history", history, methods=["GET"]),
+        Route("/api/alarms/acts", acts, methods=["GET"]),
+    ]

@@ -1,0 +1,140 @@
+"""`lamproom journal`: was the audit tampered with; and what happened, as CSV or JSON.
+
+Knows nothing about MQTT or pages.
+"""
+
+import argparse
+import contextlib
+import sys
+from pathlib import Path
+
+from control_room.journal_audit import MOST_TOLD, Head, Heads, faults_of, head_from
+from control_room.journal_database import beside, open_database
+from control_room.journal_export import FORMATS, written
+from control_room.journal_options import add_journal_argument
+from control_room.journal_query import (
+    EARLIEST_NS,
+    LATEST_NS,
+    WHATS,
+    Question,
+    answer,
+    columns_of,
+    open_for,
+    time_ns,
+)
+from control_room.journal_schema import prepare
+from control_room.lifecycle import SEVERITIES
+from scene.alarms import ALARMS
+from scene.errors import LamproomError
+
+HELP = """\
+Look into the control room's journal, also while it runs.
+
+  lamproom journal verify      has anybody changed what was written down of people's acts?
+  lamproom journal export      alarms, acts or positions as CSV or JSON, on the standard output
+
+exit codes: 0 all is well, 1 `verify` found tampering, 2 bad input, or no journal there."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `lamproom journal`."""
+    actions = parser.add_subparsers(dest="action", metavar="verify|export", required=True)
+    verify = actions.add_parser("verify", help="go through the audit, and print its head")
+    add_journal_argument(verify)
+    verify.add_argument(
+        "--head",
+        action="append",
+        type=_head,
+        default=[],
+        metavar="NUMBER:HASH",
+        help="a head that was printed before: it must still be there; may be given several times",
+    )
+    verify.add_argument(
+        "--heads",
+        type=Path,
+        metavar="FILE",
+        help="where the control room kept the heads (default: the journal's name with .heads)",
+    )
+    export = actions.add_parser("export", help="write what happened, oldest first")
+    add_journal_argument(export)
+    export.add_argument("--what", choices=WHATS, default="alarms", help="(default alarms)")
+    export.add_argument("--from", dest="begin", type=_time, metavar="TIME", default=EARLIEST_NS)
+    export.add_argument(
+        "--to",
+        dest="end",
+        type=_time,
+        metavar="TIME",
+        default=LATEST_NS,
+        help="2026-11-29T08:00 (local time) or 2026-11-29T08:00Z; --from included, --to not",
+    )
+    export.add_argument("--person", help="a worker's name, or '#12' for track 12; of acts, who")
+    for name in ("site", "gateway", "zone"):
+        export.add_argument(f"--{name}", help="only of this one")
+    export.add_argument("--kind", help=f"of alarm: {', '.join(ALARMS)}; of acts, what was done")
+    export.add_argument("--severity", choices=SEVERITIES)
+    export.add_argument("--format", choices=FORMATS, default="csv", help="(default csv)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it; gives the exit code. Raises `JournalError` and `QuestionError`."""
+    if isinstance(args.journal, Path) and not args.journal.is_file():
+        raise LamproomError(f"{args.journal}: there is no journal; give --journal")
+    return _verify(args) if args.action == "verify" else _export(args)
+
+
+def _verify(args: argparse.Namespace) -> int:
+    file = args.heads or beside(args.journal, ".heads")
+    assert file is not None
+    if args.heads and not file.is_file():
+        raise LamproomError(f"{file}: there is no such file of heads")
+    heads, faults = Heads(file).read()
+    with contextlib.closing(open_database(args.journal, prepare)) as database:
+        head, found = faults_of(database, [*heads, *args.head])
+    faults += found
+    for fault in faults[:MOST_TOLD]:
+        print(f"TAMPERED: {fault}")
+    if len(faults) > MOST_TOLD:
+        print(f"TAMPERED: and {len(faults) - MOST_TOLD} more")
+    kept = max((one.number for one in heads), default=0)
+    print(f"{head.number} entries; head {head}")
+    if heads:
+        print(f"{len(heads)} heads kept in {file}, the last of entry {kept}")
+    elif not args.head:
+        print(
+            f"no heads in {file}, and no --head: that nobody cut off the end or wrote all anew "
+            "can't be told"
+        )
+    return 1 if faults else 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    question = Question(
+        what=args.what,
+        from_ns=args.begin,
+        to_ns=args.end,
+        person=args.person,
+        site=args.site,
+        gateway=args.gateway,
+        zone=args.zone,
+        kind=args.kind,
+        severity=args.severity,
+    )
+    with contextlib.closing(open_for(args.journal, question.what)) as database:
+        rows = (row for _, row in answer(database, question))
+        for piece in written(rows, columns_of(question.what), args.format):
+            sys.stdout.write(piece)
+    return 0
+
+
+def _time(text: str) -> int:
+    try:
+        return time_ns(text)
+    except LamproomError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _head(text: str) -> Head:
+    try:
+        return head_from(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

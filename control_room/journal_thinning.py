@@ -1,0 +1,108 @@
+"""Decides which of the positions that gateways tell ten times a second are worth keeping.
+
+Knows nothing about databases or threads.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from location.zones import probability_inside
+from scene.messages import Position, Positions, ZoneDescription
+
+EVERY_S = 10.0
+"""A row per person so often, and one whenever the zone or the posture changes."""
+MOST_PEOPLE = 5000
+"""Of all gateways together; more is a mistake or an attack."""
+
+Row = tuple[object, ...]
+"""Site, gateway, track, `at_ns`, worker, zones (names with commas between), x, y and sigma along
+the worse axis in metres (mine), posture, certainty, `seen_at_ns`."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Followed:
+    """One track of a gateway."""
+
+    row: Row
+    """Where it was when it was looked at last."""
+    looked_s: float
+    written_s: float
+    is_written: bool
+
+
+Track = tuple[str, str, int]
+
+
+@dataclass(slots=True, kw_only=True)
+class Thinning:
+    """Decides which positions are worth a row; to be used by one thread."""
+
+    every_s: float = EVERY_S
+    _followed: dict[Track, _Followed] = field(default_factory=dict)
+
+    def rows(
+        self,
+        place: tuple[str, str],
+        said: Positions,
+        zones: tuple[ZoneDescription, ...],
+        now_s: float,
+    ) -> list[Row]:
+        """Give the rows to write after a gateway (site, gateway) has told of its people.
+
+        Who is new, has a new name, posture or zone, or was written `every_s` ago; and the last
+        place of who is not there any more.
+        """
+        found = []
+        for person in said.people:
+            track = (*place, person.track)
+            row = _row(track, person, zones, said.captured_at_ns)
+            before = self._followed.get(track)
+            if before is None:
+                if len(self._followed) >= MOST_PEOPLE:
+                    continue
+                before = _Followed(row=row, looked_s=now_s, written_s=-math.inf, is_written=False)
+                self._followed[track] = before
+            due = now_s - before.written_s >= self.every_s or _told(row) != _told(before.row)
+            if due:
+                found.append(row)
+                before.written_s = now_s
+            before.row, before.looked_s, before.is_written = row, now_s, due
+        here = {person.track for person in said.people}
+        return found + self._gone(lambda track: track[:2] == place and track[2] not in here)
+
+    def silent(self, now_s: float) -> list[Row]:
+        """Give the last places of people whose gateways have said nothing for a while."""
+        return self._gone(lambda track: now_s - self._followed[track].looked_s > self.every_s)
+
+    def _gone(self, is_gone: Callable[[Track], bool]) -> list[Row]:
+        gone = [self._followed.pop(track) for track in [*self._followed] if is_gone(track)]
+        return [one.row for one in gone if not one.is_written]
+
+
+def _row(track: Track, person: Position, zones: tuple[ZoneDescription, ...], at_ns: int) -> Row:
+    inside = [
+        zone.name
+        for zone in zones
+        if len(zone.polygon_m) >= 3
+        and probability_inside(person.xyz_m[:2], person.covariance_m2, zone.polygon_m) >= 0.5
+    ]
+    (a, b), (_, d) = person.covariance_m2
+    worst_m2 = (a + d) / 2 + math.hypot((a - d) / 2, b)
+    return (
+        *track,
+        at_ns,
+        person.worker,
+        ",".join(sorted(inside)),
+        round(person.xyz_m[0], 3),
+        round(person.xyz_m[1], 3),
+        round(math.sqrt(max(0.0, worst_m2)), 3),
+        person.posture,
+        person.certainty,
+        person.seen_at_ns,
+    )
+
+
+def _told(row: Row) -> Row:
+    """Give of a row what is written as soon as it changes: name, zones and posture."""
+    return row[4], row[5], row[9]

@@ -1,0 +1,110 @@
+// The details of the selected alarm, and all that was ever done with it. Fetches only that.
+
+import { actText, desk, show as showDesk } from "./desk.js";
+import { element, setText } from "./dom.js";
+import { msOf, parse } from "./json.js";
+import { alarmKey, isUnacknowledged, model, nowMs, on, personOf, select } from "./model.js";
+import { clockTime } from "./times.js";
+import { kindName } from "./words_of_alarms.js";
+import { word } from "./words.js";
+
+const details = document.getElementById("details");
+const title = element("h3");
+const table = element("dl");
+const actsTitle = element("h4");
+const acts = element("ol", "acts");
+details.append(title, table, desk, actsTitle, acts);
+/** When the newest picture was taken. */
+let capturedMs = 0;
+/** Of which alarm, as it stood when, the acts are shown. */
+let actsOf = "";
+
+on("picture", (state) => { capturedMs = state.captured_ms ?? 0; });
+
+/** In a replay time is the recording's: alarms last until the newest captured frame. */
+export function endMs(anomaly) {
+  if (model.prefix !== "replay") return nowMs();
+  return Math.max(msOf(anomaly.captured_at_ns), capturedMs);
+}
+
+/** Tell the state of an alarm; of the group that it leads, how many nobody has seen. */
+export function stateOf(entry, unseen = 0) {
+  const parts = [word(entry.anomaly.severity), word(entry.anomaly.state)];
+  if (entry.anomaly.certainty === "possibly") parts.push(word("possibly"));
+  if (entry.ending !== null && entry.anomaly.state === "active") parts.push(word("ending"));
+  if (entry.phase === "shelved") {
+    parts.push(word("shelved_until", clockTime(msOf(entry.shelved.until_ns))));
+  } else if (unseen > 0) parts.push(word("group_unseen", unseen));
+  else if (isUnacknowledged(entry)) parts.push(word("not_acknowledged"));
+  else if (entry.acknowledged_at_ns !== null) parts.push(word("acknowledged"));
+  return parts.join(" · ");
+}
+
+/** Show the selected alarm, with what can be done with it and its group. */
+export function drawDetails(groups) {
+  const entry = model.selected?.alarm ? model.alarms.get(model.selected.alarm) : undefined;
+  details.hidden = entry === undefined;
+  if (entry === undefined) return;
+  const rows = rowsOf(entry).filter(([, value]) => value !== null);
+  const text = JSON.stringify(rows.map(([name, value]) => [word(name), value]));
+  if (table.dataset.text !== text) {
+    table.dataset.text = text;
+    table.replaceChildren(...rows.flatMap(
+      ([name, value]) => [element("dt", "", word(name)), element("dd", "", value)],
+    ));
+  }
+  setText(title, kindName(entry.anomaly));
+  showDesk(entry, groups.find((group) => group.includes(entry)) ?? [entry], () => select(null));
+  drawActs(entry);
+}
+
+function rowsOf(entry) {
+  const { anomaly } = entry;
+  const person = anomaly.track === null ? null
+    : personOf(`${entry.site}/${entry.gateway}`, anomaly.track)?.worker ?? anomaly.worker
+      ?? `#${anomaly.track}`;
+  return [
+    ["severity", `${word(anomaly.severity)} · ${word(anomaly.certainty)}`],
+    ["state", stateOf(entry)],
+    ["where", anomaly.xyz_m === null ? null
+      : anomaly.xyz_m.map((value, i) => `${"xyz"[i]} ${value.toFixed(2)}`).join("  ") + " m"],
+    ["zone", anomaly.zone],
+    ["person", person],
+    ["camera", anomaly.camera],
+    ["gateway", `${entry.site} / ${entry.gateway}`],
+    ["raised", clockTime(msOf(anomaly.raised_at_ns), true)],
+    ["cleared_at", entry.cleared_at_ns === null ? null : clockTime(msOf(entry.cleared_at_ns), true)],
+    ["seen_by", entry.acknowledged_at_ns === null ? null
+      : `${clockTime(msOf(entry.acknowledged_at_ns))} · ${entry.acknowledged_by}`],
+    ["shelved", entry.phase === "shelved" ? actText(entry.shelved, clockTime) : null],
+    ["ended", entry.ending === null ? null : actText(entry.ending, clockTime)],
+    ["stored", clockTime(msOf(entry.stored_at_ns), true)],
+    ["probability", `${(anomaly.probability * 100).toFixed(0)} %`],
+    ["evidence", anomaly.evidence || null],
+    ["alarm_id", anomaly.id],
+  ];
+}
+
+/** Ask what was done with an alarm, whenever it has changed. */
+async function drawActs(entry) {
+  const now = JSON.stringify([alarmKey(entry), entry.phase, entry.acknowledged_at_ns,
+    entry.shelved, entry.ending, word("history")]);
+  if (actsOf === now) return;
+  if (!actsOf.startsWith(JSON.stringify([alarmKey(entry)]).slice(0, -1))) acts.replaceChildren();
+  actsOf = now;
+  setText(actsTitle, word("history"));
+  const asked = new URLSearchParams({
+    site: entry.site, gateway: entry.gateway, id: entry.anomaly.id,
+  });
+  try {
+    const answer = await fetch(`/api/alarms/acts?${asked}`);
+    if (!answer.ok) throw new Error(await answer.text());
+    const found = parse(await answer.text());
+    if (actsOf !== now) return;
+    const lines = found.map((act) => `${word(`act_${act.action}`)} · ${actText(act, (ms) => clockTime(ms, true))}`);
+    acts.replaceChildren(...(lines.length > 0 ? lines : [word("no_acts")])
+      .map((line) => element("li", "", line)));
+  } catch {
+    if (actsOf === now) acts.replaceChildren(element("li", "trouble", word("no_history")));
+  }
+}

@@ -1,0 +1,37 @@
+// Tells a screen reader what matters, and never floods it: what comes together is told together.
+
+import { kindName } from "./words_of_alarms.js";
+import { whereOf } from "./alarms.js";
+import { on, weight } from "./model.js";
+import { word } from "./words.js";
+
+const AGAIN_MS = 3000;
+
+const loud = document.getElementById("announcer");
+const calm = document.getElementById("calm-announcer");
+let waiting = [];
+let dueAt = 0;
+let timer = null;
+
+/** Start telling new alarms. */
+export function start() {
+  on("new alarm", (entry) => {
+    waiting.push(entry);
+    timer ??= setTimeout(tell, Math.max(0, dueAt - performance.now()));
+  });
+}
+
+/** Say something when nothing else is being said. */
+export function say(text) {
+  calm.textContent = text;
+}
+
+function tell() {
+  timer = null;
+  dueAt = performance.now() + AGAIN_MS;
+  const worst = waiting.reduce((a, b) => (weight(b) > weight(a) ? b : a));
+  const one = word("new_alarm", `${kindName(worst.anomaly)}, ${whereOf(worst)}`);
+  const text = waiting.length === 1 ? one : word("new_alarms", waiting.length, one);
+  (worst.anomaly.severity === "critical" ? loud : calm).textContent = text;
+  waiting = [];
+}

@@ -1,0 +1,68 @@
+// What nobody may overlook: a lost line, a picture that stands still, a replay.
+// A screen reader hears each once, not every second.
+
+import { OLD_PICTURE_S, model, on, replayEnded } from "./model.js";
+import { setText } from "./dom.js";
+import { word } from "./words.js";
+
+const place = document.getElementById("banners");
+const announcer = document.getElementById("announcer");
+let picture = null;
+let told = "";
+
+/** Start showing. */
+export function start() {
+  on("link", draw);
+  on("language", draw);
+  on("picture", (state) => { picture = state; draw(); });
+  setInterval(draw, 500);
+}
+
+function draw() {
+  const wanted = [...ofReplay(), ...ofLink(), ...ofPicture()];
+  const { link } = model;
+  document.body.classList.toggle("stale", !link.open);
+  document.body.classList.toggle("lost", wanted.some(([name]) => name === "lost"));
+  wanted.forEach(([name, text], i) => {
+    let banner = place.children[i];
+    if (banner === undefined) {
+      banner = document.createElement("p");
+      place.append(banner);
+    }
+    banner.className = `banner ${name}`;
+    setText(banner, text);
+  });
+  while (place.children.length > wanted.length) place.lastChild.remove();
+  const names = wanted.map(([name]) => name).join();
+  if (names !== told && wanted.length > 0) announcer.textContent = wanted.map(([, text]) => text).join(" ");
+  told = names;
+  document.title = wanted.some(([name]) => name === "lost") ? "✕ Lamproom" : "Lamproom";
+}
+
+function ofReplay() {
+  if (model.prefix !== "replay") return [];
+  return [["replay", word(replayEnded() ? "replay_ended" : "replay")]];
+}
+
+function ofLink() {
+  const { link } = model;
+  if (!link.open) {
+    const lost = (performance.now() - link.lostAt) / 1000;
+    return lost > 1 ? [["lost", word("connection_lost", lost.toFixed(0))]] : [];
+  }
+  const found = [];
+  if (!link.broker) found.push(["broker", word("broker_lost")]);
+  if (link.trouble) found.push(["journal", word("journal_trouble", link.trouble)]);
+  return found;
+}
+
+function ofPicture() {
+  if (picture === null || !picture.supported || model.shown === null || replayEnded()) return [];
+  if (picture.quiet_s > OLD_PICTURE_S) {
+    return [["picture", word("picture_old", model.shown, picture.quiet_s.toFixed(0))]];
+  }
+  if (picture.late_s > OLD_PICTURE_S) {
+    return [["late", word("picture_late", model.shown, picture.late_s.toFixed(1))]];
+  }
+  return [];
+}

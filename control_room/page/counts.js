@@ -1,0 +1,19 @@
+// Words for head-counts: a count says "at least" wherever cameras can't see.
+
+import { word } from "./words.js";
+
+/** Write a count of `people`, of whom `at_least` are surely different ones; `blind` is not all seen. */
+export function countText(people, at_least, blind) {
+  if (at_least < people) return word("count_maybe", people, at_least);
+  return blind ? word("count_at_least", people) : String(people);
+}
+
+/** Tell whether somebody may be in an area where no camera looks. */
+export function isBlind(area, told) {
+  return area.metres_seen < area.metres || (area.metres === 0 && !told.complete);
+}
+
+/** Write how much of an area is seen. */
+export function seenText({ metres, metres_seen }) {
+  return metres === 0 ? "–" : word("metres_of", metres_seen, metres);
+}

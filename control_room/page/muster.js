@@ -1,0 +1,175 @@
+// The muster: how many are where, who is missing, where they were last. To be read, and printed.
+// Counts nobody itself.
+
+import { countText, isBlind, seenText } from "./counts.js";
+import { button, element, setText } from "./dom.js";
+import { msOf, parse } from "./json.js";
+import { model, on, selectTrack } from "./model.js";
+import { clockTime } from "./times.js";
+import { word } from "./words.js";
+
+const EVERY_MS = 2000;
+const OLD_MS = 6000;
+
+const dialog = document.getElementById("muster");
+const body = document.getElementById("muster-body");
+const trouble = document.getElementById("muster-trouble");
+const sites = document.getElementById("muster-site");
+let timer = null;
+let told = null;
+let toldAt = -Infinity;
+
+/** Start; `open` shows it. */
+export function start() {
+  document.getElementById("muster-open").addEventListener("click", open);
+  document.getElementById("muster-close").addEventListener("click", () => dialog.close());
+  document.getElementById("muster-print").addEventListener("click", () => print());
+  sites.addEventListener("change", () => { told = null; ask(); });
+  dialog.addEventListener("close", () => { clearInterval(timer); timer = null; });
+  on("language", () => { if (dialog.open) draw(); });
+}
+
+/** Show the muster, always the newest. */
+export function open() {
+  if (dialog.open) return;
+  told = null;
+  const names = [...new Set([...model.gateways.values()].map((known) => known.siteName))].sort();
+  const chosen = sites.value;
+  sites.replaceChildren(...names.map((name) => new Option(name, name)));
+  if (names.includes(chosen)) sites.value = chosen;
+  sites.hidden = names.length < 2;
+  sites.setAttribute("aria-label", word("site"));
+  dialog.showModal();
+  ask();
+  timer = setInterval(ask, EVERY_MS);
+}
+
+async function ask() {
+  const site = sites.value;
+  try {
+    const answer = await fetch(`/api/muster/${encodeURIComponent(site)}`);
+    if (!answer.ok) throw new Error(await answer.text());
+    const found = parse(await answer.text());
+    if (site !== sites.value) return;
+    told = found;
+    toldAt = performance.now();
+  } catch {
+    // What was told before stays, and is called old.
+  }
+  if (dialog.open) draw();
+}
+
+function draw() {
+  const old = told === null || performance.now() - toldAt > OLD_MS;
+  setText(trouble, old ? word(told === null ? "muster_none" : "muster_old") : "");
+  body.classList.toggle("old", old);
+  body.replaceChildren(...(told === null ? [] : parts()));
+}
+
+function parts() {
+  const state = told.everybody ? "all_here" : "not_all_here";
+  const verdict = element("p", `verdict ${told.everybody ? "good" : "bad"}`,
+    `${told.everybody ? "✓" : "✕"} ${word(state)}`);
+  const heads = element("p", "heads", word("in_view", countText(told.people, told.at_least, !told.complete)));
+  const found = [
+    element("p", "stamp", `${told.site} · ${clockTime(msOf(told.at_ns), true)}`), verdict, heads,
+    line(word("muster_rest", told.out_of_view, told.unknown, told.unnamed)),
+    line(word("cameras_see", told.metres_seen, told.metres)),
+    ...told.silent.map(([gateway, since_ns]) => warning(word("silent_since", gateway, time(since_ns)))),
+    ...told.blind.map((one) => warning(word("blind_from", one.from_x_m, one.to_x_m,
+      one.since_ns === null ? "?" : time(one.since_ns)))),
+    ...told.clocks_off.map(([gateway, off_s]) => warning(word("clock_off_of", gateway, off_s))),
+    element("h3", "", missingTitle()), ...missing(),
+    element("h3", "", word("by_zone")), zones(),
+    element("h3", "", word("in_view_title", told.here.length)), people(told.here),
+    element("h3", "", word("away_title", told.away.length)), people(told.away),
+  ];
+  if (told.listening_since_ns !== null) {
+    found.push(line(word("listening_since", clockTime(msOf(told.listening_since_ns), true))));
+  }
+  return found;
+}
+
+function missingTitle() {
+  if (told.expected_by === "") return word("no_roster");
+  return word("missing_of", told.missing.length, told.expected)
+    + (told.expected_by === "tags" ? ` ${word("by_tags")}` : "");
+}
+
+function missing() {
+  if (told.missing.length === 0) return [];
+  const rows = told.missing.map((one) => [
+    one.worker,
+    one.last === null ? word("never_seen") : where(one.last),
+    one.last === null ? "" : ago(one.last.seen_at_ns),
+    one.tag === null ? "" : `${where(one.tag)} · ${ago(one.tag.seen_at_ns)}`,
+  ]);
+  const made = tableOf(["person", "last_place", "last_time", "tag_heard"], rows, "missing");
+  return told.unnamed > 0 ? [made, line(word("one_of_unnamed", told.unnamed))] : [made];
+}
+
+function zones() {
+  return tableOf(["zone", "people", "seen_part", "who"], told.areas.map((area) => [
+    area.zone ?? word("elsewhere"), countText(area.people, area.at_least, isBlind(area, told)),
+    seenText(area),
+    [...area.workers, ...(area.unnamed ? [word("without_name", area.unnamed)] : []),
+      ...(area.last_seen ? [word("last_seen_here", area.last_seen)] : [])].join(", "),
+  ]), "zones");
+}
+
+function people(found) {
+  const made = tableOf(["person", "state", "last_place", "last_time"], found.map((one) => [
+    one.worker ?? `#${one.id}`,
+    word(`state_${one.state}`) + (one.certainty === "possibly" ? ` · ${word("possibly")}` : ""),
+    where(one.last), ago(one.last.seen_at_ns),
+  ]), "somebody");
+  found.forEach((one, i) => {
+    const carrier = one.tracks?.[0];
+    if (carrier === undefined) return;
+    const cell = made.rows[i + 1].cells[0];
+    cell.replaceChildren(button("", cell.textContent, () => {
+      dialog.close();
+      selectTrack(`${told.site}/${carrier[0]}`, carrier[1]);
+    }));
+  });
+  return made;
+}
+
+function tableOf(titles, rows, name) {
+  const made = element("table", name);
+  const head = made.insertRow();
+  for (const title of titles) {
+    const cell = element("th", "", word(title));
+    cell.scope = "col";
+    head.append(cell);
+  }
+  for (const texts of rows) {
+    const row = made.insertRow();
+    for (const text of texts) row.append(element("td", "", text));
+  }
+  return made;
+}
+
+function where(place) {
+  const [x, y] = place.xyz_m;
+  const spot = place.chainage_m === null ? `x ${x.toFixed(1)}, y ${y.toFixed(1)}`
+    : `${place.chainage_m.toFixed(0)} m`;
+  return [spot, place.zone, place.gateway].filter(Boolean).join(" · ");
+}
+
+function ago(ns) {
+  const past_s = Math.max(0, (msOf(told.at_ns) - msOf(ns)) / 1000);
+  return `${time(ns)} (${word("seconds_ago", past_s.toFixed(0))})`;
+}
+
+function time(ns) {
+  return clockTime(msOf(ns));
+}
+
+function line(text) {
+  return element("p", "", text);
+}
+
+function warning(text) {
+  return element("p", "warning", `! ${text}`);
+}

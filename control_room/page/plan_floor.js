@@ -1,0 +1,201 @@
+// The still part of the plan: floors, what cameras see of them, zones, gates, cameras, the ruler.
+
+import { coverageOf, stretchesOf } from "./coverage.js";
+import { node } from "./dom.js";
+import { model } from "./model.js";
+import { edgeAt, edges, isDrawable } from "./roadway.js";
+import { word } from "./words.js";
+
+const MARGIN_M = 2;
+
+/** How zones look: a sign in front of the name, and a pattern of their own. */
+export const ZONES = {
+  restricted: { sign: "⊘", fill: "url(#restricted-hatch)" },
+  danger: { sign: "⚠", fill: "url(#danger-hatch)" },
+  area: { sign: "▢", fill: "none" },
+};
+
+/** The patterns that areas are filled with. */
+export function patterns() {
+  const defs = node("defs");
+  const hatch = (id, size, turn, line, marks) => {
+    const pattern = node("pattern", {
+      id, width: size, height: size, patternUnits: "userSpaceOnUse",
+      patternTransform: `rotate(${turn})`,
+    });
+    pattern.append(node("rect", { width: size, height: size, class: `${line}-ground` }));
+    for (const d of marks) pattern.append(node("path", { d, class: line }));
+    defs.append(pattern);
+  };
+  hatch("restricted-hatch", 9, 45, "zone-line", ["M0 0V9"]);
+  hatch("danger-hatch", 12, 0, "danger-line", ["M0 12L6 0L12 12"]);
+  hatch("unseen-hatch", 7, -45, "unseen-line", ["M0 0V7", "M0 0H7"]);
+  return defs;
+}
+
+/** Tell how large the mine is, metres; null while nothing is known of it. */
+export function measure() {
+  let points = [];
+  for (const { site, plan } of model.gateways.values()) {
+    if (!isDrawable(site)) continue;
+    points = points.concat(
+      edges(site).flat(), site.cameras.map((camera) => camera.xyz_m),
+      ...site.zones.map((zone) => zone.polygon_m), ...(plan?.gates ?? []).map((gate) => gate.line_m),
+    );
+  }
+  if (points.length === 0) return null;
+  const xs = points.map((point) => point[0]);
+  const ys = points.map((point) => point[1]);
+  return {
+    left: Math.min(...xs) - MARGIN_M, right: Math.max(...xs) + MARGIN_M,
+    low: Math.min(...ys) - MARGIN_M / 2, high: Math.max(...ys) + MARGIN_M / 2,
+  };
+}
+
+/** Write points of the mine as an SVG path on the sheet. */
+export function pathOf(points, sheet, closed = true) {
+  const written = points.map((point) => sheet.px(point).map((value) => value.toFixed(1)).join(" "));
+  return `M${written.join("L")}${closed ? "Z" : ""}`;
+}
+
+/** Draw everything that does not move. */
+export function drawFloors(sheet, ruler_px) {
+  const known = [...model.gateways.values()].filter(({ site }) => isDrawable(site));
+  const drawn = new Set();
+  return [
+    ...known.flatMap((one) => floor(one, sheet)),
+    ...known.flatMap((one) => zones(one, sheet, drawn)),
+    ...known.flatMap((one) => gates(one, sheet, drawn)),
+    ...known.flatMap((one) => cameras(one, sheet)),
+    ...ruler(sheet, ruler_px),
+  ];
+}
+
+function floor({ site, place, gateway, ...known }, sheet) {
+  const [left, right] = edges(site);
+  const shown = model.gateways.size > 1 && place === model.shown;
+  const shapes = [node("path", {
+    d: pathOf([...left, ...right.toReversed()], sheet), class: shown ? "floor shown" : "floor",
+  })];
+  for (const camera of site.cameras) {
+    if (camera.view_m.length > 2) {
+      shapes.push(node("path", { d: pathOf(camera.view_m, sheet), class: "view" }));
+    }
+  }
+  for (const { from, to, seen } of coverageOf({ site, ...known })) {
+    if (seen) continue;
+    const corners = [edgeAt(left, from), edgeAt(left, to), edgeAt(right, to), edgeAt(right, from)];
+    if (corners.every((corner) => corner !== null)) {
+      shapes.push(node("path", {
+        d: pathOf(corners, sheet), class: "unseen", fill: "url(#unseen-hatch)",
+      }));
+    }
+  }
+  shapes.push(node("path", { d: pathOf(site.centre_line_m, sheet, false), class: "centre" }));
+  if (model.gateways.size > 1) {
+    const [x, y] = sheet.px(right[0]);
+    shapes.push(node("text", { x: x + 4, y: y - 5, class: "gateway-name" }, gateway));
+  }
+  return shapes;
+}
+
+function zones({ site, plan }, sheet, drawn) {
+  return site.zones.filter((zone) => zone.polygon_m.length > 2).flatMap((zone) => {
+    // Gateways that share a site file tell of the same zones.
+    const key = JSON.stringify([zone.name, zone.polygon_m]);
+    if (drawn.has(key)) return [];
+    drawn.add(key);
+    return zoneShapes(zone, zone.polygon_m, sheet, wordsOf(plan, zone.name));
+  });
+}
+
+/** The shapes of one zone whose corners are `points`. */
+export function zoneShapes({ name, kind }, points, sheet, more = "", state = "") {
+  const look = Object.hasOwn(ZONES, kind) ? ZONES[kind] : ZONES.restricted;
+  const shape = node("path", {
+    d: pathOf(points, sheet), class: `zone ${kind} ${state}`, fill: look.fill, "data-zone": name,
+  });
+  const said = [word(kind), name, more].filter(Boolean).join(" · ");
+  shape.append(node("title", {}, said));
+  const xs = points.map((point) => point[0]);
+  const ys = points.map((point) => point[1]);
+  const [x, y] = sheet.px([(Math.min(...xs) + Math.max(...xs)) / 2, Math.max(...ys)]);
+  const text = `${look.sign} ${name}${more ? ` (${more})` : ""}`;
+  return [shape, node("text", { x, y: y - 4, class: `zone-name ${kind}` }, text)];
+}
+
+function wordsOf(plan, name) {
+  if (!Object.hasOwn(plan?.zones ?? {}, name)) return "";
+  const about = plan.zones[name];
+  const parts = [];
+  if (about.capacity !== null) parts.push(word("at_most", about.capacity));
+  if (about.hours.length > 0) parts.push(about.hours.join(", "));
+  return parts.join(", ");
+}
+
+/** A line across the floor, and arrows the way that is allowed. */
+function gates({ plan }, sheet, drawn) {
+  return (plan?.gates ?? []).flatMap((gate) => {
+    const key = JSON.stringify([gate.name, gate.line_m]);
+    if (drawn.has(key)) return [];
+    drawn.add(key);
+    const [[ax, ay], [bx, by]] = gate.line_m.map(sheet.px);
+    const length = Math.hypot(bx - ax, by - ay) || 1;
+    // On the sheet y goes down: left of a to b is (dy, -dx).
+    const turn = gate.way === "to_left" ? 1 : -1;
+    const [nx, ny] = [(turn * (by - ay)) / length, (-turn * (bx - ax)) / length];
+    const [ux, uy] = [(bx - ax) / length, (by - ay) / length];
+    const arrows = [0.25, 0.5, 0.75].map((share) => {
+      const [x, y] = [ax + share * (bx - ax), ay + share * (by - ay)];
+      const [tx, ty] = [x + 14 * nx, y + 14 * ny];
+      return `M${x} ${y}L${tx} ${ty}M${tx - 5 * nx + 4 * ux} ${ty - 5 * ny + 4 * uy}L${tx} ${ty}`
+        + `L${tx - 5 * nx - 4 * ux} ${ty - 5 * ny - 4 * uy}`;
+    });
+    const shape = node("path", {
+      d: `M${ax} ${ay}L${bx} ${by}${arrows.join("")}`, class: "gate", "data-gate": gate.name,
+    });
+    shape.append(node("title", {}, `${word("gate")} ${gate.name}`));
+    return [shape, node("text", {
+      x: Math.min(ax, bx), y: Math.max(ay, by) + 12, class: "gate-name",
+    }, `⇥ ${gate.name}`)];
+  });
+}
+
+function cameras({ site, health }, sheet) {
+  return site.cameras.map((camera) => {
+    const [x, y] = sheet.px(camera.xyz_m);
+    const state = health?.cameras.find((one) => one.name === camera.name)?.state ?? "ok";
+    const sign = node("g", { class: state === "ok" ? "camera" : "camera bad" });
+    sign.append(
+      node("path", { d: `M${x - 5} ${y - 4}H${x + 3}L${x + 8} ${y - 6}V${y + 6}L${x + 3} ${y + 4}H${x - 5}Z` }),
+      node("title", {}, `${word("camera")} ${camera.name}: ${word(state)}`),
+    );
+    if (state !== "ok") {
+      sign.append(node("path", { d: `M${x - 8} ${y - 8}L${x + 9} ${y + 8}M${x + 9} ${y - 8}L${x - 8} ${y + 8}`, class: "cross" }));
+    }
+    return sign;
+  });
+}
+
+function ruler(sheet, ruler_px) {
+  const { height, width, left: from, scale } = sheet;
+  const wanted = 90 / scale;
+  const step = [0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500].find((metres) => metres >= wanted) ?? 1000;
+  const shapes = [node("rect", { x: 0, y: height, width, height: ruler_px, class: "ruler-ground" })];
+  for (const known of model.gateways.values()) {
+    for (const { from: a, to: b, seen } of stretchesOf(known)) {
+      const rect = node("rect", {
+        x: sheet.px([a, 0])[0], y: height + 3, width: Math.max(1, (b - a) * scale), height: 8,
+        class: seen ? "covered" : "unseen",
+      });
+      if (!seen) rect.setAttribute("fill", "url(#unseen-hatch)");
+      shapes.push(rect);
+    }
+  }
+  for (let x = Math.ceil(from / step) * step; x <= from + width / scale; x += step) {
+    const [left] = sheet.px([x, 0]);
+    shapes.push(node("path", { d: `M${left} ${height + 11}v6`, class: "tick" }));
+    shapes.push(node("text", { x: left, y: height + 29, class: "ruler" }, `${Number(x.toFixed(1))} m`));
+  }
+  return shapes;
+}

@@ -1,0 +1,165 @@
+"""`lamproom control-room` as a process: when it starts, when it refuses, and without a broker."""
+
+import argparse
+import contextlib
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+
+import httpx
+import pytest
+
+from control_room.access.options import door_of
+from control_room.access.roles import AccessError
+from control_room.main import add_arguments
+from scene.clock import SystemClock
+from tests.control_room.access.house import PASSWORD, wait_for
+from tests.control_room.access.pages import make_certificate
+from tests.delivery.parts import MOSQUITTO, NO_MOSQUITTO, free_port
+
+NO_BROKER = ("--broker", "mqtt://127.0.0.1:9", "--port", "0")
+
+
+@dataclass
+class Started:
+    process: "subprocess.Popen[str]"
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        found = re.search(r"https?://127\S+", "".join(self.said))
+        return found.group() if found else ""
+
+    def has(self, text: str) -> bool:
+        return any(text in line for line in self.said)
+
+
+@contextlib.contextmanager
+def started(*words: str) -> Iterator[Started]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge.main", "control-room", *words],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    one = Started(process)
+    assert process.stdout is not None
+    reader = Thread(target=lambda: one.said.extend(process.stdout or ()))
+    reader.start()
+    try:
+        yield one
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+        reader.join()
+        process.stdout.close()
+
+
+def refused(*words: str) -> str:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    args = parser.parse_args([*NO_BROKER, *words])
+    with pytest.raises(AccessError) as error:
+        door_of(args, SystemClock(), print, args.journal.parent)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_it_does_not_start_and_says_why_in_one_line(tmp_path: Path) -> None:
+    words = ("--journal", str(tmp_path / "journal.sqlite"), "--host", "0.0.0.0")
+    with started(*NO_BROKER, *words) as room:
+        assert room.process.wait(60) == 2
+    [line] = room.said
+    assert "lamproom users add NAME --role admin" in line
+
+
+def test_where_strangers_could_act_it_does_not_start(tmp_path: Path, users_file: Path) -> None:
+    nobody = ("--journal", str(tmp_path / "empty" / "journal.sqlite"))
+    somebody = ("--journal", str(users_file.parent / "journal.sqlite"))
+    certificate, key = make_certificate(tmp_path)
+    tls = ("--tls-certificate", str(certificate), "--tls-key", str(key))
+    assert "lamproom users add NAME --role admin" in refused(*nobody, "--host", "0.0.0.0")
+    assert "lamproom users add NAME --role admin" in refused(*nobody, "--host", "0.0.0.0", *tls)
+    assert "lamproom users add NAME --role admin" in refused(*nobody, "--behind-proxy")
+    assert "in the clear" in refused(*somebody, "--host", "0.0.0.0")
+    assert "give both" in refused(*somebody, *tls[:2])
+    assert "leave out" in refused(*somebody, *tls, "--behind-proxy")
+    assert "is not there" in refused(*nobody, "--users", str(tmp_path / "none.yaml"))
+    users_file.chmod(0o644)
+    assert "chmod 600" in refused(*somebody)
+
+
+def test_without_users_it_says_that_it_asks_for_no_login(tmp_path: Path) -> None:
+    with started(*NO_BROKER, "--journal", str(tmp_path / "journal.sqlite")) as room:
+        assert wait_for(lambda: room.url and room.has("no login is asked for"), 60)
+        assert wait_for(lambda: answers(room.url), 60)
+        assert httpx.get(f"{room.url}api/me").json()["login"] is False
+        assert "Lamproom" in httpx.get(room.url).text
+
+
+def answers(url: str) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(url, verify=False).status_code > 0
+    return False
+
+
+def test_with_users_and_tls_it_serves_other_computers(users_file: Path) -> None:
+    folder = users_file.parent
+    certificate, key = make_certificate(folder)
+    words = ("--host", "0.0.0.0", "--tls-certificate", str(certificate), "--tls-key", str(key))
+    with started(*NO_BROKER, *words, "--journal", str(folder / "journal.sqlite")) as room:
+        assert wait_for(lambda: room.url, 60)
+        assert room.url.startswith("https://")
+        assert wait_for(lambda: answers(room.url), 60)
+        context = ssl.create_default_context(cafile=certificate)
+        with httpx.Client(base_url=room.url, verify=context) as browser:
+            assert browser.get("/").status_code == 401
+            origin = {"origin": room.url.rstrip("/")}
+            form = {"name": "Ada", "password": PASSWORD}
+            assert browser.post("/login", data=form, headers=origin).status_code == 303
+            assert browser.get("/").status_code == 200
+
+
+@pytest.mark.skipif(not MOSQUITTO, reason=NO_MOSQUITTO)
+def test_without_a_broker_it_serves_and_keeps_trying(tmp_path: Path) -> None:
+    """Nobody there, then one that wants a password, then the right one: no restart is needed."""
+    port = free_port()
+    words = ("--broker", f"mqtt://127.0.0.1:{port}", "--port", "0")
+    with started(*words, "--journal", str(tmp_path / "journal.sqlite")) as room:
+        assert wait_for(lambda: room.url and answers(room.url), 60)
+        assert wait_for(lambda: room.has("refused"), 60), "why the broker is not reached"
+        with mosquitto(tmp_path, port, "allow_anonymous false\n"):
+            assert wait_for(lambda: room.has("Not authorized"), 60), room.said
+        with mosquitto(tmp_path, port, "allow_anonymous true\n"):
+            assert wait_for(lambda: room.has(f"connected to mqtt://127.0.0.1:{port}"), 60), (
+                room.said
+            )
+        assert room.process.poll() is None
+
+
+@contextlib.contextmanager
+def mosquitto(folder: Path, port: int, settings: str) -> Iterator[None]:
+    file = folder / "mosquitto.conf"
+    file.write_text(f"listener {port} 127.0.0.1\n{settings}")
+    process = subprocess.Popen(
+        [str(MOSQUITTO), "-c", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+    def listens() -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
+            return True
+        return False
+
+    try:
+        assert wait_for(listens)
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
