@@ -123,7 +123,7 @@ def test_the_sample_site_is_judged_as_it_hangs(
     code = lamproom_plan("--site", FOLDER / "site.yaml", "--json", "--out", tmp_path / "plan.html")
     content = json.loads(capsys.readouterr().out)
     assert code == 1
-    assert content["detector"] == {"name": "lamproom-m2.onnx", "size_px": [640, 640]}
+    assert content["detector"] == {"name": "lamproom-m1.onnx", "size_px": [640, 640]}
     assert [camera["name"] for camera in content["cameras"]] == ["cam1", "cam2", "cam3", "cam4"]
     for camera, yaw in zip(content["cameras"], (165, 115, 65, 15), strict=True):
         assert camera["chainage_m"] == pytest.approx(20.0, abs=0.05)
