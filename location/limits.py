@@ -32,10 +32,9 @@ class TrackerLimits:
     """Instants in which a new person must be seen before it counts; one less for two cameras."""
     confirm_cut_hits: int = 5
     """The same for one of whom only cut boxes are seen."""
-    confirm_weak_hits: int = 6
-    """The same for one whom one camera sees, with boxes that score little on average."""
     weak_score: float = 0.15
-    """Little is less than this above `high_score`. Measured on the sample clips: of the boxes of
+    """Whose boxes score less than this above `high_score` on average, in one camera, must be seen
+    for longer (`newcomers.py`). Measured on the sample clips: of the boxes of
     such scores one in twelve shows nobody, of those above fewer than one in a hundred."""
     confirm_vague_hits: int = 10
     """The same for one of whom no box scores high, where somebody known was lost: detectors know

@@ -6,7 +6,7 @@ Knows nothing about pictures: both sides are places in metres with covariances.
 import numpy as np
 
 from location.foot import Feet
-from location.limits import TrackerLimits
+from location.limits import LYING_BELOW_M, TrackerLimits
 from location.motion import predict, predict_all
 from location.person import Person
 from location.spread import largest, squares
@@ -21,30 +21,67 @@ Pairs = list[tuple[Person, int]]
 
 def match(
     people: list[Person], at_ns: int, feet: Feet, limits: TrackerLimits
-) -> tuple[Pairs, list[int]]:
-    """Pair one camera's observations with people; give pairs and those left, sure ones first."""
+) -> tuple[Pairs, Pairs, list[int]]:
+    """Pair one camera's observations with people.
+
+    Gives pairs, those whose second reading fits (somebody known to lie), and observations that are
+    left, sure ones first.
+    """
     everyone = list(range(len(feet.xy_m)))
     sure = [i for i in everyone if feet.scores[i] >= limits.high_score]
     vague = [i for i in everyone if feet.scores[i] < limits.high_score]
     if not people or not everyone:
-        return [], [*sure, *vague]
+        return [], [], [*sure, *vague]
     cost, allowed = _compare(people, at_ns, feet, limits)
+    lain = _read_as_lying(people, at_ns, feet, limits, cost=cost, allowed=allowed)
     pairs: Pairs = []
+    lying: Pairs = []
     rows = list(range(len(people)))
     # People who are known come first, then those who may be clutter; sure boxes before vague.
     for columns in (sure, vague):
         for known in (True, False):
             row = [r for r in rows if bool(people[r].track) is known]
-            taken = {index for _, index in pairs}
+            taken = {index for _, index in (*pairs, *lying)}
             column = [c for c in columns if c not in taken]
             if not known:  # a box that is both vague and cut is no proof of anybody new
                 column = [c for c in column if c in sure or not feet.cut[c]]
             grid = np.ix_(row, column)
             for r, c in assign(cost[grid], allowed[grid]):
-                pairs.append((people[row[r]], column[c]))
+                found = lying if lain[row[r], column[c]] else pairs
+                found.append((people[row[r]], column[c]))
                 rows.remove(row[r])
-    taken = {index for _, index in pairs}
-    return pairs, [i for i in (*sure, *vague) if i not in taken]
+    taken = {index for _, index in (*pairs, *lying)}
+    return pairs, lying, [i for i in (*sure, *vague) if i not in taken]
+
+
+def _read_as_lying(
+    people: list[Person],
+    at_ns: int,
+    feet: Feet,
+    limits: TrackerLimits,
+    *,
+    cost: Floats,
+    allowed: Bools,
+) -> Bools:
+    """Let those who are known to lie have the second reading of a box where it fits them better.
+
+    Changes `cost` and `allowed`; gives where. Else somebody who is thought to stand nearer would
+    take the box of who lies behind.
+    """
+    better = np.zeros_like(allowed)
+    rows = [r for r, one in enumerate(people) if one.track and one.height()[0] < LYING_BELOW_M]
+    if feet.if_lying is None or not rows:
+        return better
+    columns = np.flatnonzero(np.isfinite(feet.if_lying.height_m)).tolist()
+    if not columns:
+        return better
+    grid = np.ix_(rows, columns)
+    other, fits = _compare([people[r] for r in rows], at_ns, feet.lying(columns), limits)
+    other, fits = other[:, columns], fits[:, columns]
+    better[grid] = fits & (~allowed[grid] | (other < cost[grid]))
+    cost[grid] = np.where(better[grid], other, cost[grid])
+    allowed |= better
+    return better
 
 
 def match_lying(

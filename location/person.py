@@ -56,6 +56,10 @@ class Person:
     """Instants in which a box of a high score showed the person."""
     scores: tuple[int, float] = (0, 0.0)
     """How many looks there were until the person was confirmed, and the sum of their scores."""
+    looked_s: float = 0.0
+    """For how long these looks saw the person, all together."""
+    sure_cameras: frozenset[str] = frozenset()
+    """Which cameras gave looks of a high score until then."""
     joint_hits: int = 0
     """Instants in which two cameras or more saw the person."""
     misses: int = 0
@@ -87,10 +91,22 @@ class Person:
         step_s = min((at_ns - self.head_at_ns) / 1e9, LONGEST_LOOK_S)
         self.helmet, self.head_at_ns = moved(self.helmet, vote_per_s, step_s), at_ns
 
-    def look_by_score(self, score: float) -> None:
-        """Take in how sure the detector was of a look at somebody not confirmed yet."""
+    def count_look(
+        self, camera: str, score: float, for_s: float, *, sure: bool, whole: bool
+    ) -> None:
+        """Take in what a camera's look says about whether this is somebody.
+
+        `for_s` is for how long it speaks, `sure` tells of a high score, `whole` if the box is cut
+        nowhere.
+        """
+        self.strong_hits += int(whole)
+        self.sure_hits += int(sure)
+        if self.track:
+            return
         looks, total = self.scores
-        self.scores = looks + 1, total + score
+        self.scores, self.looked_s = (looks + 1, total + score), self.looked_s + for_s
+        if sure:
+            self.sure_cameras |= {camera}
 
     @property
     def believed(self) -> bool:

@@ -13,7 +13,7 @@ from location.foot import STATURE_M, Feet, covers, feet_on_floor
 from location.limits import LYING_BELOW_M, TrackerLimits
 from location.match import Pairs, between, is_apart, match, match_lying
 from location.motion import corrected, predict, start
-from location.newcomers import Newcomers
+from location.newcomers import LONGEST_LOOK_S, Newcomers
 from location.person import Kept, Person, kept, revived
 from location.report import position
 from location.spread import largest
@@ -53,6 +53,8 @@ class Tracker:
         self._agreement = Agreement()
         self._before: Kept | None = None
         self._newcomers = Newcomers(self._limits)
+        self._looked_ns: dict[str, int] = {}
+        """When each camera looked last."""
 
     def kept(self) -> Kept:
         """Note down what the next run must know."""
@@ -164,9 +166,11 @@ class Tracker:
         left: list[tuple[int, Feet, int]] = []
         for view, (item, observed) in enumerate(views):
             at = item.captured_at_ns
-            matched, rest = match(self._people, at, observed, self._limits)
+            matched, lying, rest = match(self._people, at, observed, self._limits)
             rest = [index for index in rest if self._may_begin(observed, index)]
-            lain = match_lying(self._people, at, observed, matched, rest, limits=self._limits)
+            found = [*matched, *lying]
+            falls = match_lying(self._people, at, observed, found, rest, limits=self._limits)
+            lain = [*lying, *falls]
             taken = [index for _, index in lain]
             feet = observed.lying(taken)
             pairs.append((view, feet, [*matched, *lain]))
@@ -189,6 +193,7 @@ class Tracker:
         if not late:
             self._begin(views, left, seen)
         self._confirm()
+        self._looked_ns.update({item.camera: item.captured_at_ns for item in instant})
         passed_s = max(0, self._now_ns - before_ns) / 1e9
         self._people = without_doubles(self._people, seen, passed_s)
 
@@ -269,13 +274,14 @@ class Tracker:
             earlier = () if first else person.cameras
             person.cameras = (*earlier, item.camera)
             person.cameras_at_ns = item.captured_at_ns
-        if not feet.cut[index]:
-            person.strong_hits += 1
-        if feet.scores[index] >= self._limits.high_score:
-            person.sure_hits += 1
-        if not person.track:
-            person.look_by_score(float(feet.scores[index]))
-        whole = not feet.cut[index]
+        self._note_look(person, item, feet, index)
+
+    def _note_look(self, person: Person, item: Detections, feet: Feet, index: int) -> None:
+        score, whole = float(feet.scores[index]), not feet.cut[index]
+        passed_ns = item.captured_at_ns - self._looked_ns.get(item.camera, item.captured_at_ns)
+        for_s = min(max(passed_ns / 1e9, 0.0), LONGEST_LOOK_S)
+        sure = score >= self._limits.high_score
+        person.count_look(item.camera, score, for_s, sure=sure, whole=whole)
         person.show_height(item.captured_at_ns, float(feet.height_m[index]), whole=whole)
 
     def _count(self, instant: list[Detections], seen: dict[int, list[int]]) -> None:
@@ -329,8 +335,10 @@ class Tracker:
                 born=self._births,
                 born_at_ns=item.captured_at_ns,
                 hits=1,
+                cameras=(item.camera,),
+                cameras_at_ns=item.captured_at_ns,
             )
-            self._correct_birth(person, item, feet, index)
+            self._note_look(person, item, feet, index)
             by = {view}
             for other_view, other_feet, other in order:
                 if (other_view, other) in used or other_view in by:
@@ -351,16 +359,9 @@ class Tracker:
             person.covering = len(by | {v for v, does in enumerate(cover) if does})
             person.share = len(by) / person.covering
             person.joint_hits = 1 if len(by) > 1 else 0
+            self._newcomers.begun(person)
             seen[person.born] = sorted(by)
             self._people.append(person)
-
-    def _correct_birth(self, person: Person, item: Detections, feet: Feet, index: int) -> None:
-        person.cameras, person.cameras_at_ns = (item.camera,), item.captured_at_ns
-        person.strong_hits = 0 if feet.cut[index] else 1
-        person.sure_hits = int(feet.scores[index] >= self._limits.high_score)
-        person.look_by_score(float(feet.scores[index]))
-        whole = not feet.cut[index]
-        person.show_height(item.captured_at_ns, float(feet.height_m[index]), whole=whole)
 
     def _confirm(self) -> None:
         for person in self._people:
