@@ -111,7 +111,7 @@ def decode(payload: bytes) -> Envelope:
         raise WireError("not a message: the JSON is no object")
     kind = _kind_of(raw.get("schema"))
     gateway, seq, sent_at_ns = raw.get("gateway"), raw.get("seq"), raw.get("sent_at_ns")
-    if not isinstance(gateway, str) or not _is_count(seq) or not _is_count(sent_at_ns):
+    if not _is_text(gateway) or not _is_count(seq) or not _is_count(sent_at_ns):
         raise WireError(
             f"{kind}: envelope needs gateway (text), seq and sent_at_ns (whole numbers)"
         )
@@ -180,6 +180,11 @@ def _body(kind: str, raw: dict[str, Any]) -> Message:
     except ValueError as error:  # pydantic-core refuses numbers of thousands of digits this way
         raise WireError(f"{kind}: {printable(str(error), 200)}") from None
     return body
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Tell whether a value is text that can be written again; half a surrogate pair can't."""
+    return isinstance(value, str) and not any("\ud800" <= sign <= "\udfff" for sign in value)
 
 
 def _is_count(value: object) -> TypeGuard[int]:

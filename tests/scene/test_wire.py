@@ -96,7 +96,8 @@ def test_a_bad_field_is_named_and_an_unknown_one_is_ignored() -> None:
         decode(json.dumps(raw).encode())
     raw["body"] = {**ALARM_BODY, "from_a_newer_gateway": 1}
     assert decode(json.dumps(raw).encode()).body == ALARM
-    for field, value in (("seq", -1), ("seq", True), ("gateway", 5), ("sent_at_ns", 1.5)):
+    wrong = (("seq", -1), ("seq", True), ("gateway", 5), ("gateway", "\ud83d"), ("sent_at_ns", 1.5))
+    for field, value in wrong:
         with pytest.raises(WireError, match="envelope needs"):
             decode(json.dumps({**good(), field: value}).encode())
 
