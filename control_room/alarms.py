@@ -24,6 +24,7 @@ from control_room.broker_options import (
     broker_of,
     client_name,
     guard_of,
+    in_options,
     memory_of,
 )
 from control_room.complaints import Complaints, printable
@@ -99,14 +100,15 @@ def run(args: argparse.Namespace) -> int:
     command = _command(args.exec)
     broker = broker_of(args)
     guard, expected = guard_of(args, SystemClock(), say, memory_of(args, say, "heard.json"))
+    over = OverAlarms(memory_of(args, say, "over.jsonl"), most=MOST_TOLD)
     listener = AlarmListener(
         SystemClock(),
         live=args.prefix == LIVE_PREFIX,
         expected=expected,
         distrusted=guard.distrusted,
-        over=OverAlarms(memory_of(args, say, "over.jsonl"), most=MOST_TOLD),
+        over=over,
     )
-    connection = Connection(broker, client_id=client_name("alarms"), log=say)
+    connection = Connection(broker, client_id=client_name("alarms"), log=in_options(say))
     complain = Complaints(say)
 
     def on_bad(topic: str, error: WireError) -> None:
@@ -136,6 +138,7 @@ def run(args: argparse.Namespace) -> int:
             interrupted = False
     finally:
         connection.close()
+        over.settle()
         guard.remember()
     if args.once and not told and not interrupted:
         return NO_ALARM

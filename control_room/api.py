@@ -14,14 +14,15 @@ from starlette.routing import BaseRoute, Route
 from control_room.access.gate import caller_of
 from control_room.journal_schema import JournalError
 from control_room.lifecycle import ActError, BadWish, NotNow, UnknownAlarm, wish_of
+from control_room.no_journal import no_journal
 from control_room.room import Room
+from control_room.turns import BusyError, Turns
 
 STATUS: dict[type[ActError], int] = {BadWish: 400, UnknownAlarm: 404, NotNow: 409}
-NO_JOURNAL = 503
 
 
-def api_routes(room: Room) -> list[BaseRoute]:
-    """Build the routes.
+def api_routes(room: Room, reading: Turns) -> list[BaseRoute]:
+    """Build the routes; whoever reads the journal takes a turn of `reading`.
 
     `POST /api/alarms/{acknowledge,shelve,unshelve,end}` takes what `lifecycle.wish_of` reads and
     gives the alarm as viewers are told it; whoever has logged in acts under that name, whatever the
@@ -38,13 +39,14 @@ def api_routes(room: Room) -> list[BaseRoute]:
         except ActError as error:
             return _sorry(error, STATUS[type(error)])
         except JournalError as error:
-            return _sorry(error, NO_JOURNAL)
+            return no_journal(error)
 
     async def alarm_rate(_request: Request) -> Response:
         try:
-            return JSONResponse(asdict(await asyncio.to_thread(room.alarm_rate)))
-        except JournalError as error:
-            return _sorry(error, NO_JOURNAL)
+            async with reading.turn():
+                return JSONResponse(asdict(await asyncio.to_thread(room.alarm_rate)))
+        except (JournalError, BusyError) as error:
+            return no_journal(error)
 
     async def muster(request: Request) -> Response:
         found = await asyncio.to_thread(room.muster, request.path_params["site"])

@@ -4,6 +4,7 @@ The same for every command. Knows nothing about MQTT itself.
 """
 
 import argparse
+import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -157,6 +158,26 @@ def broker_of(args: argparse.Namespace) -> BrokerConfig:
         )
     except ValidationError as error:
         raise BrokerError(f"--broker {args.broker}: {_remedy(error)}") from None
+
+
+_FIELD = re.compile(r"\bbroker\.(url|username|password_file|ca_file|certificate_file|key_file)\b")
+
+
+def as_options(text: object) -> str:
+    """Name the site file's fields in a text about the broker as the options are called here.
+
+    >>> as_options("give broker.certificate_file, or mend broker.url")
+    'give --certificate-file, or mend --broker'
+    """
+    return _FIELD.sub(
+        lambda found: "--broker" if found[1] == "url" else f"--{found[1].replace('_', '-')}",
+        str(text),
+    )
+
+
+def in_options(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Make a log that says `as_options` what it is told."""
+    return lambda text: say(as_options(text))
 
 
 def _remedy(error: ValidationError) -> str:

@@ -10,15 +10,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from control_room.journal_query import can_be_stored
 from control_room.journal_schema import JournalError
+from control_room.no_journal import no_journal
 from control_room.room import Room
+from control_room.turns import BusyError, Turns
 
 MOST, USUAL = 1000, 200
-BAD, NO_JOURNAL = 400, 503
+BAD = 400
 
 
-def history_routes(room: Room) -> list[BaseRoute]:
-    """Build the routes.
+def history_routes(room: Room, reading: Turns) -> list[BaseRoute]:
+    """Build the routes; whoever reads takes a turn of `reading`.
 
     `GET /api/alarms/history?limit=N` gives the newest alarms, newest first, each as viewers are
     told it. `GET /api/alarms/acts?site=S&gateway=G&id=A` gives what was done with one, oldest
@@ -30,18 +33,22 @@ def history_routes(room: Room) -> list[BaseRoute]:
         if not (text.isascii() and text.isdecimal() and len(text) < 6 and 1 <= int(text) <= MOST):
             return PlainTextResponse(f"limit: give a whole number, 1 to {MOST}\n", BAD)
         try:
-            return JSONResponse(await asyncio.to_thread(room.history, int(text)))
-        except JournalError as error:
-            return PlainTextResponse(f"{error}\n", NO_JOURNAL)
+            async with reading.turn():
+                return await asyncio.to_thread(lambda: JSONResponse(room.history(int(text))))
+        except (JournalError, BusyError) as error:
+            return no_journal(error)
 
     async def acts(request: Request) -> Response:
         given = [request.query_params.get(name, "") for name in ("site", "gateway", "id")]
         if not all(given):
             return PlainTextResponse("give site, gateway and id of an alarm\n", BAD)
+        if not all(map(can_be_stored, given)):
+            return PlainTextResponse("site, gateway, id: is no text that can be stored\n", BAD)
         try:
-            found = await asyncio.to_thread(room.acts, *given)
-        except JournalError as error:
-            return PlainTextResponse(f"{error}\n", NO_JOURNAL)
+            async with reading.turn():
+                found = await asyncio.to_thread(room.acts, *given)
+        except (JournalError, BusyError) as error:
+            return no_journal(error)
         return JSONResponse([asdict(act) for act in found])
 
     return [

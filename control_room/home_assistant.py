@@ -1,16 +1,18 @@
 """Gateways as devices of Home Assistant: alarms, people in view, whether cameras can see.
 
 Knows nothing about the journal or pages: it hears what gateways say and publishes MQTT discovery.
-What is not known is
-`unavailable` there, never "off" or 0. For a lamp on a desk: nobody's life may hang on it.
+What is not known is `unavailable` there, never "off" or 0. For a lamp on a desk: nobody's life may
+hang on it.
 """
 
 import argparse
+import contextlib
 import json
 import re
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from control_room.home_words import (
@@ -141,7 +143,7 @@ def _prefix(text: str) -> str:
     return text.strip("/")
 
 
-@contextmanager
+@contextlib.contextmanager
 def home_assistant(
     link: Link, clock: Clock, *, prefix: str | None, memory: Path | None
 ) -> Iterator[Callable[[Hear], Hear]]:
@@ -164,13 +166,21 @@ def home_assistant(
         link.on_connect(lambda: _take_back(link, gone, None))
 
     def run() -> None:
-        known = [topic for topic in before if topic.startswith(ours)]
+        known, trouble = [topic for topic in before if topic.startswith(ours)], ""
         while not closing.wait(LOOK_S):
             new = [topic for topic in home.topics() if topic not in known]
-            if new:  # remembered first, so that nothing is kept that nobody knows of
-                known += new
-                _remember(memory, known)
-            home.tick()
+            try:
+                if new:  # remembered first, so that nothing is kept that nobody knows of
+                    _remember(memory, known + new)
+                    known += new
+            except OSError as error:  # a lamp that stays dark is worse than a topic left behind
+                if str(error) != trouble:
+                    trouble = str(error)
+                    print(f"lamproom: {memory}: can't be written: {error}", file=sys.stderr)
+            try:
+                home.tick()
+            except Exception:  # whatever goes wrong now, what comes later must be told
+                traceback.print_exc()
 
     def also(hear: Hear) -> Hear:
         def both(address: Address, envelope: Envelope) -> None:
@@ -193,7 +203,8 @@ def _take_back(link: Link, topics: list[str], memory: Path | None) -> None:
     """Have Home Assistant, and the broker, forget what was told: empty retained messages do."""
     done = [link.publish(topic, b"", qos=1, retain=True) for topic in topics]
     if all(done) and memory is not None:
-        memory.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it is taken back once more at the next start
+            memory.unlink(missing_ok=True)
 
 
 def _remembered(memory: Path | None) -> list[str]:
@@ -209,4 +220,6 @@ def _remembered(memory: Path | None) -> list[str]:
 def _remember(memory: Path | None, topics: list[str]) -> None:
     if memory is not None:
         memory.parent.mkdir(parents=True, exist_ok=True)
-        memory.write_text(json.dumps(topics), encoding="utf-8")
+        new = memory.with_name(memory.name + ".new")  # a full disk must not empty what there is
+        new.write_text(json.dumps(topics), encoding="utf-8")
+        new.replace(memory)

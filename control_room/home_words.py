@@ -148,7 +148,13 @@ def _on(is_on: bool) -> str:
 
 
 def _id(place: Place) -> str:
-    return f"lamproom_{place[0]}_{place[1]}"
+    """Name a gateway within Home Assistant; `_` in names is doubled, so that no two look the same.
+
+    >>> _id(("a_b", "c")), _id(("a", "b_c"))
+    ('lamproom_a__b_c', 'lamproom_a_b__c')
+    """
+    site, gateway = (name.replace("_", "__") for name in place)
+    return f"lamproom_{site}_{gateway}"
 
 
 def topic_of(place: Place, what: str) -> str:

@@ -5,8 +5,8 @@ twice is stored once, because (site, gateway, alarm, state) is the key. A gatewa
 what is stored here.
 """
 
-import sys
-import threading
+import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,7 +22,8 @@ from control_room.journal_audit import (
     head_of,
 )
 from control_room.journal_database import Place, Row, Session, beside, open_database
-from control_room.journal_schema import ANOMALY, prepare, stand
+from control_room.journal_heads import HeadKeeper
+from control_room.journal_schema import ANOMALY, JournalError, prepare, stand
 from control_room.lifecycle import CONTROL_ROOM, SEVERITIES, Act, Action, Entry, Key
 from scene.messages import Anomaly
 
@@ -47,12 +48,17 @@ _ACTS = ("acknowledged", "shelved", "ending")
 # CROSS JOIN keeps `alarm`, with the index that fits, as the outer loop in SQLite.
 ENTRIES = f"""
 SELECT a.site, a.gateway, a.alarm, c.body, a.stored_at_ns, a.cleared_at_ns,
-       {", ".join(f"{x}.action, {x}.by, {x}.reason, {x}.at_ns, {x}.until_ns" for x in _ACTS)}
+       {", ".join(f"{x}.action, {x}.by, {x}.reason, {x}.at_ns, {x}.until_ns" for x in _ACTS)},
+       r.body
 FROM alarm AS a CROSS JOIN change AS c
+     LEFT JOIN change AS r ON a.over = 1 AND r.state = 'active'
+          AND r.site = a.site AND r.gateway = a.gateway AND r.alarm = a.alarm
      {" ".join(f"LEFT JOIN act AS {x} ON {x}.number = a.{x}" for x in _ACTS)}
 WHERE c.site = a.site AND c.gateway = a.gateway AND c.alarm = a.alarm
       AND c.state = CASE WHEN a.over = 1 THEN 'cleared' ELSE 'active' END
 """
+ENTRY_WIDTH = 22
+"""So many columns has a row of `ENTRIES`."""
 _FORGOTTEN = """
 SELECT site, gateway, alarm FROM alarm AS a
 WHERE open = 0 AND raised_at_ns < ? AND stored_at_ns < ? AND cleared_at_ns < ? AND NOT EXISTS (
@@ -65,6 +71,10 @@ _WORST_FIRST = "ORDER BY a.rank, a.raised_at_ns DESC LIMIT ?"
 
 FORGOTTEN_AT_ONCE = 100
 """So many alarms are forgotten in one go: new ones wait no longer than that takes."""
+FORGET_PAUSE_S = 0.01
+"""Between two goes, so that who waits for the database gets it."""
+HEADS_SETTLE_S = 2.0
+"""So long is waited at the end for the audit's heads."""
 MAX_UNSEEN, NO_LIMIT = 500, 2**62
 """Of alarms that are over, so many at most are listed as open; of active ones all."""
 
@@ -82,10 +92,10 @@ class Journal:
         self.place = place
         """Where it lies."""
         heads_file = beside(place, ".heads")
-        self._heads = Heads(heads_file) if heads_file else None
+        self._heads = HeadKeeper(Heads(heads_file)) if heads_file else None
         self._database = open_database(place, prepare, required=required)
-        self._keeping = threading.Lock()
-        self._heads_trouble = ""
+        if self._heads is not None:
+            self._begin_heads(self._heads)
 
     def store(self, key: Key, anomaly: Anomaly, *, stored_at_ns: int) -> bool:
         """Store a raise or a clear for good; tells whether it says anything new.
@@ -157,6 +167,7 @@ class Journal:
             total += done
             if done < FORGOTTEN_AT_ONCE:
                 return total
+            time.sleep(FORGET_PAUSE_S)
 
     def head(self) -> Head:
         """Give the newest entry of the audit; raises `JournalError`."""
@@ -167,6 +178,13 @@ class Journal:
         where = "AND a.site = ? AND a.gateway = ? AND a.alarm = ?"
         found = self._entries(where, *_columns(key))
         return found[0] if found else None
+
+    def entries(self, keys: Sequence[Key]) -> list[Entry | None]:
+        """Tell what is known of several alarms, for the price of one."""
+        sql = f"{ENTRIES} AND a.site = ? AND a.gateway = ? AND a.alarm = ?"
+        asked = [_columns(key) for key in keys]
+        found = self._database.read(lambda session: session.rows_each(sql, asked))
+        return [entry_of(rows[0]) if rows else None for rows in found]
 
     def open_entries(self) -> list[Entry]:
         """List the alarms that still ask for somebody: active, or latched and not acknowledged.
@@ -212,6 +230,8 @@ class Journal:
     def close(self) -> None:
         """Close the file or the connection."""
         self._database.close()
+        if self._heads is not None:
+            self._heads.settle(HEADS_SETTLE_S)
 
     def _entries(self, rest: str, *values: object) -> list[Entry]:
         return [entry_of(row) for row in self._rows(f"{ENTRIES} {rest}", values)]
@@ -231,31 +251,34 @@ class Journal:
     def _rows(self, sql: str, values: tuple[object, ...]) -> list[Row]:
         return self._database.rows(sql, values)
 
+    def _begin_heads(self, heads: HeadKeeper) -> None:
+        """Have the head kept of a chain that has none elsewhere: it was an older journal's."""
+        with contextlib.suppress(JournalError):  # the server is away
+            rows = self._rows(
+                "SELECT at_ns, number, hash FROM audit ORDER BY number DESC LIMIT 1", ()
+            )
+            for at_ns, number, hash in rows:
+                heads.begin(at_ns, Head(number=number, hash=hash))
+
     def _keep_head(self, at_ns: int, head: Head) -> None:
         """Keep the head of the audit elsewhere; the act is done whether or not that works."""
-        if self._heads is None:
-            return
-        with self._keeping:
-            try:
-                self._heads.keep(at_ns, head)
-                trouble = ""
-            except OSError as error:
-                trouble = f"the audit's heads can't be kept in {self._heads.file}: {error.strerror}"
-            if trouble and trouble != self._heads_trouble:
-                print(f"lamproom: {trouble}", file=sys.stderr, flush=True)
-            self._heads_trouble = trouble
+        if self._heads is not None:
+            self._heads.keep(at_ns, head)
 
 
 def entry_of(row: Row) -> Entry:
     """Read a row of `ENTRIES`."""
+    last = ANOMALY.validate_json(row[3])
+    raised = last if last.state == "active" else None
     return Entry(
         key=Key(site=row[0], gateway=row[1], alarm=row[2]),
-        last=ANOMALY.validate_json(row[3]),
+        last=last,
         stored_at_ns=row[4],
         cleared_at_ns=row[5],
         acknowledged=_act(*row[6:11]),
         shelved=_act(*row[11:16]),
         ending=_act(*row[16:21]),
+        raised=raised if row[21] is None else ANOMALY.validate_json(row[21]),
     )
 
 

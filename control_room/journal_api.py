@@ -7,14 +7,14 @@ import asyncio
 import contextlib
 import itertools
 import json
-import threading
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, TypeVar
 
 from starlette.datastructures import QueryParams
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
+from starlette.types import Message, Receive, Scope, Send
 
 from control_room.journal import Journal
 from control_room.journal_database import JournalError, Place
@@ -33,38 +33,39 @@ from control_room.journal_query import (
     open_for,
     time_ns,
 )
+from control_room.no_journal import no_journal
+from control_room.turns import BusyError, Turns
 from scene.clock import SystemClock
-from scene.errors import LamproomError
 
 MOST_ROWS, USUAL_ROWS = 1000, 100
-AT_ONCE = 4
-"""So many are answered at once; further ones are asked to come again."""
+EXPORTS = 4
+"""So many files are written at once; who wants a further one is asked to come again."""
+STALLED_S = 10.0
+"""Who takes nothing of a file for so long gets no more of it."""
+PIECE = 16_384
+"""Characters that are sent at once."""
 NAMES = (
     *("what", "from", "to", "person", "site", "gateway", "zone", "kind", "severity"),
     *("order", "after", "limit", "format"),
 )
-BAD, BUSY, NO_JOURNAL = 400, 503, 503
+BAD, BUSY = 400, 503
 
 T = TypeVar("T", bound=str)
 WhoOf = Callable[[Request], str]
 """Tells who asks."""
 
 
-class BusyError(LamproomError):
-    """So many ask the journal at once that nobody else can."""
-
-
-def journal_routes(journal: Journal, who_of: WhoOf) -> list[BaseRoute]:
-    """Build the route `GET /api/history`.
+def journal_routes(journal: Journal, who_of: WhoOf, reading: Turns) -> list[BaseRoute]:
+    """Build the route `GET /api/history`; whoever reads rows takes a turn of `reading`.
 
     It takes `what` (`alarms`, `acts`, `positions`), `from` and `to` (ISO 8601), `person`, `site`,
     `gateway`, `zone`, `kind`, `severity`, `order` (`newest`, `oldest`), `limit`, `after`, and gives
     `{"rows": [...], "after": ...}`: give `after` back for the rows that follow; it is null at the
-    end. With `format` (`csv`, `json`) all rows come as a file, oldest first; that is written into
-    the audit before, for a copy of where people were is an act.
+    end. With `format` (`csv`, `json`) all rows come as a file, oldest first, to each one at a time;
+    that is written into the audit before, for a copy of where people were is an act.
     """
     place = journal.place
-    free = threading.BoundedSemaphore(AT_ONCE)
+    slots = Slots(EXPORTS)
 
     async def history(request: Request) -> Response:
         if place is None:
@@ -75,30 +76,78 @@ def journal_routes(journal: Journal, who_of: WhoOf) -> list[BaseRoute]:
             return _sorry(error, BAD)
         try:
             if format is None:
-                with _one_of(free):
-                    return JSONResponse(await asyncio.to_thread(page_of, place, question))
+                async with reading.turn():
+                    return await asyncio.to_thread(lambda: JSONResponse(page_of(place, question)))
+            return await export(request, place, question, format)
+        except BusyError as error:
+            return _sorry(error, BUSY)
+        except JournalError as error:
+            return no_journal(error)
+
+    async def export(
+        request: Request, place: Place, question: Question, format: Format
+    ) -> Response:
+        who = who_of(request)
+        with contextlib.ExitStack() as held:
+            held.enter_context(slots.one(who))
             await asyncio.to_thread(
                 journal.audit,
-                who=who_of(request),
+                who=who,
                 what="export",
                 about=question.what,
                 at_ns=SystemClock().now_ns(),
                 body=dict(request.query_params),
             )
-            pieces = _pieces(place, question, format, free)
+            pieces = _pieces(place, question, format)
+            held.callback(pieces.close)
             first = await asyncio.to_thread(next, pieces)
-        except BusyError as error:
-            return _sorry(error, BUSY)
-        except JournalError as error:
-            return _sorry(error, NO_JOURNAL)
-        name = f'attachment; filename="lamproom-{question.what}.{format}"'
-        return StreamingResponse(
-            itertools.chain([first], pieces),
-            media_type=MEDIA[format],
-            headers={"Content-Disposition": name},
-        )
+            name = f'attachment; filename="lamproom-{question.what}.{format}"'
+            return _File(
+                itertools.chain([first], pieces),
+                held.pop_all(),
+                media_type=MEDIA[format],
+                headers={"Content-Disposition": name},
+            )
 
     return [Route("/api/history", history, methods=["GET"])]
+
+
+class Slots:
+    """So many exports at once, and one of each person. To be used in one event loop."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._theirs = most, set[str]()
+
+    @contextlib.contextmanager
+    def one(self, who: str) -> Iterator[None]:
+        """Hold a slot; raises `BusyError` at once where there is none."""
+        if who in self._theirs:
+            raise BusyError("a file is on its way to you; wait until it is there")
+        if len(self._theirs) >= self._most:
+            raise BusyError
+        self._theirs.add(who)
+        try:
+            yield
+        finally:
+            self._theirs.discard(who)
+
+
+class _File(StreamingResponse):
+    """A file that is written as it is read; whoever stops reading loses it, and the slot."""
+
+    def __init__(self, pieces: Iterator[str], held: contextlib.ExitStack, **more: Any) -> None:
+        super().__init__(pieces, **more)
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; `held` is let go of when it ends, however it does."""
+
+        async def send_in_time(message: Message) -> None:
+            await asyncio.wait_for(send(message), STALLED_S)
+
+        # A file without its end: the browser says that it failed.
+        with self._held, contextlib.suppress(TimeoutError, ClientDisconnect):
+            await super().__call__(scope, receive, send_in_time)
 
 
 def question_of(params: QueryParams) -> tuple[Question, Format | None]:
@@ -143,24 +192,19 @@ def page_of(place: Place, question: Question) -> dict[str, object]:
     }
 
 
-def _pieces(
-    place: Place, question: Question, format: Format, free: threading.BoundedSemaphore
-) -> Iterator[str]:
-    """Write the file; once begun, its slot is given back when it ends or is let go of."""
-    with _one_of(free), contextlib.closing(open_for(place, question.what)) as database:
+def _pieces(place: Place, question: Question, format: Format) -> Generator[str]:
+    """Write the file, in pieces that are worth sending."""
+    with contextlib.closing(open_for(place, question.what)) as database:
         rows = (row for _, row in answer(database, question))
-        yield from written(rows, columns_of(question.what), format)
-
-
-@contextlib.contextmanager
-def _one_of(free: threading.BoundedSemaphore) -> Iterator[None]:
-    """Take a slot; raises `BusyError` at once where there is none, so that no thread waits."""
-    if not free.acquire(blocking=False):
-        raise BusyError("many ask at once; ask again in a moment")
-    try:
-        yield
-    finally:
-        free.release()
+        some, length = list[str](), 0
+        for text in written(rows, columns_of(question.what), format):
+            some.append(text)
+            length += len(text)
+            if length >= PIECE:
+                yield "".join(some)
+                some, length = [], 0
+        if some:
+            yield "".join(some)
 
 
 def _one(params: QueryParams, name: str, allowed: tuple[T, ...]) -> T | None:

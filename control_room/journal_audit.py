@@ -10,7 +10,7 @@ itself: against that the number and hash of the newest entry, the head, are kept
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,12 +115,12 @@ class Heads:
     def __init__(self, file: Path) -> None:
         self.file = file
 
-    def keep(self, at_ns: int, head: Head) -> None:
-        """Add a line, for good; raises OSError."""
-        line = f"{_moment(at_ns)} {head}\n"
+    def keep(self, heads: Iterable[tuple[int, Head]]) -> None:
+        """Add a line for each, with its time, for good; raises OSError."""
+        lines = [f"{_moment(at_ns)} {head}\n" for at_ns, head in heads]
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with self.file.open("a", encoding="ascii") as file:
-            file.write(line)
+            file.write("".join(lines))
             file.flush()
             os.fsync(file.fileno())
 
@@ -158,16 +158,22 @@ def head_from(text: str) -> Head:
 def faults_of(database: Database, kept: Sequence[Head]) -> tuple[Head, list[str]]:
     """Go through the whole chain; gives its head and what was found wrong, a sentence each.
 
-    `kept` are heads from elsewhere: each must be in the chain. The table of acts on alarms is
-    compared with it, too. Raises `JournalError`.
+    `kept` are heads from elsewhere: each must be in the chain, of one number all: whoever cuts the
+    end off has the control room keep other ones of the same numbers. The table of acts on alarms
+    is compared with it, too. Raises `JournalError`.
     """
     faults: list[str] = []
-    wanted = {head.number: head.hash for head in kept}
+    wanted = {(head.number, head.hash) for head in kept}
+    numbers = {head.number for head in kept}
     found: dict[int, str] = {}
     acted: dict[int, tuple[object, ...]] = {}
     forgotten_ns = 0
     head = Head(number=0, hash=START)
     for number, *content, hash in _entries(database):
+        if not _is_sound(content, hash):
+            faults.append(f"entry {number} holds what nobody here writes: it was changed")
+            head = Head(number=number, hash=hash if isinstance(hash, str) else START)
+            continue
         entry = AuditEntry(**dict(zip(_FIELDS, content, strict=True)))
         if hash != hash_of(head.hash, number, entry):
             gap = "" if number == head.number + 1 else f"; none stand from {head.number + 1} on"
@@ -176,13 +182,13 @@ def faults_of(database: Database, kept: Sequence[Head]) -> tuple[Head, list[str]
                 "changed, moved or put in, or the one before it was changed or taken out"
             )
         head = Head(number=number, hash=hash)
-        if number in wanted:
+        if number in numbers:
             found[number] = hash
         if entry.what in ACTIONS:
             acted[number] = _act_of(entry)
         elif entry.what == RETENTION:
             forgotten_ns = max(forgotten_ns, _before_ns(entry))
-    for number, wanted_hash in sorted(wanted.items()):
+    for number, wanted_hash in sorted(wanted):
         if number > head.number:
             faults.append(
                 f"the chain ends with entry {head.number}, but entry {number} was there: "
@@ -195,6 +201,18 @@ def faults_of(database: Database, kept: Sequence[Head]) -> tuple[Head, list[str]
             )
     faults += _faults_of_acts(database, acted, forgotten_ns, head)
     return head, faults
+
+
+def _is_sound(content: Sequence[object], hash: object) -> bool:
+    """Tell whether an entry holds a time and texts; SQLite lets anything be written in any place.
+
+    A byte that is no UTF-8 is read as a lone surrogate.
+    """
+    at_ns, *texts = (*content, hash)
+    return type(at_ns) is int and all(
+        isinstance(text, str) and not any("\ud800" <= letter <= "\udfff" for letter in text)
+        for text in texts
+    )
 
 
 _ENTRY = "SELECT 1 FROM audit WHERE number = ?"
@@ -263,7 +281,7 @@ def _before_ns(entry: AuditEntry) -> int:
 def _fields(entry: AuditEntry) -> dict[str, Any]:
     try:
         body = json.loads(entry.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
 

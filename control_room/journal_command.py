@@ -6,23 +6,28 @@ Knows nothing about MQTT or pages.
 import argparse
 import contextlib
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from control_room.complaints import printable
 from control_room.journal_audit import MOST_TOLD, Head, Heads, faults_of, head_from
-from control_room.journal_database import beside, open_database
+from control_room.journal_database import beside
 from control_room.journal_export import FORMATS, written
 from control_room.journal_options import add_journal_argument
 from control_room.journal_query import (
     EARLIEST_NS,
     LATEST_NS,
     WHATS,
+    Cursor,
+    Found,
     Question,
     answer,
     columns_of,
     open_for,
     time_ns,
 )
-from control_room.journal_schema import prepare
+from control_room.journal_reading import open_to_read
+from control_room.journal_schema import check
 from control_room.lifecycle import SEVERITIES
 from scene.alarms import ALARMS
 from scene.errors import LamproomError
@@ -88,11 +93,11 @@ def _verify(args: argparse.Namespace) -> int:
     if args.heads and not file.is_file():
         raise LamproomError(f"{file}: there is no such file of heads")
     heads, faults = Heads(file).read()
-    with contextlib.closing(open_database(args.journal, prepare)) as database:
+    with contextlib.closing(open_to_read(args.journal, check, any_text=True)) as database:
         head, found = faults_of(database, [*heads, *args.head])
     faults += found
     for fault in faults[:MOST_TOLD]:
-        print(f"TAMPERED: {fault}")
+        print(printable(f"TAMPERED: {fault}"))
     if len(faults) > MOST_TOLD:
         print(f"TAMPERED: and {len(faults) - MOST_TOLD} more")
     kept = max((one.number for one in heads), default=0)
@@ -119,10 +124,20 @@ def _export(args: argparse.Namespace) -> int:
         kind=args.kind,
         severity=args.severity,
     )
+    count = 0
+
+    def counted(rows: Iterable[tuple[Cursor, Found]]) -> Iterator[Found]:
+        nonlocal count
+        for _, row in rows:
+            count += 1
+            yield row
+
     with contextlib.closing(open_for(args.journal, question.what)) as database:
-        rows = (row for _, row in answer(database, question))
+        rows = counted(answer(database, question))
         for piece in written(rows, columns_of(question.what), args.format):
             sys.stdout.write(piece)
+    if count == 0:  # a name that is written otherwise in the journal looks just like that
+        print("lamproom journal: 0 rows", file=sys.stderr)
     return 0
 
 

@@ -89,31 +89,47 @@ class Session:
         self._translate = translate
         self.kind = kind
         """`sqlite` or `postgresql`."""
+        self.answers = 0
+        """So many were waited for."""
 
     def alone(self, table: str) -> None:
         """Be the only one who writes to a table, until the transaction ends."""
         if self.kind == "postgresql":  # in SQLite only one ever writes
+            self.answers += 1
             self._connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
 
     def rows(self, sql: str, *values: object) -> list[Row]:
         """Ask for rows."""
+        self.answers += 1
         found: list[Row] = self._connection.execute(self._translate(sql), values).fetchall()
         return found
 
+    def rows_each(self, sql: str, rows: Sequence[Sequence[object]]) -> list[list[Row]]:
+        """Ask the same with each row of values."""
+        if self.kind == "sqlite":
+            return [self.rows(sql, *row) for row in rows]
+        self.answers += len(rows)
+        with self._connection.pipeline():  # all sent at once: a server may be far away
+            found = [self._connection.execute(self._translate(sql), row) for row in rows]
+        return [one.fetchall() for one in found]
+
     def change(self, sql: str, *values: object) -> int:
         """Change something; tells how many rows."""
+        self.answers += 1
         return int(self._connection.execute(self._translate(sql), values).rowcount)
 
     def change_each(self, sql: str, rows: Sequence[Sequence[object]]) -> list[int]:
         """Do the same change with each row of values; tells how many rows each time changed."""
         if self.kind == "sqlite":
             return [self.change(sql, *row) for row in rows]
+        self.answers += len(rows)
         with self._connection.pipeline():  # all sent at once: a server may be far away
             done = [self._connection.execute(self._translate(sql), row) for row in rows]
         return [int(one.rowcount) for one in done]
 
     def change_all(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         """Do the same change with each row of values."""
+        self.answers += len(rows)
         self._connection.cursor().executemany(self._translate(sql), rows)
 
 

@@ -6,6 +6,7 @@ Knows nothing about databases or where the text goes.
 import csv
 import io
 import json
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
@@ -64,7 +65,13 @@ def harmless(value: object) -> object:
         value = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, str):
         return value
-    return f"'{value}" if value.lstrip(" ").startswith(_RISKY) else value
+    seen = next((i for i, letter in enumerate(value) if not _is_space(letter)), len(value))
+    return f"'{value}" if value.startswith(_RISKY) or value.startswith(_RISKY, seen) else value
+
+
+def _is_space(letter: str) -> bool:
+    """Tell whether a spreadsheet may pass over it: space of any script, marks without width."""
+    return letter.isspace() or unicodedata.category(letter) in ("Cc", "Cf")
 
 
 def _csv(rows: Iterable[Found], columns: list[str]) -> Iterator[str]:

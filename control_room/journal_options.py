@@ -85,7 +85,7 @@ def positions_kept(
     """Write positions down, and forget what is old, for as long as the block lasts.
 
     Gives what makes of one who hears messages one after whom the log hears them. Without
-    `keeping` nothing is done. Raises `JournalError`.
+    `keeping` nothing is done. Where positions can't be kept that is said, and all else goes on.
     """
     if keeping is None:
         yield lambda hear: hear
@@ -96,14 +96,16 @@ def positions_kept(
             now_ns = clock.now_ns()
             journal.forget(now_ns - round(keeping.alarms_days * DAY_NS), now_ns=now_ns)
 
-    log = PositionLog(
-        journal.place,
-        clock,
-        say,
-        every_s=keeping.position_every_s if keeping.positions_days else None,
-        keep_days=keeping.positions_days,
-        prune_more=prune_more,
-    )
+    every_s = keeping.position_every_s if keeping.positions_days else None
+    days = keeping.positions_days
+    try:
+        log = PositionLog(
+            journal.place, clock, say, every_s=every_s, keep_days=days, prune_more=prune_more
+        )
+    except JournalError as error:  # alarms count; old ones are still forgotten
+        why = str(error).removesuffix("; give another --journal")
+        say(f"positions are not written down: {why}; move it away and start again")
+        log = PositionLog(None, clock, say, every_s=None, keep_days=days, prune_more=prune_more)
 
     def also(hear: Hear) -> Hear:
         def both(address: Address, envelope: Envelope) -> None:

@@ -81,6 +81,12 @@ def prepare_positions(database: Database) -> None:
         database.write(_make)
 
 
+def check_positions(database: Database) -> None:
+    """Raise `JournalError` unless the table is there; changes nothing."""
+    if not database.read(_is_there):
+        raise JournalError("there are no positions in it")
+
+
 def _is_there(session: Session) -> bool:
     if session.kind == "postgresql":
         return bool(session.rows("SELECT 1 WHERE to_regclass('position') IS NOT NULL"))

@@ -10,6 +10,7 @@ import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -37,6 +38,33 @@ OF_CONNECTION = {
     "tcp_user_timeout": round(ANSWER_S * 1000),
     "client_encoding": "UTF8",
 }
+SLOW_S = 0.2
+"""A server that takes longer for an answer, on the average, counts as away: with some six answers
+at every look and five for each alarm, alarms would come seconds late."""
+LINGERS = 0.7
+"""So much less counts each piece of work than the one after it: one that is slow is none."""
+
+
+class Pace:
+    """How long a server takes for an answer, lately."""
+
+    def __init__(self) -> None:
+        self._took_s = self._answers = 0.0
+
+    def note(self, took_s: float, answers: int) -> None:
+        """Take that so many answers took so long; what was before counts less and less."""
+        self._took_s = LINGERS * self._took_s + took_s
+        self._answers = LINGERS * self._answers + answers
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether alarms would wait too long behind it."""
+        return self._took_s > SLOW_S * max(1.0, self._answers)
+
+    @property
+    def why(self) -> str:
+        """Say how slow."""
+        return f"it takes {self._took_s / max(1.0, self._answers):.1f} s for an answer"
 
 
 class PostgresDatabase(Database):
@@ -44,12 +72,24 @@ class PostgresDatabase(Database):
 
     kind = "postgresql"
 
-    def __init__(self, url: str, prepare: Prepare, *, required: bool, lasting: bool = True) -> None:
-        """Connect; raises `JournalError` that names the server.
+    def __init__(
+        self,
+        url: str,
+        prepare: Prepare,
+        *,
+        required: bool,
+        lasting: bool = True,
+        reading: bool = False,
+    ) -> None:
+        """Connect; raises `JournalError` that names the server. `reading` never changes anything.
 
         Unless it is `required`, a server that does not let us in is tried again and again: a
-        control room that starts before its database still shows alarms.
+        control room that starts before its database still shows alarms. There a server that
+        answers slowly counts as away as well, for alarms wait behind every answer; not so for
+        positions (not `lasting`), for which nobody waits.
         """
+        self._reading = reading
+        self._pace = Pace() if lasting and not required else None
         self._psycopg = _driver()
         self.name = _printable(url)
         self._url = url
@@ -102,13 +142,13 @@ class PostgresDatabase(Database):
         connection = self._connection
         if connection is None:
             raise self._psycopg.OperationalError(f"the server is away: {self._why_away}")
-        session = Session(connection, self.kind, in_postgresql)
+        session, began_s = Session(connection, self.kind, in_postgresql), time.monotonic()
         try:
             with (
                 deadline(os.dup(connection.fileno()), ANSWER_S) as cut,
                 connection.transaction() if whole else contextlib.nullcontext(),
             ):
-                return work(session)
+                found = work(session)
         except self._psycopg.Error as error:
             hung = cut.is_set()
             self._why_away = f"no answer for {ANSWER_S:g} s" if hung else _line(error)
@@ -117,17 +157,33 @@ class PostgresDatabase(Database):
                 self._drop()
                 self._come_back()
             raise
+        if self._pace is not None:
+            ends = 2 if whole else 0  # BEGIN and COMMIT
+            self._pace.note(time.monotonic() - began_s, session.answers + ends)
+            if self._pace.is_slow:
+                self._why_away = self._pace.why
+                self._drop()
+                self._come_back()
+        return found
 
     def _connect(self) -> None:
         connection = self._psycopg.connect(
             self._url, autocommit=True, application_name="lamproom", **OF_CONNECTION
         )
         try:
+            pace, began_s = Pace(), time.monotonic()
             with deadline(os.dup(connection.fileno()), ANSWER_S):
                 (encoding,) = connection.execute("SHOW server_encoding").fetchall()[0]
                 commit = "on" if self._lasting else "off"
                 connection.execute(f"SET synchronous_commit = {commit}")
                 connection.execute(f"SET lock_timeout = {round(LOCKED_S * 1000)}")
+                if self._reading:
+                    connection.execute("SET default_transaction_read_only = on")
+            pace.note(time.monotonic() - began_s, 3)
+            if self._pace is not None:
+                if pace.is_slow:
+                    raise self._psycopg.OperationalError(pace.why)
+                self._pace = pace
             if encoding != "UTF8":
                 raise JournalError(
                     f"{self.name}: the database is in {encoding}; make one in UTF8, or names in "

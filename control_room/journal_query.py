@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from control_room.journal import ENTRIES, entry_of
-from control_room.journal_database import Database, Place, Row, open_database
-from control_room.journal_positions import positions_place, prepare_positions
-from control_room.journal_schema import prepare
+from control_room.journal import ENTRIES, ENTRY_WIDTH, entry_of
+from control_room.journal_database import Database, Place, Row
+from control_room.journal_positions import check_positions, positions_place
+from control_room.journal_reading import open_to_read
+from control_room.journal_schema import check as check_alarms
 from control_room.lifecycle import SEVERITIES, Act, Entry
+from scene.alarms import ALARMS
 from scene.errors import LamproomError
+from scene.messages import Anomaly
 
 What = Literal["alarms", "acts", "positions"]
 WHATS: tuple[What, ...] = get_args(What)
@@ -93,21 +96,26 @@ def check(question: Question) -> None:
             raise QuestionError(f"{name}: {question.what} can't be asked for by it")
     if question.severity is not None and question.severity not in SEVERITIES:
         raise QuestionError(f"severity: give {', '.join(SEVERITIES)}")
+    if question.what == "alarms" and question.kind not in (None, *ALARMS):
+        raise QuestionError(
+            f"kind: {question.kind!r} is no kind of alarm; give {', '.join(ALARMS)}"
+        )
     if question.person is not None and question.person.startswith("#") and question.what != "acts":
         _track(question.person)
     if question.from_ns >= question.to_ns:
         raise QuestionError("from: must be earlier than to")
     names = {name: getattr(question, name) for name in _NAMES}
     for name, value in names.items():
-        if value is not None and not _can_be_stored(value):
+        if value is not None and not can_be_stored(value):
             raise QuestionError(f"{name}: is no text that can be stored")
     if question.after is not None:
         kinds = tuple(type(part) for part in question.after)
-        if kinds != _TABLES[question.what].kinds or not all(map(_can_be_stored, question.after)):
+        if kinds != _TABLES[question.what].kinds or not all(map(can_be_stored, question.after)):
             raise QuestionError("after: is not from an answer to this question")
 
 
-def _can_be_stored(value: int | str) -> bool:
+def can_be_stored(value: int | str) -> bool:
+    """Tell whether every database takes a value: PostgreSQL has no NUL, none has surrogates."""
     if isinstance(value, int):
         return EARLIEST_NS <= value <= LATEST_NS
     return "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
@@ -119,10 +127,10 @@ def columns_of(what: What) -> tuple[str, ...]:
 
 
 def open_for(place: Place, what: What) -> Database:
-    """Open what a question is put to; raises `JournalError`."""
+    """Open what a question is put to, for reading only; raises `JournalError`."""
     if what == "positions":
-        return open_database(positions_place(place), prepare_positions)
-    return open_database(place, prepare)
+        return open_to_read(positions_place(place), check_positions)
+    return open_to_read(place, check_alarms)
 
 
 def answer(database: Database, question: Question) -> Iterator[tuple[Cursor, Found]]:
@@ -203,25 +211,31 @@ def _escaped(name: object) -> str:
 
 
 def _alarm(row: Row) -> Found:
-    return alarm_row(entry_of(row[:21]), *row[21:])
+    return alarm_row(entry_of(row[:ENTRY_WIDTH]), *row[ENTRY_WIDTH:])
 
 
 def alarm_row(entry: Entry, zone: str | None, worker: str | None, track: int | None) -> Found:
-    """Tell of an alarm, flat."""
+    """Tell of an alarm, flat: its newest word, and as `raised_…` where and why it was raised."""
     last = entry.last
     x_m, y_m, z_m = last.xyz_m or (None, None, None)
-    shelved = entry.shelved
+    shelved, raised = entry.shelved, entry.raised
     values = (
         *(entry.key.site, entry.key.gateway, entry.key.alarm, last.kind, last.severity, last.state),
         *(last.raised_at_ns, entry.cleared_at_ns, entry.stored_at_ns),
         *(last.certainty, last.probability, worker, track, zone, last.camera, x_m, y_m, z_m),
         last.evidence,
+        *((None,) * 6 if raised is None else _raised(raised)),
         *_done(entry.acknowledged),
         *_done(shelved),
         None if shelved is None else shelved.until_ns,
         *_done(entry.ending),
     )
     return dict(zip(_ALARM, values, strict=True))
+
+
+def _raised(raised: Anomaly) -> tuple[object, ...]:
+    place = raised.xyz_m or (None, None, None)
+    return (*place, raised.probability, raised.certainty, raised.evidence)
 
 
 def _done(act: Act | None) -> tuple[int | None, str | None, str | None]:
@@ -233,6 +247,8 @@ _ALARM = (
     *("raised_at_ns", "cleared_at_ns", "stored_at_ns"),
     *("certainty", "probability", "worker", "track", "zone", "camera", "x_m", "y_m", "z_m"),
     "evidence",
+    *("raised_x_m", "raised_y_m", "raised_z_m"),
+    *("raised_probability", "raised_certainty", "raised_evidence"),
     *("acknowledged_at_ns", "acknowledged_by", "acknowledged_reason"),
     *("shelved_at_ns", "shelved_by", "shelved_reason", "shelved_until_at_ns"),
     *("ended_at_ns", "ended_by", "ended_reason"),

@@ -152,6 +152,16 @@ def prepare(database: Database) -> None:
         database.write(_bring_up_to_date)
 
 
+def check(database: Database) -> None:
+    """Raise `JournalError` unless the tables are there, in this version; changes nothing."""
+    version = database.read(_version)
+    if version != VERSION:
+        raise JournalError(
+            f"it is of version {version}, and not {VERSION}; a control room that is started with "
+            "it brings it up to date"
+        )
+
+
 def _version(session: Session) -> int:
     """Tell the version of the tables, 0 without any; raises `JournalError` for a newer one."""
     if session.kind == "sqlite":

@@ -86,6 +86,9 @@ class Entry:
     """Who shelved it, until it comes back, gets worse or is cleared."""
     ending: Act | None = None
     """Who said that it has been dealt with, though no camera can see that."""
+    raised: Anomaly | None = None
+    """The newest word while it was active: where and why it was raised, which its clearing no
+    longer says. None where only the clearing ever came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

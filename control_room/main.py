@@ -19,6 +19,7 @@ from control_room.broker_options import (
     broker_of,
     client_name,
     guard_of,
+    in_options,
 )
 from control_room.complaints import Complaints
 from control_room.home_assistant import WILL, add_home_assistant_argument, home_assistant
@@ -32,6 +33,7 @@ from control_room.journal_options import (
     keeping_of,
     positions_kept,
 )
+from control_room.our_key import OurKey
 from control_room.room import Room
 from control_room.roster import Worker, read_roster
 from control_room.server import bind, make_server, url_of
@@ -104,6 +106,8 @@ def run(args: argparse.Namespace) -> int:
     journal_file = args.journal if args.prefix == LIVE_PREFIX else None
     roster = read_roster(args.roster) if args.roster else ()
     signer = Signer.from_file(args.signing_key) if args.signing_key else None
+    if args.keys and signer is None:
+        say("--keys without --signing-key: gateways that trust a key will refuse our receipts")
     memory = beside(journal_file, ".heard.json")
     guard, expected = guard_of(args, SystemClock(), say, memory)
     folder = args.journal.parent if isinstance(args.journal, Path) else Path("state")
@@ -127,7 +131,8 @@ def run(args: argparse.Namespace) -> int:
             home_prefix=args.home_assistant if args.prefix == LIVE_PREFIX else None,
         ) as room,
     ):
-        url = url_of(bound, tls=door.certificate is not None)
+        name = "" if door.certificate is None else door.certificate.first_name()
+        url = url_of(bound, tls=door.certificate is not None, name=name)
         print(f"The control room is at {url}   (Ctrl-C stops it)", flush=True)
         if door.doorkeeper is None:
             say("no login is asked for: whoever works on this machine may act (`lamproom users`)")
@@ -168,15 +173,23 @@ def open_room(
     ):
         name = client_name(f"control-room-{prefix}")
         will = None if home_prefix is None else WILL
-        connection = Connection(broker, client_id=name, will=will, log=say)
+        connection = Connection(broker, client_id=name, will=will, log=in_options(say))
         run_file = beside(journal_file, ".run")
-        run = next_run(run_file, clock) if run_file else clock.now_ns()
-        voice = Voice(clock, run=run, signer=signer)
+
+        def new_run(after: int) -> int:
+            if run_file is None:
+                return max(clock.now_ns(), after + 1)
+            return next_run(run_file, clock, after=after)
+
+        voice = Voice(clock, run=new_run(0), signer=signer)
+        our_key = None if signer is None else OurKey(voice, signer, clock, say, new_run)
 
         def send(site: str, gateway: str, message: Receipt | Order | ControlRoomBeat) -> None:
             kind = type_name(message)
             id = None if isinstance(message, ControlRoomBeat) else message.alarm
             topic = topic_name(kind, site=site, gateway=gateway, id=id, prefix=prefix)
+            if our_key is not None:
+                our_key.take_back()
             _, payload = voice.write(topic, message, gateway=gateway)
             row = TOPICS[kind]
             connection.publish(topic, payload, qos=row.qos, retain=row.retain)
@@ -215,6 +228,8 @@ def open_room(
                     on_gap=room.miss,
                     guard=guard,
                 )
+                if our_key is not None:
+                    our_key.listen(connection, prefix)
                 connection.connect(CONNECT_S, wait=wait)
                 yield room
         finally:

@@ -20,6 +20,7 @@ from control_room.broker_options import (
     broker_of,
     client_name,
     guard_of,
+    in_options,
     memory_of,
 )
 from control_room.complaints import Complaints, printable
@@ -97,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     listener = MusterListener(
         clock, args.site, guard, expected if args.prefix == LIVE_PREFIX else ()
     )
-    connection = Connection(broker, client_id=client_name("muster"), log=say)
+    connection = Connection(broker, client_id=client_name("muster"), log=in_options(say))
     complain = Complaints(say)
 
     def on_bad(topic: str, error: WireError) -> None:

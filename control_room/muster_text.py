@@ -51,7 +51,14 @@ WORDS: dict[str, tuple[str, str]] = {
               "自 {at} 起监听；此前情况不详"),
     "unknown_time": ("an unknown time", "未知时刻"),
     "all": ("EVERYBODY ACCOUNTED FOR", "全员在场"),
-    "not_all": ("NOT EVERYBODY IS ACCOUNTED FOR", "尚未全员确认"),
+    "not_all": ("NOT EVERYBODY IS ACCOUNTED FOR ({why})", "尚未全员确认（{why}）"),
+    "and": ("; ", "；"),
+    "why_missing": ("{n} missing", "{n} 人未见"),
+    "why_no_roster": ("nobody says who should be there", "无人员名单"),
+    "why_away": ("{n} out of view or unknown", "{n} 人离开视野或状况不明"),
+    "why_silent": ("gateways silent: {n}", "{n} 个网关无信号"),
+    "why_unseen": ("{n} m can't be seen", "{n} 米看不到"),
+    "why_unsaid": ("a gateway has not said what it sees", "有网关尚未报告可见范围"),
 }  # fmt: skip
 
 
@@ -82,8 +89,20 @@ class _Writer:
         out += ["", *self._areas(told), "", *self._missing(told), *self._away(told)]
         if told.listening_since_ns is not None:
             out += ["", self._say("since", at=_clock(told.listening_since_ns, day=True))]
-        out.append(self._say("all" if told.everybody else "not_all"))
+        out.append(self._say("all") if told.everybody else self._not_all(told))
         return out
+
+    def _not_all(self, told: Muster) -> str:
+        """Tell all that keeps the count from being one of everybody."""
+        unseen = told.metres - told.metres_seen
+        why = [self._say("why_missing", n=len(told.missing))] if told.missing else []
+        why += [self._say("why_no_roster")] if not told.expected_by else []
+        why += [self._say("why_away", n=len(told.away))] if told.away else []
+        why += [self._say("why_silent", n=len(told.silent))] if told.silent else []
+        why += [self._say("why_unseen", n=unseen)] if unseen else []
+        if not (told.complete or told.silent or unseen):
+            why.append(self._say("why_unsaid"))
+        return self._say("not_all", why=self._say("and").join(why))
 
     def _areas(self, told: Muster) -> list[str]:
         rows = [tuple(self._say(word) for word in ("zones", "people", "coverage", "names"))]

@@ -5,7 +5,7 @@ signatures; it asks the clock that it was given.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from control_room.complaints import printable
 from control_room.own_alarms import REFUSED, cleared, raised
@@ -18,6 +18,8 @@ QUIET_S = 60.0
 """The alarm is cleared when nothing was refused for so long."""
 REPLAYS = 3
 """So many old messages within `QUIET_S` are somebody's doing; fewer may be a broker's."""
+FOLLOW_S = 30.0
+"""When messages are refused for another reason, the alarm says so, but no more often than this."""
 NO_SITE = "-"
 """Where an alarm about the control room itself is put: it may have gateways of many sites."""
 MOST_GATEWAYS = 32
@@ -30,6 +32,9 @@ class _Refused:
     replays: list[float] = field(default_factory=list)
     count: int = 0
     raised: Anomaly | None = None
+    cause: str = ""
+    """The reason that the alarm tells."""
+    told_at_s: float = 0.0
 
 
 class RefusalWatch:
@@ -43,26 +48,38 @@ class RefusalWatch:
         """Go on with an alarm that an earlier run raised."""
         found = self._refused.setdefault((site, gateway), _Refused())
         found.raised, found.last_at_s = alarm, self._clock.monotonic_s()
+        found.told_at_s = found.last_at_s
 
     def refuse(self, site: str, gateway: str, what: str, error: RefusedError) -> Anomaly | None:
-        """Note a refused message about `what`; gives the alarm if it is to be raised now."""
+        """Note a refused message about `what`; gives the alarm if it, or its reason, is new."""
         place, now_s = (site, gateway), self._clock.monotonic_s()
         if place not in self._refused and len(self._refused) >= MOST_GATEWAYS:
             return None
         found = self._refused.setdefault(place, _Refused())
-        if error.replayed and found.raised is None:
+        is_new = found.raised is None or found.cause != str(error)
+        if found.raised is not None:
+            found.last_at_s = now_s
+            found.count += 1
+        if error.replayed and is_new:
             found.replays = [at_s for at_s in found.replays if now_s - at_s < QUIET_S] + [now_s]
+            found.replays = found.replays[-REPLAYS:]
             if len(found.replays) < REPLAYS:
                 return None
-        found.last_at_s = now_s
-        found.count += 1
-        if found.raised is not None:
+        if not is_new or (found.raised is not None and now_s - found.told_at_s < FOLLOW_S):
             return None
         evidence = printable(
             f"{what}: {error}. What such messages say is not believed: it may be forged, or a "
             "key may be wrong here, and then true alarms are refused, too. Look at the site."[:600]
         )
-        found.raised = raised(REFUSED, gateway, self._clock.now_ns(), evidence)
+        now_ns = self._clock.now_ns()
+        if found.raised is None:
+            found.last_at_s = now_s
+            found.count += 1
+            found.raised = raised(REFUSED, gateway, now_ns, evidence)
+        else:
+            at_ns = max(now_ns, found.raised.captured_at_ns + 1)
+            found.raised = replace(found.raised, captured_at_ns=at_ns, evidence=evidence)
+        found.cause, found.told_at_s = str(error), now_s
         return found.raised
 
     def distrust(self, files: Iterable[Distrusted]) -> list[tuple[str, str, Anomaly]]:
@@ -84,6 +101,7 @@ class RefusalWatch:
                 told = f"{'; '.join(said)[:500]}. What such a key signs is not believed."
                 now_ns = self._clock.now_ns()
                 found.raised = raised(REFUSED, place[1], now_ns, printable(told))
+                found.told_at_s = found.last_at_s
                 new.append((*place, found.raised))
         return new
 

@@ -9,8 +9,8 @@ import contextlib
 import os
 import sys
 import webbrowser
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from control_room.main import open_room
 from control_room.server import ServerError, bind, serving
 from delivery.broker import EmbeddedBroker
 from delivery.mqtt import Connection
-from delivery.recording import Record, read_recording
+from delivery.recording import PANORAMA, Record, read_recording
 from delivery.stream import StreamServer, stream_packets
 from scene.clock import Clock, SystemClock
 from scene.errors import BrokerError, RecordingError
@@ -141,8 +141,10 @@ def load(path: Path) -> Recording:
     messages: list[Message] = []
     changes: list[tuple[int, SiteDescription]] = []
     place: tuple[str, str] | None = None
+    trust: Counter[str] = Counter()
     for record in read_recording(path, on_missing=_tell):
         body = record.body
+        trust[record.trust] += record.topic != PANORAMA
         if isinstance(body, SiteDescription):
             if description is not None and body.site_yaml != changes[-1][1].site_yaml:
                 changes.append((record.at_ns, body))
@@ -164,6 +166,8 @@ def load(path: Path) -> Recording:
         )
     if not positions:
         raise RecordingError(f"{path}: has no positions and no pictures; there is nothing to play")
+    if text := _unproven(trust):
+        _tell(f"{path}: {text}")
     once = once_each(recorded)
     sites = [(at_ns, site_of(body, name=str(path))) for at_ns, body in changes]
     return Recording(
@@ -176,6 +180,20 @@ def load(path: Path) -> Recording:
         from_ns=min(one.captured_at_ns for one in positions),
         records=lambda: read_recording(path),
     )
+
+
+def _unproven(trust: Mapping[str, int]) -> str:
+    """Say how many messages nothing proves; empty where there are none.
+
+    >>> _unproven({"signed": 5, "unsigned": 2})
+    '2 of 7 messages were not signed: who sent them is not proven'
+    """
+    said = {"unsigned": "were not signed", "unchecked": "were not checked for a signature"}
+    total = sum(trust.values())
+    parts = [
+        f"{trust[how]} of {total} messages {text}" for how, text in said.items() if trust.get(how)
+    ]
+    return f"{', '.join(parts)}: who sent them is not proven" if parts else ""
 
 
 class Player:

@@ -345,9 +345,9 @@ class Room:
                 also=tuple(others),
             )
             self._send_receipt(*place, receipt)
-        for (key, _), new in zip(keyed, fresh, strict=True):
-            if new:
-                self._tell_stored(key)
+        self._tell_stored(
+            [word for word, new in zip(keyed, fresh, strict=True) if new], stored_at_ns
+        )
 
     def _keep_alarm(self, site: str, gateway: str, anomaly: Anomaly) -> None:
         """Store an alarm of our own and tell viewers; what the disk refuses is tried again."""
@@ -361,26 +361,30 @@ class Room:
         self._trouble = ""
         self._unstored.pop((site, gateway, anomaly.kind), None)
         if new:
-            self._tell_stored(key)
+            self._tell_stored([(key, anomaly)], stored_at_ns)
 
     def _not_stored(
         self, key: Key, anomaly: Anomaly, stored_at_ns: int, error: JournalError
     ) -> None:
         """Let people hear all the same."""
         self._trouble = str(error)
-        cleared_at_ns = anomaly.captured_at_ns if anomaly.state == "cleared" else None
-        self._viewers.tell_alarm(
-            Entry(key=key, last=anomaly, stored_at_ns=stored_at_ns, cleared_at_ns=cleared_at_ns)
-        )
+        self._viewers.tell_alarm(_as_said(key, anomaly, stored_at_ns))
 
-    def _tell_stored(self, key: Key) -> None:
+    def _tell_stored(self, words: Sequence[tuple[Key, Anomaly]], stored_at_ns: int) -> None:
+        """Tell viewers how alarms stand after these words, all read at once.
+
+        Where the journal has just gone away, as gateways said: they are stored, and must be heard.
+        """
+        if not words:
+            return
         self._viewers.alarms_changed()
         if not self._viewers:
             return
+        entries: list[Entry | None] = [None] * len(words)
         with self._troubled():
-            entry = self._journal.entry(key)
-            if entry is not None:
-                self._viewers.tell_alarm(entry)
+            entries = self._journal.entries([key for key, _ in words])
+        for (key, anomaly), entry in zip(words, entries, strict=True):
+            self._viewers.tell_alarm(entry or _as_said(key, anomaly, stored_at_ns))
 
     @contextlib.contextmanager
     def _troubled(self) -> Iterator[None]:
@@ -441,3 +445,15 @@ class Room:
 
     def _clock_text(self) -> str:
         return json.dumps({"is": "clock", **self._clock_fields()})
+
+
+def _as_said(key: Key, anomaly: Anomaly, stored_at_ns: int) -> Entry:
+    """Give an alarm as its gateway said it, where the journal can't tell of its life."""
+    over = anomaly.state == "cleared"
+    return Entry(
+        key=key,
+        last=anomaly,
+        stored_at_ns=stored_at_ns,
+        cleared_at_ns=anomaly.captured_at_ns if over else None,
+        raised=None if over else anomaly,
+    )

@@ -13,7 +13,9 @@ import time
 import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -21,15 +23,12 @@ from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from control_room.access.crowd import BACKLOG, MOST, CrowdLoop, allow_files
 from control_room.access.gate import Gate, caller_of
+from control_room.access.log_pace import say_sparingly
 from control_room.access.login import login_routes, open_routes
 from control_room.access.options import Door
-from control_room.access.patience import (
-    MOST_CONNECTIONS,
-    PatientProtocol,
-    allow_files,
-    patient,
-)
+from control_room.access.patience import PatientProtocol
 from control_room.access.users_api import users_routes
 from control_room.api import api_routes
 from control_room.history_api import history_routes
@@ -37,6 +36,7 @@ from control_room.journal_api import journal_routes
 from control_room.lifecycle import OPERATOR
 from control_room.panorama import Fan, OpenStream
 from control_room.room import Room
+from control_room.turns import Turns
 from scene.clock import SystemClock
 from scene.errors import LamproomError
 
@@ -47,6 +47,9 @@ MAX_WAITING = 1000
 MAX_WAITING_POSITIONS = 20
 """A viewer with so many messages unsent gets no further positions until it has caught up."""
 MAX_FROM_BROWSER_BYTES = 65_536
+READERS = 2
+"""So many at once are read for from the journal; a snapshot is made for one at a time."""
+MOST_IN_LINE = 32
 
 
 class ServerError(LamproomError):
@@ -86,11 +89,13 @@ class Mailbox:
 def make_app(room: Room, open_stream: OpenStream, door: Door) -> Starlette:
     """Build the web application; who may use what stands in `access/roles.py`."""
     fans: dict[tuple[str, str], Fan] = {}
+    joining, reading = Turns(1, most_waiting=MOST), Turns(READERS, most_waiting=MOST_IN_LINE)
 
     async def messages(browser: WebSocket) -> None:
         await browser.accept()
         mailbox = Mailbox(asyncio.get_running_loop())
-        snapshot = room.join(mailbox.put)
+        async with joining.turn():  # apart from the loop: it takes a while, and alarms go on
+            snapshot = await asyncio.to_thread(room.join, mailbox.put)
 
         async def send() -> None:
             await browser.send_text(snapshot)
@@ -101,12 +106,12 @@ def make_app(room: Room, open_stream: OpenStream, door: Door) -> Starlette:
         try:
             await _both(send(), _until_closed(browser))
         finally:
-            room.leave(mailbox.put)
+            await asyncio.to_thread(room.leave, mailbox.put)
 
     async def panorama(browser: WebSocket) -> None:
         place = (browser.path_params["site"], browser.path_params["gateway"])
         await browser.accept()
-        if room.stream_url(*place) is None and place not in fans:
+        if await asyncio.to_thread(room.stream_url, *place) is None and place not in fans:
             await browser.close(4404, "no such panorama")
             return
         if place not in fans:
@@ -130,11 +135,13 @@ def make_app(room: Room, open_stream: OpenStream, door: Door) -> Starlette:
                     traceback.print_exc()
                 await asyncio.sleep(TICK_S)
 
-        ticking = [asyncio.create_task(again(one)) for one in _work(room, door)]
+        ticker = ThreadPoolExecutor(1, thread_name_prefix="room-tick")
+        ticking = [asyncio.create_task(again(one)) for one in _work(room, door, ticker)]
         yield
         for one in ticking:
             one.cancel()
         await asyncio.gather(*ticking, return_exceptions=True)
+        ticker.shutdown()
         if door.doorkeeper is not None:
             await asyncio.to_thread(door.doorkeeper.audited.close)
         for fan in fans.values():
@@ -142,9 +149,9 @@ def make_app(room: Room, open_stream: OpenStream, door: Door) -> Starlette:
 
     routes: list[BaseRoute] = [
         *_access_routes(door),
-        *history_routes(room),
-        *api_routes(room),
-        *journal_routes(room.journal, lambda request: caller_of(request).name or OPERATOR),
+        *history_routes(room, reading),
+        *api_routes(room, reading),
+        *journal_routes(room.journal, lambda request: caller_of(request).name or OPERATOR, reading),
         WebSocketRoute("/messages", messages),
         WebSocketRoute("/panorama/{site}/{gateway}", panorama),
         Mount("/", StaticFiles(directory=PAGE, html=True)),
@@ -160,9 +167,19 @@ def make_app(room: Room, open_stream: OpenStream, door: Door) -> Starlette:
     return app
 
 
-def _work(room: Room, door: Door) -> list[Callable[[], Awaitable[object]]]:
-    """List what is to be done twice a second."""
-    work: list[Callable[[], Awaitable[object]]] = [lambda: asyncio.to_thread(room.tick)]
+def _work(
+    room: Room, door: Door, ticker: ThreadPoolExecutor
+) -> list[Callable[[], Awaitable[object]]]:
+    """List what is to be done twice a second.
+
+    The room has a thread of its own: requests that hang may take all that asyncio has, and silence
+    must be noticed all the same.
+    """
+
+    async def tick() -> None:
+        await asyncio.get_running_loop().run_in_executor(ticker, room.tick)
+
+    work: list[Callable[[], Awaitable[object]]] = [tick]
     if door.doorkeeper is not None:
         door.doorkeeper.audited.begin(room.journal.audit)
         work.append(door.doorkeeper.tick)
@@ -222,24 +239,40 @@ def bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def url_of(bound: socket.socket, *, tls: bool = False) -> str:
-    """Tell the page's address, as a browser on this machine would type it."""
+def url_of(bound: socket.socket, *, tls: bool = False, name: str = "") -> str:
+    """Tell the page's address, as a browser on this machine would type it.
+
+    Where it is served to all, a certificate's `name` stands for this machine, if there is one.
+    """
     host, port = bound.getsockname()[:2]
     if host in ("0.0.0.0", "::"):
-        host = "127.0.0.1"
+        host = name or "127.0.0.1"
     scheme = "https" if tls else "http"
     return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
+
+
+class _Config(uvicorn.Config):
+    """uvicorn's settings, and how many may be connected."""
+
+    def __init__(self, app: Starlette, *, most_each: int | None, **more: Any) -> None:
+        super().__init__(app, **more)
+        self._most_each = most_each
+
+    def get_loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop]:
+        return lambda: CrowdLoop(most_each=self._most_each)
 
 
 def make_server(room: Room, open_stream: OpenStream, door: Door) -> uvicorn.Server:
     """Build the web server; `server.run(sockets=[bind(host, port)])` serves until it is stopped."""
     certificate = door.certificate
     allow_files()
-    return uvicorn.Server(
-        uvicorn.Config(
+    server = uvicorn.Server(
+        _Config(
             make_app(room, open_stream, door),
-            log_level="warning",
-            http=patient(most_each=MOST_CONNECTIONS) if door.proxy else PatientProtocol,
+            most_each=MOST if door.proxy else None,
+            log_level="error",
+            http=PatientProtocol,
+            backlog=BACKLOG,
             ws="websockets-sansio",
             ws_per_message_deflate=False,
             ws_max_size=MAX_FROM_BROWSER_BYTES,
@@ -252,6 +285,8 @@ def make_server(room: Room, open_stream: OpenStream, door: Door) -> uvicorn.Serv
             ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
         )
     )
+    say_sparingly()
+    return server
 
 
 @contextlib.contextmanager

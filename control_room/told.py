@@ -9,7 +9,7 @@ from typing import Any
 
 from control_room.journal_schema import ANOMALY
 from control_room.lifecycle import Entry, Key, may_end, phase_of, shelf_max_min
-from scene.messages import SiteDescription
+from scene.messages import Anomaly, SiteDescription
 from scene.wire import Envelope, encode
 
 
@@ -27,12 +27,17 @@ def message_text(site: str, gateway: str, topic: str, envelope: Envelope) -> str
 
 
 def alarm_fields(entry: Entry, now_ns: int) -> dict[str, Any]:
-    """Tell of an alarm all that a viewer needs, with what an operator may do with it."""
+    """Tell of an alarm all that a viewer needs, with what an operator may do with it.
+
+    `anomaly` is the newest word; `raised` is where and why it was raised (`xyz_m` in the mine's
+    frame, metres), which a clearing no longer says; null where only the clearing ever came.
+    """
     seen = entry.acknowledged
     return {
         "site": entry.key.site,
         "gateway": entry.key.gateway,
         "anomaly": ANOMALY.dump_python(entry.last, mode="json"),
+        "raised": None if entry.raised is None else _raised_fields(entry.raised),
         "phase": phase_of(entry, now_ns),
         "stored_at_ns": entry.stored_at_ns,
         "cleared_at_ns": entry.cleared_at_ns,
@@ -42,6 +47,16 @@ def alarm_fields(entry: Entry, now_ns: int) -> dict[str, Any]:
         "ending": None if entry.ending is None else asdict(entry.ending),
         "may_end": may_end(entry.last.kind),
         "shelf_max_min": shelf_max_min(entry.last),
+    }
+
+
+def _raised_fields(raised: Anomaly) -> dict[str, Any]:
+    return {
+        "xyz_m": raised.xyz_m,
+        "probability": raised.probability,
+        "certainty": raised.certainty,
+        "evidence": raised.evidence,
+        "captured_at_ns": raised.captured_at_ns,
     }
 
 

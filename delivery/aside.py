@@ -94,11 +94,13 @@ class Aside:
 class NewestAside:
     """Does work beside the caller; of what waits, only the newest is done."""
 
-    def __init__(self, name: str) -> None:
-        """`name` is the thread's."""
+    def __init__(self, name: str, *, first: Callable[[], object] | None = None) -> None:
+        """`name` is the thread's; `first` is done before all else, and never left out."""
         self._aside = Aside(name)
         self._lock = threading.Lock()
         self._newest: Callable[[], object] | None = None
+        if first is not None:
+            self._aside.later(first)
 
     @property
     def busy_s(self) -> float:

@@ -3,11 +3,11 @@
 Knows nothing about MQTT or about what is done then.
 """
 
-import contextlib
 import threading
 from collections import deque
 from pathlib import Path
 
+from delivery.aside import NewestAside
 from scene.clock import Clock
 from scene.messages import ControlRoomBeat
 from scene.topics import SILENT_AFTER_S
@@ -15,6 +15,8 @@ from scene.topics import SILENT_AFTER_S
 UNHEARD_AFTER_S = 6.0
 """A control room that has not echoed our heartbeat for so long does not hear us: a beat each way,
 and the usual patience."""
+PATIENCE_S = 0.5
+"""A disk that does not tell within so long whether there is a control room is not waited for."""
 MOST_UNECHOED = 100
 MOST_ROOMS = 4
 """Of so many control rooms the heartbeats are echoed."""
@@ -29,11 +31,12 @@ class Attendance:
         """Silence counts only once a control room was heard, or if one is `expected`.
 
         `run` is that of our own messages; `memory` is a file that remembers over restarts that a
-        control room was heard.
+        control room was heard. A crash before a disk that hangs has taken that costs no more than
+        that: until one is heard again it counts as never heard.
         """
         self._clock, self._run, self._memory = clock, run, memory
         self._lock = threading.Lock()
-        self._known = expected or (memory is not None and memory.exists())
+        self._known = expected
         self._heard_at_s = clock.monotonic_s()
         self._present = False
         self._beats: dict[int, tuple[int, float]] = {}
@@ -41,6 +44,15 @@ class Attendance:
         self._unechoed: deque[tuple[int, float]] = deque()
         self.trouble = ""
         """Why the control room can't store alarms, by its own words."""
+        self._disk: NewestAside | None = None
+        if memory is not None:
+            self._disk = NewestAside("attendance-memory", first=self._look_back)
+            self._disk.settle(PATIENCE_S)
+
+    def _look_back(self) -> None:
+        """See whether a control room was heard before us; a disk that hung tells it late."""
+        if self._memory is not None and self._memory.exists():
+            self._known = True
 
     @property
     def known(self) -> bool:
@@ -77,9 +89,8 @@ class Attendance:
             self.trouble = beat.trouble
             if not self._known:
                 self._known = True
-                if self._memory is not None:
-                    with contextlib.suppress(OSError):
-                        self._memory.touch()
+                if self._disk is not None and self._memory is not None:
+                    self._disk.do(self._memory.touch)
 
     def silence(self) -> str:
         """Say why nobody is there who could act on an alarm; empty when somebody is."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from delivery.aside import NewestAside
 from delivery.signing import PublicKey, RefusedError, is_signed
 from delivery.trust import Distrusted, Trust
 from scene.clock import Clock, SystemClock
@@ -27,7 +28,12 @@ from scene.wire import Envelope, decode
 from scene.zones import Name
 
 SAVE_EVERY_S = 10.0
-"""After a restart no message older than this is believed to be new."""
+"""After a restart no message older than this is believed to be new. A disk that hangs makes it
+longer, by as long as it has hung when the restart comes: what was heard since the last numbers
+that reached it can then be played again, once. That is all, and the heartbeat says that it hangs:
+the outbox lies on the same one."""
+PATIENCE_S = 1.5
+"""A disk that does not answer within so long is not waited for: what is heard must go on."""
 MOST_RECENT = 500
 """So many receipts and so many orders to each gateway are known again. A broker or bridge whose
 connection came back says again whatever it does not know to have arrived: at most its
@@ -65,6 +71,9 @@ class Guard:
     ) -> None:
         """Without `trust` nobody's key is known. `memory` keeps the newest numbers over restarts.
 
+        No method waits for its disk but this one and `remember`, and those only `PATIENCE_S`; what
+        the disk tells later counts from then on.
+
         With `required` gateways and control rooms must sign, also those without a key here; the
         mine's own systems need not. It may name who must (`Topic.sender`).
         """
@@ -74,10 +83,14 @@ class Guard:
         self._memory = memory
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
-        self._newest = _remembered(memory)
-        self._at_start = dict(self._newest)
+        self._newest: dict[Place, Number] = {}
+        self._at_start: dict[Place, Number] = {}
         self._recent: dict[Place, OrderedDict[Number, None]] = {}
         self._saved_at_s = self._clock.monotonic_s()
+        self._disk: NewestAside | None = None
+        if memory is not None:
+            self._disk = NewestAside("guard-memory", first=self._look_back)
+            self._disk.settle(PATIENCE_S)
 
     def read(
         self, topic: str, payload: bytes, *, retained: bool = False
@@ -98,10 +111,11 @@ class Guard:
         """List the files of keys that can't be used."""
         return () if self._trust is None else self._trust.distrusted()
 
-    def remember(self) -> None:
-        """Keep now what came last, as at an end."""
+    def remember(self, limit_s: float = PATIENCE_S) -> bool:
+        """Keep now what came last, as at an end; tells whether it was kept within `limit_s`."""
         with self._lock:
             self._save(at_once=True)
+        return self._disk is None or self._disk.settle(limit_s)
 
     def check(self, topic: str, payload: bytes) -> Heard:
         """Look at a message; raises as `read` does."""
@@ -183,21 +197,23 @@ class Guard:
         before_us = number[0] == run and seq - MOST_RECENT < number[1] <= seq
         return before_us or number in self._recent.get(place, ())
 
+    def _look_back(self) -> None:
+        """Take in what those before us have heard; it may come late, from a disk that hung."""
+        found = _remembered(self._memory)
+        with self._lock:
+            self._at_start = found
+            for place, number in found.items():
+                self._newest[place] = max(number, self._newest.get(place, number))
+
     def _save(self, *, at_once: bool) -> None:
+        """Have the numbers written beside us: we are called by the thread that hears."""
         now_s = self._clock.monotonic_s()
-        if self._memory is None or not (at_once or now_s - self._saved_at_s >= SAVE_EVERY_S):
+        if self._disk is None or not (at_once or now_s - self._saved_at_s >= SAVE_EVERY_S):
             return
         self._saved_at_s = now_s
-        # Another process may remember in the same file: who has heard more is right.
-        newest = _remembered(self._memory)
-        for place, number in self._newest.items():
-            newest[place] = max(number, newest.get(place, number))
-        rows = [[*place, *number] for place, number in newest.items()]
-        with contextlib.suppress(OSError):  # a full disk makes us forgetful, not deaf
-            self._memory.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self._memory.with_name(f"{self._memory.name}.{secrets.token_hex(4)}")
-            fresh.write_text(json.dumps(rows), encoding="utf-8")
-            os.replace(fresh, self._memory)
+        memory, newest = self._memory, dict(self._newest)
+        assert memory is not None
+        self._disk.do(lambda: _keep(memory, newest))
 
 
 def _check_names(address: Address) -> None:
@@ -229,6 +245,19 @@ def open_guard(
 ) -> Guard:
     """Build a guard that knows the keys in some folders and files; raises `SigningError`."""
     return Guard(Trust(places, clock, log), required=required, memory=memory, clock=clock)
+
+
+def _keep(memory: Path, heard: dict[Place, Number]) -> None:
+    """Write numbers to a file; what others have written there counts where it is more."""
+    newest = _remembered(memory)
+    for place, number in heard.items():
+        newest[place] = max(number, newest.get(place, number))
+    rows = [[*place, *number] for place, number in newest.items()]
+    with contextlib.suppress(OSError):  # a full disk makes us forgetful, not deaf
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        fresh = memory.with_name(f"{memory.name}.{secrets.token_hex(4)}")
+        fresh.write_text(json.dumps(rows), encoding="utf-8")
+        os.replace(fresh, memory)
 
 
 def _remembered(memory: Path | None) -> dict[Place, Number]:

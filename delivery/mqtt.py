@@ -24,7 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from delivery.link import OnMessage, OnResult
 from delivery.tls import hung_up, soon_expired, tls_context, why_refused
-from scene.errors import BrokerError
+from scene.errors import BrokerError, why_unreadable
 from scene.site import BrokerConfig
 from scene.topics import topic_fits
 
@@ -47,6 +47,9 @@ waited for much longer."""
 LOOK_AT_CERTIFICATE_S = 3600.0
 """How often we look whether our own certificate is about to expire."""
 
+_NOT_US = (134, 135)
+"""MQTT 5 reason codes "Bad user name or password" and "Not authorized": asking quickly again helps
+nobody, and makes a broker lock us out. paho translates 3.1.1's codes 4 and 5 to them."""
 _BAD_PROTOCOL = 132
 """MQTT 5 reason code "Unsupported protocol version"; paho translates 3.1.1's code 1 to it."""
 
@@ -110,6 +113,8 @@ class Connection:
         self._expiry = ""
         self._look_at_certificate_s = 0.0
         self._said = ""
+        self._not_us = False
+        """Whether the broker has just refused our name, password or certificate."""
         self._thread = threading.Thread(target=self._run, name=f"mqtt-{client_id}", daemon=True)
 
     def connect(self, timeout_s: float = 10.0, *, wait: bool = False) -> None:
@@ -211,7 +216,7 @@ class Connection:
         lost_s = time.monotonic()
         while not self._closing.is_set():
             protocol, again = MQTTProtocolVersion.MQTTv5, True
-            connected = False
+            connected = self._not_us = False
             while again and not self._closing.is_set():
                 connected, again = self._session(protocol)
                 protocol = MQTTProtocolVersion.MQTTv311
@@ -219,7 +224,8 @@ class Connection:
                 lost_s = time.monotonic()
             elif not self._closing.is_set():
                 self._say_once(f"{self._address.url}: {self._trouble}; trying again")
-            self._closing.wait(pause_s(time.monotonic() - lost_s) * random.uniform(0.7, 1.3))
+            gone_s = float("inf") if self._not_us else time.monotonic() - lost_s
+            self._closing.wait(pause_s(gone_s) * random.uniform(0.7, 1.3))
 
     def _session(self, protocol: MQTTProtocolVersion) -> tuple[bool, bool]:
         """Run one session; tells whether it was connected, and whether to try an older MQTT."""
@@ -248,6 +254,7 @@ class Connection:
             return connected, False
         newest = protocol == MQTTProtocolVersion.MQTTv5
         if answer:
+            self._not_us = answer[0].value in _NOT_US
             self._trouble = _unreachable(f"it refuses us: {answer[0]}")
             return False, newest and answer[0].value == _BAD_PROTOCOL
         if self._alerts:  # TLS 1.3: a broker refuses a certificate after our side is done
@@ -490,7 +497,7 @@ def _password_of(broker: BrokerConfig) -> str | None:
         return Path(broker.password_file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise BrokerError(
-            f"broker.password_file: {broker.password_file} can't be read: {error}"
+            f"broker.password_file: {broker.password_file} can't be read: {why_unreadable(error)}"
         ) from None
 
 

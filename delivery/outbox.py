@@ -92,6 +92,7 @@ class Outbox:
         Every other method raises it, too, when the disk does not answer for `patience_s` (none:
         waits for ever), and at once while it still does not. What was under way then is done once
         it does, before anything else: nothing is ever done in another order than it was asked for.
+        That goes for the opening as well: there is an outbox even when its disk hangs.
 
         A damaged file is set aside under another name (`set_aside`), never deleted, and what can
         still be read of it is carried over.
@@ -102,6 +103,8 @@ class Outbox:
         self._clock = clock
         self._patience_s = patience_s
         self._disk = Aside("outbox")
+        self._db: sqlite3.Connection
+        self._is_open = False
         self._lock = threading.Lock()
         self._seen_s: dict[tuple[int, int], float] | None = None
         """When critical alarms were first seen waiting, on the monotonic clock."""
@@ -109,13 +112,8 @@ class Outbox:
         """When the oldest that waits was put, by the clock of then and by the monotonic one."""
         self.set_aside: Path | None = None
         """Where a damaged outbox was put, if one was found."""
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._open()
-        except OSError as error:
-            raise OutboxError(
-                f"{self._file}: the outbox can't be opened: {error}; mend state_folder"
-            ) from None
+        with contextlib.suppress(StalledError):
+            self._disk.do(self._open, patience_s)
 
     def put(self, alarm: Anomaly) -> bool:
         """Keep an alarm; on return it is on the disk. Tells whether it was new.
@@ -237,7 +235,8 @@ class Outbox:
             self._disk.do(self._close_file, self._patience_s)
 
     def _close_file(self) -> None:
-        self._db.close()
+        if self._is_open:
+            self._db.close()
 
     # ---- reading and writing ----
 
@@ -264,13 +263,13 @@ class Outbox:
 
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def done() -> T:
-            self._follow_the_file()
+            db = self._follow_the_file()
             try:
-                return work(self._db)
+                return work(db)
             except sqlite3.Error as error:
                 if not _means_full(error) or not self._free_ballast():
                     raise
-                return work(self._db)
+                return work(db)
 
         try:
             return self._disk.do(done, self._patience_s)
@@ -292,10 +291,21 @@ class Outbox:
 
     # ---- opening ----
 
-    def _open(self) -> None:
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._db = self._opened()
+            self._is_open = True
+        except OSError as error:
+            raise OutboxError(
+                f"{self._file}: the outbox can't be opened: {error}; mend state_folder"
+            ) from None
+        return self._db
+
+    def _opened(self) -> sqlite3.Connection:
         with _alone(self._folder):
             try:
-                self._db = self._connect_somehow()
+                db = self._connect_somehow()
             except sqlite3.Error as error:
                 if not _means_damaged(error):
                     raise OutboxError(
@@ -303,11 +313,11 @@ class Outbox:
                     ) from None
                 rescued = self._put_aside()
                 try:
-                    self._db = self._connect()
-                    with self._db:
-                        self._db.execute("BEGIN IMMEDIATE")
+                    db = self._connect()
+                    with db:
+                        db.execute("BEGIN IMMEDIATE")
                         for alarm in rescued:
-                            self._db.execute(_PUT, _row_of(alarm, self._clock.now_ns()))
+                            db.execute(_PUT, _row_of(alarm, self._clock.now_ns()))
                 except sqlite3.Error as second:
                     raise OutboxError(
                         f"{self._file}: the outbox can't be opened: {second}; "
@@ -320,6 +330,7 @@ class Outbox:
                     flush=True,
                 )
             self._fill_ballast()
+        return db
 
     def _connect_somehow(self) -> sqlite3.Connection:
         """Connect; on a full disk there may be no room for the log that SQLite needs first."""
@@ -376,16 +387,19 @@ class Outbox:
         self.set_aside = aside
         return rescued
 
-    def _follow_the_file(self) -> None:
+    def _follow_the_file(self) -> sqlite3.Connection:
         """Open again if another process has set the file aside, or somebody has deleted it."""
+        if not self._is_open:  # it could not be opened before
+            return self._open()
         try:
             same = os.stat(self._file).st_ino == self._inode
         except FileNotFoundError:
             same = False
-        if not same:
-            self._db.close()
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._open()
+        if same:
+            return self._db
+        self._is_open = False
+        self._db.close()
+        return self._open()
 
     def _fill_ballast(self) -> None:
         with contextlib.suppress(OSError):

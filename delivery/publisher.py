@@ -2,23 +2,28 @@
 
 Knows nothing about cameras, and nothing about which MQTT library carries it. An alarm goes to the
 outbox first, then out, again and again until the control room's receipt for it has come: a broker's
-own acknowledgement is not safety.
+own acknowledgement is not safety. A disk that does not take it at once keeps it from nobody.
 """
 
+import contextlib
 import threading
 from collections import deque
 from dataclasses import replace
 
+from delivery.aside import Aside, StalledError
 from delivery.attendance import Attendance
 from delivery.guard import Guard
 from delivery.link import Link, OnResult
+from delivery.mqtt import say
 from delivery.outbox import Outbox, OutboxError
+from delivery.sayable import sayable
 from delivery.signing import RefusedError
 from delivery.troubles import KIND as TROUBLE
-from delivery.troubles import Troubles
+from delivery.troubles import Troubles, cleared
+from delivery.unstored import Key, Unstored
 from delivery.voice import Voice
 from scene.clock import Clock
-from scene.errors import WireError
+from scene.errors import WireError, printable
 from scene.messages import (
     AlarmState,
     Anomaly,
@@ -33,6 +38,8 @@ from scene.site import Site
 from scene.topics import LIVE_PREFIX, TOPICS, topic_filter, topic_name
 from scene.wire import Message, type_name
 
+SOON_S = 0.1
+"""A new alarm waits no longer for the disk before it goes out; then the disk gets it beside."""
 RESEND_S = 2.0
 """An alarm without a receipt is sent again after so long."""
 WINDOW = 200
@@ -50,8 +57,6 @@ MAX_SENT = 5000
 """So many alarms are remembered as just sent; what is forgotten may be sent twice within
 `RESEND_S`."""
 TIDY_S = 3600.0
-
-_Key = tuple[str, AlarmState]
 
 
 class Publisher:
@@ -77,7 +82,7 @@ class Publisher:
         self._voice = voice or Voice(clock, run=clock.now_ns())
         self._guard = guard or Guard()
         self.attendance = attendance or Attendance(clock, run=self._voice.run)
-        self.troubles = Troubles(clock)
+        self.troubles = Troubles(clock, say)
         """Why what is said here may not arrive; the heartbeat and an alarm of its own tell."""
         self._site, self._gateway, self._prefix = site.site, site.gateway, prefix
         self._connection = connection
@@ -88,10 +93,18 @@ class Publisher:
         self._speaking = threading.RLock()
         """Held while a message is numbered and sent, so that they go out in their order."""
         self._description: SiteDescription | None = None
-        self._sent: dict[_Key, tuple[int, float]] = {}
+        self._sent: dict[Key, tuple[int, float]] = {}
         self._receipted: deque[tuple[str, AlarmState, int | None]] = deque(maxlen=MAX_RECEIPTS)
         self._say_again: deque[Anomaly] = deque()
-        self._unstored: dict[_Key, Anomaly] = {}
+        self._new_broker = False
+        """Whether a broker is there that may know nothing of before."""
+        self._carried_on = False
+        """Whether the disk has told what trouble of an earlier run still stands."""
+        self._goodbye: GatewayState | None = None
+        """What is said of us once we are to end."""
+        self.unstored = Unstored(clock, MAX_UNSTORED)
+        """Alarms that only memory has."""
+        self._disk = Aside("new-alarms")
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self.trouble = ""
@@ -120,6 +133,8 @@ class Publisher:
         if reasons:
             both = f"{health.degraded}; {reasons}" if health.degraded else reasons
             health = replace(health, degraded=both)
+        if self._goodbye is not None:
+            return
         seq = self._send(health)
         if seq is not None:
             self.attendance.said(seq)
@@ -127,31 +142,41 @@ class Publisher:
     def alarm(self, anomaly: Anomaly) -> None:
         """Raise or clear an alarm: to the disk, then out, until it is receipted.
 
-        When the disk does not take it, it is kept in memory, sent all the same, and `trouble` says
-        why.
+        When the disk does not take it at once, it is kept in memory, sent all the same, and
+        `trouble` says why as soon as that is known.
         """
+        anomaly = sayable(anomaly)
         try:
-            new = self._outbox.put(anomaly)
-            self.trouble = ""
-        except OutboxError as error:
-            self.trouble = str(error)
+            new = self._disk.do(lambda: self._outbox.put(anomaly), SOON_S)
+            self.trouble = "" if not self.unstored else self.trouble
+        except Exception as error:  # a mistake of ours, too: it must go out all the same
+            if not isinstance(error, StalledError):  # else the thread below will know more
+                self.trouble = _why(error)
             new = True
-            with self._lock:
-                self._unstored[_key(anomaly)] = anomaly
-                while len(self._unstored) > MAX_UNSTORED:
-                    self._unstored.pop(next(iter(self._unstored)))
+            self.unstored.keep(anomaly)
         if new:
             self._send_alarm(anomaly)
-        else:  # another process put it; if it still waits, it is sent
+        if self.unstored or not new:  # another process put it; if it still waits, it is sent
             self._wake.set()
 
+    def leaving(self) -> None:
+        """Say goodbye when the end begins: alarms still go out, but no heartbeat, or all were well.
+
+        Nobody should wait for the next heartbeat, however long the end takes.
+        """
+        if self._goodbye is None:
+            self._goodbye = GatewayState(online=False, since_ns=self._clock.now_ns())
+            self._send(self._goodbye)
+
     def going_offline(self) -> None:
-        """Say goodbye: nobody should wait for the next heartbeat."""
+        """Say goodbye, if that was not done yet, and stop."""
+        self.leaving()
         self._stopping.set()
         self._wake.set()
         self._thread.join(timeout=5.0)
-        self._keep_receipts()
-        self._send(GatewayState(online=False, since_ns=self._clock.now_ns()))
+        self._store_unstored()
+        with contextlib.suppress(OutboxError):  # they are sent again, which costs nothing else
+            self._keep_receipts()
 
     # ---- sending ----
 
@@ -183,7 +208,7 @@ class Publisher:
             waiting = self._outbox.waiting()
         except OutboxError:
             return health
-        count = waiting.count + len(self._unstored)
+        count = waiting.count + len(self.unstored.waiting())
         waited_s = None
         if waiting.since_ns is not None:
             waited_s = max(0.0, (self._clock.now_ns() - waiting.since_ns) / 1e9)
@@ -220,9 +245,11 @@ class Publisher:
         """Tell whether the broker shall keep it: a late raise of what is over must not stay."""
         if not TOPICS["alarm"].retain or anomaly.state != "active":
             return False
+        if self.unstored.is_cleared(anomaly):
+            return False
         try:
-            return not self._outbox.is_cleared(anomaly)
-        except OutboxError:
+            return not self._disk.do(lambda: self._outbox.is_cleared(anomaly), SOON_S)
+        except (OutboxError, StalledError):
             return True
 
     def _alarm_topic(self, id: str) -> str:
@@ -233,17 +260,27 @@ class Publisher:
     # ---- what comes back ----
 
     def _on_connect(self) -> None:
-        self._send(GatewayState(online=True, since_ns=self._since_ns))
+        self._send(self._goodbye or GatewayState(online=True, since_ns=self._since_ns))
         if self._description is not None:
             self._send(self._description)
         with self._lock:
             self._sent.clear()
-        # A broker that was restarted may have forgotten alarms that are still active, or still
-        # keep some that are over.
-        for id in self._outbox.over(MAX_TOMBSTONES):
-            self._bury(id)
-        self._say_again = deque(self._outbox.active(MAX_KEPT))
+        self._new_broker = True
         self._wake.set()
+
+    def _tell_new_broker(self) -> None:
+        """Find what a broker that was restarted may not know: what is active, and what is over."""
+        if not self._new_broker:
+            return
+        self._new_broker = False  # before we ask: another one may come meanwhile
+        try:
+            over, active = self._outbox.over(MAX_TOMBSTONES), self._outbox.active(MAX_KEPT)
+        except OutboxError:
+            self._new_broker = True
+            raise
+        for id in over:
+            self._bury(id)
+        self._say_again = deque(active)
 
     def _on_control_room(self, topic: str, payload: bytes, retained: bool) -> None:
         """Take receipts and heartbeats; orders are only looked at, others carry them out."""
@@ -260,8 +297,11 @@ class Publisher:
         if isinstance(body, ControlRoomBeat):
             self.attendance.beat(body, read[1].run)
         elif isinstance(body, Receipt) and address.id == body.alarm:
-            self._receipted.append((body.alarm, body.state, body.captured_at_ns))
-            self._receipted += [(one.alarm, one.state, one.captured_at_ns) for one in body.also]
+            words = [(body.alarm, body.state, body.captured_at_ns)]
+            words += [(one.alarm, one.state, one.captured_at_ns) for one in body.also]
+            for word in words:
+                self.unstored.receipt(*word)
+            self._receipted += words
             self._wake.set()
 
     def _bury(self, id: str) -> None:
@@ -277,14 +317,16 @@ class Publisher:
             self._wake.clear()
             failed = ""
             try:
-                self._keep_receipts()
+                self._send_unstored()
                 self._store_unstored()
+                self._keep_receipts()
                 if self._clock.monotonic_s() >= tidy_at_s:
                     tidy_at_s = self._clock.monotonic_s() + TIDY_S
                     self._outbox.forget_old()
                 if self._connection.connected:
+                    self._tell_new_broker()
                     self._send_waiting()
-                if not self._unstored:
+                if not self.unstored:
                     self.trouble = ""
             except OutboxError as error:
                 self.trouble = str(error)
@@ -297,15 +339,23 @@ class Publisher:
                 self.trouble = str(error)
 
     def _carry_on_troubles(self) -> None:
+        """Go on with the alarm of an earlier run, as soon as the disk tells of one."""
+        if self._carried_on:
+            return
         try:
-            raised = [one for one in self._outbox.active() if one.kind == TROUBLE]
+            found = [one for one in self._outbox.active() if one.kind == TROUBLE]
         except OutboxError:
             return
-        if raised:
-            self.troubles.carry_on(raised[0])
+        self._carried_on = True
+        for one in found:
+            if self.troubles.raised is None:
+                self.troubles.carry_on(one)
+            elif one.id != self.troubles.raised.id:
+                self.alarm(cleared(one, self._clock.now_ns(), "another alarm tells of it"))
 
     def _tell_troubles(self) -> None:
         """Raise or clear the alarm that deliveries are in trouble; again, if others cleared it."""
+        self._carry_on_troubles()
         self.troubles.set("attendance", self.attendance.unheard())
         self.troubles.set("certificate", self._connection.trouble)
         self.troubles.set("keys", "; ".join(one.text for one in self._guard.distrusted()))
@@ -317,16 +367,18 @@ class Publisher:
 
     def _send_waiting(self) -> None:
         """Send what has no receipt; then, without haste, what a new broker may not know."""
-        with self._lock:
-            unstored = list(self._unstored.values())
-        for anomaly in unstored:
-            self._send_alarm(anomaly)
         if self._under_way() <= WINDOW // 2:
             for anomaly in self._outbox.pending(newest_first=True, limit=WINDOW):
                 self._send_alarm(anomaly)
         while self._say_again and self._under_way() < WINDOW:
             anomaly = self._say_again.popleft()
             if not self._outbox.is_cleared(anomaly):
+                self._send_alarm(anomaly)
+
+    def _send_unstored(self) -> None:
+        """Send what is in memory only, before the disk is asked anything: it may hang."""
+        if self._connection.connected:
+            for anomaly in self.unstored.waiting():
                 self._send_alarm(anomaly)
 
     def _under_way(self) -> int:
@@ -341,26 +393,38 @@ class Publisher:
             receipts.append(self._receipted.popleft())
         if not receipts:
             return
-        self._outbox.receipts(receipts)
-        for id, state, word_ns in receipts:
+        try:
+            self._outbox.receipts(receipts)
+        except OutboxError:
+            self._receipted.extendleft(reversed(receipts))  # until the disk can note them
+            raise
+        for id, state, _ in receipts:
             with self._lock:
-                kept = self._unstored.get((id, state))
-                if kept is not None and (word_ns is None or kept.captured_at_ns <= word_ns):
-                    del self._unstored[id, state]
                 self._sent.pop((id, state), None)
             if state == "cleared":
                 self._bury(id)
 
     def _store_unstored(self) -> None:
-        with self._lock:
-            unstored = dict(self._unstored)
-        for key, anomaly in unstored.items():
-            self._outbox.put(anomaly)
-            with self._lock:
-                if self._unstored.get(key) is anomaly:  # else a newer word came meanwhile
-                    del self._unstored[key]
-            self.trouble = ""
+        """Put on the disk what it has not taken; one that it can't ever take stops no other."""
+        failed: Exception | None = None
+        for anomaly in self.unstored.all():
+            try:
+                self._outbox.put(anomaly)
+            except OutboxError as error:
+                failed = error
+                break
+            except Exception as error:
+                failed = error
+            else:
+                self.unstored.stored(anomaly)
+        self.trouble = "" if failed is None else _why(failed)
 
 
-def _key(anomaly: Anomaly) -> _Key:
+def _key(anomaly: Anomaly) -> Key:
     return anomaly.id, anomaly.state
+
+
+def _why(error: Exception) -> str:
+    """Say why an alarm is not on disk: an outbox says it itself, all else is a mistake of ours."""
+    text = f"an alarm can't be kept on disk: {type(error).__name__}: {error}"
+    return str(error) if isinstance(error, OutboxError) else printable(text, 300)

@@ -8,6 +8,7 @@ falling behind, and never slows the gateway or another client.
 import asyncio
 import concurrent.futures
 import contextlib
+import errno
 import random
 import socket
 import threading
@@ -38,6 +39,7 @@ MAX_FROM_CLIENT_BYTES = 1024
 SOCKET_BUFFER_BYTES = 262_144
 """What the kernel holds for a slow client is old before it arrives: keep it short."""
 PING_S, PONG_LIMIT_S = 5.0, 10.0
+PORT_AGAIN_S = 1.0
 OPEN_LIMIT_S = 5.0
 SILENT_LIMIT_S = 10.0
 """A stream without a packet for so long is opened again."""
@@ -84,9 +86,14 @@ class StreamServer:
     on to them after it has looked who asks.
     """
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Start to serve; port 0 takes any free one. Raises `StreamError` naming the address."""
-        self._host, self._port = host, port
+    def __init__(
+        self, host: str = "127.0.0.1", port: int = 0, *, waits_for_port: bool = False
+    ) -> None:
+        """Start to serve; port 0 takes any free one. Raises `StreamError` naming the address.
+
+        When it `waits_for_port` it does not mind one that is taken, and serves once it is free.
+        """
+        self._host, self._port, self._waits_for_port = host, port, waits_for_port
         self._clients: set[_Client] = set()
         self._group: list[bytes] = []
         self._in_flight = 0
@@ -176,28 +183,42 @@ class StreamServer:
 
     async def _serve(self, started: "concurrent.futures.Future[int]") -> None:
         self._stop = asyncio.Event()
-        try:
-            server = await serve(
-                self._client,
-                self._host or None,
-                self._port,
-                origins=[None],
-                process_request=self._only_the_panorama,
-                compression=None,
-                max_size=MAX_FROM_CLIENT_BYTES,
-                open_timeout=OPEN_LIMIT_S,
-                close_timeout=1.0,
-                ping_interval=PING_S,
-                ping_timeout=PONG_LIMIT_S,
-                server_header=None,
-            )
-        except (OSError, OverflowError) as error:
-            started.set_exception(error)
-            return
+        while True:
+            try:
+                server = await self._new_server()
+                break
+            except (OSError, OverflowError) as error:
+                taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+                if not (self._waits_for_port and taken):
+                    started.set_exception(error)
+                    return
+            if not started.done():
+                self._loop = asyncio.get_running_loop()
+                started.set_result(self._port)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), PORT_AGAIN_S)
+                return
         async with server:
             self._loop = asyncio.get_running_loop()
-            started.set_result(_port_of(server))
+            if not started.done():
+                started.set_result(_port_of(server))
             await self._stop.wait()
+
+    async def _new_server(self) -> Server:
+        return await serve(
+            self._client,
+            self._host or None,
+            self._port,
+            origins=[None],
+            process_request=self._only_the_panorama,
+            compression=None,
+            max_size=MAX_FROM_CLIENT_BYTES,
+            open_timeout=OPEN_LIMIT_S,
+            close_timeout=1.0,
+            ping_interval=PING_S,
+            ping_timeout=PONG_LIMIT_S,
+            server_header=None,
+        )
 
     def _only_the_panorama(self, connection: ServerConnection, request: Request) -> Response | None:
         if urlsplit(request.path).path != PATH:

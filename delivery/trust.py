@@ -81,10 +81,11 @@ class Trust:
         self._distrusted: dict[Distrusted, float] = {}
         """Since when."""
         self._stamp = self._new_stamp()
-        self._read()
+        new = self._read()
         self._distrusted = dict.fromkeys(self._distrusted, -COPYING_S)  # told from the start
         if not any(self._keys.values()):
             raise SigningError("; ".join(one.text for one in self._distrusted))
+        self._tell(new)
         self._look_at_s = clock.monotonic_s() + LOOK_EVERY_S
 
     def keys_for(self, address: Address) -> tuple[PublicKey, ...] | None:
@@ -113,9 +114,14 @@ class Trust:
         stamp = self._new_stamp()
         if stamp != self._stamp:
             self._stamp = stamp
-            self._read()
+            self._tell(self._read())
 
-    def _read(self) -> None:
+    def _tell(self, found: Iterable[Distrusted]) -> None:
+        for one in found:
+            self._log(one.text)
+
+    def _read(self) -> list[Distrusted]:
+        """Read all files; gives those that can't be used now and could before."""
         found = self._read_files()
         keys: dict[str, tuple[PublicKey, ...]] = {}
         for path, read in self._by_file.items():
@@ -127,11 +133,10 @@ class Trust:
             text = f"{named}: there are no public keys (*.pub); `lamproom certs` makes them"
             found.append(Distrusted(text=text))
         now_s = self._clock.monotonic_s()
-        for one in found:
-            if one not in self._distrusted:
-                self._log(one.text)
+        new = [one for one in found if one not in self._distrusted]
         self._distrusted = {one: self._distrusted.get(one, now_s) for one in found}
         self._keys = dict.fromkeys(self._keys, ()) | keys
+        return new
 
     def _read_files(self) -> list[Distrusted]:
         """Read all files into `_by_file`; gives those that can't be used."""

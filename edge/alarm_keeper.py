@@ -1,14 +1,16 @@
 """Puts alarms on the disk beside the loop that raises them, which goes on while a disk hangs.
 
 Knows nothing about where else alarms go. What the disk has not taken yet is kept in memory, in the
-order in which it came, and is never called safe.
+order in which it came, and is never called safe. One that can't be written keeps no other waiting.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable
 
 from delivery.aside import Aside, StalledError
 from delivery.outbox import PATIENCE_S, Outbox, OutboxError
+from scene.errors import printable
 from scene.messages import AlarmState, Anomaly
 
 OPEN_LIMIT_S = 10.0
@@ -81,23 +83,23 @@ class AlarmKeeper:
         with self._lock:
             self._asked = False
             waiting = list(self._waiting.items())
+        failed = ""
         for key, alarm in waiting:
             try:
                 self._opened().put(alarm)
-            except OutboxError as error:
-                self._error = str(error)
+            except Exception as error:  # a mistake of ours, too: the next ones must go on
+                self._error = failed = _why(error, alarm.id)
                 continue
             with self._lock:
                 if self._waiting.get(key) is alarm:  # else a newer word came meanwhile
                     del self._waiting[key]
-        if not self._waiting:
-            self._error = ""
+        self._error = failed
 
     def _active(self) -> list[Anomaly]:
         try:
             found = self._opened().active()
-        except OutboxError as error:
-            self._error = str(error)
+        except Exception as error:  # as above
+            self._error = _why(error, "what is active")
             return []
         if not self._waiting:
             self._error = ""
@@ -106,5 +108,13 @@ class AlarmKeeper:
     def _reopen(self) -> None:
         outbox, self._outbox = self._outbox, None
         if outbox is not None:
-            outbox.close()
+            with contextlib.suppress(Exception):  # the new one counts
+                outbox.close()
         self._active()
+
+
+def _why(error: Exception, what: str) -> str:
+    """Say what is wrong: an outbox says it itself, all else is a mistake of ours."""
+    if isinstance(error, OutboxError):
+        return str(error)
+    return printable(f"{what} can't be kept on disk: {type(error).__name__}: {error}", 300)

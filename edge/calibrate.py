@@ -18,7 +18,7 @@ from rich.table import Table
 from edge.calibration.figures import AWAY_M, CameraFit
 from edge.calibration.made_for import changed_since, made_for, maker_of, write_rig
 from edge.calibration.verdict import MIDDLE, headline, worst
-from edge.camera_source import open_source
+from edge.camera_source import is_live, open_source
 from edge.drift.book import keep_references
 from scene.clock import SystemClock
 from scene.errors import CameraError, LamproomError, RigError
@@ -44,6 +44,8 @@ OTHER_PLACE = "give another file with --out"
 OTHER_REPORT = "give another file with --report, or --no-report"
 STYLES = {"green": "green", "amber": "yellow", "red": "bold red"}
 MOST_ADVICE = 5
+USUAL_FPS = 10
+"""So many pictures a second most cameras give."""
 
 Told = Callable[[str, float], None]
 
@@ -84,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
         if report.resolve() == path.resolve():
             raise LamproomError(f"{report}: is the rig file itself; {OTHER_REPORT}")
     html = ""
+    say_listening(site, args.frames, args.every)
     with _bars() as bars:
         images = take_pictures(site, args.frames, args.every, _bar(bars, "taking pictures"))
         calibration = calibrate_with_evidence(
@@ -188,6 +191,9 @@ def take_pictures(
             for index, frame in enumerate(source.frames()):
                 if index % every == 0:
                     images.append(frame.image)
+                    if progress:
+                        share = (number + len(images) / count) / len(site.cameras)
+                        progress(f"{camera.name}: {len(images)} of {count}", share)
                 if len(images) >= count:
                     break
         finally:
@@ -197,6 +203,18 @@ def take_pictures(
     if progress:
         progress("done", 1.0)
     return taken
+
+
+def say_listening(site: Site, count: int, every: int) -> None:
+    """Say how long real cameras will be listened to: nobody should wait without a word."""
+    live = sum(is_live(camera) for camera in site.cameras)
+    if live:
+        long_s = live * ((count - 1) * every + 1) / USUAL_FPS
+        print(
+            f"listening to {live} camera{'s' * (live > 1)} for about {long_s:.0f} s "
+            f"({count} pictures of each, every {every}th; more at less than {USUAL_FPS} a second)",
+            flush=True,
+        )
 
 
 def _check_writable(path: Path, remedy: str) -> None:

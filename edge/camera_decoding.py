@@ -15,6 +15,9 @@ CODECS = ("h264", "hevc")
 """The codecs of cameras."""
 FRUITLESS_PACKETS = 50
 """Hardware that gives no picture out of so many packets from a key frame on has failed."""
+UNMARKED_PACKETS = 1000
+"""And out of so many before any: some cameras make a key frame every 20 s only (500 packets), and
+some streams never mark one."""
 
 if TYPE_CHECKING:
     Packet = av.packet.Packet[av.VideoStream]
@@ -74,8 +77,10 @@ class Decoder:
         self._stream, self._decoding = stream, decoding
         self._context: av.VideoCodecContext = stream.codec_context
         self._hardware = bool(self._context.is_hwaccel)
-        self._fruitless: int | None = None
-        """Packets without a picture since the last one or a key frame; none before a key frame."""
+        self._fruitless = 0
+        """Packets without a picture since the last one, the first key frame or the beginning."""
+        self._begun = False
+        """Whether there has been a key frame or a picture."""
 
     def decode(self, packet: "Packet") -> Iterator[av.VideoFrame]:
         """Give the pictures that come of a packet; raises what FFmpeg raises.
@@ -100,12 +105,12 @@ class Decoder:
 
     def _count(self, packet: "Packet", pictures: int) -> None:
         """Watch that pictures come."""
-        if pictures or (packet.is_keyframe and self._fruitless is None):
-            self._fruitless = 0
-        elif self._fruitless is not None:
-            self._fruitless += 1
-            if self._fruitless >= FRUITLESS_PACKETS:
-                self._take_over(f"no picture came out of {self._fruitless} packets")
+        if pictures or (packet.is_keyframe and not self._begun):
+            self._fruitless, self._begun = 0, True
+            return
+        self._fruitless += 1
+        if self._fruitless >= (FRUITLESS_PACKETS if self._begun else UNMARKED_PACKETS):
+            self._take_over(f"no picture came out of {self._fruitless} packets")
 
     def _take_over(self, why: str) -> None:
         self._decoding.failed(why)

@@ -20,6 +20,7 @@ from edge import log
 from edge.camera_decoding import Decoding
 from edge.camera_source import CameraSource, is_live, masked, open_source
 from edge.frame_ring import NOTHING, SLOTS, FrameRing, SourceState, SourceStatus
+from edge.quick_end import end_quickly
 from scene.clock import Clock, SystemClock
 from scene.errors import CameraError
 from scene.messages import Frame
@@ -116,6 +117,15 @@ def start_cameras(
     for handle in handles:
         handle.start()
     return handles
+
+
+def stop_cameras(cameras: Sequence[CameraHandle]) -> None:
+    """Stop all at the same time: one that is slow to end is not waited for by the next."""
+    stopping = [threading.Thread(target=camera.stop, daemon=True) for camera in cameras]
+    for one in stopping:
+        one.start()
+    for one in stopping:
+        one.join()
 
 
 def soon_ns(cameras: int, clock: Clock, *, in_processes: bool) -> int:
@@ -334,6 +344,7 @@ def main(
 
     try:
         keep_going(config, opener, ring, clock, stopping)
+        end_quickly()
     except Exception as error:  # a mistake of ours: its text must not show a password
         what = f"camera {config.name}: {type(error).__name__}: {masked(str(error))}"
         ring.report(SourceStatus(state="reconnecting", detail=what))

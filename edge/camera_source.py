@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from edge.log import shown_path
 from scene.arrays import Bytes, read_only
 from scene.clock import Clock
 from scene.errors import CameraError
@@ -99,26 +100,25 @@ def is_live(config: CameraConfig) -> bool:
 def place_of(url: str) -> str:
     """Name an address without what is secret in it: cameras take passwords in many places.
 
-    >>> place_of("rtsp://admin:pa@ss/word@10.0.0.4:554/h264?password=x")
-    'rtsp://10.0.0.4:554'
+    >>> place_of("rtsp://admin:secret@10.0.0.4:554/h264?password=x")
+    'rtsp://10.0.0.4:554/h264'
     """
     if "://" not in url:
         return url
-    scheme, _, rest = url.partition("://")
-    if "@" in rest:
-        rest = rest.rpartition("@")[2]
+    scheme, _, given = url.partition("://")
+    rest = given.rpartition("@")[2]
     try:
         host = urlsplit(f"{scheme}://{rest}").netloc
     except ValueError:
         host = ""
-    return f"{scheme}://{host}" if host else f"{scheme}://…"
+    return f"{scheme}://{host}{shown_path(given)}" if host else f"{scheme}://…"
 
 
 def masked(text: str) -> str:
     """Take addresses' secrets out of a text from elsewhere.
 
     >>> masked("cannot open 'rtsp://admin:secret@10.0.0.4/x' now")
-    "cannot open 'rtsp://10.0.0.4' now"
+    "cannot open 'rtsp://10.0.0.4/x' now"
     """
     return re.sub(r"rtsps?://[^\s'\"]+", lambda found: place_of(found[0]), text, flags=re.I)
 

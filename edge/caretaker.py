@@ -44,10 +44,11 @@ class ServiceNow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Restart:
+class _Event:
     name: str
     why: str
-    hung: bool
+    hung: bool = False
+    stuck: bool = False
 
 
 class Caretaker:
@@ -72,7 +73,7 @@ class Caretaker:
         self._storage = StorageWatch(clock)
         self._meter = Meter()
         self._adopted = False
-        self._events: deque[_Restart] = deque(maxlen=MOST_EVENTS)
+        self._events: deque[_Event] = deque(maxlen=MOST_EVENTS)
         self._now: tuple[ServiceNow, ...] = ()
         self._wake = threading.Event()
         self._over = threading.Event()
@@ -81,7 +82,12 @@ class Caretaker:
 
     def restarted(self, name: str, why: str, *, hung: bool) -> None:
         """Tell that a service had to be started again."""
-        self._events.append(_Restart(name=name, why=why, hung=hung))
+        self._events.append(_Event(name=name, why=why, hung=hung))
+        self._wake.set()
+
+    def stuck(self, name: str, why: str) -> None:
+        """Tell that a process of a service can't be killed."""
+        self._events.append(_Event(name=name, why=why, stuck=True))
         self._wake.set()
 
     def look(self, services: tuple[ServiceNow, ...]) -> None:
@@ -103,13 +109,13 @@ class Caretaker:
             # First what stands: else a supervisor that dies again and again says each time anew
             # what has been said.
             self._guarded(self._adopt)
-            self._guarded(self._tell_of_restarts)
+            self._guarded(self._tell_of_events)
             if self._clock.monotonic_s() >= due_s:
                 due_s = self._clock.monotonic_s() + EVERY_S
                 self._guarded(self._look)
             self._wake.wait(max(0.0, due_s - self._clock.monotonic_s()))
             self._wake.clear()
-        self._guarded(self._tell_of_restarts)
+        self._guarded(self._tell_of_events)
         self._outlet.settle(STOP_LIMIT_S)
 
     def _guarded(self, work: Callable[[], None]) -> None:
@@ -118,10 +124,13 @@ class Caretaker:
         except Exception as error:  # the next second brings the next look
             log.crash(error, "caretaker")
 
-    def _tell_of_restarts(self) -> None:
+    def _tell_of_events(self) -> None:
         while self._events:
             event = self._events.popleft()
-            self._send(self._failing.restarted(event.name, event.why, hung=event.hung))
+            if event.stuck:
+                self._send(self._failing.stuck(event.name, event.why))
+            else:
+                self._send(self._failing.restarted(event.name, event.why, hung=event.hung))
 
     def _look(self) -> None:
         services = self._now

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from delivery.mqtt import Connection
+from delivery.signing import Signer, SigningError
+from delivery.trust import Trust
 from edge.calibration.made_for import check_made_for, maker_of
 from edge.check_survey import survey_mistakes
 from scene.clock import SystemClock
@@ -104,6 +106,23 @@ def _broker(site: Site) -> str:
     return f"{site.broker.url} (not asked)"
 
 
+def _signing(site: Site) -> str:
+    """Read all key files, as running does."""
+    signing = site.signing
+    if signing is None:
+        return "no keys: what is said is neither signed nor checked"
+    said = ["unsigned"] if signing.key_file is None else [f"signed with {signing.key_file}"]
+    if signing.key_file is not None:
+        Signer.from_file(signing.key_file)
+    if signing.trusted:
+        trust = Trust(signing.trusted, SystemClock(), lambda _text: None)
+        unusable = [one.text for one in trust.distrusted()]
+        if unusable:
+            raise SigningError("; ".join(unusable))
+        said.append(f"checked with {', '.join(map(str, signing.trusted))}")
+    return ", ".join(said)
+
+
 def _rig(site: Site) -> str:
     rig = load_rig(site.rig.file)
     check_made_for(site.rig.file, site)
@@ -142,4 +161,5 @@ LOOKS: dict[str, Callable[[Site], str]] = {
     "rig": _rig,
     "model": _model,
     "broker": _broker,
+    "signing": _signing,
 }

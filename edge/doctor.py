@@ -17,6 +17,19 @@ from edge.onvif import FoundCamera, discover
 from scene.errors import LamproomError
 from scene.site import Site, load_site
 
+HELP = """\
+Say what is missing on this machine, each with what to do about it: Python and its packages, ONNX
+Runtime and which of its providers really work, room in /dev/shm, hardware decoders, a browser.
+
+  lamproom doctor                   this machine
+  lamproom doctor mine/site.yaml    its cameras, too: each is listened to, 12 s at most, for how
+                                    often it sends a key frame. More than 1 s apart is too seldom:
+                                    whoever connects anew sees nothing before the next one
+  lamproom doctor --cameras         and ask the networks for ONVIF cameras
+
+A line is `ok`, `FAIL` (running needs it) or `note` (running does without it).
+Exit code 0: all that running needs is there; 1: some of it is not; 2: the site file is wrong."""
+
 MODULES = {
     "amqtt": "amqtt",
     "av": "av",

@@ -66,6 +66,10 @@ class FailingWatch:
             return self._complain(name, f"{reason}; the last time it {why}")
         return self._complain(name, f"it {why} and was started again, once") if hung else ()
 
+    def stuck(self, name: str, why: str) -> tuple[Anomaly, ...]:
+        """Note that a process of a service can't be killed; gives the alarm that this raises."""
+        return self._complain(name, f"{why}: the kernel waits for a disk or a driver")
+
     def look(self, up: Mapping[str, bool]) -> tuple[Anomaly, ...]:
         """Look at whether each service is up; gives alarms that this raises or clears."""
         now_s = self._clock.monotonic_s()

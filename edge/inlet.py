@@ -1,7 +1,7 @@
 """What a gateway hears over MQTT: operators' orders, tags and machines of the mine.
 
 Knows nothing about what is done with it. A message that can't be read, or is not believed, is left
-out and told of, each topic once.
+out and told of, for each topic and reason once.
 """
 
 import threading
@@ -23,7 +23,7 @@ HEARD = ("order", "tags", "machines")
 MOST_KEPT = 1000
 """So many messages may wait to be taken; the oldest make room."""
 MOST_TOLD = 100
-"""Of so many topics' bad messages is told; a flood of further ones is not."""
+"""So many bad messages are told of; a flood of further ones is not."""
 
 
 class Inlet:
@@ -36,8 +36,8 @@ class Inlet:
         self._messages: deque[Message] = deque(maxlen=MOST_KEPT)
         self._lock = threading.Lock()
         self._log = log
-        self._told: set[str] = set()
-        """Topics whose bad messages were told of."""
+        self._told: set[tuple[str, str]] = set()
+        """Topics whose bad messages were told of, and why they were bad."""
         for topic in HEARD:
             wanted = topic_filter(topic, prefix=LIVE_PREFIX, site=site.site, gateway=site.gateway)
             connection.subscribe(wanted, TOPICS[topic].qos, self._hear)
@@ -60,8 +60,9 @@ class Inlet:
             if isinstance(envelope.body, Order) and envelope.body.alarm != address.id:
                 raise WireError(f"the order is about {envelope.body.alarm!r}")
         except WireError as error:
-            if topic not in self._told and len(self._told) < MOST_TOLD:
-                self._told.add(topic)
+            told = (topic, str(error))
+            if told not in self._told and len(self._told) < MOST_TOLD:
+                self._told.add(told)
                 why = "refused" if isinstance(error, RefusedError) else "not understood"
                 text = f"{topic}: a message was {why}: {error}"
                 self._log(printable(text, 500))

@@ -6,6 +6,7 @@ the rig has them.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from delivery.link import Link
 from delivery.mqtt import Connection
 from delivery.outbox import Outbox
 from edge.calibration.made_for import check_same_site, doubt
-from edge.camera_process import CameraHandle, failures, soon_ns, start_cameras
+from edge.camera_process import CameraHandle, failures, soon_ns, start_cameras, stop_cameras
 from edge.camera_source import is_live
 from edge.camera_watch import CameraWatch
 from edge.detection_watch import DetectionWatch
@@ -30,6 +31,7 @@ from edge.packets import packet_of
 from edge.people_file import PeopleFile
 from edge.pipeline import Frames, Hanging, Pipeline
 from edge.rig_watch import RigWatch
+from edge.run_words import RunWords
 from edge.services import Context
 from edge.site_watch import SiteWatch
 from edge.tag_file import TagFile, TagPlayer, length_s
@@ -49,6 +51,8 @@ IDLE_S = 0.004
 """How long to rest when no camera has a new frame."""
 STOP_LIMIT_S = 2.0
 """A search that hangs is not waited for longer."""
+START_FAILED_S = 0.5
+"""So long the disk is waited for when a start has failed; the supervisor kills after 5 s in all."""
 STARTED_ANEW = "the gateway was started anew, and nothing there watches this any more"
 
 
@@ -64,6 +68,8 @@ class Parts:
     clock: Clock
     heard: Callable[[], tuple[Message, ...]] = tuple
     """Gives what has come in over MQTT since it was last asked."""
+    settle: Callable[[float], object] = bool
+    """Waits until alarms are safe on disk, for so many seconds at most."""
     site_watch: SiteWatch | None = None
     rig_doubt: Callable[[], str] = str
     """Says why the rig file may not fit the site file as they are now; empty when it does."""
@@ -92,6 +98,7 @@ class Live:
         self._encoder: PanoramaEncoder | None = None
         self._heartbeat_due_s = 0.0
         self._site_watch = parts.site_watch
+        self._words = RunWords(parts.clock)
         self._people = PeopleFile(parts.site.state_folder)
         before = self._people.load()
         if before is not None:
@@ -146,10 +153,13 @@ class Live:
                 self._alive()
         finally:
             self._over.set()
+            self._drift.stop(0.0)  # all end at the same time: the limit is for them together
+            left = _left(STOP_LIMIT_S)
+            self._parts.settle(left())  # alarms come first, the others share what is left
             for kept in (self._people, self._view):
-                kept.settle(STOP_LIMIT_S)
-            seeing.join(timeout=STOP_LIMIT_S)
-            self._drift.stop(STOP_LIMIT_S)
+                kept.settle(left())
+            seeing.join(timeout=left())
+            self._drift.stop(left())
 
     def _look_at_views(self, frames: Frames) -> None:
         """See whether cameras still see; the picture goes on should that fail, and it is said."""
@@ -241,6 +251,9 @@ class Live:
         changed = self._site_watch.poll() if self._site_watch else None
         if changed is not None:
             parts.pipeline.change(changed)
+        mistake = self._site_watch.trouble if self._site_watch else ""
+        self._words.site_file(changed=changed is not None, mistake=mistake)
+        self._words.cameras(self._watch.health())
         detector = parts.pipeline.detector
         slow = _said(self._detection.look(), self._detection_error, parts.pipeline.degraded)
         trouble = _said(
@@ -248,7 +261,7 @@ class Live:
             self._view_error or self._view.trouble,
             parts.pipeline.trouble,
             self._people.trouble,
-            self._site_watch.trouble if self._site_watch else "",
+            mistake,
         )
         degraded = _said(slow, trouble)
         changes = (
@@ -288,10 +301,11 @@ def main(context: Context) -> None:
             context.stopped,
             in_processes=True,
             before=outlet.active(),
+            settle=outlet.settle,
             link=connection,
         )
     finally:
-        outlet.settle(STOP_LIMIT_S)
+        outlet.settle(START_FAILED_S)  # else it was waited for already
         connection.close()
         line.close()
 
@@ -305,11 +319,13 @@ def run_cameras(
     in_processes: bool,
     before: Iterable[Anomaly] = (),
     link: Link | None = None,
+    settle: Callable[[float], object] = bool,
 ) -> None:
     """Start a site's cameras and show, see and report until they end or `stopped` says so.
 
     `before` are the alarms that were active when the gateway, or only its pipeline, went down;
-    `link` is where others speak to the gateway, and where `options.tags` is played.
+    `link` is where others speak to the gateway, and where `options.tags` is played; `settle` waits
+    until alarms are safe on disk, for so many seconds at most.
     """
     site, clock = options.site(), SystemClock()
     rig = load_rig(site.rig.file)
@@ -335,6 +351,7 @@ def run_cameras(
             clock=clock,
             site_watch=SiteWatch(options.site_file, site, options.site_as_written),
             heard=heard,
+            settle=settle,
             rig_doubt=lambda: _rig_doubt(options),
         )
         alive()
@@ -345,8 +362,7 @@ def run_cameras(
         if len(failed) == len(cameras) and not stopped():
             raise CameraError("; ".join(failed))
     finally:
-        for camera in cameras:
-            camera.stop()
+        stop_cameras(cameras)
 
 
 def _run(live: Live, stopped: Callable[[], bool]) -> None:
@@ -355,6 +371,12 @@ def _run(live: Live, stopped: Callable[[], bool]) -> None:
         live.run(stopped)
     except LamproomError as error:
         raise RuntimeError(str(error)) from error
+
+
+def _left(limit_s: float) -> Callable[[], float]:
+    """Give what tells how much of a time is left, down to 0."""
+    until_s = time.monotonic() + limit_s
+    return lambda: max(0.0, until_s - time.monotonic())
 
 
 def _said(*reasons: str) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from delivery.aside import NewestAside
 from delivery.mqtt import say
 from delivery.outbox import Outbox, OutboxError
 from delivery.publisher import Publisher
@@ -27,6 +28,8 @@ AGAIN_S = 5.0
 HOLD_S = 6.0
 """What an earlier run began goes on for so long: whether the control room is there is not known
 before, and a siren that stops with every start would say that all is well."""
+PATIENCE_S = 0.5
+"""A disk that does not tell within so long whether a siren sounds already is not waited for."""
 SILENT, UNRECEIPTED, OVER = "control_room_silent", "alarm_unreceipted", "over"
 
 
@@ -56,16 +59,21 @@ class LocalAlarm:
     ) -> None:
         """Start; `cause` says why there should be an alarm now, `memory` that it was begun.
 
-        So an alarm that an earlier run began is ended by this one. `names` go into the programs'
-        environment, `on_trouble` takes what is wrong with them, or an empty text.
+        So an alarm that an earlier run began is ended by this one, unless that crashed before a
+        disk that hung had taken it: then the siren goes on, and somebody must end it by hand.
+        `names` go into the programs' environment, `on_trouble` takes what is wrong with them, or an
+        empty text.
         """
         self._config, self._cause, self._clock = config, cause, clock
         self._memory, self._names = memory, names
         self._on_trouble, self._log = on_trouble, log
-        self._on = memory.exists()
+        self._on = False
         self._event = ""
         self._told = ""
-        self._due_s = clock.monotonic_s() + (HOLD_S if self._on else 0.0)
+        self._due_s = clock.monotonic_s()
+        self._began_before = threading.Event()
+        self._disk = NewestAside("local-alarm-memory", first=self._look_back)
+        self._disk.settle(PATIENCE_S)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="local-alarm", daemon=True)
         self._thread.start()
@@ -74,6 +82,13 @@ class LocalAlarm:
         """Stop looking. What was begun stays as it is: a siren does not end because we do."""
         self._closing.set()
         self._thread.join(timeout=2.0)
+        self._disk.settle(PATIENCE_S)
+
+    def _look_back(self) -> None:
+        """See whether an earlier run began an alarm; a disk that hung tells it late."""
+        with contextlib.suppress(OSError):
+            if self._memory.exists():
+                self._began_before.set()
 
     def _run(self) -> None:
         failed = False
@@ -89,13 +104,16 @@ class LocalAlarm:
 
     def _look(self) -> None:
         cause, now_s = self._cause(), self._clock.monotonic_s()
+        if self._began_before.is_set():
+            self._began_before.clear()
+            if not self._on:
+                self._on, self._due_s = True, now_s + HOLD_S
         if cause is not None:
             new = not self._on or cause.event != self._event
             if not new and now_s < self._due_s:
                 return
             self._on, self._event = True, cause.event
-            with contextlib.suppress(OSError):
-                self._memory.touch()
+            self._disk.do(self._memory.touch)  # the siren does not wait for the disk
             if new:
                 self._log(f"LOCAL ALARM: {cause.text}")
             done = self._call(self._config.command, cause.event, cause.text, cause.alarm)
@@ -110,7 +128,7 @@ class LocalAlarm:
             self._due_s = self._clock.monotonic_s() + AGAIN_S
             if done:
                 self._on = False
-                self._memory.unlink(missing_ok=True)
+                self._disk.do(lambda: self._memory.unlink(missing_ok=True))
                 self._log("the local alarm is over")
 
     def _call(self, argv: Sequence[str], event: str, text: str, alarm: Anomaly | None) -> bool:
@@ -138,17 +156,24 @@ def open_local_alarm(
         return None
 
     unreceipted: Anomaly | None = None
+    was_silent = False
 
     def cause() -> Cause | None:
-        nonlocal unreceipted
+        nonlocal unreceipted, was_silent
+        silence = publisher.attendance.silence()
+        if silence and not was_silent:  # the siren goes first, before a disk is asked anything
+            was_silent = True
+            return Cause(event=SILENT, text=silence)
+        was_silent = bool(silence)
         with contextlib.suppress(OutboxError):  # told by the heartbeat; what was known counts on
             unreceipted = outbox.overdue(config.unreceipted_after_s)
-        silence = publisher.attendance.silence()
+        # What a hanging disk could not take yet counts as well.
+        due = publisher.unstored.overdue(config.unreceipted_after_s) or unreceipted
         if silence:
             return Cause(event=SILENT, text=silence)
-        if unreceipted is not None and publisher.attendance.known:
-            text = f"nobody has receipted {unreceipted.id} for {config.unreceipted_after_s:g} s"
-            return Cause(event=UNRECEIPTED, text=text, alarm=unreceipted)
+        if due is not None and publisher.attendance.known:
+            text = f"nobody has receipted {due.id} for {config.unreceipted_after_s:g} s"
+            return Cause(event=UNRECEIPTED, text=text, alarm=due)
         return None
 
     return LocalAlarm(

@@ -32,6 +32,19 @@ _SECRET = re.compile(
     r"\b(password|passwd|pwd|secret|token)(['\"]?\s*[=:]\s*['\"]?)[^\s'\"&,;]+", re.I
 )
 _CAMERAS = ("rtsp", "rtsps")
+_LOGINS = {
+    "admin",
+    "root",
+    "user",
+    "username",
+    "login",
+    "pass",
+    "passwd",
+    "password",
+    "pwd",
+    "auth",
+}
+"""A path with one of these words may hold a password."""
 _PREFIX = re.compile(r"^lamproom(?: (?P<service>[a-z][a-z0-9 _-]*))?: ")
 _FIELDS: ContextVar[Mapping[str, object]] = ContextVar("fields", default=MappingProxyType({}))
 RESERVED = ("time", "level", "service", "message")
@@ -54,6 +67,8 @@ class Log:
         """Say a line that somebody else wrote to stderr."""
         found = _PREFIX.match(line)
         if not self._as_json:
+            if found and not found["service"]:  # who says it? One of several processes
+                line = f"lamproom {self.service}: {line[found.end() :]}"
             self._write(_clean(line))
             return
         service = (found and found["service"]) or self.service
@@ -189,14 +204,32 @@ def crash(error: BaseException, where: str = "") -> None:
 def without_secrets(text: str) -> str:
     """Take passwords out of a text: in addresses, and behind words such as `password=`.
 
-    Of a camera's address only the host is left: cameras take passwords in many places.
+    Of a camera's address host and path are left, and the path only if it can hold no password.
 
     >>> without_secrets("cannot open rtsp://admin:pa@ss/word@10.0.0.4:554/h264?password=x now")
     'cannot open rtsp://10.0.0.4:554 now'
+    >>> without_secrets("cannot open rtsp://admin:secret@10.0.0.4:554/h264?password=x now")
+    'cannot open rtsp://10.0.0.4:554/h264 now'
     >>> without_secrets("mqtts://gw1:secret@broker.mine:8883 refuses us, password=secret")
     'mqtts://broker.mine:8883 refuses us, password=…'
     """
     return _SECRET.sub(r"\1\2…", _ADDRESS.sub(_address, text))
+
+
+def shown_path(address: str) -> str:
+    """Give the path of a camera's address, which is what may be wrong; empty if in doubt.
+
+    Cameras take passwords in many places. `address` is what comes behind `rtsp://`.
+
+    >>> shown_path("admin:pw@10.0.0.4/Streaming/Channels/101?a=b"), shown_path("c/admin/12345/1")
+    ('/Streaming/Channels/101', '')
+    """
+    before, slash, path = address.partition("/")
+    path = re.split(r"[?#]", path)[0]
+    words = {word for part in path.lower().split("/") for word in re.split(r"[._-]", part)}
+    if before.count("@") > 1 or "@" in address[len(before) :] or words & _LOGINS:
+        return ""
+    return slash + path if path and re.fullmatch(r"[\w./-]+", path, re.ASCII) else ""
 
 
 def _address(found: re.Match[str]) -> str:
@@ -208,7 +241,8 @@ def _address(found: re.Match[str]) -> str:
     if not is_camera:
         return f"{scheme}://{rest}"
     try:
-        return f"{scheme}://{urlsplit(f'{scheme}://{rest}').netloc or '…'}"
+        host = urlsplit(f"{scheme}://{rest}").netloc
+        return f"{scheme}://{host}{shown_path(found['rest'])}" if host else f"{scheme}://…"
     except ValueError:
         return f"{scheme}://…"
 

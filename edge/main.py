@@ -94,13 +94,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(_module(args.command).run(args))
     except LamproomError as error:
-        print(f"lamproom {args.command}: {error}", file=sys.stderr)
+        print(f"lamproom {args.command}: {_in_words_of(args, error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # `lamproom alarms | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _in_words_of(args: argparse.Namespace, error: LamproomError) -> str:
+    """Name the broker's fields as options for a command that has no site file."""
+    if not hasattr(args, "ca_file"):
+        return str(error)
+    from control_room.broker_options import as_options
+
+    return as_options(error)
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

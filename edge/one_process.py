@@ -15,6 +15,7 @@ from edge.line import LineIn, new_door
 from edge.live import run_cameras
 from edge.options import RunOptions
 from edge.outlet import NOT_THE_PIPELINES, Outlet, pass_on
+from edge.run_words import say_running
 from edge.sd_notify import Systemd
 from edge.sender import open_sending
 from edge.service import told_to_end
@@ -32,12 +33,19 @@ def run_in_threads(options: RunOptions, say: Callable[[str], None]) -> int:
         open_sending(site, options) as sending,
         _caretaker(site, options, sending.outlet) as take_care,
     ):
+
+        def stopped() -> bool:
+            if told():
+                sending.publisher.leaving()
+            return told()
+
+        say_running(options)
         before = [one for one in sending.outbox.active() if one.kind not in NOT_THE_PIPELINES]
         run_cameras(
             options,
             sending.outlet,
             take_care,
-            told,
+            stopped,
             in_processes=False,
             before=before,
             link=sending.connection,

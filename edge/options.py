@@ -29,6 +29,8 @@ class RunOptions:
     settled: str | None = None
     """The site file's text as it last was right: in force where it has mistakes now. A service that
     is started again while somebody edits the file must not stay down for it."""
+    again: bool = False
+    """Whether this run has started the service before."""
 
     def site(self) -> Site:
         """Read the site file and put the command line's wishes over it; raises `SiteError`."""

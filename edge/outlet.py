@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from delivery.outbox import Outbox
+from delivery.sayable import sayable
 from edge.alarm_keeper import AlarmKeeper
 from edge.line import LineIn, LineOut
 from scene.messages import (
@@ -59,8 +60,13 @@ LIMITS = (10_000, 64, 8)
 """So many of each lane may wait; of alarms as many as could be raised in days."""
 
 
+CRITICAL_WAIT_S = 0.05
+"""Whoever raises a critical alarm waits so long for the disk: who is killed by force in the instant
+after it must not take it along. A disk that hangs is waited for once, not for every alarm."""
+
+
 class Outlet(Protocol):
-    """Takes results; never blocks."""
+    """Takes results; never waits for longer than a frame may take."""
 
     def send(self, result: Result) -> None:
         """Pass one result on."""
@@ -110,10 +116,15 @@ class DirectOutlet:
 
 
 class LineOutlet:
-    """Hands results to the sending process, and alarms to the disk as well; waits for neither.
+    """Hands results to the sending process, and alarms to the disk as well.
 
     A disk that hangs stops nothing: the alarm goes out all the same, and the heartbeat says that
-    it is not safe. Who sends it puts it on the disk before it goes over MQTT, too.
+    it is not safe. Who sends it puts it on the disk, too.
+
+    What SIGKILL or a power cut can take along: an alarm that is not critical, within the
+    milliseconds that the disk takes for it; and any alarm while the disk takes longer than
+    `CRITICAL_WAIT_S` and the sender has not got it yet. A pipeline that is started again raises
+    what still holds anew.
     """
 
     def __init__(self, line: LineOut, open_outbox: Callable[[], Outbox]) -> None:
@@ -145,8 +156,11 @@ class LineOutlet:
     def send(self, result: Result) -> None:
         """Pass one result on; picture and positions are dropped when the other side is behind."""
         if isinstance(result, Anomaly):
+            result = sayable(result)
             self._keeper.put(result)
             self._line.put(ALARMS, result)
+            if result.severity == "critical":
+                self._keeper.settle(CRITICAL_WAIT_S)
         elif isinstance(result, PanoramaPacket):
             self._show(result)
         elif isinstance(result, Positions):

@@ -79,7 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detector-width", type=int, metavar="PX", help="instead of asking the detection model"
     )
-    parser.add_argument("--out", type=Path, help="the report (default plan.html)")
+    parser.add_argument(
+        "--out", type=Path, help="the report (default plan.html; with --site SITE.plan.html)"
+    )
     parser.add_argument("--metres", action="store_true", help="print each metre, not stretches")
     parser.add_argument("--json", action="store_true", help="print everything as JSON instead")
 
@@ -87,7 +89,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Plan or judge; 0 when every metre is covered as wished, 1 when not."""
     plan, given = _asked(args)
-    out = args.out or Path("plan.html")
+    # Who judges a site does not mean to lose the plan of a new one.
+    out = args.out or Path("plan.html" if args.site is None else f"{plan.name}.plan.html")
     _check_writable(out)
     section = Section(plan)
     detector, detector_px = _detector(plan)

@@ -31,6 +31,8 @@ PAUSE_S = 5.0
 NEW_FILE_AFTER_S = 3600.0
 """A file grows no longer than this. Its index is kept in memory until it is finished (measured: 653
 bytes per chunk, 19 MB an hour), and what a damaged disk takes is an hour at most."""
+KEYS_AGAIN_S = 5.0
+"""Where no key can be used, they are looked for again after so long."""
 PASSED_OVER = "it was passed over: it was heard before, or newer ones were"
 """Why something lies apart that may well be honest: brokers may say things twice."""
 MOST_TOLD = 100
@@ -92,6 +94,10 @@ class Recorder:
         """Why nothing is recorded any more; none while all is well."""
         return self._writer.trouble or self._stream_trouble
 
+    def check_with(self, guard: Guard) -> None:
+        """Tell true messages from forged ones by other keys from now on."""
+        self._guard = guard
+
     def close(self) -> None:
         """Finish the file; a network that does not answer is not waited for."""
         try:
@@ -113,9 +119,10 @@ class Recorder:
             return
         trust: Trusted = "unchecked"
         why = ""
+        guard = self._guard
         try:
-            heard = self._guard.check(topic, payload)
-            if self._guard.checks:
+            heard = guard.check(topic, payload)
+            if guard.checks:
                 trust = "signed" if heard.signed else "unsigned"
             # Nobody heeds it, so it is no evidence that it was said now; the first one is there.
             why = "" if heard.news else PASSED_OVER
@@ -155,12 +162,16 @@ class Recordings:
         self._context, self._clock = context, clock
         self._site, self._stream_url = context.options.site(), context.options.stream_url()
         self._trust: Trust | None = None
+        self._keys_trouble = ""
+        """Why signatures can't be checked; empty when they are, or nobody signs."""
+        self._keys_again_s = 0.0
         self._recorder: Recorder | None = None
         self._former: Recorder | None = None
         self._former_until_s = 0.0
         self._again_s = 0.0
         self._new_file_s = 0.0
         self._files = 0
+        self._newest = self._path
         self._paused = False
 
     def look(self) -> None:
@@ -173,6 +184,7 @@ class Recordings:
             elif fits and self._clock.monotonic_s() >= self._again_s:
                 self._begin()
             return
+        self._look_for_keys(self._recorder)
         trouble = self._recorder.trouble
         if room.low or isinstance(trouble, DiskFullError):
             self._pause(room.low or str(trouble))
@@ -195,6 +207,12 @@ class Recordings:
                 if recorder is not None:
                     closing.callback(recorder.close)
 
+    def say_where(self) -> None:
+        """Say at the end where the recording lies."""
+        if self._files:
+            more = f", the last of {self._files} files" if self._files > 1 else ""
+            log.say(f"the recording lies in {self._newest}{more}", recording=str(self._newest))
+
     def _begin(self) -> None:
         name = ("recorder", "recorder-2")[self._files % 2]
         try:
@@ -210,11 +228,20 @@ class Recordings:
             self._pause(str(error))
             return
         self._files += 1
+        self._newest = self._recorder.path
         self._new_file_s = self._clock.monotonic_s() + NEW_FILE_AFTER_S
         if self._paused:
             log.say(f"there is room again; recording goes on in {self._recorder.path}")
         self._context.pause(False)
         self._paused = False
+
+    def _look_for_keys(self, recorder: Recorder) -> None:
+        """Check signatures as soon as a key can be used."""
+        if self._keys_trouble and self._clock.monotonic_s() >= self._keys_again_s:
+            guard = self._new_guard()
+            if guard.checks:
+                recorder.check_with(guard)
+                log.say("signatures are checked from now on")
 
     def _new_guard(self) -> Guard:
         """Give what tells true messages from forged ones; without usable keys, what tells none.
@@ -230,8 +257,12 @@ class Recordings:
             try:
                 self._trust = Trust(signing.trusted, self._clock, log.say, own=own)
             except SigningError as error:
-                log.say(f"signatures can't be checked, all is recorded: {error}", "warning")
+                if str(error) != self._keys_trouble:
+                    log.say(f"signatures can't be checked, all is recorded: {error}", "warning")
+                self._keys_trouble = str(error)
+                self._keys_again_s = self._clock.monotonic_s() + KEYS_AGAIN_S
                 return Guard(clock=self._clock)
+            self._keys_trouble = ""
         # We know our own key, if we sign; the mine's systems need not.
         required = ("control_room",) if signing.required else ()
         memory = self._site.state_folder / "heard-by-recorder.json"
@@ -263,3 +294,4 @@ def main(context: Context) -> None:
         clock.sleep(LAST_WORDS_S)
     finally:
         recordings.close()
+        recordings.say_where()

@@ -118,10 +118,9 @@ def run(args: argparse.Namespace) -> int:
     if args.fast or args.single_process:
         return _with_broker(options, args, lambda options: _in_one_process(options, args))
     from edge.guardian import guarded
+    from edge.services import Supervisor  # before the guardian forks: who is started anew has it
 
     def supervise(beat: Callable[[], None], begun_anew: str) -> int:
-        from edge.services import Supervisor
-
         def run_them(options: RunOptions) -> int:
             return Supervisor(options, say, beat=beat, begun_anew=begun_anew).run()
 

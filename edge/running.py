@@ -4,6 +4,7 @@ Knows nothing about what the service does, nor about other services.
 """
 
 import contextlib
+import multiprocessing.process
 import time
 from dataclasses import dataclass
 from multiprocessing.context import SpawnProcess
@@ -19,6 +20,8 @@ REGULAR_SIGNS = 3
 REGULAR_S = 1.5
 """Only a service that has given so many signs of life, for so long, is held to its limit: what
 comes between the first ones takes long on a slow machine."""
+EARLY = 4.0
+"""Until then it may be quiet so many times as long, once it has given its first sign."""
 WORKS_S = 0.05
 """Who takes, or waits for, so much processor time while it is quiet works, though slowly."""
 PATIENCE = 4.0
@@ -38,6 +41,8 @@ class Running:
     hung: str = ""
     """Why it was killed; empty while it was not."""
     killed_s: float = 0.0
+    left: bool = False
+    """Whether it was told of as one that can't be killed."""
     excused_s: float = 0.0
     """What it was before then counts no more: nobody could look."""
     sign_s: float = 0.0
@@ -74,26 +79,35 @@ class Running:
         """Tell how long it may be quiet now, after it was killed so many times as it worked."""
         if self.signs.waits.value:
             return WAKE_LIMIT_S
-        regular = self.sign_s - self.first_sign_s >= REGULAR_S
-        if self.signs_seen < REGULAR_SIGNS or not regular:
+        if not self.signs_seen:
             return START_LIMIT_S
-        return quiet_limit_s * min(PATIENCE, 2.0**slow)
+        limit_s = quiet_limit_s * min(PATIENCE, 2.0**slow)
+        regular = self.sign_s - self.first_sign_s >= REGULAR_S
+        return limit_s if self.signs_seen >= REGULAR_SIGNS and regular else EARLY * limit_s
 
     def quiet_s(self, now_s: float) -> float:
         """Tell for how long it has given no sign of life."""
         return now_s - max(self.sign_s or self.started_s, self.excused_s)
 
 
-def wanted_cpu_s(pid: int) -> float:
-    """Tell how much processor time a process has taken and waited for; 0 for one that is gone.
+def forget(process: SpawnProcess) -> None:
+    """Let our own end not wait for a process that can't be killed; multiprocessing would."""
+    children: set[object] = getattr(multiprocessing.process, "_children", set())
+    children.discard(process)
 
-    On a machine where ten others want the same core, who works gets little of it. Source: the
-    kernel's sched-stats, `/proc/PID/task/*/schedstat`; without them what was taken counts alone.
+
+def wanted_cpu_s(pid: int) -> float:
+    """Tell how much processor time a process's main thread has taken and waited for, in seconds.
+
+    0 for one that is gone. On a machine where ten others want the same core, who works gets little
+    of it. The main thread is the one that gives signs of life: others that work while it hangs are
+    no excuse for it. Source: the kernel's sched-stats, `/proc/PID/task/PID/schedstat`; without
+    them what the whole process took counts.
     """
     wanted_ns = 0
-    for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        with contextlib.suppress(OSError, ValueError):  # a thread that has just ended
-            wanted_ns += sum(int(word) for word in task.read_text().split()[:2])
+    with contextlib.suppress(OSError, ValueError, IndexError):  # it has just ended
+        words = Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()
+        wanted_ns = int(words[0]) + int(words[1])
     return wanted_ns / 1e9 if wanted_ns else _taken_s(pid)
 
 

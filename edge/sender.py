@@ -115,7 +115,9 @@ def open_sending(site: Site, options: RunOptions) -> Sending:
     topic = topic_name("state", site=site.site, gateway=site.gateway)
     gone = GatewayState(online=False, since_ns=clock.now_ns())
     will = (topic, voice.last_will(topic, gone, gateway=site.gateway))
-    stream = StreamServer(site.panorama.host, site.panorama.port)
+    # Who was here before and can't be killed may hold the port: alarms need none.
+    panorama, again = site.panorama, options.again
+    stream = StreamServer(panorama.host, panorama.port, waits_for_port=again)
     connection = Connection(site.broker, client_id=f"{site.gateway}-{site.site}", will=will)
     outbox = Outbox(state, clock)
     attendance = Attendance(
@@ -139,8 +141,18 @@ def open_sending(site: Site, options: RunOptions) -> Sending:
         stream=stream,
         outlet=outlet,
         local_alarm=local_alarm,
-        metrics=serve_metrics(site.metrics, figures),
+        metrics=_serve_metrics(site, figures, again=again),
     )
+
+
+def _serve_metrics(site: Site, figures: Figures, *, again: bool) -> MetricsServer | None:
+    try:
+        return serve_metrics(site.metrics, figures)
+    except LamproomError as error:
+        if not again:
+            raise
+        say(f"{error}; alarms go out without figures")
+        return None
 
 
 def main(context: Context) -> None:
@@ -150,6 +162,8 @@ def main(context: Context) -> None:
     with open_sending(site, context.options) as sending:
         while not context.stopped():
             context.alive()
+            if context.leaving():  # now, not last: the pipeline may take seconds to stop
+                sending.publisher.leaving()
             pass_on(line, sending.outlet, wait_s=0.2)
         # What the pipeline said last still goes out, if that is not endless.
         until_s = time.monotonic() + LAST_WORDS_S

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from edge import log
 from edge.options import RunOptions
+from edge.quick_end import end_quickly
 from scene.errors import LamproomError
 
 BAD_INPUT = 2
@@ -42,6 +43,8 @@ class Signs:
 
     stop: "ctypes.c_byte" = field(default_factory=lambda: RawValue(ctypes.c_byte, 0))
     """Not 0 once the service shall end."""
+    leaving: "ctypes.c_byte" = field(default_factory=lambda: RawValue(ctypes.c_byte, 0))
+    """Not 0 once the whole gateway begins to end; the service itself goes on until `stop`."""
     alive_s: "ctypes.c_double" = field(default_factory=lambda: RawValue(ctypes.c_double, 0.0))
     """The service's last sign of life on the monotonic clock; 0 before the first."""
     paused: "ctypes.c_byte" = field(default_factory=lambda: RawValue(ctypes.c_byte, 0))
@@ -74,6 +77,10 @@ class Context:
     def stopped(self) -> bool:
         """Tell whether the service shall end."""
         return self.signs.stop.value != 0
+
+    def leaving(self) -> bool:
+        """Tell whether the whole gateway has begun to end; services are stopped one by one."""
+        return self.signs.leaving.value != 0
 
     def rest(self, duration_s: float) -> bool:
         """Wait, but not longer than until the end; tells whether the service shall end."""
@@ -151,6 +158,7 @@ def serve(
             name_process(name)
         service.main(context)
         context.signs.done.value = 1
+        end_quickly()
     except LamproomError as error:
         log.say(str(error), "error")
         sys.exit(BAD_INPUT)

@@ -15,6 +15,8 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 NAME_BYTES = 15
 """The kernel keeps so much of a process's name."""
+SPARE = "-spare"
+"""So the names of processes end that wait to take over, see `edge/spare.py`."""
 MAX_DEPTH = 8
 MEMORY_EVERY_S = 5.0
 
@@ -64,15 +66,16 @@ class Meter:
         """Tell what each root process takes, by its name in `roots`, with all below it.
 
         A process below a root that bears one of the `cameras`' names has a row of its own,
-        `camera NAME`. A root below another one counts for itself. `now_s` is monotonic.
+        `camera NAME`; those that wait to take over have the row `spares`. A root below another one
+        counts for itself. `now_s` is monotonic.
         """
         rows: dict[str, list[Process]] = {}
         of_camera = _by_short_name(cameras)
         for name, pid in roots.items():
             others = set(roots.values()) - {pid}
             for process in _tree(pid, others):
-                camera = of_camera.get(process.name) if process.pid != pid else None
-                rows.setdefault(name if camera is None else f"camera {camera}", []).append(process)
+                row = name if process.pid == pid else _row_of(process, of_camera, name)
+                rows.setdefault(row, []).append(process)
         passed_s, self._looked_s = now_s - self._looked_s, now_s
         before, self._before = self._before, {}
         used: dict[str, Use] = {}
@@ -160,6 +163,13 @@ def _children(pid: int) -> set[int]:
     except (OSError, ValueError):  # it is ending
         pass
     return found
+
+
+def _row_of(process: Process, of_camera: Mapping[str, str], root: str) -> str:
+    """Name the row of a process below a root."""
+    if process.name in of_camera:
+        return f"camera {of_camera[process.name]}"
+    return "spares" if process.name.endswith(SPARE) else root
 
 
 def _by_short_name(cameras: Collection[str]) -> dict[str, str]:

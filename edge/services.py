@@ -11,7 +11,8 @@ after the supervisor: systemd, told by `edge/sd_notify.py`, or `edge/guardian.py
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from multiprocessing.context import SpawnProcess
 
 from edge import log
 from edge.caretaker import SUPERVISOR, Caretaker, ServiceNow
@@ -19,7 +20,8 @@ from edge.faults import filler
 from edge.faults.record import ProcessRecord, ServiceRecord
 from edge.line import new_door
 from edge.options import RunOptions
-from edge.running import Running
+from edge.run_words import say_running
+from edge.running import Running, forget
 from edge.sd_notify import Systemd
 from edge.service import BAD_INPUT, Context, Signs, die_with_parent, told_to_end
 from edge.spare import Spares, start_process
@@ -45,9 +47,12 @@ long others were quiet."""
 SPARE_AFTER_S = 2.0
 """When all have been up for so long, spare processes are made: who has just been started needs the
 processor more."""
-UNKILLABLE_S = 10.0
-"""When a killed process is still there after so long (the kernel waits for a disk, say), nobody
-here can help, and systemd is no longer told that all is well."""
+UNKILLABLE_S = 5.0
+"""When a killed process is still there after so long, the kernel waits for a disk or a driver, and
+nobody can end it, systemd neither: the rest of the gateway goes on."""
+MOST_LEFT = 3
+"""So many processes of one service that can't be killed are left behind while another one does
+their work; who would be the next to hang is not started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +70,8 @@ class Service:
     ends_run: bool = False
     """When its `main` comes to its end, the run is over."""
     needed: bool = True
-    """Whether bad input that keeps it from starting ends the run; else all others go on."""
+    """Whether bad input that keeps it from starting ends the run; else all others go on. And
+    whether another one is started beside one that can't be killed."""
     spare: bool = True
     """Whether a process waits, everything imported, to take over when it fails."""
     later: tuple[str, ...] = ()
@@ -134,6 +140,8 @@ class Supervisor:
         self._slow: dict[str, int] = {}
         """How often each was killed as it worked, since it was steady."""
         self._due_s: dict[str, float] = {}
+        self._left: list[tuple[str, SpawnProcess]] = []
+        """Processes that can't be killed, and whose work others do."""
 
     def run(self, until: Callable[[], bool] = lambda: False) -> int:
         """Keep the services going until the run ends, `until` says so, or a signal comes.
@@ -153,6 +161,7 @@ class Supervisor:
                     elif self._may_go_on() and not ready:
                         ready = True
                         self._systemd.ready()
+                        say_running(self._options)
                     elif ready and self._are_steady():
                         self._spares.make(self._running)
                     code = self._look_after()
@@ -182,10 +191,13 @@ class Supervisor:
         )
 
     def _start(self, name: str) -> None:
-        self._options = self._options.settle()
+        before = self._running.get(name)
+        self._options = replace(self._options.settle(), again=before is not None)
         started = self._spares.take(name, self._options) or start_process(
             name, self._services[name].module, self._context
         )
+        if before is not None and before.process.is_alive():
+            self._left.append((name, before.process))
         self._started_s = time.monotonic()
         self._running[name] = Running(
             process=started.process,
@@ -207,10 +219,13 @@ class Supervisor:
                     return code
                 self._restart_when_due(name, running)
                 continue
+            if running.killed_s:
+                self._leave_when_due(name, running, now_s)
+                continue
             quiet_limit_s = self._services[name].quiet_limit_s
             limit_s = running.limit_s(quiet_limit_s, self._slow.get(name, 0))
             running.look(now_s, limit_s)
-            if running.quiet_s(now_s) > limit_s and not running.killed_s:
+            if running.quiet_s(now_s) > limit_s:
                 running.hung, running.killed_s = f"has been quiet for {limit_s:g} s", now_s
                 self._slow[name] = self._slow.get(name, 0) + running.works
                 self._tell(f"{name} {running.hung}; killing it", name)
@@ -219,6 +234,22 @@ class Supervisor:
             elif now_s - running.started_s > STEADY_S:
                 self._failures[name] = self._slow[name] = 0
         return None
+
+    def _leave_when_due(self, name: str, running: Running, now_s: float) -> None:
+        """Go on without a process that can't be killed.
+
+        Another one does the work of a service that alarms need. One that alarms don't need is
+        waited for: it would only hang like the first.
+        """
+        if now_s - running.killed_s < UNKILLABLE_S:
+            return
+        if not running.left:
+            running.left = True
+            self._tell(f"{name} {running.hung} and can't be killed; leaving it", name)
+            self._caretaker.stuck(name, f"it {running.hung} and can't be killed")
+        self._left = [(whose, one) for whose, one in self._left if one.is_alive()]
+        if self._services[name].needed and [one for one, _ in self._left].count(name) < MOST_LEFT:
+            self._restart_when_due(name, running)
 
     def _end_of_run(self, name: str, running: Running) -> int | None:
         """Tell the exit code when the end of this service is the end of the run."""
@@ -282,12 +313,8 @@ class Supervisor:
         """Say that the supervisor is alive, and how the services are."""
         now_s = time.monotonic()
         self._beat()
-        helpless = any(
-            one.killed_s and now_s - one.killed_s > UNKILLABLE_S and one.process.is_alive()
-            for one in self._running.values()
-        )
         period_s = self._systemd.period_s
-        if period_s is not None and now_s >= self._ping_due_s and not helpless:
+        if period_s is not None and now_s >= self._ping_due_s:
             self._ping_due_s = now_s + period_s - LOOK_EVERY_S
             self._systemd.alive()
         rows = [
@@ -314,6 +341,8 @@ class Supervisor:
     def _stop(self) -> None:
         """Stop one after the other, the last one first; those that don't want to are killed."""
         self._systemd.stopping()
+        for one in self._running.values():
+            one.signs.leaving.value = 1
         self._spares.close()
         for name in reversed(list(self._services)):
             running = self._running.get(name)
@@ -323,13 +352,16 @@ class Supervisor:
                 self._caretaker.close()  # what it has to say still goes out
             running.signs.stop.value = 1
             until_s = time.monotonic() + STOP_LIMIT_S
-            while running.process.is_alive() and time.monotonic() < until_s:
+            while running.process.is_alive() and time.monotonic() < until_s and not running.left:
                 self._beat()
                 running.process.join(timeout=LOOK_EVERY_S)
-            if running.process.is_alive():
+            if running.process.is_alive() and not running.left:
                 self._tell(f"{name} does not stop within {STOP_LIMIT_S:.0f} s; killing it", name)
                 running.process.kill()
                 running.process.join(timeout=2.0)
+            forget(running.process)
+        for _, process in self._left:
+            forget(process)
         self._caretaker.close()
         self._record.close()
         self._door_out.close()

@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature
 
 from delivery.signing import read_private_key, read_public_keys
 from edge.certificates.safe_files import write_file
-from scene.errors import SiteError
+from scene.errors import SiteError, why_unreadable
 
 DOMAIN = b"lamproom/site-file/1\0"
 """So that no signature made for something else fits a site file."""
@@ -53,7 +53,7 @@ def read_site_text(site_file: Path, trusted_key: Path | None) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise SiteError(f"{site_file}: can't be read: {error}") from None
+        raise SiteError(f"{site_file}: can't be read: {why_unreadable(error)}") from None
 
 
 def _check(site_file: Path, content: bytes, trusted_key: Path) -> None:
@@ -87,7 +87,7 @@ def _bytes_of(site_file: Path) -> bytes:
     except FileNotFoundError:
         raise SiteError(f"{site_file}: there is no such site file") from None
     except OSError as error:
-        raise SiteError(f"{site_file}: can't be read: {error}") from None
+        raise SiteError(f"{site_file}: can't be read: {why_unreadable(error)}") from None
     if len(content) > LARGEST_BYTES:
         raise SiteError(f"{site_file}: is larger than {LARGEST_BYTES:,} bytes: not a site file")
     return content

@@ -13,7 +13,7 @@ import av
 from pydantic import TypeAdapter
 
 from delivery.link import Link
-from scene.errors import LamproomError
+from scene.errors import LamproomError, why_unreadable
 from scene.messages import TagFix, Tags
 from scene.topics import TOPICS, topic_name
 from scene.wire import encode
@@ -75,7 +75,7 @@ def read_fixes(path: Path) -> list[TagFix]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise LamproomError(f"{path}: can't be read: {error}") from None
+        raise LamproomError(f"{path}: can't be read: {why_unreadable(error)}") from None
     fixes = []
     for number, line in enumerate(lines, 1):
         if not line.strip():

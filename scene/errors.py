@@ -10,6 +10,11 @@ def printable(text: str, most: int = 300) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text[:most])
 
 
+def why_unreadable(error: OSError | UnicodeDecodeError) -> str:
+    """Say in plain words why a text file can't be read."""
+    return (error.strerror or str(error)) if isinstance(error, OSError) else "it is no text (UTF-8)"
+
+
 class LamproomError(Exception):
     """Something the user can mend; its text names the file, the field and the remedy.
 

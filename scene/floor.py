@@ -6,7 +6,7 @@ Knows nothing about cameras, pictures or people.
 import numpy as np
 
 from scene.arrays import Bools, Floats
-from scene.site import FloorConfig
+from scene.floor_config import FloorConfig
 
 MAX_RANGE_M = 200.0
 """A line of sight that meets the floor further away counts as not meeting it."""

@@ -1,4 +1,4 @@
-"""Polygons in the plan: their area, and whether their edges cross.
+"""Polygons in the plan: their area, what lies in them, and whether their edges cross.
 
 Knows nothing about zones.
 """
@@ -15,6 +15,21 @@ def area_m2(corners: Sequence[XY]) -> float:
     shifted = [(x - x0, y - y0) for x, y in corners]
     turns = zip(shifted, shifted[1:] + shifted[:1], strict=True)
     return abs(sum(x * v - u * y for (x, y), (u, v) in turns)) / 2
+
+
+def is_inside(point: XY, corners: Sequence[XY]) -> bool:
+    """Tell whether a point lies in a simple polygon, by the edges that a ray along x crosses.
+
+    >>> is_inside((1, 1), [(0, 0), (3, 0), (0, 3)]), is_inside((2, 2), [(0, 0), (3, 0), (0, 3)])
+    (True, False)
+    """
+    (x, y), inside, before = point, False, corners[-1]
+    for corner in corners:
+        (x0, y0), (x1, y1) = before, corner
+        if (y0 > y) != (y1 > y) and x < x0 + (y - y0) * (x1 - x0) / (y1 - y0):
+            inside = not inside
+        before = corner
+    return inside
 
 
 def crossing_edges(corners: Sequence[XY]) -> tuple[int, int] | None:

@@ -9,7 +9,7 @@ import re
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from yaml.composer import Composer
 
 from scene.errors import SiteError, printable
@@ -26,6 +26,18 @@ class Section(BaseModel):
 
 
 S = TypeVar("S", bound=Section)
+
+
+def fits(pattern: str, words: str) -> AfterValidator:
+    """Make a field's check that its whole text fits a pattern; `words` say what to give."""
+    fitting = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if fitting.fullmatch(text) is None:
+            raise ValueError(f"give {words}")
+        return text
+
+    return AfterValidator(check)
 
 
 class _Loader(Composer, yaml.CSafeLoader):
@@ -50,7 +62,8 @@ def parse_as(kind: type[S], text: str, *, name: str, context: dict[str, object])
     except ValidationError as error:
         problems += [
             (_mark_of(root, _loc_of(e)), _place_of(e["loc"]), _remedy(e, kind))
-            for e in error.errors()
+            for together in error.errors()
+            for e in _one_by_one(together)
             if not _only_follows(e)
         ]
     if problems:
@@ -106,6 +119,13 @@ def _is_map(node: yaml.Node) -> bool:
 Problem = tuple[tuple[int, int], str, str]
 
 
+def _one_by_one(error: Any) -> list[Any]:
+    """Part what a check of the whole file found, a line each."""
+    if error["loc"]:
+        return [error]
+    return [{**error, "msg": line} for line in str(error["msg"]).splitlines()]
+
+
 def _loc_of(error: Any) -> tuple[Any, ...]:
     """Tell where a mistake is: a check of the whole file names the place in its words."""
     if error["loc"]:
@@ -136,8 +156,42 @@ def _remedy(error: Any, root: type[Section]) -> str:
         return "is missing; it must be given"
     if not error["loc"]:
         return message
+    words = _IN_WORDS.get(kind)
+    if words is not None:
+        message = words.format(**error.get("ctx", {}))
     given = repr(error.get("input"))
     return f"{message}; given: {given if len(given) <= 60 else given[:57] + '...'}"
+
+
+_NUMBER, _WHOLE, _TEXT = "give a number", "give a whole number", "give a text"
+_LIST = "give a list, e.g. [1, 2]"
+_FIELDS = "give fields, each as `name: value`"
+_IN_WORDS = {
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "finite_number": "give a number that is finite",
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_from_float": _WHOLE,
+    "string_type": _TEXT,
+    "path_type": "give the path of a file or folder",
+    "bool_type": "give true or false",
+    "bool_parsing": "give true or false",
+    "literal_error": "give {expected}",
+    "tuple_type": _LIST,
+    "list_type": _LIST,
+    "too_short": "is too short: give at least {min_length}, not {actual_length}",
+    "too_long": "is too long: give at most {max_length}, not {actual_length}",
+    "greater_than": "give a number greater than {gt:.12g}",
+    "greater_than_equal": "give a number of at least {ge:.12g}",
+    "less_than": "give a number less than {lt:.12g}",
+    "less_than_equal": "give a number of at most {le:.12g}",
+    "model_type": _FIELDS,
+    "model_attributes_type": _FIELDS,
+    "dict_type": _FIELDS,
+}
+"""What pydantic finds, by its names (https://docs.pydantic.dev/latest/errors/validation_errors/),
+in words for who writes such a file."""
 
 
 def _fields_at(root: type[Section], loc: tuple[Any, ...]) -> list[str]:

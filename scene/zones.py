@@ -10,12 +10,18 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from scene.messages import Severity
 from scene.polygon import area_m2, crossing_edges
-from scene.section import Section
+from scene.section import Section, fits
 
 Metres = Annotated[float, Field(ge=-1e6, le=1e6)]
 PointXY = tuple[Metres, Metres]
 PointXYZ = tuple[Metres, Metres, Metres]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Name = Annotated[
+    str,
+    fits(
+        "[A-Za-z0-9][A-Za-z0-9_-]{0,63}",
+        "up to 64 letters (A-Z, a-z), digits, - and _, the first a letter or digit",
+    ),
+]
 
 MIN_AREA_M2 = 0.01
 SAME_POINT_M = 1e-6

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from control_room.access.roles import AccessError
 
@@ -25,6 +27,17 @@ class Certificate:
         self._looked = self._look()
         self.context = _context(*self._files)
         self._warn()
+
+    def first_name(self) -> str:
+        """Give the first host that it is made out to, as browsers must type it; else empty."""
+        try:
+            made = x509.load_pem_x509_certificate(self._files[0].read_bytes())
+            names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except (OSError, ValueError, x509.ExtensionNotFound):
+            return ""
+        hosts = [one for one in names if isinstance(one, x509.DNSName | x509.IPAddress)]
+        name = str(hosts[0].value) if hosts else ""
+        return "" if name.startswith("*") else name
 
     def read_again(self) -> None:
         """Take a renewed certificate for whoever connects from now on; one that is no good, not."""
@@ -67,13 +80,25 @@ def _context(certificate: Path, key: Path) -> ssl.SSLContext:
         x509.load_pem_x509_certificates(certificate.read_bytes())
         context.load_cert_chain(certificate, key, password=_no_password)
     except (ssl.SSLError, ValueError) as error:
-        told = (
-            "they don't fit together"
-            if "MISMATCH" in str(error)
-            else "PEM is expected, no password"
-        )
-        raise AccessError(f"--tls-certificate {certificate}, --tls-key {key}: {told}") from None
+        raise AccessError(_why_not(certificate, key, error)) from None
     return context
+
+
+def _why_not(certificate: Path, key: Path, error: Exception) -> str:
+    """Tell why the two can't be used; OpenSSL's own words don't."""
+    try:
+        theirs = x509.load_pem_x509_certificates(certificate.read_bytes())[0].public_key()
+    except (OSError, ValueError):
+        return f"--tls-certificate {certificate}: is no certificate; PEM is expected"
+    try:
+        ours = load_pem_private_key(key.read_bytes(), None).public_key()
+    except TypeError:
+        return f"--tls-key {key}: has a password; one without is expected"
+    except (OSError, ValueError, UnsupportedAlgorithm):
+        return f"--tls-key {key}: is no private key; PEM is expected, no password"
+    if ours != theirs:
+        return f"--tls-key {key}: does not belong to the certificate {certificate}"
+    return f"--tls-certificate {certificate}, --tls-key {key}: can't be used: {error}"
 
 
 def _no_password() -> str:

@@ -5,24 +5,34 @@ Knows nothing about what routes do, nor how people log in: it asks the `Doorkeep
 """
 
 import asyncio
-from urllib.parse import quote, urlsplit
+from collections.abc import Hashable
+from urllib.parse import quote
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from control_room.access.addresses import LOOPBACK, host_of, split
 from control_room.access.doorkeeper import Caller, Doorkeeper, anybody
 from control_room.access.pace import Buckets, network_of
 from control_room.access.roles import ROUTES, WRITES_DOWN, row_of, suffices
 from scene.clock import SystemClock
 
 MAX_BODY_BYTES = 65_536
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 SAFE = ("GET", "HEAD")
 ACTS_BURST, ACTS_PER_S = 300, 5.0
 """For each login: acknowledging a flood of alarms is one act for each of them."""
+COSTLY = frozenset(
+    {
+        *("GET /api/alarms/history", "GET /api/alarms/acts", "GET /api/alarm-rate"),
+        *("GET /api/history", "WS /messages"),
+    }
+)
+"""What makes the journal work: whoever asks for it without end would make alarms wait."""
+LOOKS_BURST, LOOKS_PER_S = 60, 2.0
+"""For each login and each of `COSTLY`."""
 LOGGED_OUT = 4401
 """Close code of a WebSocket whose session has ended."""
 NOT_LOGGED_IN, FORBIDDEN, TOO_LONG, MISDIRECTED, TOO_MANY = 401, 403, 413, 421, 429
@@ -61,7 +71,7 @@ def address_of(call: HTTPConnection) -> str:
 
 def is_ours(call: HTTPConnection) -> bool:
     """Tell whether a page that came from here calls; browsers say so in `Origin`."""
-    origin = urlsplit(call.headers.get("origin", ""))
+    origin = split(call.headers.get("origin", ""))
     site = call.headers.get("sec-fetch-site", "same-origin")
     if call.scope["type"] == "http" and site != "same-origin":
         return False
@@ -101,6 +111,7 @@ class Gate:
         self._only_loopback_names, self._secure = only_loopback_names, secure
         clock = doorkeeper.clock if doorkeeper else SystemClock()
         self._acts = Buckets(clock, burst=ACTS_BURST, per_s=ACTS_PER_S)
+        self._looks = Buckets(clock, burst=LOOKS_BURST, per_s=LOOKS_PER_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a call, or hand it on."""
@@ -148,10 +159,14 @@ class Gate:
         if writes and not is_our_link(call):
             return _sorry("only a link of the control room's own page gives that", FORBIDDEN)
         counts = scope["type"] == "http" and acts and need != "anybody"
-        return self._too_many(call, caller) if counts or writes else None
+        key = caller.session.key if caller.session else network_of(address_of(call))
+        many = _too_many(self._acts, key) if counts or writes else None
+        if many is None and row in COSTLY:
+            many = _too_many(self._looks, (key, row))
+        return many
 
     def _foreign(self, call: HTTPConnection, *, acts: bool) -> Response | None:
-        host = urlsplit(f"//{Headers(scope=call.scope).get('host', '')}").hostname
+        host = host_of(call.headers.get("host", ""))
         if self._only_loopback_names and host not in LOOPBACK:
             # A WebSocket gets the same answer as from a foreign page.
             status = MISDIRECTED if call.scope["type"] == "http" else FORBIDDEN
@@ -178,16 +193,6 @@ class Gate:
             path = call.scope["path"] + (f"?{query}" if query else "")
             return RedirectResponse(f"/login?next={quote(path)}", status_code=303)
         return _sorry("log in first", NOT_LOGGED_IN)
-
-    def _too_many(self, call: HTTPConnection, caller: Caller) -> Response | None:
-        key = caller.session.key if caller.session else network_of(address_of(call))
-        wait_s = self._acts.wait_s(key)
-        if wait_s > 0.0:
-            answer = _sorry(f"too many acts; go on in {wait_s:.0f} s", TOO_MANY)
-            answer.headers["retry-after"] = str(int(wait_s) + 1)
-            return answer
-        self._acts.take(key)
-        return None
 
     async def _with_body(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body, up to a limit, before anybody works with it."""
@@ -248,6 +253,17 @@ class Gate:
         finally:
             over.cancel()
             doorkeeper.close_line(line)
+
+
+def _too_many(buckets: Buckets, key: Hashable) -> Response | None:
+    """Take a token; gives what to answer where there is none."""
+    wait_s = buckets.wait_s(key)
+    if wait_s > 0.0:
+        answer = _sorry(f"too many in so short a time; go on in {wait_s:.0f} s", TOO_MANY)
+        answer.headers["retry-after"] = str(int(wait_s) + 1)
+        return answer
+    buckets.take(key)
+    return None
 
 
 def _sorry(why: str, status: int) -> Response:

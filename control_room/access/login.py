@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from control_room.access.addresses import LOOPBACK
 from control_room.access.doorkeeper import Doorkeeper, RefusedLogin, anybody
-from control_room.access.gate import LOOPBACK, address_of, caller_of, cookie_name
+from control_room.access.gate import address_of, caller_of, cookie_name
 from control_room.access.login_page import language_of, login_page, safe_next
-from control_room.access.users_file import name_key
+from control_room.access.users_file import MAX_NAME, name_key
 
 KEPT_S = 400 * 86_400
 """The longest that browsers keep a cookie."""
@@ -36,9 +37,9 @@ def login_routes(doorkeeper: Doorkeeper, *, secure: bool) -> list[BaseRoute]:
         if form is None:
             return _page(request, doorkeeper, "", problem="unreadable")
         to, name, address = form.get("next", ""), form.get("name", ""), address_of(request)
-        lang = form.get("lang", "")
+        lang, typed = form.get("lang", ""), name[:MAX_NAME]
         if not _is_private(request, secure):
-            return _page(request, doorkeeper, to, problem="plain", language=lang)
+            return _page(request, doorkeeper, to, problem="plain", language=lang, name=typed)
         known = f"{cookie_name(secure)}-known-"
         device_cookie = known + doorkeeper.device_name(name)
         try:
@@ -48,8 +49,9 @@ def login_routes(doorkeeper: Doorkeeper, *, secure: bool) -> list[BaseRoute]:
             )  # fmt: skip
         except RefusedLogin as error:
             return _page(
-                request, doorkeeper, to, problem=error.why, wait_s=error.wait_s, language=lang
-            )
+                request, doorkeeper, to, problem=error.why, wait_s=error.wait_s, language=lang,
+                name=typed,
+            )  # fmt: skip
         await end_former(request, doorkeeper)
         answer = RedirectResponse(safe_next(to), status_code=303)
         keep(answer, token, role=user.role, secure=secure)
@@ -118,6 +120,7 @@ def _page(
     problem: str = "",
     wait_s: float = 0.0,
     language: str = "",
+    name: str = "",
 ) -> Response:
     wanted = request.query_params.get("lang", "") or language
     text = login_page(
@@ -125,6 +128,7 @@ def _page(
         safe_next(to),
         problem=problem,
         wait_s=wait_s,
+        name=name,
         passwords=bool(doorkeeper.users.users) or doorkeeper.oidc is None,
         oidc=doorkeeper.oidc is not None,
     )

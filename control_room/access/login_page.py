@@ -43,10 +43,11 @@ def login_page(
     *,
     problem: str = "",
     wait_s: float = 0.0,
+    name: str = "",
     passwords: bool = True,
     oidc: bool = False,
 ) -> str:
-    """Write the page; `problem` is a key of `WORDS`."""
+    """Write the page; `problem` is a key of `WORDS`, `name` what was typed before it."""
     index = 0 if language == "en" else 1
     said = WORDS[problem][index].format(int(wait_s) + 1) if problem else ""
     texts = {key: escape(texts[index]) for key, texts in WORDS.items()}
@@ -60,7 +61,9 @@ def login_page(
             "problem": f"<p>{escape(said)}</p>" if said else "",
             "no_password": "" if passwords else "hidden",
             "no_oidc": "" if oidc else "hidden",
-            "focus": "autofocus" if passwords else "",
+            "typed": escape(name),
+            "focus": "autofocus" if passwords and not name else "",
+            "focus_password": "autofocus" if passwords and name else "",
         }
     )
 

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator
 
+from control_room.access.addresses import LOOPBACK
 from control_room.access.roles import ROLES, AccessError, Role
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class _File(BaseModel):

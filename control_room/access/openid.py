@@ -17,8 +17,9 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 import httpx
 from joserfc.jwk import KeySet
 
+from control_room.access.addresses import LOOPBACK
 from control_room.access.id_token import BadTokenError, keys_of, read_token
-from control_room.access.oidc_settings import LOOPBACK, OidcSettings
+from control_room.access.oidc_settings import OidcSettings
 from control_room.access.roles import AccessError, Role
 from control_room.complaints import printable
 from scene.clock import Clock

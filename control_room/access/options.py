@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from control_room.access.addresses import LOOPBACK
 from control_room.access.certificate import Certificate
 from control_room.access.doorkeeper import Doorkeeper
-from control_room.access.oidc_settings import LOOPBACK, OidcSettings, read_oidc
+from control_room.access.oidc_settings import OidcSettings, read_oidc
 from control_room.access.roles import AccessError
 from control_room.access.users_file import read_users
 from scene.clock import Clock

@@ -36,8 +36,9 @@ class Buckets:
 
     def wait_s(self, key: Hashable) -> float:
         """Tell after how many seconds there will be a token; 0: now."""
-        bucket = self._filled(key)
-        return max(0.0, (1.0 - bucket.tokens) / self._per_s)
+        bucket = self._buckets.get(key)  # asking makes none: made-up keys would push out others
+        tokens = self._burst if bucket is None else self._tokens(bucket)
+        return max(0.0, (1.0 - tokens) / self._per_s)
 
     def take(self, key: Hashable) -> None:
         """Take a token, to be called when there is one."""
@@ -48,11 +49,14 @@ class Buckets:
         bucket = self._filled(key)
         bucket.tokens = min(self._burst, bucket.tokens + 1.0)
 
+    def _tokens(self, bucket: _Bucket) -> float:
+        passed_s = self._clock.monotonic_s() - bucket.at_s
+        return min(self._burst, bucket.tokens + passed_s * self._per_s)
+
     def _filled(self, key: Hashable) -> _Bucket:
         now_s = self._clock.monotonic_s()
         bucket = self._buckets.pop(key, None) or _Bucket(self._burst, now_s)
-        bucket.tokens = min(self._burst, bucket.tokens + (now_s - bucket.at_s) * self._per_s)
-        bucket.at_s = now_s
+        bucket.tokens, bucket.at_s = self._tokens(bucket), now_s
         self._buckets[key] = bucket
         while len(self._buckets) > self._most:
             self._buckets.popitem(last=False)

@@ -1,12 +1,10 @@
-"""HTTP connections with an end to patience: slow, idle and all too many ones are closed.
+"""HTTP connections with an end to patience: slow and idle ones are closed.
 
 Knows nothing about what is asked. uvicorn limits headers (16 KiB) and, once a request was answered,
 idleness; a caller that sends a byte now and then it waits for, for ever ("slow loris").
 """
 
 import asyncio
-import contextlib
-import resource
 from typing import Any
 
 import h11
@@ -16,27 +14,18 @@ REQUEST_S = 10.0
 """So long after connecting, or after the answer before, a request must have come as a whole."""
 READ_S = 30.0
 """A caller that does not read its answer for so long is cut off."""
-MOST_CONNECTIONS, MOST_EACH = 1500, 256
-"""At once, and from one address."""
-FILES = 4096
 
 
 class PatientProtocol(H11Protocol):
     """uvicorn's HTTP, watched."""
 
     request_s, read_s = REQUEST_S, READ_S
-    most, most_each = MOST_CONNECTIONS, MOST_EACH
     _due: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, if there are not too many."""
+        """Begin to wait for a request."""
         super().connection_made(transport)
-        host = self.client[0] if self.client else ""
-        mine = sum((getattr(one, "client", None) or ("",))[0] == host for one in self.connections)
-        if len(self.connections) > self.most or mine > self.most_each:
-            transport.abort()
-            return
         self._start()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -50,9 +39,16 @@ class PatientProtocol(H11Protocol):
         self._start()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """Leave it to WebSockets, which notice a dead line by pings."""
+        """Leave it to WebSockets, which notice a dead line by pings once it is open."""
         self._stop()
         super().handle_websocket_upgrade(event)
+        line = self.transport.get_protocol()
+
+        def not_open() -> None:  # with a body announced, uvicorn would wait for it for ever
+            if not getattr(line, "handshake_complete", True):
+                self.transport.abort()
+
+        self.loop.call_later(self.request_s, not_open)
 
     def pause_writing(self) -> None:
         """Note that the caller does not read."""
@@ -86,12 +82,3 @@ class PatientProtocol(H11Protocol):
 def patient(**limits: Any) -> type[PatientProtocol]:
     """Give the protocol with other limits."""
     return type("PatientProtocol", (PatientProtocol,), limits)
-
-
-def allow_files() -> None:
-    """Let this process hold as many connections as we take, where the system allows it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -13,9 +13,9 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from control_room.access.roles import AccessError, Role
+from control_room.access.roles import ROLES, Role
 from scene.clock import Clock
 
 Source = Literal["local", "oidc"]
@@ -30,6 +30,8 @@ dispatcher's alarms stop at the end of a shift."""
 OIDC_LOOK_S = 24 * 3600.0
 """Of people from elsewhere at most so long: here nobody hears that they have left."""
 WRITE_EVERY_S = 60.0
+WAIT_S = 5.0
+"""So long for somebody else who holds the file."""
 MOST_EACH, MOST = 20, 5000
 """Sessions of one user, and of all; the oldest ends."""
 
@@ -60,14 +62,19 @@ class Sessions:
     """All sessions; may be used from several threads."""
 
     def __init__(self, file: Path | None, clock: Clock, say: Callable[[str], None]) -> None:
-        """Read what there is; raises `AccessError` for a file that is none of ours."""
+        """Read what there is; a file that can't be used is moved aside, or done without.
+
+        Who has alarms to see must not wait for somebody to mend it: all log in again.
+        """
         self._clock, self._say, self._file = clock, say, file
         self._sessions: dict[str, Session] = {}
         self._lock, self._disk = threading.Lock(), threading.Lock()
         self._written_s = clock.monotonic_s()
         self._said = ""
-        self._db = _opened(file) if file else None
-        self.secret = self._read()
+        self._db: sqlite3.Connection | None = None
+        self.secret = secrets.token_bytes(32)
+        if file is not None:
+            self._begin(file)
 
     def start(self, name: str, role: Role, source: Source, stamp: str) -> str:
         """Begin a session; gives what the browser is to hold."""
@@ -156,29 +163,39 @@ class Sessions:
                     self._said = text
                     self._say(text)
 
-    def _read(self) -> bytes:
-        secret = secrets.token_bytes(32)
-        if self._db is None:
-            return secret
+    def _begin(self, file: Path) -> None:
         try:
-            with self._db:
-                self._db.execute("INSERT OR IGNORE INTO secret VALUES (1, ?)", (secret,))
-                secret = bytes(self._db.execute("SELECT value FROM secret").fetchone()[0])
-                rows = self._db.execute(
+            try:
+                self._db = self._read(file)
+            except sqlite3.OperationalError:  # locked, full, unreadable: nothing says it is broken
+                raise
+            except (sqlite3.DatabaseError, TypeError, ValueError) as error:
+                aside = _move_aside(file)
+                self._say(f"{file}: is damaged ({error}): moved to {aside}; all log in again")
+                self._db = self._read(file)
+        except (OSError, sqlite3.Error) as error:
+            self._say(f"{file}: sessions can't be kept there ({error}): a restart ends them")
+
+    def _read(self, file: Path) -> sqlite3.Connection:
+        """Open the file and read it; raises `OSError`, `sqlite3.Error`, and others if damaged."""
+        db = _opened(file)
+        try:
+            with db:
+                db.execute("INSERT OR IGNORE INTO secret VALUES (1, ?)", (self.secret,))
+                (secret,) = db.execute("SELECT value FROM secret").fetchone()
+                rows = db.execute(
                     "SELECT key, name, role, source, stamp, began_ns, used_ns FROM sessions"
                     " ORDER BY began_ns"
                 ).fetchall()
-        except sqlite3.Error as error:
-            self._db.close()
-            raise AccessError(
-                f"{self._file}: sessions can't be kept there: {error}; "
-                "move the file away: all log in again"
-            ) from None
-        names = ("key", "name", "role", "source", "stamp", "began_ns", "used_ns")
-        for row in rows:
-            session = Session(**dict(zip(names, row, strict=True)))
-            self._sessions[session.key] = session
-        return secret
+            if not isinstance(secret, bytes) or len(secret) < 32:
+                raise ValueError("its secret is none")
+            found = [_session(row) for row in rows]
+        except BaseException:
+            db.close()
+            raise
+        self.secret = secret
+        self._sessions = {session.key: session for session in found}
+        return db
 
 
 def may_act(session: Session, now_ns: int) -> bool:
@@ -207,14 +224,34 @@ def _ns(seconds: float) -> int:
     return round(seconds * 1e9)
 
 
+def _session(row: tuple[Any, ...]) -> Session:
+    """Read a row; raises `ValueError` for one that none of us wrote."""
+    key, name, role, source, stamp, began_ns, used_ns = row
+    texts = (key, name, role, source, stamp)
+    if not all(isinstance(one, str) for one in texts) or role not in ROLES:
+        raise ValueError("a session is none")
+    if not isinstance(began_ns, int) or not isinstance(used_ns, int):
+        raise ValueError("a session has no times")
+    return Session(
+        key=key, name=name, role=role, source=source, stamp=stamp,
+        began_ns=began_ns, used_ns=used_ns,
+    )  # fmt: skip
+
+
+def _move_aside(file: Path) -> Path:
+    """Give a file another name, and what SQLite has beside it; raises `OSError`."""
+    aside = file.with_name(f"{file.name}.damaged")
+    for ending in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            file.with_name(file.name + ending).replace(aside.with_name(aside.name + ending))
+    return aside
+
+
 def _opened(file: Path) -> sqlite3.Connection:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        file.chmod(0o600)
-        db = sqlite3.connect(file, check_same_thread=False, timeout=5.0)
-    except (OSError, sqlite3.Error) as error:
-        raise AccessError(f"{file}: sessions can't be kept there: {error}") from None
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    db = sqlite3.connect(file, check_same_thread=False, timeout=WAIT_S)
     with contextlib.suppress(sqlite3.Error):  # what is no database shows when it is read
         db.execute("PRAGMA journal_mode = WAL")
         db.executescript(_TABLES)

@@ -32,10 +32,12 @@ def users_routes(doorkeeper: Doorkeeper) -> list[BaseRoute]:
         caller = caller_of(request)
         try:
             body = json.loads(await request.body())
-            action, name = request.path_params["action"], str(body["name"])
+            action, name = request.path_params["action"], body["name"]
+            if not isinstance(name, str):
+                raise AccessError("name: give a text")
             if action in ("remove", "role") and name_key(name) == name_key(caller.name or ""):
                 raise AccessError("your own role another admin must change")
-            change = _change(action, name, body)
+            change = _change(action, name, body, doorkeeper)
         except AccessError as error:
             return _sorry(str(error))
         except (ValueError, TypeError, KeyError, RecursionError):
@@ -62,11 +64,23 @@ def _listed(doorkeeper: Doorkeeper) -> list[dict[str, object]]:
     ]
 
 
-def _change(action: str, name: str, body: dict[str, object]) -> Callable[[Users], Users]:
+def _logged_out(users: Users, name: str, doorkeeper: Doorkeeper) -> Users:
+    """Log out a user, or somebody from elsewhere who is in: made-up names are not kept."""
+    inside = {name_key(one.name) for one in doorkeeper.sessions.all()}
+    if users.find(name) is None and name_key(name) not in inside:
+        raise AccessError(f"{ascii(name)[:80]}: nobody of that name is here")
+    return users.log_out(name)
+
+
+def _change(
+    action: str, name: str, body: dict[str, object], doorkeeper: Doorkeeper
+) -> Callable[[Users], Users]:
     role = next((one for one in ROLES if one == body.get("role")), None)
     if action in ("add", "role") and role is None:
         raise AccessError(f"role: give {', '.join(ROLES)}")
-    password = str(body.get("password", ""))
+    password = body.get("password", "")
+    if not isinstance(password, str):
+        raise AccessError("password: give a text")
     if action == "add" and role is not None:
         return lambda users: users.add(name, role, password)
     if action == "role":
@@ -76,7 +90,7 @@ def _change(action: str, name: str, body: dict[str, object]) -> Callable[[Users]
     if action == "remove":
         return lambda users: users.remove(name)
     if action == "logout":
-        return lambda users: users.log_out(name)
+        return lambda users: _logged_out(users, name, doorkeeper)
     raise AccessError(f"{action}: no such act; there are add, password, role, remove, logout")
 
 

@@ -4,13 +4,16 @@ Knows nothing about sessions or HTTP: it changes the users file, and the control
 """
 
 import argparse
+import contextlib
 import getpass
+import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from control_room.access.roles import ROLES, AccessError
 from control_room.access.users_file import Users, change_users, name_key, read_users, tidy_name
+from control_room.complaints import printable
 
 HELP = """\
 Who may log in to the page of the control room, and as what: a viewer looks, an operator acts on
@@ -48,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             one.add_argument("name", metavar="NAME")
         if name == "add":
             one.add_argument("--role", choices=ROLES, required=True)
+        if name in ("remove", "role"):
+            one.add_argument(
+                "--force", action="store_true", help="also if no admin is left afterwards"
+            )
+        if name == "logout":
+            one.add_argument("--force", action="store_true", help="also a name that nobody knows")
         if name == "role":
             one.add_argument("role", choices=ROLES)
         if name in ("add", "passwd"):
@@ -79,21 +88,68 @@ def _passwd(args: argparse.Namespace) -> int:
 
 
 def _role(args: argparse.Namespace) -> int:
-    return _change(args, lambda users: users.change(args.name, role=args.role), "changed")
+    def change(users: Users) -> Users:
+        return _with_an_admin(users, users.change(args.name, role=args.role), args)
+
+    return _change(args, change, "changed")
 
 
 def _remove(args: argparse.Namespace) -> int:
-    return _change(args, lambda users: users.remove(args.name), "removed")
+    def change(users: Users) -> Users:
+        return _with_an_admin(users, users.remove(args.name), args)
+
+    return _change(args, change, "removed")
 
 
 def _logout(args: argparse.Namespace) -> int:
-    return _change(args, lambda users: users.log_out(args.name), "logged out")
+    def change(users: Users) -> Users:
+        if users.find(args.name) is None and not args.force:
+            _need_session(args.users.with_name("sessions.sqlite"), args.name)
+        return users.log_out(args.name)
+
+    return _change(args, change, "logged out")
 
 
 def _list(args: argparse.Namespace) -> int:
-    for user in sorted(read_users(args.users).users, key=lambda user: name_key(user.name)):
+    users = read_users(args.users).users
+    for user in sorted(users, key=lambda user: name_key(user.name)):
         print(f"{user.role:9} {user.name}")
+    if not users:
+        where = "" if args.users == FILE else f" --users {args.users}"
+        print(
+            "no users yet; make the first one: lamproom users add NAME --role admin" + where,
+            file=sys.stderr,
+        )
     return 0
+
+
+def _with_an_admin(before: Users, after: Users, args: argparse.Namespace) -> Users:
+    """Give the users after a change; raises `AccessError` where no admin is left of them."""
+    had, has = (any(one.role == "admin" for one in users.users) for users in (before, after))
+    if had and not has and not args.force:
+        raise AccessError(
+            f"{args.name}: is the last admin; make another one first "
+            "(`lamproom users role NAME admin`), or give --force"
+        )
+    return after
+
+
+def _need_session(file: Path, name: str) -> None:
+    """Raise `AccessError` unless somebody of the name is logged in, or that can't be told."""
+    names = list[str]()
+    if file.is_file():
+        try:
+            with contextlib.closing(
+                sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+            ) as db:
+                names = [name_key(row[0]) for row in db.execute("SELECT name FROM sessions")]
+        except sqlite3.Error:
+            return
+    if name_key(name) not in names:
+        raise AccessError(
+            f"{printable(name[:80])}: no such user, and nobody of that name is logged in "
+            f"({file}); `lamproom users list` tells who there is; --force does it all the same"
+        )
 
 
 def _change(args: argparse.Namespace, change: Callable[[Users], Users], done: str) -> int:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from scene.errors import SiteError
+from scene.errors import SiteError, why_unreadable
 from scene.floor import Floor
 from scene.section import Section, parse_as
 from scene.site import WIDEST_BROWN_DEG, FloorConfig, SitePath
@@ -239,7 +239,7 @@ def load_plan(path: Path) -> PlanConfig:
     except FileNotFoundError:
         raise SiteError(f"{path}: there is no such plan file") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise SiteError(f"{path}: can't be read: {error}") from None
+        raise SiteError(f"{path}: can't be read: {why_unreadable(error)}") from None
     return parse_plan(text, name=str(path), folder=path.parent.resolve())
 
 

@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from control_room.alarms import AlarmListener, Caller, add_arguments, line_of, run
+from control_room.alarms import (
+    MOST_TOLD,
+    AlarmListener,
+    Caller,
+    add_arguments,
+    line_of,
+    run,
+)
 from control_room.broker_options import client_name, guard_of
 from control_room.over import OverAlarms
 from delivery.broker import EmbeddedBroker
@@ -26,7 +33,8 @@ from scene.topics import TOPICS, Address, topic_name
 from scene.wire import Envelope, Message, decode, encode, type_name
 from tests.control_room.fake_gateway import EVIL_NAME, GATEWAY, SITE, alarm, health
 from tests.delivery.keys import Keys
-from tests.delivery.parts import wait_until
+from tests.delivery.parts import HANG_S, wait_until
+from tests.faults.loop_disk import loop_disk, no_loop_disk, stalled
 
 NOW_NS = 1_790_000_000_123_456_789
 
@@ -417,13 +425,45 @@ def test_a_bad_file_of_keys_is_told_as_an_alarm(
 
 def test_what_is_over_is_remembered_whole_and_not_for_ever(tmp_path: Path) -> None:
     file = tmp_path / "over.jsonl"
-    for i in range(7):
-        OverAlarms(file, most=3).note(("s", "g", f"a-{i}"))
-    file.write_bytes(file.read_bytes() + b'["s","g"]\n\xff\n[1\n{}\n["s","g","a-7')
-    kept = list(OverAlarms(file, most=3).before)
-    assert kept == [("s", "g", f"a-{i}") for i in range(4, 7)]
-    assert file.read_text().count("\n") == 3
+    for i in range(5):
+        over = OverAlarms(file, most=3)
+        over.note(("s", "g", f"a-{i}"))
+        assert over.settle(HANG_S)
+    file.write_bytes(file.read_bytes() + b'["s","g"]\n\xff\n[1\n{}\n["s","g","a-5')
     over = OverAlarms(file, most=3)
-    over.note(("s", "g", "a-6"))
-    assert file.read_text().count("\n") == 3, "known already"
+    assert list(over.before) == [("s", "g", f"a-{i}") for i in range(2, 5)]
+    over.note(("s", "g", "a-4"))
+    assert over.settle(HANG_S)
+    assert file.read_bytes().endswith(b'"a-5'), "known already"
+    over.note(("s", "g", "a-6"))  # not at the end of the half line
+    assert over.settle(HANG_S)
+    kept = [*map(str, range(2, 5)), "6"]
+    assert [id for _, _, id in OverAlarms(file, most=9).before][-4:] == [f"a-{i}" for i in kept]
+    for i in range(100, 150):  # within one run, too, it does not grow for ever
+        over.note(("s", "g", f"a-{i}"))
+        assert over.settle(HANG_S)
+        assert file.read_bytes().count(b"\n") <= 9
+    assert list(OverAlarms(file, most=3).before) == [("s", "g", f"a-{i}") for i in (147, 148, 149)]
     assert OverAlarms(tmp_path / "none", most=3).before == {}
+
+
+@pytest.mark.skipif(bool(no_loop_disk()), reason=no_loop_disk())
+def test_a_disk_that_hangs_keeps_no_alarm_from_being_told(tmp_path: Path) -> None:
+    with loop_disk(tmp_path) as (_, disk):
+        over = OverAlarms(disk / "over.jsonl", most=MOST_TOLD)
+        listener = AlarmListener(ReplayClock(NOW_NS), over=over)
+
+        def speak() -> None:
+            for id in ("a", "b"):
+                hear(listener, alarm(id, at_ns=NOW_NS))
+                hear(listener, alarm(id, at_ns=NOW_NS, state="cleared"))
+
+        with stalled(disk):
+            speaking = threading.Thread(target=speak, daemon=True)
+            speaking.start()
+            speaking.join(HANG_S)
+            assert not speaking.is_alive(), "it waits for the disk"
+            assert [state for _, state in changes(listener)] == ["active", "cleared"] * 2
+        assert over.settle(HANG_S)
+        ids = [id for _, _, id in OverAlarms(disk / "over.jsonl", most=MOST_TOLD).before]
+        assert ids == ["a", "b"]

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from control_room.broker_options import add_broker_arguments, broker_of
+from control_room.broker_options import add_broker_arguments, broker_of, in_options
+from edge.main import main
 from scene.errors import BrokerError
 
 
@@ -42,3 +43,15 @@ def test_mistakes_are_one_line(words: tuple[str, ...], said: str) -> None:
     with pytest.raises(BrokerError, match=said) as caught:
         broker_of(options(*words))
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_said_of_the_broker_names_options_and_not_a_site_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = str(tmp_path / "gone.pem")
+    for command in (["alarms"], ["muster"]):
+        assert main([*command, "--broker", "mqtts://localhost:1", "--ca-file", gone]) == 2
+        assert f"--ca-file: {gone} can't be read" in capsys.readouterr().err
+    said = list[str]()
+    in_options(said.append)("start one there, or mend broker.url; broker.urls broker.mine")
+    assert said == ["start one there, or mend --broker; broker.urls broker.mine"]

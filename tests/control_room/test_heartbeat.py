@@ -101,6 +101,12 @@ def test_what_is_not_surely_a_goodbye_is_critical() -> None:
     raised = watch.hear(*PLACE, GatewayState(online=False, since_ns=10**18))
     assert raised is not None
     assert raised.severity == "critical", "nobody has heard since when it was online"
+    assert "without a goodbye" in raised.evidence
+    # What was heard of another gateway says nothing about this one.
+    _, watch = started(since_ns=100)
+    other = watch.hear("roadway", "gw2", GatewayState(online=False, since_ns=200))
+    assert other is not None
+    assert other.severity == "critical"
 
 
 def test_a_last_will_after_a_goodbye_is_worse() -> None:
@@ -110,6 +116,10 @@ def test_a_last_will_after_a_goodbye_is_worse() -> None:
     assert first is not None
     assert worse is not None
     assert (worse.id, worse.severity) == (first.id, "critical")
+    assert worse.raised_at_ns == first.raised_at_ns
+    assert "without a goodbye" in worse.evidence
+    late = watch.hear(*PLACE, GatewayState(online=False, since_ns=200))
+    assert late is None, "a goodbye that comes late makes nothing less grave"
 
 
 def test_a_stop_carries_on_over_a_restart_of_the_control_room() -> None:
@@ -121,4 +131,9 @@ def test_a_stop_carries_on_over_a_restart_of_the_control_room() -> None:
     assert again.check() == []
     clock.sleep(STOPPED_FOR_S)
     [(_, _, worse)] = again.check()
-    assert worse.severity == "critical"
+    assert raised is not None
+    assert (worse.id, worse.severity) == (raised.id, "critical"), "the same alarm, not one more"
+    assert again.check() == []
+    back = again.beat(*PLACE)
+    assert back is not None
+    assert (back.id, back.state) == (raised.id, "cleared")

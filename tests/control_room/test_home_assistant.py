@@ -8,8 +8,8 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from control_room.home_assistant import HomeAssistant
-from control_room.home_words import EXPIRE_S, STATUS, discovery
+from control_room.home_assistant import HomeAssistant, _take_back, home_assistant
+from control_room.home_words import EXPIRE_S, STATUS, config_topic, discovery
 from control_room.main import open_room
 from delivery.memory import MemoryBroker
 from scene.clock import ReplayClock, SystemClock
@@ -246,3 +246,36 @@ def test_a_real_broker_keeps_it_until_it_is_switched_off(broker: Mosquitto, tmp_
             wait_until(lambda: keeper.kept() == {})
         with open_room(config, file, SystemClock()):
             assert keeper.kept() == {}
+
+
+def test_no_two_gateways_are_one_device() -> None:
+    places = [("a_b", "c"), ("a", "b_c"), ("a", "b__c"), ("a__b", "c"), ("a_", "b"), ("a", "b-")]
+    assert len({config_topic(place, "x") for place in places}) == len(places)
+    ids = {tuple(discovery(place, "")["device"]["identifiers"]) for place in places}
+    assert len(ids) == len(places)
+
+
+def test_a_disk_that_takes_nothing_darkens_no_lamp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("control_room.home_assistant.LOOK_S", 0.01)
+    memory, broker, kept = tmp_path / "file" / "memory", MemoryBroker(), dict[str, bytes]()
+    memory.parent.write_text("no folder")
+    broker.connection().subscribe("#", 1, lambda topic, payload, _: kept.update({topic: payload}))
+    body = health(NOW_NS)
+    address = Address(prefix="mine", site="roadway", gateway="gw1", topic="health")
+    said = Envelope(type="health", gateway="gw1", seq=1, sent_at_ns=NOW_NS, body=body)
+    told = home_assistant(broker.connection(), SystemClock(), prefix="homeassistant", memory=memory)
+    with told as also:
+        also(lambda *_: None)(address, said)
+        wait_until(lambda: kept.get(AVAILABILITY) == b"online")
+        memory.parent.unlink()
+        wait_until(memory.exists)
+        wait_until(lambda: CONFIG in memory.read_text())
+    assert capfd.readouterr().err.count("can't be written") == 1
+    # It can't be taken away again either: who connects must not fail for it.
+    memory.unlink()
+    memory.mkdir()
+    (memory / "x").touch()
+    _take_back(broker.connection(), [CONFIG], memory)
+    assert kept[CONFIG] == b""

@@ -344,6 +344,10 @@ def test_a_journal_of_version_2_gets_its_audit(tmp_path: Path) -> None:
         assert journal.head().number == 3
         head, faults = faults_of(journal._database, [])
         assert (head, faults) == (journal.head(), [])
+        assert journal._heads is not None
+        assert journal._heads.settle(10)
+        [kept] = Path(f"{file}.heads").read_text().splitlines()
+        assert kept.endswith(str(head)), "what was taken over can't be written anew"
         question = Question(person="李伟")
         assert [row["alarm"] for _, row in answer(journal._database, question)] == ["a"]
         journal.close()

@@ -1,4 +1,6 @@
 import hashlib
+import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -8,11 +10,13 @@ import pytest
 from control_room import journal_audit
 from control_room.journal import Journal
 from control_room.journal_audit import START, AuditEntry, faults_of, hash_of, head_from
-from control_room.journal_database import Place, Session, beside, open_database
-from control_room.journal_schema import prepare
+from control_room.journal_database import JournalError, Place, Session, beside, open_database
+from control_room.journal_reading import open_to_read
+from control_room.journal_schema import check, prepare
 from control_room.lifecycle import Act, Action, Key
 from edge.main import main
 from tests.control_room.fake_gateway import alarm
+from tests.control_room.postgres import Postgres, wait_until
 
 KEY = Key(site="roadway", gateway="gw1", alarm="man_down-3")
 DAY_NS = 86_400_000_000_000
@@ -150,6 +154,8 @@ def test_a_chain_that_is_whole_in_itself_is_compared_with_heads_kept_elsewhere(
 def test_the_control_room_keeps_the_heads_itself(acted: Journal, place: Place) -> None:
     kept = beside(place, ".heads")
     assert kept is not None
+    assert acted._heads is not None
+    assert acted._heads.settle(10)
     lines = kept.read_text().splitlines()
     assert [line.split(" ")[1].split(":")[0] for line in lines] == list("123456")
     assert lines[-1].split(" ")[1] == str(acted.head())
@@ -160,17 +166,61 @@ def test_heads_that_can_not_be_kept_stop_no_act(
 ) -> None:
     kept = beside(place, ".heads")
     assert kept is not None
+    heads = acted._heads
+    assert heads is not None
+    assert heads.settle(10)
     kept.unlink()
     kept.mkdir()
     acted.note(KEY, done("shelve", 50))
     assert len(acted.acts(KEY)) == 3
+    assert heads.settle(10)
     acted.note(KEY, done("unshelve", 51))
+    assert heads.settle(10)
     [said] = capfd.readouterr().err.splitlines()
     assert "can't be kept in" in said
     assert str(kept) in said
     kept.rmdir()
     acted.note(KEY, done("acknowledge", 52))
+    assert heads.settle(10)
+    numbers = [line.split(" ")[1].split(":")[0] for line in kept.read_text().splitlines()]
+    assert numbers == ["7", "8", "9"], "what could not be kept is kept later"
     assert kept.read_text().endswith(f"{acted.head()}\n")
+
+
+def test_a_heads_file_that_hangs_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As a disk that is away: opening a pipe that nobody reads never returns."""
+    monkeypatch.setattr("control_room.journal_heads.HANGS_S", 0.0)
+    place = tmp_path / "journal.sqlite"
+    kept = tmp_path / "journal.sqlite.heads"
+    os.mkfifo(kept)
+    journal = Journal(place)
+    assert journal._heads is not None
+    for at_ns in range(3):
+        journal.audit(who="admin", what="log_in", at_ns=at_ns)
+        wait_until(lambda: journal._heads is not None and journal._heads._aside.busy_s > 0.0)
+    assert journal.store(KEY, alarm(at_ns=5), stored_at_ns=1)
+    assert "hangs" in capfd.readouterr().err
+    reader = os.open(kept, os.O_RDONLY | os.O_NONBLOCK)  # it is back
+    assert journal._heads.settle(10)
+    assert os.read(reader, 10_000).decode().endswith(f"{journal.head()}\n")
+    os.close(reader)
+    journal.close()
+
+
+def test_heads_of_one_number_are_all_compared(acted: Journal, place: Place) -> None:
+    """Who cuts the end off has the control room itself keep others of the same numbers."""
+    printed = str(acted.head())
+    cut(place)
+    for at_ns in (40, 50):
+        acted.audit(who="Eve", what="log_in", at_ns=at_ns)
+    now = str(acted.head())
+    assert now.startswith("6:")
+    for kept in ([printed, now], [now, printed]):
+        [fault] = faults(place, *kept)
+        assert "entry 6 is not the one whose hash was kept" in fault
+    assert faults(place, now, now) == []
 
 
 Verify = Callable[..., tuple[int, str]]
@@ -193,6 +243,8 @@ def test_the_command_tells_and_so_does_its_exit_code(
     acted: Journal, place: Place, verify: Verify
 ) -> None:
     printed = acted.head()
+    assert acted._heads is not None
+    assert acted._heads.settle(10)
     code, said = verify(place)
     assert code == 0, said
     assert f"6 entries; head {printed}" in said
@@ -211,6 +263,73 @@ def test_the_command_tells_and_so_does_its_exit_code(
     assert "can't be told" in said
     assert verify(place, "--head", str(printed))[0] == 1
     assert verify(place, "--head", "6:abc")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "who = x'00'",
+        "hash = CAST(hash AS BLOB)",
+        "about = CAST(x'41ff1b' AS TEXT)",
+        "at_ns = 'yesterday'",
+        "body = x'ff'",
+        f"what = 'end', body = '{'[' * 100_000}'",
+    ],
+)
+def test_what_is_no_text_is_tampering_too(tmp_path: Path, verify: Verify, change: str) -> None:
+    place = tmp_path / "journal.sqlite"
+    journal = Journal(place)
+    for at_ns in range(3):
+        journal.audit(who="admin", what="log_in", at_ns=at_ns)
+    journal.close()
+    with closing(sqlite3.connect(place)) as db, db:
+        db.execute(f"UPDATE audit SET {change} WHERE number = 2")
+    code, said = verify(place)
+    assert code == 1, said
+    assert "TAMPERED: entry 2 " in said
+
+
+def test_who_looks_leaves_nothing_behind(
+    tmp_path: Path, verify: Verify, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Root may verify a journal of the control room's user, who could not open root's files."""
+    place = tmp_path / "journal.sqlite"
+    journal = Journal(place)
+    journal.audit(who="admin", what="log_in", at_ns=1)
+    journal.close()
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert verify(place)[0] == 0
+    assert main(["journal", "export", "--journal", str(place), "--what", "acts"]) == 0
+    assert main(["journal", "export", "--journal", str(place), "--what", "positions"]) == 2
+    assert "journal.sqlite.positions: is not there" in capfd.readouterr().err
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_who_looks_sees_what_is_written_meanwhile(tmp_path: Path) -> None:
+    place = tmp_path / "journal.sqlite"
+    Journal(place).close()
+    with closing(open_to_read(place, check)) as reader:
+        assert reader.rows("SELECT number FROM audit") == []
+        journal = Journal(place)
+        journal.audit(who="admin", what="log_in", at_ns=1)
+        assert reader.rows("SELECT number FROM audit") == [(1,)]
+        with pytest.raises(JournalError, match="for reading only"):
+            reader.write(lambda session: session.change("DELETE FROM audit"))
+        with pytest.raises(JournalError, match="can't be read"):
+            reader.read(lambda session: session.change("DELETE FROM audit"))
+        journal.close()
+
+
+def test_who_looks_at_a_server_changes_nothing(server: Postgres) -> None:
+    place = server.new_database()
+    with pytest.raises(JournalError, match="version 0"):
+        open_to_read(place, check)
+    Journal(place, required=True).close()
+    with (
+        closing(open_to_read(place, check)) as reader,
+        pytest.raises(JournalError, match="read-only"),
+    ):
+        reader.write(lambda session: session.change("DELETE FROM audit"))
 
 
 def test_what_is_not_there_can_not_be_verified(tmp_path: Path, verify: Verify) -> None:
@@ -250,5 +369,8 @@ def test_forgetting_many_is_done_in_parts(
         acted.note(key, done("acknowledge", i))
         said = alarm(key.alarm, at_ns=i, kind="immobile", severity="warning", state="cleared")
         acted.store(key, said, stored_at_ns=i)
+    paused: list[float] = []
+    monkeypatch.setattr("control_room.journal.time.sleep", paused.append)
     assert acted.forget(10, now_ns=DAY_NS) == 7
+    assert paused == [0.01, 0.01], "who waits for the database gets it in between"
     assert faults(place) == []

@@ -1,3 +1,4 @@
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 from control_room import journal_positions
 from control_room.journal import Journal
 from control_room.journal_database import JournalError, Place, open_database
+from control_room.journal_options import Keeping, positions_kept
 from control_room.journal_positions import PositionLog, positions_place, prepare_positions
 from control_room.journal_thinning import Row, Thinning
 from control_room.lifecycle import Key
@@ -222,3 +224,36 @@ def test_a_file_that_holds_no_positions_is_named(tmp_path: Path) -> None:
     (tmp_path / "journal.sqlite.positions").write_text("no database, but long enough" * 50)
     with pytest.raises(JournalError, match=r"journal\.sqlite\.positions"):
         Log(tmp_path / "journal.sqlite")
+
+
+def newer(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("PRAGMA user_version = 7")
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda file: file.write_bytes(b"garbage" * 1000), lambda file: file.mkdir(), newer]
+)
+def test_a_damaged_file_costs_the_positions_only(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    file = tmp_path / "journal.sqlite.positions"
+    damage(file)
+    clock, said = ReplayClock(NOW_NS), list[str]()
+    with closing(Journal(tmp_path / "journal.sqlite")) as journal:
+        key = Key(site="roadway", gateway="gw1", alarm="brief")
+        for state in ("active", "cleared"):
+            word = alarm("brief", at_ns=5, kind="immobile", severity="warning", state=state)
+            journal.store(key, word, stored_at_ns=1)
+        keeping = Keeping(alarms_days=1.0)
+        with positions_kept(keeping, journal, clock, said.append) as also:
+            heard: list[object] = []
+            also(lambda *words: heard.append(words))(
+                Address(prefix="mine", site="roadway", gateway="gw1", topic="site"),
+                Envelope(type="x", gateway="gw1", seq=1, sent_at_ns=NOW_NS, body=description()),
+            )
+            assert len(heard) == 1
+            wait_until(lambda: journal.history() == [])  # old alarms are forgotten all the same
+    [line] = said
+    assert line.startswith(f"positions are not written down: {file}: ")
+    assert "--journal" not in line

@@ -5,17 +5,19 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from secrets import token_hex
 
+import httpx
 import pytest
 
 from control_room.journal import Journal
 from control_room.journal_audit import faults_of
 from control_room.journal_database import (
+    AGAIN_S,
     ANSWER_S,
     JournalError,
     SqliteDatabase,
@@ -23,13 +25,16 @@ from control_room.journal_database import (
     place_of,
 )
 from control_room.journal_options import Keeping
+from control_room.journal_postgresql import Pace
 from control_room.journal_query import open_for
 from control_room.lifecycle import Act, Key
 from control_room.main import open_room
+from control_room.room import Room
+from control_room.server import serving
 from scene.clock import SystemClock
 from scene.messages import Anomaly
 from scene.site import BrokerConfig
-from tests.control_room.fake_gateway import alarm
+from tests.control_room.fake_gateway import LocalGateway, alarm
 from tests.control_room.postgres import (
     NO_POSTGRES,
     Postgres,
@@ -39,6 +44,7 @@ from tests.control_room.postgres import (
     stopped,
     wait_until,
 )
+from tests.control_room.slow_link import slow_link
 from tests.control_room.test_whole_way import BrokerGateway
 from tests.delivery.parts import MOSQUITTO, NO_MOSQUITTO, mosquitto
 
@@ -354,3 +360,86 @@ def test_while_the_database_is_away_people_hear_and_gateways_keep_their_alarms(
     journal = Journal(place, required=True)
     assert {entry.key.alarm for entry in journal.history()} >= {"before", "meanwhile"}
     journal.close()
+
+
+def test_a_server_that_is_slow_counts_as_away(own_server: Postgres) -> None:
+    """Alarms wait behind every answer; without a journal people hear at once."""
+    with slow_link(own_server.new_database()) as link:
+        journal = Journal(link.address)
+        wait_until(lambda: can_store(journal, alarm(at_ns=5)))
+        link.delay_s = 0.5
+        asked = 0
+        with pytest.raises(JournalError, match=r"is away: it takes 0\.\d s for an answer"):
+            for asked in range(10):  # noqa: B007
+                journal.shelved()
+        assert asked <= 4, "noticed in some 2 s"
+        for _ in range(3):  # a connection that is as slow is none either
+            time.sleep(AGAIN_S)
+            with pytest.raises(JournalError, match="is away"):
+                journal.shelved()
+        link.delay_s = 0.0
+        wait_until(lambda: can_store(journal, alarm(at_ns=7, raised_at_ns=5)))
+        journal.close()
+        tool = Journal(link.address, required=True)
+        link.delay_s = 0.5  # who only looks may wait
+        for _ in range(4):
+            assert tool.shelved() == []
+        tool.close()
+
+
+def test_one_slow_answer_is_no_slow_server() -> None:
+    pace = Pace()
+    for _ in range(20):
+        pace.note(0.002, 1)
+    pace.note(0.6, 1)
+    assert not pace.is_slow, "somebody held a table for a moment"
+    pace.note(0.6, 1)
+    assert pace.is_slow
+    assert pace.why == "it takes 0.3 s for an answer"
+    pace.note(2.0, 1000)
+    assert not pace.is_slow, "much was done in that time"
+
+
+def test_what_is_stored_is_told_though_it_can_not_be_read_again(own_server: Postgres) -> None:
+    with closing(Vanishing(own_server.new_database(), required=True)) as journal:
+        page = Page()
+        room = Room(journal, SystemClock(), lambda *_: None, lambda *_: None, prefix="mine")
+        with LocalGateway(room.hear) as gateway:
+            room.join(page.listen)
+            gateway.say(alarm("before", at_ns=5))
+            assert page.alarms == ["before"]
+            journal.vanishes = own_server.stop
+            gateway.say(alarm("stored", at_ns=6))
+            assert page.alarms == ["before", "stored"]
+        own_server.start()
+
+
+class Vanishing(Journal):
+    """A journal whose server goes away just after it has stored something."""
+
+    vanishes: Callable[[], None] | None = None
+
+    def store_all(self, changes: Sequence[tuple[Key, Anomaly]], *, stored_at_ns: int) -> list[bool]:
+        done = super().store_all(changes, stored_at_ns=stored_at_ns)
+        if self.vanishes is not None:
+            self.vanishes()
+        return done
+
+
+def test_viewers_are_not_told_where_the_database_is(
+    own_server: Postgres, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with closing(Journal(own_server.new_database(), required=True)) as journal:
+        room = Room(journal, SystemClock(), lambda *_: None, lambda *_: None, prefix="mine")
+        with LocalGateway(room.hear) as gateway, serving(room, gateway.open_stream) as url:
+            own_server.stop()
+            for path in ("alarm-rate", "alarms/history", "history"):
+                for _ in range(2):
+                    answer = httpx.get(f"{url}api/{path}")
+                    assert answer.status_code == 503
+                    assert answer.text == (
+                        "the journal can't be used now; why is in the control room's log\n"
+                    )
+        own_server.start()
+    said = capfd.readouterr().err
+    assert "postgresql://lamproom@" in said

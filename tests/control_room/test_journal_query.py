@@ -14,8 +14,9 @@ from starlette.applications import Starlette
 
 from control_room import journal_api, journal_query
 from control_room.journal import Journal
-from control_room.journal_api import journal_routes
+from control_room.journal_api import Slots, journal_routes
 from control_room.journal_database import Place, open_database
+from control_room.journal_export import harmless
 from control_room.journal_positions import _INSERT, positions_place, prepare_positions
 from control_room.journal_query import (
     Question,
@@ -27,6 +28,7 @@ from control_room.journal_query import (
 )
 from control_room.journal_schema import prepare
 from control_room.lifecycle import Act, Key
+from control_room.turns import BusyError, Turns
 from edge.main import main
 from tests.control_room.fake_gateway import alarm
 
@@ -257,6 +259,51 @@ def test_the_command_filters_as_asked(export: Export) -> None:
     assert export("--from", "soon")[0] == 2
 
 
+def test_where_and_why_it_was_raised_stays_after_the_clearing(place: Place) -> None:
+    with closing(Journal(place, required=True)) as journal:
+        for id in ("a", "b", "active"):
+            said = alarm(id, at_ns=T0, evidence="0.4 m high", probability=0.9)
+            journal.store(key(id), said, stored_at_ns=T0)
+        worse = alarm("b", at_ns=T0 + S, raised_at_ns=T0, xyz_m=None, evidence="worse")
+        journal.store(key("b"), worse, stored_at_ns=T0)
+        for id in ("a", "b", "only cleared"):
+            over = alarm(
+                id, at_ns=T0 + 9 * S, raised_at_ns=T0, state="cleared", xyz_m=(1.0, 2.0, 3.0),
+                probability=0.0, certainty="possibly", evidence="up again",
+            )  # fmt: skip
+            journal.store(key(id), over, stored_at_ns=T0)
+    rows = {row["alarm"]: row for row in ask(place)}
+
+    def told(id: str, lead: str) -> list[Any]:
+        names = ("x_m", "y_m", "z_m", "probability", "certainty", "evidence")
+        return [rows[id][lead + name] for name in names]
+
+    assert told("a", "") == [1.0, 2.0, 3.0, 0.0, "possibly", "up again"]
+    assert told("a", "raised_") == [29.5, -1.0, 0.0, 0.9, "certainly", "0.4 m high"]
+    assert told("b", "raised_") == [None, None, None, 0.97, "certainly", "worse"]
+    assert told("active", "raised_") == told("active", "")
+    assert told("only cleared", "raised_") == [None] * 6, "nobody knows"
+    columns = columns_of("alarms")
+    first = columns.index("raised_x_m")
+    assert columns[first : first + 6] == (
+        *("raised_x_m", "raised_y_m", "raised_z_m"),
+        *("raised_probability", "raised_certainty", "raised_evidence"),
+    )
+
+
+def test_a_kind_that_there_is_not_is_refused_and_nothing_found_is_said(export: Export) -> None:
+    code, text, said = export("--kind", "nosuch")
+    assert (code, text) == (2, "")
+    assert "kind: 'nosuch' is no kind of alarm; give man_down, restricted_zone" in said
+    for words in (("--zone", "nosuch"), ("--person", "nosuch"), ("--gateway", "nosuch")):
+        code, text, said = export(*words)
+        assert (code, len(text.splitlines())) == (0, 1)
+        assert said == "lamproom journal: 0 rows\n"
+    for found in (("--kind", "immobile"), ("--what", "acts", "--kind", "log_in")):
+        code, _, said = export(*found)
+        assert (code, said) == (0, "")
+
+
 Get = Callable[..., httpx.Response]
 
 
@@ -264,7 +311,9 @@ Get = Callable[..., httpx.Response]
 def get(filled: Place) -> Iterator[Get]:
     """Ask over HTTP, as a page or a program does."""
     journal = Journal(filled)
-    app = Starlette(routes=journal_routes(journal, lambda _request: "王芳"))
+    app = Starlette(
+        routes=journal_routes(journal, lambda _request: "王芳", Turns(2, most_waiting=2))
+    )
 
     def run(**params: str) -> httpx.Response:
         async def call() -> httpx.Response:
@@ -340,13 +389,25 @@ def test_a_journal_that_is_away_is_said(get: Get, place: Place) -> None:
     for params in ({}, {"format": "csv"}):
         answer = get(**params)
         assert answer.status_code == 503
-        assert "the journal can't be read" in answer.text
+        assert "can't be used now" in answer.text
+
+
+def test_so_many_files_at_once_and_one_of_each_person() -> None:
+    slots = Slots(2)
+    with slots.one("Li Wei"):
+        with pytest.raises(BusyError, match="on its way to you"), slots.one("Li Wei"):
+            pass
+        with slots.one("Ada"), pytest.raises(BusyError, match="many ask"), slots.one("Wang Fang"):
+            pass
+        with slots.one("Wang Fang"):
+            pass
+    with slots.one("Li Wei"):
+        pass
 
 
 def test_so_many_ask_at_once_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_api, "AT_ONCE", 1)
     journal = Journal(tmp_path / "journal.sqlite")
-    app = Starlette(routes=journal_routes(journal, lambda _request: "x"))
+    app = Starlette(routes=journal_routes(journal, lambda _request: "x", Turns(1, most_waiting=0)))
     begun, go_on = threading.Event(), threading.Event()
 
     def slow(_place: Place, _question: Question) -> dict[str, object]:
@@ -367,5 +428,14 @@ def test_so_many_ask_at_once_and_no_more(tmp_path: Path, monkeypatch: pytest.Mon
             answers = [await first, second, third, await client.get("/api/history")]
         return [answer.status_code for answer in answers]
 
-    assert asyncio.run(call()) == [200, 503, 503, 200]
+    assert asyncio.run(call()) == [200, 503, 200, 200], "a file has a place of its own"
     journal.close()
+
+
+@pytest.mark.parametrize(
+    "space", ["", " ", "\u3000", "\xa0", "\ufeff", "\x0b", "\u200b\u2003", "\x00"]
+)
+@pytest.mark.parametrize("sign", ["=", "＠"])
+def test_no_space_hides_a_formula(space: str, sign: str) -> None:
+    assert harmless(f"{space}{sign}1") == f"'{space}{sign}1"
+    assert harmless(f"{space}李{sign}1") == f"{space}李{sign}1"

@@ -111,6 +111,28 @@ def test_a_count_is_at_least_where_cameras_cannot_see() -> None:
     assert "In view: 1" in text_of(count(person(1, 5)))
 
 
+def test_why_not_everybody_is_accounted_for_is_said() -> None:
+    blind = gateway(coverage=(1,) * 12 + (0,) * 6 + (1,) * 22)
+    only_unseen = count(person(1, 5, "Li"), gateways=(blind,), roster=("Li",))
+    text = text_of(only_unseen)
+    assert "Missing: none of 1" in text
+    assert text.endswith("\nNOT EVERYBODY IS ACCOUNTED FOR (6 m can't be seen)")
+    assert text_of(only_unseen, "zh").endswith("\n尚未全员确认（6 米看不到）")
+    away = person(2, 7, state="out_of_view", seen_at_ns=ns(700), since_ns=ns(700))
+    silent = gateway("gw2", silent_since_ns=ns(900), from_x_m=40.0)
+    much = text_of(count(away, gateways=(gateway(), silent), roster=("Li", "Wang")))
+    assert much.endswith(
+        "(2 missing; 1 out of view or unknown; gateways silent: 1; 40 m can't be seen)"
+    )
+    no_list = text_of(count(person(1, 5)))
+    assert no_list.endswith("(nobody says who should be there)")
+    mute = MineGateway(gateway="gw2", description=None, health=None, silent_since_ns=None)
+    assert "(a gateway has not said what it sees)" in text_of(
+        count(person(1, 5, "Li"), gateways=(gateway(), mute), roster=("Li",))
+    )
+    assert text_of(count(person(1, 5, "Li"), roster=("Li",))).endswith("\nEVERYBODY ACCOUNTED FOR")
+
+
 def test_a_zone_that_is_half_unseen_says_at_least_and_others_do_not() -> None:
     blind = gateway(coverage=(1,) * 5 + (0,) * 5 + (1,) * 30)
     line = next(

@@ -34,4 +34,4 @@ def test_what_can_be_read_is_given_and_the_rest_left_out() -> None:
 )
 def test_text_that_is_no_site_file_gives_nothing(text: str) -> None:
     words = plan_words(replace(description(), site_yaml=text))
-    assert (words["following"], words["gates"], words["place_age_s"]) == ([], [], 3.0)
+    assert words == {"zones": {}, "following": [], "gates": [], "place_age_s": 3.0}

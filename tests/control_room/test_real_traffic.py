@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -18,14 +19,18 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from control_room.lifecycle import Key, wish_of
 from control_room.main import open_room
+from delivery.broker import EmbeddedBroker
 from delivery.voice import Voice
 from scene.clock import SystemClock
 from scene.messages import MachinePlace, Machines, TagFix, Tags
 from scene.site import BrokerConfig
 from scene.topics import topic_name
+from scene.wire import encode
 from tests.control_room.fake_gateway import alarm
 from tests.control_room.test_whole_way import BrokerGateway
-from tests.delivery.parts import MOSQUITTO, NO_MOSQUITTO, mosquitto, wait_until
+from tests.delivery.parts import MOSQUITTO, NO_MOSQUITTO, free_port, mosquitto, wait_until
+from tests.edge.mine_certificates import SITE as NORTH
+from tests.edge.mine_certificates import make_mine, running
 
 ROOT = Path(__file__).parents[2]
 WIRE = ROOT / "docs" / "wire"
@@ -130,22 +135,28 @@ def test_a_topic_that_is_not_in_the_document_is_found() -> None:
 
 
 @contextmanager
-def example(port: str, out: Path) -> Iterator[Path]:
+def example(port: int, out: Path, *words: str | Path, host: str = "127.0.0.1") -> Iterator[Path]:
     with out.open("w") as file:
         process = subprocess.Popen(
-            [sys.executable, EXAMPLE, "127.0.0.1", port], stdout=file, stderr=subprocess.STDOUT
+            [sys.executable, EXAMPLE, host, str(port), *words],
+            stdout=file,
+            stderr=subprocess.STDOUT,
         )
         try:
             yield out
         finally:
-            process.terminate()
-            process.wait()
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+
+
+def port_of(url: str) -> int:
+    return int(url.rsplit(":", 1)[1])
 
 
 def test_the_example_hears_an_alarm_and_that_its_gateway_is_gone(tmp_path: Path) -> None:
     (tmp_path / "broker").mkdir()
     with mosquitto(tmp_path / "broker") as broker:
-        port = broker.url.rsplit(":", 1)[1]
+        port = port_of(broker.url)
         with BrokerGateway(broker.url, tmp_path / "state") as gateway:
             now_ns = time.time_ns()
             gateway.publisher.alarm(alarm("early", at_ns=now_ns))
@@ -163,10 +174,78 @@ def test_the_example_hears_an_alarm_and_that_its_gateway_is_gone(tmp_path: Path)
                 gateway.publisher.going_offline()
                 wait_until(lambda: "GATEWAY OFFLINE" in said.read_text())
         lines = (tmp_path / "said").read_text().splitlines()
-    assert lines[0] == "broker: Success"
+    assert lines[0] == "broker: connected"
     assert [line.split(" ")[0] for line in lines[1:]] == ["ACTIVE", "CLEARED", "GATEWAY"]
 
 
-def test_the_example_has_thirty_lines() -> None:
+def test_the_example_hears_the_broker_of_the_demo(tmp_path: Path) -> None:
+    with (
+        EmbeddedBroker(free_port()) as broker,
+        BrokerGateway(broker.url, tmp_path / "state") as gateway,
+        example(port_of(broker.url), tmp_path / "said") as said,
+    ):
+        wait_until(lambda: "broker: connected" in said.read_text())
+        gateway.publisher.alarm(alarm(at_ns=time.time_ns()))
+        wait_until(lambda: "ACTIVE critical man_down" in said.read_text())
+    assert "Traceback" not in said.read_text()
+
+
+def test_the_example_hears_over_tls_with_the_certificates_of_the_mine(tmp_path: Path) -> None:
+    mine = make_mine(tmp_path)
+    siren = mine.folder / "subscribers" / "siren"
+    words = ("--ca-file", siren / "ca.pem", "--cert-file", siren / "client.pem")
+    with running(mine.folder / "broker", mine.port):
+        here = mine.connect("gateways/gw1")
+        said = alarm("a", at_ns=time.time_ns())
+        topic = topic_name("alarm", site=NORTH, gateway="gw1", id="a")
+        payload = encode(said, gateway="gw1", seq=1, sent_at_ns=1)
+        results: list[bool] = []
+        here.publish(
+            topic, payload, qos=1, retain=True, on_result=lambda ok, _why: results.append(ok)
+        )
+        wait_until(lambda: results == [True])
+        with example(
+            mine.port,
+            tmp_path / "said",
+            *words,
+            "--key-file",
+            siren / "client.key",
+            host="localhost",
+        ) as out:
+            wait_until(lambda: "ACTIVE critical man_down" in out.read_text())
+        stranger = tmp_path / "stranger"
+        with example(mine.port, stranger, "--ca-file", siren / "ca.pem", host="localhost") as out:
+            wait_until(lambda: "broker: connection lost" in out.read_text())
+        here.close()
+    assert "connected" not in stranger.read_text(), "without a certificate one is not let in"
+
+
+def test_the_example_says_once_that_there_is_no_broker_and_goes_on_trying(tmp_path: Path) -> None:
+    port, folder = free_port(), tmp_path / "broker"
+    folder.mkdir()
+    with example(port, tmp_path / "said") as said:
+        wait_until(lambda: "trying again" in said.read_text())
+        with mosquitto(folder, port=port):
+            wait_until(lambda: "broker: connected" in said.read_text())
+        wait_until(lambda: "not reached" in said.read_text().partition("connected")[2])
+        with mosquitto(folder, port=port):
+            wait_until(lambda: said.read_text().count("broker: connected") == 2)
+    lines = said.read_text().splitlines()
+    kinds = [line.removeprefix("broker: ").split(" (")[0].split(":")[0] for line in lines]
+    assert kinds[:5] == ["not reached", "connected", "connection lost", "not reached", "connected"]
+    assert all(line.startswith("broker: ") for line in lines), "no traceback"
+
+
+def test_a_certificate_that_is_not_there_is_one_line() -> None:
+    tried = subprocess.run(
+        [sys.executable, EXAMPLE, "--ca-file", "none.pem"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert tried.returncode == 2
+    assert "error: --ca-file, --cert-file, --key-file: " in tried.stderr
+    assert "Traceback" not in tried.stderr
+
+
+def test_the_example_is_short() -> None:
     lines = [line for line in EXAMPLE.read_text().splitlines() if line.strip()]
-    assert len(lines) <= 30
+    assert len(lines) <= 50

@@ -1,4 +1,4 @@
-from control_room.refusals import MOST_GATEWAYS, NO_SITE, QUIET_S, REPLAYS, RefusalWatch
+from control_room.refusals import FOLLOW_S, MOST_GATEWAYS, NO_SITE, QUIET_S, REPLAYS, RefusalWatch
 from delivery.signing import RefusedError
 from delivery.trust import CONTROL_ROOM, Distrusted
 from scene.clock import ReplayClock
@@ -70,3 +70,35 @@ def test_files_of_keys_that_cannot_be_used_are_an_alarm_until_they_are_mended() 
     clock.sleep(QUIET_S - 0.5)
     [(site, gateway, over)] = watch.check()
     assert ((site, gateway), over.id, over.state) == (PLACE, raised[0][2].id, "cleared")
+
+
+def test_the_alarm_follows_the_reason_but_does_not_flutter() -> None:
+    clock = ReplayClock(10**18)
+    watch = RefusalWatch(clock)
+    raised = watch.refuse(*PLACE, "health", FORGED)
+    assert raised is not None
+    words = []
+    for _ in range(int(2.5 * FOLLOW_S)):
+        clock.sleep(1.0)
+        words += [one for _ in range(2) if (one := watch.refuse(*PLACE, "receipt/a", OLD))]
+    [again] = words
+    assert (again.id, again.state) == (raised.id, "active")
+    assert again.captured_at_ns > raised.captured_at_ns
+    assert "receipt/a: somebody plays it again" in again.evidence
+    for _ in range(100):
+        clock.sleep(1.0)
+        for error in (FORGED, OLD):
+            words += [one for one in [watch.refuse(*PLACE, "health", error)] if one]
+    assert len(words) <= 2 + 100 / FOLLOW_S
+    clock.sleep(QUIET_S)
+    [(_, _, over)] = watch.check()
+    assert (over.id, over.state) == (raised.id, "cleared")
+    assert over.captured_at_ns > words[-1].captured_at_ns
+
+
+def test_a_single_old_message_changes_no_evidence() -> None:
+    clock = ReplayClock(10**18)
+    watch = RefusalWatch(clock)
+    assert watch.refuse(*PLACE, "health", FORGED) is not None
+    clock.sleep(FOLLOW_S)
+    assert watch.refuse(*PLACE, "health", OLD) is None

@@ -1,9 +1,12 @@
 import asyncio
 import http.client
 import json
+import os
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,7 +16,7 @@ from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
 from control_room.journal import Journal
-from control_room.lifecycle import Key
+from control_room.lifecycle import Key, NotNow, Wish
 from control_room.room import Room
 from control_room.server import (
     MAX_WAITING,
@@ -211,7 +214,7 @@ def test_without_a_journal_nobody_is_told_that_it_was_done(
     journal.close()
     answer = post(url, "acknowledge")
     assert answer.status_code == 503
-    assert "journal can't be read" in answer.text
+    assert answer.text == "the journal can't be used now; why is in the control room's log\n"
     assert httpx.get(f"{url}api/alarm-rate").status_code == 503
 
 
@@ -267,6 +270,54 @@ def test_a_taken_port_is_named() -> None:
     first.close()
 
 
+def test_the_address_of_a_page_for_all_is_what_its_certificate_is_made_out_to() -> None:
+    bound = bind("0.0.0.0", 0)
+    port = bound.getsockname()[1]
+    assert url_of(bound, tls=True, name="room.mine") == f"https://room.mine:{port}/"
+    assert url_of(bound, tls=True) == f"https://127.0.0.1:{port}/"
+    bound.close()
+    bound = bind("127.0.0.1", 0)
+    assert url_of(bound, tls=True, name="room.mine").startswith("https://127.0.0.1:")
+    bound.close()
+
+
 def test_an_unknown_host_is_named() -> None:
     with pytest.raises(ServerError, match=r"nowhere\.invalid.*--host"):
         bind("nowhere.invalid", 0)
+
+
+class Hanging(Room):
+    """A room whose past hangs, as on a disk that is away."""
+
+    def __init__(self, *words: Any, **more: Any) -> None:
+        super().__init__(*words, **more)
+        self.go_on = threading.Event()
+        self.inside = threading.Semaphore(0)
+
+    def do(self, wish: Wish) -> dict[str, Any]:
+        self.inside.release()
+        self.go_on.wait(60)
+        raise NotNow("it hung")
+
+
+def test_requests_that_hang_do_not_hold_up_watching(tmp_path: Path) -> None:
+    """However many: they take all threads that asyncio has."""
+    journal = Journal(tmp_path / "journal.sqlite")
+    room = Hanging(journal, SystemClock(), lambda *_: None, lambda *_: None, prefix="mine")
+    threads = min(32, (os.cpu_count() or 1) + 4)
+    ticked = threading.Semaphore(0)
+    with closing(journal), LocalGateway(room.hear) as gw, serving(room, gw.open_stream) as url:
+        callers = [
+            threading.Thread(target=post, args=(url, "acknowledge")) for _ in range(threads + 4)
+        ]
+        for caller in callers:
+            caller.start()
+        for _ in range(threads):
+            assert room.inside.acquire(timeout=30)
+        room.join(lambda about, _text: ticked.release() if about == "clock" else None)
+        try:
+            assert all(ticked.acquire(timeout=10) for _ in range(3))
+        finally:
+            room.go_on.set()
+            for caller in callers:
+                caller.join()

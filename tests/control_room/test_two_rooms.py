@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from control_room.main import open_room
+from control_room.our_key import RENEW_S, OurKey
 from control_room.room import Room
 from delivery.guard import Guard
 from delivery.mqtt import Connection
@@ -15,10 +16,11 @@ from delivery.publisher import Publisher
 from delivery.signing import Signer
 from delivery.trust import Trust
 from delivery.voice import Voice
-from scene.clock import SystemClock
-from scene.messages import Order
+from scene.clock import ReplayClock, SystemClock
+from scene.messages import ControlRoomBeat, Order
 from scene.site import BrokerConfig
 from scene.topics import topic_name
+from scene.wire import decode
 from tests.control_room.test_lying_broker import HEALTH, states
 from tests.control_room.ticking import ticking
 from tests.delivery.keys import Keys
@@ -133,6 +135,55 @@ def test_orders_of_both_are_carried_out_and_those_of_a_stranger_are_not(tmp_path
         link.close()
     assert sorted(heard) == [f"{name}-{i}" for name in ("first", "spare") for i in range(3)]
     assert len(refused) == 3
+
+
+def test_a_second_room_with_our_key_deafens_us_for_a_moment_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("delivery.publisher.RESEND_S", 0.5)
+    monkeypatch.setattr("control_room.our_key.RENEW_S", 1.0)
+    keys = Keys(tmp_path)
+    signer, shared = keys.add("gateway", "roadway", "gw1"), keys.add("control_room")
+    with (
+        mosquitto(tmp_path) as broker,
+        room_of(tmp_path, broker.url, "real", shared, keys) as real,
+        gateway_of(tmp_path, broker.url, signer, keys) as made,
+    ):
+        made.alarm(alarm())
+        wait_until(lambda: states(real, "man_down") == ["active"])
+        wait_until(lambda: not made._outbox.pending())
+        with room_of(tmp_path, broker.url, "second", shared, keys) as second:
+            wait_until(lambda: bool(second._last))
+            wait_until(lambda: "speaks with our key" in capsys.readouterr().err)
+        made.alarm(alarm("man_down-2"))
+        wait_until(lambda: len(states(real, "man_down")) == 2)
+        wait_until(lambda: not made._outbox.pending())
+
+
+def test_two_rooms_with_one_key_outbid_each_other_once_a_minute_only(tmp_path: Path) -> None:
+    clock, signer, said = ReplayClock(10**18), Keys(tmp_path).add("control_room"), list[str]()
+    topic = topic_name("control_room", site="roadway", gateway="gw1")
+    voices = [Voice(clock, run=run, signer=signer) for run in (5, 9)]
+    ours = [OurKey(voice, signer, clock, said.append, lambda after: after + 1) for voice in voices]
+    (tmp_path / "x").mkdir()
+    stranger = Voice(clock, run=10**6, signer=Keys(tmp_path / "x").stranger())
+    beat = ControlRoomBeat(said_at_ns=1)
+    for _ in range(300):
+        for voice, our_key in zip(voices, ours, strict=True):
+            our_key.take_back()
+            payload = voice.write(topic, beat, gateway="gw1")[1]
+            for other in ours:
+                other._hear(topic, payload, False)
+                other._hear(topic, stranger.write(topic, beat, gateway="gw1")[1], False)
+        clock.sleep(1.0)
+    assert 4 <= len(said) <= 2 * 5
+    assert max(voice.run for voice in voices) < 30
+    # The other one ends: ours takes the word back, though it hears nothing any more.
+    loser = min(range(2), key=lambda one: voices[one].run)
+    clock.sleep(RENEW_S)
+    ours[loser].take_back()
+    assert voices[loser].run > voices[1 - loser].run
+    assert decode(voices[loser].write(topic, beat, gateway="gw1")[1]).seq == 1
 
 
 def test_a_bad_file_of_keys_is_an_alarm_and_no_reason_not_to_start(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from delivery.broker import EmbeddedBroker
-from delivery.mqtt import Connection
+from delivery.mqtt import BACKOFF_S, Connection, pause_s
 from scene.errors import BrokerError
 from scene.site import BrokerConfig
 from tests.delivery.parts import (
@@ -305,6 +305,38 @@ def test_after_a_change_of_broker_the_newer_mqtt_is_spoken(tmp_path: Path) -> No
             wait_until(lambda: made.protocol == "MQTT 3.1.1")
         with mosquitto(tmp_path, port=port):
             wait_until(lambda: made.protocol == "MQTT 5")
+    finally:
+        made.close()
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason=NO_MOSQUITTO)
+def test_who_is_refused_by_name_or_password_waits_long_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone: list[float] = []
+
+    def noted(gone_s: float) -> float:
+        gone.append(gone_s)
+        return 0.01
+
+    monkeypatch.setattr("delivery.mqtt.pause_s", noted)
+    assert pause_s(float("inf")) == BACKOFF_S[1]
+    port, log = free_port(), Log()
+    made = connection(f"mqtt://127.0.0.1:{port}", "stranger", log)
+    made.connect()
+    try:
+        wait_until(lambda: len(gone) > 1)
+        assert max(gone) < float("inf"), "who is away is looked for soon"
+        config = tmp_path / "mosquitto.conf"
+        config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous false\n")
+        assert MOSQUITTO is not None
+        with subprocess.Popen([MOSQUITTO, "-c", str(config)], stderr=subprocess.DEVNULL) as broker:
+            try:
+                wait_until(lambda: gone[-1] == float("inf"))
+                assert log.has("it refuses us: Not authorized")
+            finally:
+                broker.kill()
+        wait_until(lambda: gone[-1] < float("inf"))
     finally:
         made.close()
 

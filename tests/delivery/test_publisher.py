@@ -2,6 +2,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -208,6 +209,18 @@ def test_when_the_disk_refuses_the_alarm_goes_out_all_the_same(
             assert "free space" in made.trouble
 
 
+def test_half_a_character_in_an_alarm_keeps_it_from_nobody(tmp_path: Path) -> None:
+    broker = MemoryBroker()
+    room = ControlRoom(broker.connection())
+    with publisher(tmp_path, broker.connection()) as (made, box):
+        made.alarm(replace(alarm(), evidence="room \udc80", zone="巷\udcff"))
+        wait_until(lambda: not box.pending())
+        assert made.trouble == ""
+    bodies = [envelope.body for _, envelope in room.heard]
+    body = next(one for one in bodies if isinstance(one, Anomaly))
+    assert (body.evidence, body.zone) == ("room ?", "巷?")
+
+
 def test_numbers_show_what_was_missed(tmp_path: Path) -> None:
     broker = MemoryBroker()
     link = broker.connection()
@@ -352,3 +365,25 @@ def test_a_broker_killed_and_started_again_loses_no_alarm(tmp_path: Path) -> Non
     assert room.bad == []
     sent = [one for address, one in room.heard if address.topic == "alarm"]
     assert len({(one.gateway, one.type, one.seq) for one in sent}) == len(sent)
+
+
+def test_once_goodbye_is_said_alarms_go_on_and_heartbeats_do_not(tmp_path: Path) -> None:
+    """A heartbeat after it would say that all is well, and its end be a silence that nobody meant.
+
+    A broker that comes later hears the goodbye, too.
+    """
+    broker = MemoryBroker()
+    room, link = ControlRoom(broker.connection()), broker.connection()
+    with publisher(tmp_path, link) as (made, _):
+        made.health(health())
+        made.leaving()
+        made.leaving()
+        made.health(health())
+        made.alarm(alarm())
+        broker.online = False
+        broker.online = True
+        wait_until(lambda: bool(room.journal))
+        states = [one.body.online for _, one in room.heard if isinstance(one.body, GatewayState)]
+        assert states[:2] == [True, False]
+        assert not any(states[1:])
+        assert sum(isinstance(one.body, GatewayHealth) for _, one in room.heard) == 1

@@ -126,7 +126,9 @@ def test_everything_a_gateway_says_is_signed(world: World) -> None:
     assert len(runs) == 1
 
 
-def test_a_forged_receipt_loses_no_alarm_and_is_told(world: World) -> None:
+def test_a_forged_receipt_loses_no_alarm_and_is_told(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     with world.publisher() as (made, box):
         made.alarm(alarm())
         for signer in (None, world.keys.stranger(), world.gateway):
@@ -134,6 +136,7 @@ def test_a_forged_receipt_loses_no_alarm_and_is_told(world: World) -> None:
         wait_until(lambda: bool(world.alarms(TROUBLE)))
         assert "man_down-1" in [one.id for one in box.pending()]
         assert "refused" in world.alarms(TROUBLE)[0].evidence
+        assert capsys.readouterr().err.count("man_down-1: a message was refused: it is not") == 1
         made.health(HEALTH)
         said = world.heard[-1][1].body
         assert isinstance(said, GatewayHealth)

@@ -174,3 +174,23 @@ def test_sending_never_waits_and_needs_nobody(server: StreamServer) -> None:
     server.send(packet(0))
     assert time.monotonic() - started_s < HANG_S
     assert threading.active_count() < 50
+
+
+def test_a_server_may_wait_for_a_port_that_another_one_holds() -> None:
+    """Alarms are sent by the same process: they must not wait for whom nobody can kill."""
+    first = StreamServer()
+    with pytest.raises(StreamError):
+        StreamServer(port=first.port)
+    with closing(StreamServer(port=first.port, waits_for_port=True)) as second:
+        assert second.url == first.url
+        second.send(packet(0))
+        first.close()
+        with Follower(second.url) as follower:
+
+            def arrives() -> bool:
+                second.send(packet(5))
+                return bool(follower.got)
+
+            wait_until(arrives)
+    with closing(StreamServer()) as holder:
+        StreamServer(port=holder.port, waits_for_port=True).close()

@@ -187,3 +187,10 @@ def test_our_own_key_is_known_without_any_folder_and_the_former_one_for_now(
     assert len(trust.keys_for(of()) or ()) == 2
     clock.sleep(COPYING_S)
     assert "gw1.key: there is no such key file" in trust.distrusted()[0].text
+
+
+def test_what_is_raised_is_not_said_as_well(tmp_path: Path) -> None:
+    said = list[str]()
+    with pytest.raises(SigningError, match="no such key file or folder"):
+        Trust([tmp_path / "gone"], ReplayClock(), said.append)
+    assert said == []

@@ -131,6 +131,34 @@ def waits(context: Context) -> None:
         context.alive()
 
 
+def knows(context: Context) -> None:
+    """Note that the gateway's end has begun."""
+    starts(context, "knows")
+    while not context.rest(0.05):
+        context.alive()
+        if context.leaving():
+            (context.options.site_file.parent / "leaving").touch()
+
+
+def lingers(context: Context) -> None:
+    """End only after somebody else has noted that the end has begun."""
+    starts(context, "lingers")
+    noted = context.options.site_file.parent / "leaving"
+    while not (context.stopped() and noted.exists()):
+        context.alive()
+        time.sleep(0.05)
+
+
+def freezes(context: Context) -> None:
+    """Write to a disk, for ever once that hangs."""
+    number = starts(context, "freezes")
+    folder = context.options.site_file.parent
+    while not context.rest(0.05):
+        context.alive()
+        if number == 1 and (folder / "write").exists():
+            (folder / "disk" / "file").write_bytes(bytes(10))
+
+
 def deaf(context: Context) -> None:
     starts(context, "deaf")
     while True:

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from edge.calibrate import say_listening
 from edge.calibration.made_for import maker_of
 from edge.main import main
 from scene.rig import load_rig
 from scene.rig_history import former_ids, roll_back
+from scene.site import load_site
+from tests.delivery.parts import SITE
 from tests.edge.calibration.sites import changed, write_site
 from tests.stitching.views import camera, fan
 
@@ -266,3 +269,19 @@ def test_a_marker_that_no_picture_shows_is_told(
     changed(site, with_marker)
     assert main(["calibrate", str(site), "--no-report"]) == 0
     assert "markers 7 were found in no picture" in capsys.readouterr().out
+
+
+def test_who_waits_for_real_cameras_is_told_how_long(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "site.yaml"
+    file.write_text(SITE, encoding="utf-8")
+    site = load_site(file)
+    say_listening(site, 10, 25)
+    said = capsys.readouterr().out
+    live = sum(one.url.startswith("rtsp") for one in site.cameras)
+    assert said.startswith(f"listening to {live} camera")
+    assert f"for about {live * 22.6:.0f} s (10 pictures of each" in said
+    files = [one.model_copy(update={"url": str(tmp_path)}) for one in site.cameras]
+    say_listening(site.model_copy(update={"cameras": tuple(files)}), 10, 25)
+    assert capsys.readouterr().out == ""

@@ -7,7 +7,14 @@ import av
 import numpy as np
 import pytest
 
-from edge.camera_decoding import FRUITLESS_PACKETS, Decoder, Decoding, devices, trouble_with
+from edge.camera_decoding import (
+    FRUITLESS_PACKETS,
+    UNMARKED_PACKETS,
+    Decoder,
+    Decoding,
+    devices,
+    trouble_with,
+)
 from edge.camera_process import CameraThread
 from edge.camera_source import image_of, video_in
 from scene.clock import SystemClock
@@ -76,6 +83,20 @@ def test_a_device_that_fails_under_way_is_left_for_software_from_the_next_key_fr
     assert times[-1] == max(truth)
     lost = len(truth) - len(found)
     assert 0 < lost <= KEY_EVERY + (0 if raises else FRUITLESS_PACKETS)
+
+
+def test_a_device_that_gives_nothing_is_found_although_no_key_frame_is_marked(clip: Path) -> None:
+    said: list[str] = []
+    with av.open(str(clip)) as container:
+        stream = video_in(container)
+        decoder = Decoder(stream, Decoding("cam1", "cuda", said.append))
+        decoder._context = Device(stream.codec_context, fails_at=0, raises=False)  # type: ignore[assignment]
+        decoder._hardware = True
+        packets = [one for one in container.demux(stream) if one.size and not one.is_keyframe]
+        for number in range(UNMARKED_PACKETS):
+            assert said == [], "a camera may take its time with the first key frame"
+            assert list(decoder.decode(packets[number % len(packets)])) == []
+    assert len(said) == 1 and f"no picture came out of {UNMARKED_PACKETS} packets" in said[0]
 
 
 def test_pictures_as_devices_give_them_are_the_same(clip: Path) -> None:

@@ -214,7 +214,7 @@ def test_what_a_camera_refuses_is_said_without_the_password(has_server: bool) ->
             with pytest.raises(CameraError, match=why) as error:
                 RtspCamera("left", server.url(login=wrong), SystemClock())
             assert PASSWORD not in str(error.value)
-        with pytest.raises(CameraError, match="404") as error:
+        with pytest.raises(CameraError, match=r"/none: .*404") as error:
             RtspCamera("left", server.url("none", login=login), SystemClock())
         assert PASSWORD not in str(error.value)
     finally:
@@ -229,7 +229,7 @@ def test_nobody_there_is_one_clear_error_without_the_password() -> None:
     with pytest.raises(CameraError) as error:
         RtspCamera("left", url, SystemClock())
     text = str(error.value)
-    assert text == f"camera left: rtsp://127.0.0.1:{port}: can't connect: Connection refused"
+    assert text == f"camera left: rtsp://127.0.0.1:{port}/cam: can't connect: Connection refused"
     assert error.value.__cause__ is None
     assert error.value.__suppress_context__
 
@@ -262,13 +262,17 @@ def test_a_camera_that_stalls_and_dies_comes_back_by_itself(
 @pytest.mark.parametrize(
     ("url", "place"),
     [
-        ("rtsp://10.0.0.4/h264", "rtsp://10.0.0.4"),
-        ("rtsp://admin:secret@10.0.0.4:554/h264", "rtsp://10.0.0.4:554"),
+        ("rtsp://10.0.0.4/h264", "rtsp://10.0.0.4/h264"),
+        ("rtsp://10.0.0.4/admin/secret/ch1", "rtsp://10.0.0.4"),
+        ("rtsp://10.0.0.4/ch1;secret", "rtsp://10.0.0.4"),
+        ("rtsp://admin:se/cret?x@10.0.0.4/h264", "rtsp://10.0.0.4"),
+        ("rtsp://admin:secret@10.0.0.4:554/h264", "rtsp://10.0.0.4:554/h264"),
+        ("rtsp://a:secret@c/Streaming/Channels/1", "rtsp://c/Streaming/Channels/1"),
         ("rtsp://admin:se/cr@et@10.0.0.4:554/h264", "rtsp://10.0.0.4:554"),
-        ("RTSPS://admin:secret@cam/x?user=admin&password=secret", "RTSPS://cam"),
+        ("RTSPS://admin:secret@cam/x?user=admin&password=secret", "RTSPS://cam/x"),
         ("rtsp://10.0.0.4/user=admin_password=secret_channel=1", "rtsp://10.0.0.4"),
-        ("rtsp://admin:secret@[fe80::1]:554/x", "rtsp://[fe80::1]:554"),
-        ("rtsp://admin:sec[ret@10.0.0.4/x", "rtsp://10.0.0.4"),
+        ("rtsp://admin:secret@[fe80::1]:554/x", "rtsp://[fe80::1]:554/x"),
+        ("rtsp://admin:sec[ret@10.0.0.4/x", "rtsp://10.0.0.4/x"),
         ("rtsp://", "rtsp://…"),
     ],
 )

@@ -12,6 +12,7 @@ from edge.main import main
 from scene.rig import load_rig, save_rig
 from scene.site import load_site
 from tests import sample_site
+from tests.delivery.keys import Keys
 from tests.edge.calibration.sites import changed, write_site
 
 
@@ -122,6 +123,29 @@ def test_what_calibration_does_not_look_at_may_change(
 ) -> None:
     code, line = checked(beside(calibrated, change.__name__, change), capsys)
     assert (code, line[:2]) == (0, "ok")
+
+
+def test_key_files_are_looked_at_as_running_does(
+    calibrated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lines(signing: dict[str, Any]) -> str:
+        site = beside(calibrated, "signs", lambda content: content.update(signing=signing))
+        capsys.readouterr()
+        code = main(["check", str(site)])
+        said = capsys.readouterr().out.splitlines()
+        [line] = [line for line in said if line[6:].startswith("signing:")]
+        assert code == int(line.startswith("FAIL"))
+        return line
+
+    (tmp_path / "keys").mkdir()
+    keys = Keys(tmp_path / "keys")
+    keys.add("control_room")
+    good = {"key_file": str(keys.private["control_room"]), "trusted": str(keys.trusted)}
+    assert lines(good).startswith("ok    signing: signed with ")
+    assert "no such key file or folder" in lines({"trusted": str(tmp_path / "gone")})
+    assert "there is no such key file" in lines(good | {"key_file": str(tmp_path / "gone.key")})
+    (keys.trusted / "gateway-x-y.pub").write_text("half a file")
+    assert "gateway-x-y.pub: is no public key in PEM" in lines(good)
 
 
 def test_two_sites_that_share_a_rig_file_are_told_apart(

@@ -118,3 +118,8 @@ def test_a_camera_that_sends_key_frames_seldom_is_told_of(
     assert "set its I-frame interval (GOP) to 1 s or less" in lines["seldom"]
     assert lines["gone"].startswith("FAIL") and "can't be listened to" in lines["gone"]
     assert "secret" not in shown
+
+
+def test_its_help_teaches_exit_codes_and_key_frames() -> None:
+    for words in ("Exit code 0", "1: some of it is not", "key frame", "--cameras"):
+        assert words in doctor.HELP

@@ -13,6 +13,7 @@ import pytest
 
 from tests.delivery.parts import HANG_S, wait_until
 from tests.edge.processes import is_alive
+from tests.sample_site import FOLDER
 
 WORK = """
 import ctypes, os, signal, sys, time
@@ -160,3 +161,28 @@ def test_under_systemd_nobody_stands_between(tmp_path: Path) -> None:
     with guarded(tmp_path, "end", NOTIFY_SOCKET="/nowhere") as process:
         assert process.wait(timeout=HANG_S) == 0
         assert starts(tmp_path) == [(process.pid, "")]
+
+
+def test_the_supervisor_is_imported_before_the_guardian_forks() -> None:
+    """One that is started anew need not import it again, and is there the sooner."""
+    seen = subprocess.run(
+        [sys.executable, "-c", FORKS, str(FOLDER / "site.yaml")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert seen.stdout.split() == ["there"], seen.stderr
+
+
+FORKS = """
+import sys
+from pathlib import Path
+from edge import guardian, run
+from edge.main import main
+assert "edge.services" not in sys.modules
+def guarded(work):
+    print("there" if "edge.services" in sys.modules else "missing")
+    return 0
+guardian.guarded = guarded
+sys.exit(main(["run", sys.argv[1]]))
+"""

@@ -43,16 +43,21 @@ def test_hears_tags_of_its_site_and_its_own_orders(ends: tuple[Inlet, MemoryConn
     assert inlet.take() == ()
 
 
-def test_what_cannot_be_read_is_left_out_and_told_once_a_topic(tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_left_out_and_told_once_for_each_reason(tmp_path: Path) -> None:
     broker, told = MemoryBroker(), list[str]()
     inlet, link = Inlet(parts.site(tmp_path), broker.connection(), told.append), broker.connection()
     topic = topic_name("tags", site="roadway", gateway="")
     link.publish(topic, b"{", qos=0, retain=False)
+    link.publish(topic, b"{", qos=0, retain=False)
     say(link, topic, GatewayState(online=True, since_ns=1))
     say(link, topic_name("order", site="roadway", gateway="gw1", id="other\x1b"), ORDER)
     assert inlet.take() == ()
-    assert [text.split(": ")[0] for text in told] == [topic, "mine/roadway/gw/gw1/order/other?"]
-    assert "man_down-1" in told[1]
+    assert [text.split(": ")[0] for text in told] == [
+        topic,
+        topic,
+        "mine/roadway/gw/gw1/order/other?",
+    ]
+    assert "man_down-1" in told[-1]
 
 
 def test_keeps_the_newest_when_nobody_takes(ends: tuple[Inlet, MemoryConnection]) -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from edge import live
 from edge.options import RunOptions
-from edge.people_file import NAME
+from edge.people_file import NAME, PeopleFile
 from edge.view.book import SAVE_EVERY_S
+from edge.view.watch import ViewWatch
 from scene.messages import GatewayHealth, Positions
 from tests.delivery.parts import wait_until
 from tests.edge.test_live import HANG_S, Taken, site_file
@@ -58,6 +59,41 @@ def test_a_disk_that_hangs_stops_neither_picture_nor_heartbeat(
         assert not thread.is_alive()
         assert taken.beats()[-1].degraded == ""
         assert (disk / NAME).exists()
+
+
+def test_at_the_end_alarms_come_before_all_else_that_waits_for_the_disk(
+    site_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, over = Taken(), threading.Event()
+    settled: list[str] = []
+    for kept in (PeopleFile, ViewWatch):
+
+        def noted(it: object, limit_s: float, name: str = kept.__name__) -> bool:
+            settled.append(name)
+            return False
+
+        monkeypatch.setattr(kept, "settle", noted)
+
+    def run(state_folder: Path) -> None:
+        options = RunOptions(site_file=site_file, loop=True, state_folder=state_folder)
+        live.run_cameras(
+            options,
+            taken,
+            lambda: None,
+            over.is_set,
+            in_processes=False,
+            settle=lambda _: settled.append("alarms"),
+        )
+
+    with loop_disk(tmp_path) as (_, disk):
+        thread = threading.Thread(target=run, args=(disk,), daemon=True)
+        with stalled(disk):
+            thread.start()
+            wait_until(lambda: any(SAID in beat.degraded for beat in taken.beats()))
+            over.set()
+            thread.join(HANG_S)
+            assert not thread.is_alive()
+    assert settled == ["alarms", "PeopleFile", "ViewWatch"]
 
 
 @pytest.mark.skipif(not CLIP.exists(), reason="the sample clips are not here")

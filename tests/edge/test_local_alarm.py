@@ -24,7 +24,8 @@ from scene.messages import Anomaly, ControlRoomBeat, Receipt
 from scene.site import LocalAlarmConfig, parse_site
 from scene.topics import topic_name
 from scene.wire import encode
-from tests.delivery.parts import SITE, alarm, site, wait_until
+from tests.delivery.parts import HANG_S, SITE, alarm, site, wait_until
+from tests.faults.loop_disk import loop_disk, no_loop_disk, stalled
 
 CLOCK = SystemClock()
 NOTE = """
@@ -179,10 +180,10 @@ def _runs(pid: int) -> bool:
 class Gateway:
     """A publisher with a local alarm, and a control room that is played by hand."""
 
-    def __init__(self, siren: Siren, *, expected: bool) -> None:
+    def __init__(self, siren: Siren, *, expected: bool, disk: Path | None = None) -> None:
         config = siren.config(unreceipted_after_s=0.3, expected=expected)
         self.site = site(siren.folder).model_copy(update={"local_alarm": config})
-        self.box = Outbox(siren.folder / "state", CLOCK)
+        self.box = Outbox(disk or siren.folder / "state", CLOCK)
         broker = MemoryBroker()
         self.room = broker.connection()
         self.publisher = Publisher(
@@ -338,3 +339,61 @@ def test_the_site_file_says_whom_to_trust(tmp_path: Path) -> None:
     assert read.trusted == (tmp_path / "a.pub", tmp_path / "b.pub")
     with pytest.raises(SiteError, match="every order would be refused"):
         parse_site(SITE + "signing: {required: true}\n", name="site.yaml", folder=tmp_path)
+
+
+@pytest.mark.skipif(bool(no_loop_disk()), reason=no_loop_disk())
+def test_the_siren_does_not_wait_for_a_disk_that_hangs(siren: Siren, tmp_path: Path) -> None:
+    with loop_disk(tmp_path) as (_, disk):
+        siren.folder = disk
+        with stalled(disk), siren.run():
+            siren.cause = Cause(event="control_room_silent", text="silent")
+            wait_until(lambda: siren.words() == ["on"])
+            siren.cause = None
+            wait_until(lambda: siren.words() == ["on", "off"])
+        siren.cause = Cause(event="control_room_silent", text="silent")
+        with siren.run():
+            wait_until((disk / "on").exists)
+        siren.cause = None
+        with siren.run():  # what an earlier run began is ended by this one
+            wait_until(lambda: not (disk / "on").exists())
+        assert siren.words()[-1] == "off"
+
+
+@pytest.mark.skipif(bool(no_loop_disk()), reason=no_loop_disk())
+def test_silence_is_acted_on_before_the_outbox_is_asked(siren: Siren, tmp_path: Path) -> None:
+    """An outbox whose disk hangs takes its time to say so."""
+    config = siren.config()
+    told = parse_site(SITE, name="site.yaml", folder=tmp_path).model_copy(
+        update={"local_alarm": config}
+    )
+    with loop_disk(tmp_path) as (_, disk):
+        box = Outbox(disk, CLOCK, patience_s=HANG_S)
+        silent = Attendance(CLOCK, run=1, expected=True)
+        silent._heard_at_s -= 60.0
+        link = MemoryBroker().connection()
+        publisher = Publisher(site(tmp_path), link, box, CLOCK, attendance=silent)
+        with stalled(disk):
+            threading.Thread(target=lambda: box.put(alarm()), daemon=True).start()
+            wait_until(lambda: box._disk.busy_s > 0.2)
+            made = open_local_alarm(told, box, publisher, CLOCK)
+            assert made is not None
+            wait_until(lambda: siren.words() == ["on"])
+        made.close()
+        publisher.going_offline()
+        box.close()
+
+
+@pytest.mark.skipif(bool(no_loop_disk()), reason=no_loop_disk())
+def test_what_a_hanging_disk_can_not_take_sounds_the_siren_as_well(
+    siren: Siren, tmp_path: Path
+) -> None:
+    with loop_disk(tmp_path) as (_, disk):
+        gateway = Gateway(siren, expected=False, disk=disk)
+        try:
+            with stalled(disk):
+                gateway.beat()
+                gateway.publisher.alarm(alarm())
+                wait_until(lambda: siren.words() == ["on"])
+                assert siren.calls()[0][1]["ALARM"] == "man_down-1"
+        finally:
+            gateway.close()

@@ -55,7 +55,7 @@ def test_json_lines_hold_time_level_service_message_and_fields() -> None:
         "camera": "cam1",
         "fps": 2.5,
     }
-    assert first["message"] == "rtsp://10.0.0.4 stalls"
+    assert first["message"] == "rtsp://10.0.0.4/h264 stalls"
     assert lines[1]["message"] == "lost the MQTT broker mqtts://broker.mine:8883"
     assert (lines[2]["service"], lines[2]["message"]) == ("alarms", "half a line, and its end?[31m")
     by_message = {line["message"]: line for line in lines[3:]}
@@ -69,8 +69,8 @@ def test_json_lines_hold_time_level_service_message_and_fields() -> None:
 def test_lines_for_people_stay_lines_for_people() -> None:
     lines = said("text").splitlines()
     assert lines[:3] == [
-        "lamproom sender: rtsp://10.0.0.4 stalls",
-        "lamproom: lost the MQTT broker mqtts://broker.mine:8883",
+        "lamproom sender: rtsp://10.0.0.4/h264 stalls",
+        "lamproom sender: lost the MQTT broker mqtts://broker.mine:8883",
         "lamproom alarms: half a line, and its end?[31m",
     ]
     assert lines[3] == "[W:onnxruntime] native"
@@ -80,7 +80,7 @@ def test_lines_for_people_stay_lines_for_people() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("open rtsps://u:p@host:554/a?b=c, then", "open rtsps://host:554 then"),
+        ("open rtsps://u:p@host:554/a?b=c, then", "open rtsps://host:554/a then"),
         ("see http://host/page and mqtt://127.0.0.1:1883", None),
         ("mqtt://user:p@ss@host:1883", "mqtt://host:1883"),
         ("{'password': 'hunter2', 'port': 1}", "{'password': '…', 'port': 1}"),

@@ -106,6 +106,29 @@ def way(tmp_path: Path) -> Iterator[Way]:
     made.close()
 
 
+def test_a_critical_alarm_is_on_disk_when_it_has_been_handed_over(
+    way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is killed in the next instant does not take it along."""
+    monkeypatch.setattr("edge.outlet.CRITICAL_WAIT_S", HANG_S)
+    for number in range(20):
+        way.outlet.send(alarm(number))
+        kept = Outbox(way.folder, ReplayClock())
+        assert kept.pending(limit=1) == [alarm(number)]
+        kept.close()
+
+
+def test_half_a_character_in_an_alarm_loses_neither_it_nor_the_next(way: Way) -> None:
+    way.outlet.send(replace(alarm(0), evidence="room \udc80"))
+    way.outlet.send(alarm(1))
+    assert way.outlet.settle(HANG_S)
+    wanted = [replace(alarm(0), evidence="room ?"), alarm(1)]
+    assert way.outbox is not None
+    assert way.outbox.pending(newest_first=False) == wanted
+    assert way.take().results == wanted
+    assert way.outlet.trouble == ""
+
+
 def test_alarms_overtake_pictures(way: Way) -> None:
     way.outlet.send(packet(0, size=500_000))
     while way.line.waiting(PICTURES):  # it fills the socket, the rest waits

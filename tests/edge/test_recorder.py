@@ -20,7 +20,7 @@ from scene.messages import GatewayHealth, GatewayState, Order, Tags
 from scene.site import BrokerConfig
 from scene.wire import encode
 from tests.delivery.keys import Keys, pair
-from tests.delivery.parts import SITE, wait_until
+from tests.delivery.parts import SITE, free_port, wait_until
 
 FIRST = GatewayState(online=True, since_ns=6)
 LAST = GatewayState(online=False, since_ns=7)
@@ -34,6 +34,11 @@ BEAT = GatewayHealth(
 )
 
 
+def site_text() -> str:
+    """Give a site whose panorama nobody serves: another gateway may run on this machine."""
+    return f"{SITE}panorama: {{port: {free_port()}}}\n"
+
+
 def test_what_is_said_after_the_recorder_is_told_to_stop_is_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -45,7 +50,7 @@ def test_what_is_said_after_the_recorder_is_told_to_stop_is_recorded(
         close(self)
 
     monkeypatch.setattr(recorder.Recorder, "close", closing)
-    (tmp_path / "site.yaml").write_text(SITE, encoding="utf-8")
+    (tmp_path / "site.yaml").write_text(site_text(), encoding="utf-8")
     door_out, door_in = new_door()
     with EmbeddedBroker() as broker, door_out, door_in:
         signs = Signs()
@@ -77,7 +82,7 @@ def test_a_low_disk_ends_the_file_and_a_new_one_begins_whole(
     # Whatever is left of this machine's own disk, there is room unless the test says otherwise.
     monkeypatch.setattr(storage_watch, "LOW_BYTES", 0)
     monkeypatch.setattr(storage_watch, "LOW_NODES_SHARE", 0.0)
-    (tmp_path / "site.yaml").write_text(SITE, encoding="utf-8")
+    (tmp_path / "site.yaml").write_text(site_text(), encoding="utf-8")
     door_out, door_in = new_door()
     with EmbeddedBroker() as broker, door_out, door_in:
         options = RunOptions(
@@ -116,7 +121,7 @@ def test_a_low_disk_ends_the_file_and_a_new_one_begins_whole(
 def test_each_hour_a_new_file_begins_and_nothing_is_missed_between_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "site.yaml").write_text(SITE, encoding="utf-8")
+    (tmp_path / "site.yaml").write_text(site_text(), encoding="utf-8")
     door_out, door_in = new_door()
     with EmbeddedBroker() as broker, door_out, door_in:
         options = RunOptions(
@@ -190,7 +195,7 @@ def test_a_forged_message_does_not_look_genuine_in_a_recording_and_none_is_lost(
     private, _ = pair(tmp_path, "gw1")  # the gateway's public key lies in no folder here
     gateway = Voice(SystemClock(), run=3, signer=Signer.from_file(private))
     signing = "signing: {key_file: gw1.key, trusted: trusted, required: true}\n"
-    (tmp_path / "site.yaml").write_text(SITE + signing, encoding="utf-8")
+    (tmp_path / "site.yaml").write_text(site_text() + signing, encoding="utf-8")
     order = Order(alarm="man_down-1", action="end", by="Li", reason="out", ordered_at_ns=5)
     tags = encode(Tags(captured_at_ns=1, fixes=()), gateway="uwb", seq=1, sent_at_ns=1)
     genuine = [
@@ -250,11 +255,14 @@ def test_a_forged_message_does_not_look_genuine_in_a_recording_and_none_is_lost(
 
 
 def test_keys_that_cannot_be_read_leave_nothing_unrecorded(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(recorder, "KEYS_AGAIN_S", 0.0)
+    private, public = pair(tmp_path, "gw1")
+    signer = Signer.from_file(private)
     signing = "signing: {trusted: nowhere}\n"
     (tmp_path / "nowhere").mkdir()
-    (tmp_path / "site.yaml").write_text(SITE + signing, encoding="utf-8")
+    (tmp_path / "site.yaml").write_text(site_text() + signing, encoding="utf-8")
     door_out, door_in = new_door()
     with EmbeddedBroker() as broker, door_out, door_in:
         options = RunOptions(
@@ -268,11 +276,22 @@ def test_keys_that_cannot_be_read_leave_nothing_unrecorded(
         sender.publish(STATE, payload, qos=1, retain=True)
         recordings.look()
         wait_until(lambda: FIRST in bodies(tmp_path / "run.mcap"))
+        recordings.look()
+        public.rename(tmp_path / "nowhere" / "gateway-roadway-gw1.pub")
+        recordings.look()
+        recordings.look()
+        _, payload = Voice(SystemClock(), run=1, signer=signer).write(HEALTH, BEAT, gateway="gw1")
+        sender.publish(HEALTH, payload, qos=1, retain=False)
+        wait_until(lambda: BEAT in bodies(tmp_path / "run.mcap"))
         recordings.close()
         sender.close()
+    beats = [one for one in read_recording(tmp_path / "run.mcap") if one.body == BEAT]
+    assert {one.trust for one in beats} == {"signed"}, "in the same file, as soon as there is a key"
     marks = {one.trust for one in read_recording(tmp_path / "run.mcap") if one.topic == STATE}
     assert marks == {"unchecked"}
-    assert "signatures can't be checked, all is recorded" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.count("signatures can't be checked, all is recorded") == 1
+    assert said.count("signatures are checked from now on") == 1
 
 
 def test_a_gateway_that_does_not_sign_is_recorded_as_unsigned_whatever_others_must(
@@ -280,7 +299,7 @@ def test_a_gateway_that_does_not_sign_is_recorded_as_unsigned_whatever_others_mu
 ) -> None:
     Keys(tmp_path).add("control_room")
     signing = "signing: {trusted: trusted, required: true}\n"
-    (tmp_path / "site.yaml").write_text(SITE + signing, encoding="utf-8")
+    (tmp_path / "site.yaml").write_text(site_text() + signing, encoding="utf-8")
     door_out, door_in = new_door()
     with door_out, door_in:
         options = RunOptions(site_file=tmp_path / "site.yaml", record=tmp_path / "run.mcap")

@@ -1,5 +1,6 @@
 """Who gets little of a busy processor works all the same; who is stopped does not."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -7,7 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from edge.running import wanted_cpu_s
+from edge.running import EARLY, REGULAR_S, START_LIMIT_S, Running, wanted_cpu_s
+from edge.service import Signs
 from edge.service_health import read_process
 from tests.delivery.parts import wait_until
 
@@ -44,6 +46,45 @@ def test_who_waits_for_the_processor_wants_it_and_who_is_stopped_does_not() -> N
         stopped_s = wanted_cpu_s(process.pid)
         assert wanted_cpu_s(process.pid) == stopped_s
     assert wanted_cpu_s(process.pid) == 0.0, "it is gone"
+
+
+BESIDE = """
+import threading, time
+def work():
+    end = time.thread_time() + 0.5
+    while time.thread_time() < end: pass
+    print("worked", flush=True)
+    time.sleep(600)
+threading.Timer(0.5, work).start()
+print("sleeps", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_main_thread_that_hangs_does_not_work_because_another_one_does() -> None:
+    words = [sys.executable, "-c", BESIDE]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "sleeps\n"
+            before_s = wanted_cpu_s(process.pid)
+            assert process.stdout.readline() == "worked\n"
+            assert taken_s(process.pid) >= 0.5
+            assert wanted_cpu_s(process.pid) - before_s < 0.3
+        finally:
+            process.kill()
+
+
+def test_who_gives_a_first_sign_and_then_hangs_is_not_waited_for_as_if_it_had_given_none() -> None:
+    process, signs = multiprocessing.get_context("spawn").Process(), Signs()
+    running = Running(process=process, signs=signs, started_s=0.0, is_first=True)
+    limits = []
+    for sign_s in (0.0, 1.0, 1.1, 1.2, 1.0 + REGULAR_S):
+        signs.alive_s.value = sign_s
+        running.look(sign_s, 3.0)
+        limits.append(running.limit_s(3.0, 0))
+    assert limits == [START_LIMIT_S, *[EARLY * 3.0] * 3, 3.0]
+    assert EARLY * 3.0 < START_LIMIT_S / 2
 
 
 def state_of(pid: int) -> str:

@@ -1,9 +1,10 @@
 import json
+import tomllib
 from pathlib import Path
 
 import jsonschema
 
-from edge.sbom import bill, main
+from edge.sbom import EXTRAS, bill, main
 
 COMPONENT = {
     "type": "object",
@@ -79,6 +80,12 @@ def test_the_bill_has_the_structure_of_cyclonedx(tmp_path: Path) -> None:
     assert len(refs) == len(set(refs))
     for one in made["dependencies"]:
         assert {one["ref"], *one["dependsOn"]} <= set(refs)
+
+
+def test_all_extras_that_a_run_may_need_are_looked_at() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    extras = set(project["project"]["optional-dependencies"])
+    assert set(EXTRAS) == extras - {"train", "samples"}
 
 
 def test_everything_that_runs_is_in_it_and_nothing_else() -> None:

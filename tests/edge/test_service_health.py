@@ -67,6 +67,23 @@ def test_processor_time_and_memory_are_counted_by_service_and_camera() -> None:
     assert used["camera cam1"].restarts == 0
 
 
+def test_those_that_wait_to_take_over_have_a_row_of_their_own() -> None:
+    words = [sys.executable, "-c", BUSY, "lamproom", "0", "1", "pipeline-spare", "0", "40"]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stdin is not None
+        worked = 0
+        while worked < 2:
+            worked += process.stdout.readline() == "worked\n"
+        used = Meter().look({"supervisor": process.pid}, ["cam1"], time.monotonic())
+        camera = Meter().look({"us": process.pid}, ["pipeline-spare"], time.monotonic())
+        process.stdin.close()
+    assert set(used) == {"supervisor", "spares"}
+    assert used["supervisor"].memory_mb < 40 < used["spares"].memory_mb
+    assert set(camera) == {"us", "camera pipeline-spare"}
+
+
 def test_a_process_that_is_not_there_takes_nothing() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()

@@ -26,7 +26,7 @@ def supervise(
     folder: Path,
     *names: str,
     until: object = None,
-    seconds: float = 30.0,
+    seconds: float = 120.0,
     unneeded: str = "",
     quiet_limit_s: float = 30.0,
     begun_anew: str = "",
@@ -75,7 +75,7 @@ def test_a_service_that_is_started_again_while_the_site_file_is_wrong_takes_the_
 
 def supervisor_alarms(folder: Path) -> list[Anomaly]:
     """List what the supervisor itself has put into the outbox."""
-    with closing(Outbox(folder / "state", SystemClock())) as outbox:
+    with closing(Outbox(folder / "state", SystemClock(), patience_s=None)) as outbox:
         return [one for one in outbox.pending() if one.kind == "service_failing"]
 
 
@@ -170,6 +170,18 @@ def running(folder: Path, **environment: str) -> "Iterator[subprocess.Popen[byte
     finally:
         process.kill()
         process.wait()
+
+
+def test_all_services_know_at_once_that_the_end_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sender says goodbye while the pipeline, which is stopped first, is still at it."""
+    monkeypatch.setattr(services, "STOP_LIMIT_S", 60.0)
+    code, said = supervise(
+        tmp_path, "knows", "lingers", until=lambda: log_of(tmp_path, "lingers") == 1
+    )
+    assert (code, said) == (0, [])
+    assert (tmp_path / "leaving").exists()
 
 
 def test_services_die_with_their_supervisor(tmp_path: Path) -> None:

@@ -80,3 +80,13 @@ def test_a_file_with_mistakes_changes_nothing_and_is_told_of(file: File, watch: 
     file.write(SITE + ZONE)
     assert watch.poll() is not None
     assert watch.trouble == ""
+
+
+def test_a_slip_that_puts_a_zone_off_the_floor_does_not_switch_it_off(
+    file: File, watch: SiteWatch
+) -> None:
+    file.write(SITE + ZONE)
+    assert watch.poll() is not None
+    file.write(SITE + ZONE.replace("[1, -1], [5, -1], [5, 1]", "[181, -1], [185, -1], [185, 1]"))
+    assert watch.poll() is None, "the former zone stays in force"
+    assert "has mistakes" in watch.trouble and "beyond the floor" in watch.trouble

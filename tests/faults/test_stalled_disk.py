@@ -24,7 +24,9 @@ STALL_S = 6.0
 """Longer than the 3.5 s after which a service that is quiet is killed."""
 
 
-def test_a_disk_that_hangs_kills_no_service_and_stops_no_alarm(tmp_path: Path) -> None:
+def test_a_disk_that_hangs_kills_no_service_and_stops_no_alarm(
+    tmp_path: Path,
+) -> None:
     said: list[str] = []
 
     def hear(_client: object, _data: object, message: mqtt.MQTTMessage) -> None:

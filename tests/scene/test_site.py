@@ -62,12 +62,16 @@ def test_all_mistakes_come_at_once_in_file_order() -> None:
     ("before", "after", "expected"),
     [
         ("version: 1", "version: 1\nversion: 1", "site.yaml:2:1: version: is given twice"),
-        ("xyz_m: [0, 0, 2.5]", "xyz_m: [0, 0, .nan]", "rig.mount.xyz_m.2: Input should be"),
+        (
+            "xyz_m: [0, 0, 2.5]",
+            "xyz_m: [0, 0, .nan]",
+            "rig.mount.xyz_m.2: give a number that is finite",
+        ),
         ("mount: {xyz_m: [0, 0, 2.5]}", "kind: rotation", "rig: the rig is not anchored"),
         ("url: rtsp://10.0.0.1/main", "url: nowhere.mp4", "cameras.0.url: there is no file"),
         ("url: rtsp://10.0.0.1/main", f"url: {'x' * 5000}", "cameras.0.url: there is no file"),
         ("site: roadway", "site: [", "not YAML"),
-        ("site: roadway", "site: a/b", "site.yaml:2:1: site: String should match pattern"),
+        ("site: roadway", "site: a/b", "site.yaml:2:1: site: give up to 64 letters"),
     ],
 )
 def test_mistakes_name_field_and_remedy(before: str, after: str, expected: str) -> None:
@@ -169,7 +173,7 @@ limits:
 def test_of_endless_mistakes_only_the_first_are_told() -> None:
     lines = error_of(GOOD.replace("cameras:\n", "cameras:\n" + "  - 0\n" * 999)).splitlines()
     assert len(lines) == 31
-    assert lines[0].startswith("site.yaml:5:5: cameras.0: Input should be")
+    assert lines[0].startswith("site.yaml:5:5: cameras.0: give fields, each as `name: value`")
     assert lines[-1] == "site.yaml: and 969 mistakes more"
 
 
@@ -180,13 +184,94 @@ def test_a_floor_leads_somewhere() -> None:
 
 def test_names_are_unique_and_survey_points_belong_to_a_camera() -> None:
     twice = GOOD.replace("rig:", "  - {name: cam1, url: rtsp://b/1}\nrig:")
-    assert "the name 'cam1' is given twice" in error_of(twice)
+    assert error_of(twice).startswith("site.yaml:7:6: cameras.1.name: the name 'cam1' is given")
     foreign = GOOD.replace(
         "rig:", "rig:\n  survey_points: [{camera: cam9, pixel: [1, 2], mine_m: [1, 2, 3]}]"
     )
     assert error_of(foreign) == (
         "site.yaml:8:20: rig.survey_points.0.camera: 'cam9' is not one of cam1"
     )
+
+
+def test_what_does_not_fit_together_comes_at_once_too() -> None:
+    text = GOOD.replace(
+        "rig:",
+        "rig:\n  survey_points: [{camera: cam8, pixel: [1, 2], mine_m: [1, 2, 3]}]",
+    )
+    text += "  - {name: cabinet, polygon_m: [[180, 1], [190, 1], [190, 2]]}\n"
+    text += "detection: {tiles: {cameras: [cam9]}}\n"
+    assert [line.split(": ")[1] for line in error_of(text).splitlines()] == [
+        "rig.survey_points.0.camera",
+        "zones.1.name",
+        "zones.1.polygon_m",
+        "detection.tiles.cameras.0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("polygon", "off_m"),
+    [
+        ("[[180, -2], [200, -2], [200, 2], [180, 2]]", "140.0"),
+        ("[[10, 12.5], [14, 12.5], [14, 14]]", "10.0"),
+        ("[[-9, -1], [-2, -1], [-2, 1]]", "2.0"),
+    ],
+)
+def test_a_zone_where_nobody_is_ever_found_is_a_mistake(polygon: str, off_m: str) -> None:
+    error = error_of(GOOD.replace(POLYGON, polygon))
+    assert error.startswith(f"site.yaml:13:5: zones.0.polygon_m: the zone lies {off_m} m beyond")
+    follows = GOOD.replace(POLYGON, f"{polygon}\n    follows: loader")
+    assert parse(follows).zones, "a machine may carry it onto the floor"
+    text = GOOD.replace(POLYGON, polygon)
+    assert parse_site(text, name="r", folder=Path(), check_files=False).zones, "as recorded"
+
+
+@pytest.mark.parametrize(
+    "polygon",
+    [
+        "[[-100, -50], [100, -50], [100, 50], [-100, 50]]",
+        "[[39.9, -50], [39.95, -50], [39.95, 50], [39.9, 50]]",
+        "[[10, 2.7], [12, 2.7], [12, 4]]",
+    ],
+)
+def test_a_zone_may_hold_the_floor_cross_it_or_lie_close_beside_it(polygon: str) -> None:
+    assert parse(GOOD.replace(POLYGON, polygon)).zones
+
+
+def test_a_gate_that_nobody_can_pass_is_a_mistake() -> None:
+    gate = "gates: [{{name: g, line_m: [[{x}, -2.5], [{x}, 2.5]], way: to_left}}]\n"
+    error = error_of(GOOD + gate.format(x=1800))
+    assert "gates.0.line_m: the gate lies 1760.0 m beyond the floor (chainage 0 to 40 m)" in error
+    assert parse(GOOD + gate.format(x=18)).gates
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("[2, 1]", "[2]", "zones.0.polygon_m.1.1: is missing; it must be given"),
+        ("[[1, 1], [2, 1], [2, 2]]", "[[1, 1], [2, 1]]", "give at least 3, not 2; given: [[1, 1]"),
+        ("[[1, 1], [2, 1], [2, 2]]", "wide", "give a list, e.g. [1, 2]; given: 'wide'"),
+        ("[2, 1]", "[2, wide]", "give a number; given: 'wide'"),
+        ("[2, 1]", "[2, 10000000.5]", "give a number of at most 1000000; given: 10000000.5"),
+        ("url: rtsp", "transport: tpc\n    url: rtsp", "give 'tcp' or 'udp'; given: 'tpc'"),
+        ("version: 1", "version: 2", "version: give 1; given: 2"),
+        ("name: cabinet", "name: 7", "give a text; given: 7"),
+        ("gateway: gw1", "gateway: gw1\nmetrics: {port: a}", "metrics.port: give a whole number"),
+        ("gateway: gw1", "gateway: gw1\nbroker: {url: b}", "give mqtt://host:port or mqtts://"),
+    ],
+)
+def test_mistakes_are_told_in_plain_words(before: str, after: str, words: str) -> None:
+    error = error_of(GOOD.replace(before, after))
+    assert words in error
+    for word in ("Input", "String", "Tuple", "pattern", "validation"):
+        assert word not in error
+
+
+def test_a_file_that_cannot_be_read_is_told_without_numbers(tmp_path: Path) -> None:
+    with pytest.raises(SiteError, match=r"can't be read: Is a directory$"):
+        load_site(tmp_path)
+    (tmp_path / "site.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(SiteError, match="it is no text"):
+        load_site(tmp_path / "site.yaml")
 
 
 @pytest.mark.parametrize("text", ["", "- 1", "version: 1", "\x00", "a: &a [*a]", "{" * 5000])
@@ -253,7 +338,7 @@ def test_a_gate_is_a_line_with_a_way() -> None:
     assert "gates.0.line_m: both ends are the same point" in error_of(GOOD + point)
     assert "gates.0.way" in error_of(GOOD + GATE.replace("to_left", "left"))
     twice = GATE.replace("}]", "}, {name: door, line_m: [[2, 0], [2, 1]], way: to_right}]")
-    assert "gates: the name 'door' is given twice" in error_of(GOOD + twice)
+    assert "gates.1.name: the name 'door' is given twice" in error_of(GOOD + twice)
 
 
 @pytest.mark.parametrize(

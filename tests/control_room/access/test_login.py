@@ -210,11 +210,15 @@ def test_an_admin_manages_users_from_the_page(home: House) -> None:
             ("remove", {"name": "\ud800"}, "no such user"),
             ("add", {"name": "\ud800", "role": "viewer", "password": PASSWORD}, "letters"),
             ("password", {"name": "Li Wei", "password": "\ud800" * 20}, "no readable text"),
-            ("password", {"name": {"a": 1}, "password": 7}, "characters"),
+            ("password", {"name": {"a": 1}, "password": 7}, "name: give a text"),
+            ("password", {"name": "Ada", "password": ["a" * 20]}, "password: give a text"),
+            ("logout", {"name": "Made Up"}, "nobody of that name"),
+            ("logout", {"name": "x" * 3000}, "nobody of that name"),
         ):
             answer = admin.post(f"/api/users/{action}", content=json.dumps(body))
             assert answer.status_code == 400
             assert told in answer.text
+        assert "made up" not in home.users.read_text()
 
 
 def test_a_restart_of_the_control_room_logs_nobody_out(home: House) -> None:

@@ -42,6 +42,14 @@ def test_what_is_wrong_is_said_and_heard(home: House, tab: Tab) -> None:
     page.get_by_role("button", name="Log in").click()
     assert page.get_by_role("alert").inner_text() == "Name or password is wrong."
     assert page.get_by_label("Name").get_attribute("aria-describedby") == "problem"
+    assert page.get_by_label("Name").input_value() == "Li Wei"
+    assert page.evaluate("() => document.activeElement.id") == "password", "type it again at once"
+    page.get_by_label("Name").fill('"><i id=evil>$next')
+    page.get_by_label("Password").fill("a wrong password")
+    page.get_by_role("button", name="Log in").click()
+    assert page.get_by_role("alert").inner_text() == "Name or password is wrong."
+    assert page.get_by_label("Name").input_value() == '"><i id=evil>$next'
+    assert page.locator("#evil").count() == 0
     tab.shoot("wrong")
     unauthorized = [text for text in tab.complaints if "401" in text]
     assert tab.complaints == unauthorized, "Chromium says itself that the answer was 401"

@@ -130,7 +130,9 @@ def test_a_route_without_a_row_is_refused_to_everybody(
         return PlainTextResponse("secret")
 
     monkeypatch.setattr(
-        server, "api_routes", lambda room: [*api_routes(room), Route("/api/secret", secret)]
+        server,
+        "api_routes",
+        lambda room, reading: [*api_routes(room, reading), Route("/api/secret", secret)],
     )
     with house(tmp_path) as other:
         for role in WHO:

@@ -101,6 +101,11 @@ def test_an_open_page_learns_by_itself_that_the_shift_is_over(home: House, tab: 
 
 @pytest.mark.parametrize("how", ["removed", "another password"])
 def test_who_is_shown_out_is_led_to_the_login(home: House, tab: Tab, how: str) -> None:
+    # Without asking now and then, as it does anyway: it asks when the line is closed.
+    tab.page.add_init_script(
+        "const often = setInterval;"
+        "window.setInterval = (what, ms) => (ms < 10000 ? often(what, ms) : 0);"
+    )
     page = enter(home, tab, NAMES["operator"])
     page.goto(f"{home.url}?wall=2")
     page.wait_for_function("() => window.lamproom && lamproom.connected")
@@ -133,3 +138,19 @@ def test_logging_out_leads_to_the_login(home: House, tab: Tab) -> None:
     page.get_by_label("Password").wait_for()
     page.goto(home.url)
     assert page.url == f"{home.url}login?next=/"
+
+
+def test_a_long_count_moves_nothing_out_of_the_first_line(home: House, tab: Tab) -> None:
+    home.gateway.unplaced = 3
+    tab.page.set_viewport_size({"width": 1600, "height": 900})
+    page = enter(home, tab, NAMES["operator"])
+    page.locator("#count", has_text="3").wait_for()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    middles = page.evaluate(
+        """() => [...document.querySelectorAll("header > :not([hidden])")].map((part) => {
+             const { top, height, right } = part.getBoundingClientRect();
+             return [part.id || part.tagName, top + height / 2, right]; })"""
+    )
+    tab.shoot("header")
+    assert max(y for _, y, _ in middles) - min(y for _, y, _ in middles) < 2, middles
+    assert max(right for *_, right in middles) <= 1280

@@ -12,6 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from control_room import server
+from control_room.access import crowd
 from control_room.access.patience import PatientProtocol, patient
 from tests.control_room.access.house import House, house, wait_for
 from tests.control_room.fake_gateway import alarm
@@ -21,8 +22,9 @@ PATIENCE_S = 1.0
 
 @pytest.fixture
 def home(users_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    short = patient(request_s=PATIENCE_S, read_s=PATIENCE_S, most_each=40)
+    short = patient(request_s=PATIENCE_S, read_s=PATIENCE_S)
     monkeypatch.setattr(server, "PatientProtocol", short)
+    monkeypatch.setattr(crowd, "MOST_EACH", 40)
     with house(users_file.parent) as opened:
         yield opened
 
@@ -61,6 +63,11 @@ SLOW = {
     "headers byte by byte": (b"GET / HTTP/1.1\r\nX-A: ", b"a"),
     "a body byte by byte": (HEAD + b"Content-Length: 60000\r\n\r\n", b"a"),
     "chunks byte by byte": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
+    "a WebSocket with a body": (
+        b"GET /messages HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nContent-Length: 60000\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", b"",
+    ),
     "a body that nobody reads": (
         b"GET /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 60000\r\n\r\n", b"a",
     ),
@@ -174,4 +181,4 @@ def test_one_address_gets_so_many_connections_and_no_more(home: House) -> None:
 
 def test_how_patient_it_is_when_nothing_else_is_said() -> None:
     assert (PatientProtocol.request_s, PatientProtocol.read_s) == (10.0, 30.0)
-    assert (PatientProtocol.most, PatientProtocol.most_each) == (1500, 256)
+    assert (crowd.MOST, crowd.MOST_EACH, crowd.HANDSHAKE_S) == (1500, 256, 5.0)

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -19,10 +20,12 @@ import pytest
 
 from control_room.access.options import door_of
 from control_room.access.roles import AccessError
+from control_room.access.sessions import Sessions
 from control_room.main import add_arguments
 from scene.clock import SystemClock
 from tests.control_room.access.house import PASSWORD, wait_for
 from tests.control_room.access.pages import make_certificate
+from tests.delivery.keys import Keys
 from tests.delivery.parts import MOSQUITTO, NO_MOSQUITTO, free_port
 
 NO_BROKER = ("--broker", "mqtt://127.0.0.1:9", "--port", "0")
@@ -70,6 +73,20 @@ def refused(*words: str) -> str:
         door_of(args, SystemClock(), print, args.journal.parent)
     assert "\n" not in str(error.value)
     return str(error.value)
+
+
+def test_keys_without_our_own_are_said(tmp_path: Path) -> None:
+    keys = Keys(tmp_path)
+    keys.add("gateway", "roadway", "gw1")
+    keys.add("control_room")
+    line = "--keys without --signing-key: gateways that trust a key will refuse our receipts"
+    words = ("--journal", str(tmp_path / "journal.sqlite"), "--keys", str(keys.trusted))
+    with started(*NO_BROKER, *words, "--require-signed") as room:
+        assert wait_for(lambda: bool(room.url))
+        assert room.has(f"lamproom control-room: {line}")
+    with started(*NO_BROKER, *words, "--signing-key", str(keys.private["control_room"])) as room:
+        assert wait_for(lambda: bool(room.url))
+        assert not room.has("--signing-key")
 
 
 def test_it_does_not_start_and_says_why_in_one_line(tmp_path: Path) -> None:
@@ -163,3 +180,72 @@ def mosquitto(folder: Path, port: int, settings: str) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+def session_file(tmp_path: Path) -> tuple[Path, str]:
+    file, said = tmp_path / "sessions.sqlite", list[str]()
+    sessions = Sessions(file, SystemClock(), said.append)
+    token = sessions.start("Ada", "admin", "local", "x")
+    sessions.close()
+    assert said == []
+    return file, token
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "garbage",
+        "UPDATE secret SET value = 'short'",
+        "DELETE FROM secret",
+        "UPDATE sessions SET role = 'queen'",
+        "UPDATE sessions SET name = x'ff'",
+        "UPDATE sessions SET used_ns = 'never'",
+    ],
+)
+def test_damaged_sessions_are_moved_aside_and_all_log_in_again(tmp_path: Path, damage: str) -> None:
+    file, token = session_file(tmp_path)
+    if damage == "garbage":
+        file.write_bytes(b"garbage" * 1000)
+    else:
+        with contextlib.closing(sqlite3.connect(file)) as db, db:
+            db.execute("PRAGMA ignore_check_constraints = ON")
+            db.execute(damage)
+    said: list[str] = []
+    sessions = Sessions(file, SystemClock(), said.append)
+    if damage == "DELETE FROM secret":  # a new one is made
+        assert said == []
+        sessions.close()
+        return
+    [line] = said
+    assert f"{file}: is damaged" in line
+    assert (tmp_path / "sessions.sqlite.damaged").exists()
+    assert sessions.find(token) is None
+    token = sessions.start("Ada", "admin", "local", "x")
+    sessions.close()
+    assert len(Sessions(file, SystemClock(), said.append).all()) == 1, "kept as ever"
+    assert len(said) == 1
+
+
+def test_sessions_that_nothing_can_be_written_to_are_kept_in_memory(tmp_path: Path) -> None:
+    file, said = tmp_path / "sessions.sqlite", list[str]()
+    file.mkdir()
+    sessions = Sessions(file, SystemClock(), said.append)
+    assert sessions.find(sessions.start("Ada", "admin", "local", "x")) is not None
+    sessions.close()
+    [line] = said
+    assert "a restart ends them" in line
+
+
+def test_sessions_that_somebody_holds_are_not_taken_for_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("control_room.access.sessions.WAIT_S", 0.01)
+    file, _token = session_file(tmp_path)
+    said: list[str] = []
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        Sessions(file, SystemClock(), said.append)
+        holder.execute("ROLLBACK")
+    [line] = said
+    assert "locked" in line
+    assert len(Sessions(file, SystemClock(), said.append).all()) == 1

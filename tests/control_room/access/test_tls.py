@@ -1,3 +1,4 @@
+import shutil
 import socket
 import ssl
 import warnings
@@ -6,6 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
 from control_room.access.certificate import Certificate
 from control_room.access.roles import AccessError
@@ -71,7 +79,19 @@ def test_a_renewed_certificate_counts_for_the_next_who_connects(users_file: Path
         assert wait_for(lambda: any("former certificate stays" in line for line in said))
         with home.client(verify=before) as browser:
             assert browser.get("/login").status_code == 200
-        make_certificate(folder)
+        renewed = folder / "renewed"
+        renewed.mkdir()
+        certificate, key = make_certificate(renewed)
+        shutil.copy(certificate, folder)  # its key is still on the way
+        assert wait_for(
+            lambda: any(
+                "does not belong to the certificate" in line and "; the former" in line
+                for line in said
+            )
+        )
+        with home.client(verify=before) as browser:
+            assert browser.get("/login").status_code == 200
+        shutil.copy(key, folder)
         assert wait_for(lambda: any("renewed certificate is in use" in line for line in said))
         with home.client(verify=trusting(folder)) as browser:
             assert browser.get("/login").status_code == 200
@@ -82,15 +102,31 @@ def test_certificates_that_can_not_be_used_are_named(tmp_path: Path) -> None:
     certificate, key = make_certificate(tmp_path, days=10)
     Certificate(certificate, key, said.append)
     assert "ends on" in said[0]
+    assert Certificate(certificate, key, said.append).first_name() in ("localhost", "127.0.0.1")
     with pytest.raises(AccessError, match=r"--tls-key .*none\.key: can't be read"):
         Certificate(certificate, tmp_path / "none.key", said.append)
     other = tmp_path / "other"
     other.mkdir()
-    with pytest.raises(AccessError, match="they don't fit together"):
-        Certificate(certificate, make_certificate(other)[1], said.append)
-    key.write_text("no key")
-    with pytest.raises(AccessError, match="PEM is expected"):
+    foreign = make_certificate(other)[1]
+    with pytest.raises(AccessError, match=f"{foreign}: does not belong to .* {certificate}"):
+        Certificate(certificate, foreign, said.append)
+    foreign.write_bytes(_pem(rsa.generate_private_key(65537, 2048)))
+    with pytest.raises(AccessError, match=f"{foreign}: does not belong to .* {certificate}"):
+        Certificate(certificate, foreign, said.append)
+    foreign.write_bytes(_pem(ec.generate_private_key(ec.SECP256R1()), b"secret"))
+    with pytest.raises(AccessError, match=f"--tls-key {foreign}: has a password"):
+        Certificate(certificate, foreign, said.append)
+    foreign.write_text("no key")
+    with pytest.raises(AccessError, match=f"--tls-key {foreign}: is no private key; PEM"):
+        Certificate(certificate, foreign, said.append)
+    certificate.write_text("no certificate")
+    with pytest.raises(AccessError, match=f"--tls-certificate {certificate}: is no cert"):
         Certificate(certificate, key, said.append)
+
+
+def _pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, password: bytes = b"") -> bytes:
+    lock = BestAvailableEncryption(password) if password else NoEncryption()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock)
 
 
 def test_behind_a_proxy_only_what_came_by_tls_counts(users_file: Path) -> None:

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from argon2 import PasswordHasher
 from control_room.access.doorkeeper import _look
 from control_room.access.passwords import fits, needs_new_hash
 from control_room.access.roles import AccessError
+from control_room.access.sessions import Sessions
 from control_room.access.users_file import Users, change_users, read_users
+from scene.clock import SystemClock
 from tests.control_room.access.house import PASSWORD, House, wait_for
 
 
@@ -44,8 +47,33 @@ def test_users_are_made_changed_and_removed(tmp_path: Path) -> None:
     assert changed.role == "admin"
     assert changed.stamp != user.stamp
     assert command("list", *at).stdout == "admin     Li Wei\n"
-    command("remove", "Li Wei", *at)
+    for words in (("remove", "Li Wei"), ("role", "Li Wei", "viewer")):
+        kept = command(*words, *at)
+        assert kept.returncode == 2
+        assert "Li Wei: is the last admin" in kept.stderr
+        assert read_users(file).users == (changed,)
+    assert command("remove", "Li Wei", "--force", *at).returncode == 0
     assert read_users(file) == Users()
+    empty = command("list", *at)
+    assert (empty.returncode, empty.stdout) == (0, "")
+    assert (
+        f"make the first one: lamproom users add NAME --role admin --users {file}" in empty.stderr
+    )
+
+
+def test_only_who_is_known_or_logged_in_is_logged_out(users_file: Path) -> None:
+    at = ("--users", str(users_file))
+    nobody = command("logout", "nobody", *at)
+    assert nobody.returncode == 2
+    assert "nobody: no such user, and nobody of that name is logged in" in nobody.stderr
+    with closing(Sessions(users_file.with_name("sessions.sqlite"), SystemClock(), print)) as kept:
+        kept.start("Zhang San", "viewer", "oidc", "")
+        assert command("logout", "nobody", *at).returncode == 2
+        assert read_users(users_file).logged_out == {}
+        assert command("logout", "zhang san", *at).returncode == 0, "an OpenID user"
+    assert command("logout", "Ada", *at).returncode == 0, "a user who is not logged in"
+    assert command("logout", "nobody", "--force", *at).returncode == 0
+    assert set(read_users(users_file).logged_out) == {"zhang san", "nobody"}
 
 
 @pytest.mark.parametrize(

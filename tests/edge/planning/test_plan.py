@@ -117,6 +117,16 @@ def test_a_wish_that_can_not_be_met_is_told_with_the_best_that_was_found(
     assert re.match(expected + r"cameras.*best found: 1 cameras, \d\d % of the floor", said)
 
 
+def test_judging_a_site_does_not_overwrite_the_plan_of_a_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("plan.html").write_text("mine", encoding="utf-8")
+    lamproom_plan("--site", FOLDER / "site.yaml", "--detector-width", "640")
+    assert Path("plan.html").read_text(encoding="utf-8") == "mine"
+    assert Path("roadway.plan.html").exists()
+
+
 def test_the_sample_site_is_judged_as_it_hangs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
