@@ -3,7 +3,7 @@
 import { actText, desk, show as showDesk } from "./desk.js";
 import { element, setText } from "./dom.js";
 import { msOf, parse } from "./json.js";
-import { alarmKey, isUnacknowledged, model, nowMs, on, personOf, select } from "./model.js";
+import { alarmKey, isUnacknowledged, model, nowMs, on, personOf, raiseOf, select } from "./model.js";
 import { clockTime } from "./times.js";
 import { kindName } from "./words_of_alarms.js";
 import { word } from "./words.js";
@@ -30,7 +30,7 @@ export function endMs(anomaly) {
 /** Tell the state of an alarm; of the group that it leads, how many nobody has seen. */
 export function stateOf(entry, unseen = 0) {
   const parts = [word(entry.anomaly.severity), word(entry.anomaly.state)];
-  if (entry.anomaly.certainty === "possibly") parts.push(word("possibly"));
+  if (raiseOf(entry).certainty === "possibly") parts.push(word("possibly"));
   if (entry.ending !== null && entry.anomaly.state === "active") parts.push(word("ending"));
   if (entry.phase === "shelved") {
     parts.push(word("shelved_until", clockTime(msOf(entry.shelved.until_ns))));
@@ -60,14 +60,15 @@ export function drawDetails(groups) {
 
 function rowsOf(entry) {
   const { anomaly } = entry;
+  const raise = raiseOf(entry);
+  const isOver = anomaly.state !== "active";
   const person = anomaly.track === null ? null
     : personOf(`${entry.site}/${entry.gateway}`, anomaly.track)?.worker ?? anomaly.worker
       ?? `#${anomaly.track}`;
   return [
-    ["severity", `${word(anomaly.severity)} · ${word(anomaly.certainty)}`],
+    ["severity", `${word(anomaly.severity)} · ${word(raise.certainty)}`],
     ["state", stateOf(entry)],
-    ["where", anomaly.xyz_m === null ? null
-      : anomaly.xyz_m.map((value, i) => `${"xyz"[i]} ${value.toFixed(2)}`).join("  ") + " m"],
+    ["where", isOver && !entry.raised ? null : placeText(raise.xyz_m)],
     ["zone", anomaly.zone],
     ["person", person],
     ["camera", anomaly.camera],
@@ -79,10 +80,17 @@ function rowsOf(entry) {
     ["shelved", entry.phase === "shelved" ? actText(entry.shelved, clockTime) : null],
     ["ended", entry.ending === null ? null : actText(entry.ending, clockTime)],
     ["stored", clockTime(msOf(entry.stored_at_ns), true)],
-    ["probability", `${(anomaly.probability * 100).toFixed(0)} %`],
-    ["evidence", anomaly.evidence || null],
+    ["probability", isOver && !entry.raised ? null : `${(raise.probability * 100).toFixed(0)} %`],
+    ["evidence", isOver && !entry.raised ? null : raise.evidence || null],
+    ["clearing", isOver
+      ? [placeText(anomaly.xyz_m), anomaly.evidence].filter(Boolean).join(" · ") || null : null],
     ["alarm_id", anomaly.id],
   ];
+}
+
+function placeText(xyz_m) {
+  if (xyz_m === null) return null;
+  return xyz_m.map((value, i) => `${"xyz"[i]} ${value.toFixed(2)}`).join("  ") + " m";
 }
 
 /** Ask what was done with an alarm, whenever it has changed. */

@@ -6,7 +6,7 @@ import { drawHidden, isWanted, onFilter } from "./filters.js";
 import { msOf, parse } from "./json.js";
 import { oncePerFrame } from "./later.js";
 import {
-  alarmKey, isOpen, isUnacknowledged, mayAct, model, on, selectAlarm, takeHistory, weight,
+  alarmKey, isOpen, isUnacknowledged, mayAct, model, on, raiseOf, selectAlarm, takeHistory, weight,
 } from "./model.js";
 import { SIGN } from "./signs.js";
 import { clockTime, duration } from "./times.js";
@@ -44,9 +44,11 @@ export function start() {
 }
 
 /** Tell where an alarm is, in words. */
-export function whereOf({ anomaly, gateway }) {
+export function whereOf(entry) {
+  const { anomaly, gateway } = entry;
+  const { xyz_m } = raiseOf(entry);
   const parts = [];
-  if (anomaly.xyz_m !== null) parts.push(word("at", anomaly.xyz_m[0].toFixed(1)));
+  if (xyz_m !== null) parts.push(word("at", xyz_m[0].toFixed(1)));
   if (anomaly.zone !== null) parts.push(anomaly.zone);
   if (anomaly.camera !== null) parts.push(`${word("camera")} ${anomaly.camera}`);
   if (parts.length === 0 || model.gateways.size > 1) parts.push(gateway);

@@ -8,6 +8,11 @@ export function countText(people, at_least, blind) {
   return blind ? word("count_at_least", people) : String(people);
 }
 
+/** Say what such a count means, where it isn't plain; "" else. */
+export function countWhy(people, at_least) {
+  return at_least < people ? word("why_maybe", people, at_least) : "";
+}
+
 /** Tell whether somebody may be in an area where no camera looks. */
 export function isBlind(area, told) {
   return area.metres_seen < area.metres || (area.metres === 0 && !told.complete);

@@ -32,7 +32,11 @@ export function start() {
   on("language", draw);
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || document.querySelector("dialog[open]")) return;
-    if (event.target.closest?.("input, select, textarea")) return;
+    if (event.target.closest?.("input, select, textarea")) {
+      // Who types gives no orders; the first Esc leaves the field, but not while a word is composed.
+      if (event.key === "Escape" && !event.isComposing) event.target.blur();
+      return;
+    }
     const found = KEYS.find(([key]) => key === event.key);
     if (found === undefined) return;
     event.preventDefault();

@@ -66,6 +66,7 @@ window.lamproom = Object.freeze({
   get prefix() { return model.prefix; },
   get framesDrawn() { return panorama.drawn.frames; },
   get ruler() { return panorama.drawn.ruler; },
+  get raised() { return panorama.drawn.raised; },
   get framesSkipped() { return panorama.drawn.skipped; },
   get scale() { return panorama.drawn.scale; },
   get tags() { return structuredClone(panorama.drawn.tags); },

@@ -72,6 +72,7 @@ export function takeSnapshot(said) {
   model.alarms.clear();
   worst = null;
   for (const entry of said.alarms) model.alarms.set(alarmKey(entry), entry);
+  followAlarm();
   model.groups = said.groups;
   model.alarmRate = said.alarm_rate;
   takeClock(said);
@@ -129,6 +130,7 @@ export function takeAlarm(entry) {
   model.alarms.set(key, entry);
   worst = null;
   forgetOldAlarms();
+  followAlarm();
   changed("alarms");
   if (isNew && entry.anomaly.state === "active") changed("new alarm", entry);
 }
@@ -175,6 +177,13 @@ export function selectAlarm(key) {
   select({ place: `${entry.site}/${entry.gateway}`, track: entry.anomaly.track, alarm: key });
 }
 
+/** Whom the selected alarm is about may have got a new number: then that one is selected. */
+function followAlarm() {
+  const { selected } = model;
+  const track = model.alarms.get(selected?.alarm)?.anomaly.track ?? null;
+  if (track !== null && track !== selected.track) select({ ...selected, track });
+}
+
 /** Select a person, and the open alarm about them if there is one. */
 export function selectTrack(place, track) {
   const entry = alarmOf(place, track);
@@ -195,6 +204,14 @@ export function alarmKey(entry) {
 /** Tell whether an alarm is still there: active, or latched and cleared before anybody saw it. */
 export function isOpen(entry) {
   return entry.phase !== "over";
+}
+
+/**
+ * What an alarm was raised on: where, how probable, why. A clearing no longer says that; of an
+ * alarm whose raising never came there is only the clearing.
+ */
+export function raiseOf({ anomaly, raised }) {
+  return anomaly.state === "active" ? anomaly : raised ?? anomaly;
 }
 
 /** Tell whether somebody still has to say that they have seen it. */

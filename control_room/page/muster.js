@@ -1,7 +1,7 @@
 // The muster: how many are where, who is missing, where they were last. To be read, and printed.
 // Counts nobody itself.
 
-import { countText, isBlind, seenText } from "./counts.js";
+import { countText, countWhy, isBlind, seenText } from "./counts.js";
 import { button, element, setText } from "./dom.js";
 import { msOf, parse } from "./json.js";
 import { model, on, selectTrack } from "./model.js";
@@ -15,6 +15,8 @@ const dialog = document.getElementById("muster");
 const body = document.getElementById("muster-body");
 const trouble = document.getElementById("muster-trouble");
 const sites = document.getElementById("muster-site");
+/** Kept, so that it stays open or closed however often the figures are told anew. */
+const unnamed = element("details", "unnamed");
 let timer = null;
 let told = null;
 let toldAt = -Infinity;
@@ -63,7 +65,9 @@ function draw() {
   const old = told === null || performance.now() - toldAt > OLD_MS;
   setText(trouble, old ? word(told === null ? "muster_none" : "muster_old") : "");
   body.classList.toggle("old", old);
+  const focused = unnamed.contains(document.activeElement);
   body.replaceChildren(...(told === null ? [] : parts()));
+  if (focused) unnamed.firstChild?.focus();
 }
 
 function parts() {
@@ -82,8 +86,9 @@ function parts() {
     element("h3", "", missingTitle()), ...missing(),
     element("h3", "", word("by_zone")), zones(),
     element("h3", "", word("in_view_title", told.here.length)), people(told.here),
-    element("h3", "", word("away_title", told.away.length)), people(told.away),
+    ...away(),
   ];
+  heads.title = countWhy(told.people, told.at_least);
   if (told.listening_since_ns !== null) {
     found.push(line(word("listening_since", clockTime(msOf(told.listening_since_ns), true))));
   }
@@ -109,12 +114,28 @@ function missing() {
 }
 
 function zones() {
-  return tableOf(["zone", "people", "seen_part", "who"], told.areas.map((area) => [
+  const made = tableOf(["zone", "people", "seen_part", "who"], told.areas.map((area) => [
     area.zone ?? word("elsewhere"), countText(area.people, area.at_least, isBlind(area, told)),
     seenText(area),
     [...area.workers, ...(area.unnamed ? [word("without_name", area.unnamed)] : []),
       ...(area.last_seen ? [word("last_seen_here", area.last_seen)] : [])].join(", "),
   ]), "zones");
+  told.areas.forEach((area, i) => {
+    made.rows[i + 1].cells[1].title = countWhy(area.people, area.at_least);
+  });
+  return made;
+}
+
+/** Those with a name one by one; of the others how many, for every new number makes one more. */
+function away() {
+  const named = told.away.filter((one) => one.worker !== null);
+  const others = told.away.filter((one) => one.worker === null)
+    .sort((a, b) => msOf(b.last.seen_at_ns) - msOf(a.last.seen_at_ns));
+  const found = [element("h3", "", word("away_title", named.length)), people(named)];
+  if (others.length === 0) return found;
+  const text = word("away_unnamed", others.length, ago(others[0].last.seen_at_ns));
+  unnamed.replaceChildren(element("summary", "", text), people(others));
+  return [...found, unnamed];
 }
 
 function people(found) {

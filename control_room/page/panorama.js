@@ -1,18 +1,26 @@
 // The panorama on its canvas, and on the very same frame a tag on everybody.
 // Knows nothing about MQTT: people and picture come out of the same packet.
 
+import { setText } from "./dom.js";
 import { msOf } from "./json.js";
 import { oncePerFrame } from "./later.js";
 import {
   OLD_PICTURE_S, changed, model, nowMs, on, personOf, replayEnded, selectTrack,
 } from "./model.js";
+import { drawRaised } from "./raised_place.js";
 import { drawRuler } from "./ruler.js";
 import { PanoramaStream } from "./stream.js";
 import { DARK, drawTags, tagsOf } from "./tags.js";
 import { View, whenClicked } from "./view.js";
 import { word } from "./words.js";
 
+/** For so long a followed person may be missing: they may only get a new number. */
+const LOST_MS = 2000;
+/** A view that nobody has touched for so long shows all again: it must not hide who comes. */
+const UNTOUCHED_MS = 30_000;
+
 const canvas = document.getElementById("panorama");
+const stamp = document.getElementById("zoom-stamp");
 const note = document.getElementById("panorama-note");
 const age = document.getElementById("picture-age");
 const context = canvas.getContext("2d", { alpha: false });
@@ -30,10 +38,17 @@ let isNew = false;
 /** Where to fly once the first picture has come. */
 let pending = null;
 let rulerIsOn = true;
+/** Whether the view goes where the selected person goes. */
+let follows = false;
+/** When the followed person was in a picture last, and when somebody touched the page last. */
+let followedAt = 0;
+let touchedAt = performance.now();
+/** Of the box, CSS pixels; asked for at every frame it would have the plan laid out first. */
+let boxWidth = 0;
 
 /** What has been drawn, for whoever looks from outside. */
 export const drawn = {
-  frames: 0, tags: [], ruler: [], capturedAtNs: null, codec: null, skipped: 0, scale: 1,
+  frames: 0, tags: [], ruler: [], raised: null, capturedAtNs: null, codec: null, skipped: 0, scale: 1,
 };
 
 /**
@@ -56,8 +71,17 @@ export function start() {
   on("selected", () => { flyToSelected(); later(); });
   on("look", flyToChainage);
   on("language", later);
-  new ResizeObserver(later).observe(canvas.parentElement);
-  document.getElementById("panorama-fit").addEventListener("click", () => { view.fit(); later(); });
+  new ResizeObserver(([{ contentRect }]) => { boxWidth = contentRect.width; later(); })
+    .observe(canvas.parentElement);
+  document.getElementById("panorama-fit").addEventListener("click", showAll);
+  stamp.addEventListener("click", showAll);
+  for (const what of ["pointerdown", "pointermove", "wheel", "keydown"]) {
+    addEventListener(what, () => { touchedAt = performance.now(); }, { passive: true, capture: true });
+  }
+  // Whoever moves the picture looks elsewhere.
+  canvas.addEventListener("wheel", () => { follows = false; }, { passive: true });
+  canvas.addEventListener("pointermove", ({ buttons }) => { if (buttons !== 0) follows = false; });
+  canvas.addEventListener("keydown", ({ key }) => { if (/^(Arrow|[-+=0]$)/.test(key)) follows = false; });
   const toggle = document.getElementById("panorama-ruler");
   toggle.addEventListener("click", () => {
     rulerIsOn = !rulerIsOn;
@@ -65,8 +89,22 @@ export function start() {
     later();
   });
   whenClicked(canvas, click);
-  setInterval(showAge, 500);
+  setInterval(() => { showAge(); leaveZoom(); }, 500);
   later();
+}
+
+function showAll() {
+  follows = false;
+  view.fit();
+  later();
+}
+
+/** Show all again once nobody is followed any more, or nobody has touched anything for long. */
+function leaveZoom() {
+  if (view.isWhole) return;
+  const now = performance.now();
+  if (follows && selectedXy() !== null) followedAt = now;
+  if (now - touchedAt > UNTOUCHED_MS || (follows && now - followedAt > LOST_MS)) showAll();
 }
 
 function isSupported() {
@@ -81,6 +119,7 @@ function showGateway() {
   trouble = "";
   drawnAt = performance.now();
   drawn.tags = [];
+  showAll();
   if (model.shown === null) return;
   if (isSupported()) stream = new PanoramaStream(model.shown, take, takeTrouble);
   later();
@@ -101,8 +140,8 @@ function takeTrouble(text) {
 function resize() {
   const size = frame === null ? { width: 16, height: 3 }
     : { width: frame.displayWidth, height: frame.displayHeight };
-  const box = canvas.parentElement.getBoundingClientRect();
-  const width = Math.max(1, Math.floor(box.width));
+  boxWidth ||= canvas.parentElement.getBoundingClientRect().width;
+  const width = Math.max(1, Math.floor(boxWidth));
   const most = Math.max(120, innerHeight * 0.55);
   const height = Math.round(Math.min(most, Math.max(120, width * size.height / size.width)));
   const ratio = devicePixelRatio || 1;
@@ -124,14 +163,19 @@ function draw() {
   context.fillStyle = DARK;
   context.fillRect(0, 0, canvas.width, canvas.height);
   drawn.tags = [];
+  stamp.hidden = true;
   if (frame === null) return;
+  if (isNew) follow();
   const { width, height } = view.picture;
   context.imageSmoothingQuality = "high";
   context.drawImage(frame, view.left, view.top, width * view.scale, height * view.scale);
   drawn.ruler = rulerIsOn ? drawRuler(context, marks(), onCanvas, view.box) : [];
+  const [over, site] = [model.alarms.get(model.selected?.alarm), model.gateways.get(stream.place)?.site];
+  drawn.raised = drawRaised(context, over, stream.place, site, marks(), onCanvas);
   drawn.tags = tagsOf(header, stream.place, view, onCanvas);
   drawTags(context, drawn.tags, view.box);
   drawn.scale = view.scale;
+  drawStamp();
   if (!isNew) return;
   noteNew();
   const fly = pending;
@@ -170,19 +214,55 @@ function click({ x, y }) {
   if (hit !== undefined) selectTrack(model.shown, hit.track);
 }
 
-function flyToSelected() {
+/** The middle of the selected person, panorama pixels; null where the picture doesn't have them. */
+function selectedXy() {
   const { selected } = model;
-  if (selected === null || selected.track === null || selected.place !== model.shown) return;
+  if (selected === null || selected.track === null || selected.place !== model.shown) return null;
+  const inFrame = header?.positions.people.find((person) => person.track === selected.track);
+  const person = inFrame ?? personOf(selected.place, selected.track);
+  if (person === null || person.panorama_xy === null) return null;
+  const [x, y] = person.panorama_xy;
+  const head = person.panorama_head_xy ?? person.panorama_xy;
+  return [(x + head[0]) / 2, (y + head[1]) / 2];
+}
+
+function flyToSelected() {
   if (frame === null) {
     pending = flyToSelected;
     return;
   }
-  const inFrame = header?.positions.people.find((person) => person.track === selected.track);
-  const person = inFrame ?? personOf(selected.place, selected.track);
-  if (person === null || person.panorama_xy === null) return;
-  const [x, y] = person.panorama_xy;
-  const head = person.panorama_head_xy ?? person.panorama_xy;
-  view.centre((x + head[0]) / 2, (y + head[1]) / 2, 2);
+  const xy = selectedXy();
+  if (xy === null) {
+    // A number may change: `leaveZoom` waits for the new one.
+    if (follows && model.selected?.track == null) showAll();
+    return;
+  }
+  follows = true;
+  followedAt = performance.now();
+  view.centre(...xy, 2);
+}
+
+/** Keep the selected person in the middle part of the view. */
+function follow() {
+  const xy = follows ? selectedXy() : null;
+  if (xy === null) return;
+  const [x, y] = onCanvas(xy);
+  const { width, height } = view.box;
+  if (Math.abs(x - width / 2) > width / 5 || Math.abs(y - height / 2) > height / 3) view.centre(...xy, 1);
+}
+
+/** Say that the view is not all, and how many are outside of it. */
+function drawStamp() {
+  stamp.hidden = view.isWhole;
+  if (view.isWhole) return;
+  const { width, height } = view.box;
+  const inside = drawn.tags.filter(({ box: [left, top, wide, tall] }) => {
+    const [x, y] = [left + wide / 2, top + tall / 2];
+    return x >= 0 && x <= width && y >= 0 && y <= height;
+  }).length;
+  const outside = header.positions.people.length - inside;
+  setText(stamp, word({ 0: "zoomed_none", 1: "zoomed_one" }[outside] ?? "zoomed", outside));
+  stamp.classList.toggle("some", outside > 0);
 }
 
 /** Bring a metre of the roadway to the middle, if the picture shows it. */
@@ -195,6 +275,7 @@ function flyToChainage({ place, chainage_m }) {
   const far = (mark) => Math.abs(mark.chainage_m - chainage_m);
   const near = marks().toSorted((a, b) => far(a) - far(b))[0];
   if (near === undefined || far(near) > 2) return;
+  follows = false;
   const middle = (axis) => near.across_px.reduce((sum, at) => sum + at[axis], 0) / near.across_px.length;
   view.centre(middle(0), middle(1), 2);
 }

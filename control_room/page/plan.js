@@ -3,7 +3,7 @@
 
 import { node } from "./dom.js";
 import { oncePerFrame } from "./later.js";
-import { changed, model, on, personOf, select } from "./model.js";
+import { changed, model, on, personOf, raiseOf, select } from "./model.js";
 import { drawFloors, measure, patterns } from "./plan_floor.js";
 import { legend } from "./plan_legend.js";
 import { drawMachines, machinesNote } from "./plan_machines.js";
@@ -12,6 +12,11 @@ import { along, isDrawable } from "./roadway.js";
 import { View, whenClicked } from "./view.js";
 
 const RULER_PX = 34;
+/** People walk: on the plan nobody sees more than this, and it leaves the time to the panorama. */
+const EVERY_MS = 180;
+/** And of so many people nobody follows each one's steps. */
+const CROWD = 100;
+const CROWD_EVERY_MS = 450;
 const REACH_PX = 16;
 
 const svg = document.getElementById("plan");
@@ -24,6 +29,9 @@ const moving = node("g");
 let bounds = null;
 let stillIsOld = true;
 let machinesKnown = 0;
+/** Of the drawing, CSS pixels; asked for at every frame it would have all else laid out first. */
+let size = null;
+let drawnAt = -Infinity;
 /** What a click can reach; the shapes themselves move ten times a second. */
 let targets = [];
 
@@ -32,13 +40,17 @@ export function start() {
   svg.append(patterns(), still, machines, moving);
   const all = () => { stillIsOld = true; later(); };
   for (const about of ["gateways", "health", "language"]) on(about, all);
-  for (const about of ["positions", "alarms", "machines"]) on(about, later);
+  for (const about of ["alarms", "machines"]) on(about, later);
+  on("positions", () => {
+    const every_ms = targets.length > CROWD ? CROWD_EVERY_MS : EVERY_MS;
+    if (performance.now() - drawnAt > every_ms) later();
+  });
   on("selected", () => { flyToSelected(); later(); });
   on("gateways", legend);
   on("language", legend);
   document.getElementById("plan-fit").addEventListener("click", () => { view.fit(); all(); });
   whenClicked(svg, click);
-  new ResizeObserver(all).observe(svg);
+  new ResizeObserver(([{ contentRect }]) => { size = contentRect; all(); }).observe(svg);
   setInterval(all, 1000);
   legend();
 }
@@ -49,13 +61,15 @@ function px([x, y]) {
 }
 
 function draw() {
+  drawnAt = performance.now();
+  size ??= { width: svg.clientWidth, height: svg.clientHeight };
   if (stillIsOld) bounds = measure();
   if (bounds === null) {
     for (const layer of [still, machines]) layer.replaceChildren();
     targets = [];
     return;
   }
-  const box = { width: svg.clientWidth || 1, height: (svg.clientHeight || 1) - RULER_PX };
+  const box = { width: size.width || 1, height: (size.height || 1) - RULER_PX };
   const picture = { width: bounds.right - bounds.left, height: bounds.high - bounds.low };
   if (box.width !== view.box.width || box.height !== view.box.height
       || picture.width !== view.picture.width || picture.height !== view.picture.height) {
@@ -79,7 +93,9 @@ function draw() {
 
 function click({ x, y }) {
   const far = (target) => Math.hypot(target.x - x, target.y - y);
-  const near = targets.filter((target) => far(target) < REACH_PX).sort((a, b) => far(a) - far(b));
+  const near = targets.filter((target) => far(target) < REACH_PX)
+    // Whoever is there comes before what is over.
+    .sort((a, b) => Number(a.isOver) - Number(b.isOver) || far(a) - far(b));
   if (near.length > 0) near[0].select();
   else if (bounds !== null) lookAt([bounds.left + (x - view.left) / view.scale,
     bounds.high - (y - view.top) / view.scale]);
@@ -108,7 +124,7 @@ function flyToSelected() {
   if (selected === null || bounds === null) return;
   const person = selected.track === null ? null : personOf(selected.place, selected.track);
   const entry = selected.alarm === null ? null : model.alarms.get(selected.alarm);
-  const xyz_m = person?.xyz_m ?? entry?.anomaly.xyz_m ?? null;
+  const xyz_m = person?.xyz_m ?? (entry ? raiseOf(entry).xyz_m : null);
   if (xyz_m !== null) view.centre(xyz_m[0] - bounds.left, bounds.high - xyz_m[1], 1.5);
 }
 

@@ -86,9 +86,11 @@ function floor({ site, place, gateway, ...known }, sheet) {
     if (seen) continue;
     const corners = [edgeAt(left, from), edgeAt(left, to), edgeAt(right, to), edgeAt(right, from)];
     if (corners.every((corner) => corner !== null)) {
-      shapes.push(node("path", {
+      const shape = node("path", {
         d: pathOf(corners, sheet), class: "unseen", fill: "url(#unseen-hatch)",
-      }));
+      });
+      shape.append(node("title", {}, word("why_unseen")));
+      shapes.push(shape);
     }
   }
   shapes.push(node("path", { d: pathOf(site.centre_line_m, sheet, false), class: "centre" }));

@@ -13,7 +13,7 @@ export function legend() {
   const known = [...model.gateways.values()];
   const kinds = new Set(known.flatMap(({ site, plan }) =>
     [...(site?.zones ?? []), ...(plan?.following ?? [])].map((zone) => zone.kind)));
-  const entries = ["person", "possibly", "critical", "warning", "notice",
+  const entries = ["person", "possibly", "critical", "warning", "notice", "cleared",
     ...Object.keys(ZONES).filter((kind) => kinds.has(kind))];
   if (known.some(({ plan }) => (plan?.gates ?? []).length > 0)) entries.push("gate");
   if (model.machines.size > 0) entries.push("machine");
@@ -22,6 +22,7 @@ export function legend() {
     const item = document.createElement("li");
     const sign = node("svg", { width: 22, height: 14, "aria-hidden": "true" });
     sign.append(...signOf(what));
+    if (what === "unseen") item.title = word("why_unseen");
     item.append(sign, document.createTextNode(` ${word(`legend_${what}`)}`));
     return item;
   }));
@@ -45,6 +46,9 @@ function signOf(what) {
   }
   if (what === "unseen") {
     return [node("rect", { width: 22, height: 14, fill: "url(#unseen-hatch)", class: "unseen" })];
+  }
+  if (what === "cleared") {
+    return [node("path", { d: outline("critical", 11, 7, 6), class: "mark cleared" })];
   }
   return [node("path", { d: outline(what, 11, 7, 7), class: `mark ${what}` })];
 }

@@ -1,13 +1,16 @@
 // Everybody on the plan, and alarms where nobody is shown. Shapes are kept and moved.
 
 import { node } from "./dom.js";
+import { msOf } from "./json.js";
 import { layOut, widthOf } from "./labels.js";
 import {
-  alarmKey, alarmOf, isOpen, isSelected, model, nameOf, personOf, selectAlarm, selectTrack, silentFor,
-  weight,
+  alarmKey, alarmOf, isOpen, isSelected, model, nameOf, personOf, raiseOf, selectAlarm, selectTrack,
+  silentFor, weight,
 } from "./model.js";
 import { outline } from "./signs.js";
+import { clockTime } from "./times.js";
 import { kindName } from "./words_of_alarms.js";
+import { word } from "./words.js";
 
 const SIGMAS = 2;
 const GONE_AFTER_S = 3;
@@ -17,13 +20,14 @@ const FONT = "12px system-ui, sans-serif";
 const kept = new Map();
 
 /**
- * Draw into `layer`; gives what a click can reach: { x, y, select }. Whoever has the first call on
- * room for a name is selected, or has an alarm.
+ * Draw into `layer`; gives what a click can reach: { x, y, select, isOver }. Whoever has the first
+ * call on room for a name is selected, or has an alarm. Alarms that are over (`isOver`), and that
+ * nobody has seen yet, are small and grey, and say what they were to whoever points at them.
  */
 export function drawPeople(layer, sheet) {
   if (layer.children.length === 0) layer.append(node("g"), node("g"));
   const marks = [...people(sheet), ...places(sheet)].sort((a, b) => b.weight - a.weight);
-  const near = marks.filter(({ x, y }) => x > -20 && y > -20 && x < sheet.width + 20 && y < sheet.height + 20);
+  const near = marks.filter(({ x, y, text }) => text !== "" && x > -20 && y > -20 && x < sheet.width + 20 && y < sheet.height + 20);
   const { places: laid, more } = layOut(near.map(({ x, y, text, short, severity }) => ({
     around: [x - 8, y - 8, 16, 16], height: 15,
     ...(severity !== null && { keep: 0 }),
@@ -34,7 +38,7 @@ export function drawPeople(layer, sheet) {
   for (const [key, shape] of kept) if (!shown.has(key)) { shape.group.remove(); kept.delete(key); }
   for (const mark of marks) drawMark(mark, layer);
   drawMore(more, near, layer);
-  return marks.map(({ x, y, select }) => ({ x, y, select }));
+  return marks.map(({ x, y, select, isOver = false }) => ({ x, y, select, isOver }));
 }
 
 function people(sheet) {
@@ -63,24 +67,34 @@ function people(sheet) {
   return found;
 }
 
-/** Alarms at a place where nobody is shown. */
+/** Active alarms at a place where nobody is shown, and where those that are over were raised. */
 function places(sheet) {
   const found = [];
   for (const entry of model.alarms.values()) {
     const { anomaly, site, gateway } = entry;
-    if (!isOpen(entry) || anomaly.xyz_m === null) continue;
-    if (anomaly.track !== null && personOf(`${site}/${gateway}`, anomaly.track) !== null) continue;
-    const [x, y] = sheet.px(anomaly.xyz_m);
+    const { xyz_m } = raiseOf(entry);
+    const isOver = anomaly.state !== "active";
+    if (!isOpen(entry) || xyz_m === null) continue;
+    if (!isOver && anomaly.track !== null && personOf(`${site}/${gateway}`, anomaly.track) !== null) continue;
+    const [x, y] = sheet.px(xyz_m);
     const key = alarmKey(entry);
     const selected = model.selected?.alarm === key;
     found.push({
-      key: `alarm ${key}`, track: null, x, y, selected, gone: false, severity: anomaly.severity,
+      key: `alarm ${key}`, track: null, x, y, selected, gone: false, isOver,
+      severity: isOver ? null : anomaly.severity, shape: outline(anomaly.severity, 0, 0, isOver ? 6 : 10),
       certainty: `alarm-place ${anomaly.state}`, ellipse: null, heading: null,
-      text: kindName(anomaly), short: kindName(anomaly),
-      weight: (selected ? 10 : 0) + weight(entry), select: () => selectAlarm(key),
+      text: isOver && !selected ? "" : kindName(anomaly), short: kindName(anomaly),
+      title: isOver ? overText(entry) : "",
+      weight: (selected ? 10 : 0) + (isOver ? 0 : weight(entry)), select: () => selectAlarm(key),
     });
   }
   return found;
+}
+
+function overText({ anomaly, cleared_at_ns }) {
+  const parts = [kindName(anomaly), word("cleared"), cleared_at_ns && clockTime(msOf(cleared_at_ns)),
+    word("not_acknowledged")];
+  return parts.filter(Boolean).join(" · ");
 }
 
 function drawMark(mark, layer) {
@@ -92,15 +106,17 @@ function drawMark(mark, layer) {
       group: node("g"), ellipse: node("ellipse", { class: "ellipse" }),
       ring: node("circle", { r: 13, class: "ring" }), heading: node("path", { class: "heading" }),
       lead: node("path", { class: "lead" }), dot: node("path", { class: "dot" }),
-      name: node("text", { class: "name" }),
+      name: node("text", { class: "name" }), title: node("title"),
     };
-    const { group, ellipse: oval, ring, heading, lead, dot, name } = shape;
-    group.append(oval, ring, heading, lead, dot, name);
+    const { group, ellipse: oval, ring, heading, lead, dot, name, title } = shape;
+    group.append(title, oval, ring, heading, lead, dot, name);
     if (mark.track !== null) group.setAttribute("data-track", mark.track);
     kept.set(mark.key, shape);
   }
   if (shape.group.parentNode !== home) home.append(shape.group);
   const { x, y, severity, label } = mark;
+  // Only the group moves: what is drawn round its middle stays as it is, and costs nothing.
+  set(shape.group, "transform", `translate(${round(x)} ${round(y)})`);
   const classes = [mark.track === null ? "place" : "person", mark.certainty];
   if (severity !== null) classes.push("alarm", severity);
   if (mark.gone) classes.push("gone");
@@ -108,24 +124,25 @@ function drawMark(mark, layer) {
   set(shape.group, "class", classes.join(" "));
   show(shape.ellipse, mark.ellipse !== null);
   if (mark.ellipse !== null) {
-    set(shape.ellipse, "rx", mark.ellipse.rx);
-    set(shape.ellipse, "ry", mark.ellipse.ry);
-    set(shape.ellipse, "transform", `translate(${x} ${y}) rotate(${-mark.ellipse.turn})`);
+    set(shape.ellipse, "rx", round(mark.ellipse.rx));
+    set(shape.ellipse, "ry", round(mark.ellipse.ry));
+    set(shape.ellipse, "transform", `rotate(${round(-mark.ellipse.turn)})`);
   }
   show(shape.ring, mark.selected);
-  set(shape.ring, "cx", x);
-  set(shape.ring, "cy", y);
   show(shape.heading, mark.heading !== null);
-  if (mark.heading !== null) set(shape.heading, "d", `M${x} ${y}L${mark.heading.join(" ")}`);
-  set(shape.dot, "d", severity === null ? circle(x, y, 5) : outline(severity, x, y, 10));
+  if (mark.heading !== null) {
+    set(shape.heading, "d", `M0 0L${round(mark.heading[0] - x)} ${round(mark.heading[1] - y)}`);
+  }
+  set(shape.dot, "d", mark.shape ?? (severity === null ? CIRCLE : outline(severity, 0, 0, 10)));
+  if (shape.said !== mark.title) shape.title.textContent = shape.said = mark.title ?? "";
   show(shape.name, label !== null && label !== undefined);
   show(shape.lead, Boolean(label?.lead));
   if (!label) return;
-  set(shape.name, "x", label.left + 2);
-  set(shape.name, "y", label.top + label.height - 3);
-  if (shape.name.textContent !== mark.text) shape.name.textContent = mark.text;
+  set(shape.name, "x", round(label.left + 2 - x));
+  set(shape.name, "y", round(label.top + label.height - 3 - y));
+  if (shape.text !== mark.text) shape.name.textContent = shape.text = mark.text;
   const end = label.left + (label.left > x ? 0 : label.width);
-  if (label.lead) set(shape.lead, "d", `M${x} ${y}L${end} ${label.top + label.height / 2}`);
+  if (label.lead) set(shape.lead, "d", `M0 0L${round(end - x)} ${round(label.top + label.height / 2 - y)}`);
 }
 
 const chips = [];
@@ -139,25 +156,35 @@ function drawMore(more, marks, layer) {
       chips[i].append(document.createTextNode(""), node("title"));
     }
     if (chips[i].parentNode === null) layer.append(chips[i]);
-    set(chips[i], "x", left + 2);
-    set(chips[i], "y", top + height - 3);
-    chips[i].firstChild.data = `+${members.length}`;
-    chips[i].lastChild.textContent = members.map((n) => marks[n].text).join(", ");
+    set(chips[i], "x", round(left + 2));
+    set(chips[i], "y", round(top + height - 3));
+    const [many, who] = [`+${members.length}`, members.map((n) => marks[n].text).join(", ")];
+    if (chips[i].firstChild.data !== many) chips[i].firstChild.data = many;
+    if (chips[i].lastChild.textContent !== who) chips[i].lastChild.textContent = who;
   });
 }
 
-function circle(x, y, r) {
-  return `M${x - r} ${y}A${r} ${r} 0 1 1 ${x + r} ${y}A${r} ${r} 0 1 1 ${x - r} ${y}Z`;
+const CIRCLE = "M-5 0A5 5 0 1 1 5 0A5 5 0 1 1 -5 0Z";
+
+/** A tenth of a pixel is not seen; and what is written the same again is not drawn again. */
+function round(value) {
+  return Math.round(value * 10) / 10;
 }
+
+/** Map of a shape to what has been written to it: asking the document for it takes long. */
+const written = new WeakMap();
 
 function set(shape, name, value) {
   const text = String(value);
-  if (shape.getAttribute(name) !== text) shape.setAttribute(name, text);
+  let known = written.get(shape);
+  if (known === undefined) written.set(shape, known = new Map());
+  if (known.get(name) === text) return;
+  known.set(name, text);
+  shape.setAttribute(name, text);
 }
 
 function show(shape, wanted) {
-  if (wanted) shape.removeAttribute("display");
-  else set(shape, "display", "none");
+  set(shape, "display", wanted ? "inline" : "none");
 }
 
 /** Half axes (m) of the ellipse of `SIGMAS` and its turn (degrees, anticlockwise) of a covariance. */

@@ -9,6 +9,9 @@ const WORDS = {
   past: ["Past alarms", "历史报警"],
   health: ["Gateways and cameras", "网关与摄像机"],
   fit: ["Show all", "显示全部"],
+  zoomed: ["zoomed: {0} people outside this view", "已放大：此视野外有 {0} 人"],
+  zoomed_one: ["zoomed: 1 person outside this view", "已放大：此视野外有 1 人"],
+  zoomed_none: ["zoomed: a part of the picture", "已放大：仅显示部分画面"],
   ruler: ["Metres", "里程"],
   metres: ["m", "米"],
 
@@ -83,6 +86,7 @@ const WORDS = {
   cleared_at: ["Cleared", "解除时间"],
   stored: ["In the journal", "入库时间"],
   probability: ["Probability", "概率"],
+  clearing: ["Clearing", "解除依据"],
   evidence: ["Evidence", "依据"],
   alarm_id: ["Alarm", "报警编号"],
 
@@ -129,7 +133,13 @@ const WORDS = {
   legend_area: ["area", "区域"],
   legend_gate: ["one-way gate", "单向通道"],
   legend_machine: ["machine", "设备"],
+  legend_cleared: ["cleared", "已解除"],
   legend_unseen: ["cameras cannot see", "摄像机不可见"],
+  why_unseen: [
+    "No camera sees a whole person here: a picture that cuts off feet or helmet does not count as "
+      + "seen. Somebody may be there.",
+    "此处没有摄像机能看到完整的人：画面截去脚部或安全帽的不算可见。此处可能有人。",
+  ],
   restricted: ["restricted zone", "限制区域"],
   danger: ["danger zone", "危险区域"],
   area: ["area", "区域"],
@@ -186,6 +196,11 @@ const WORDS = {
   last_seen_here: ["{0} last seen here", "{0} 人最后在此出现"],
   count_at_least: ["at least {0}", "至少 {0}"],
   count_maybe: ["{0} (at least {1})", "{0}（至少 {1}）"],
+  why_maybe: [
+    "{0} are counted; {1} of them are certainly people, and different ones. The others are only "
+      + "possibly people, or one person counted twice. More may be where no camera sees.",
+    "共计 {0} 人，其中 {1} 人可以确定且互不重复；其余只是可能为人员，或为同一人重复计数。摄像机不可见处可能还有人。",
+  ],
   metres_of: ["{0} of {1} m", "{1} 米中 {0} 米"],
   people_count: ["People: {0}", "人员：{0}"],
   not_shown_now: ["{0}: not shown now", "{0}：当前未显示"],
@@ -232,7 +247,11 @@ const WORDS = {
   tag_heard: ["Tag heard (a tag is no person)", "标识卡（卡不等于人）"],
   never_seen: ["not seen", "未见"],
   in_view_title: ["In view: {0}", "当前可见：{0}"],
-  away_title: ["Out of view: {0}", "已离开视野：{0}"],
+  away_title: ["Out of view, with a name: {0}", "已离开视野（已识别）：{0}"],
+  away_unnamed: [
+    "{0} without a name, newest {1}. One person may be in it several times.",
+    "{0} 条未识别记录，最近 {1}。同一人可能出现多次。",
+  ],
   state_in_view: ["in view", "可见"],
   state_out_of_view: ["out of view", "离开视野"],
   state_unknown: ["unknown", "不明"],

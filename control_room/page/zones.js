@@ -1,6 +1,6 @@
 // Head-counts by zone, each with how much of it cameras see. Counts nobody itself.
 
-import { countText, isBlind, seenText } from "./counts.js";
+import { countText, countWhy, isBlind, seenText } from "./counts.js";
 import { element } from "./dom.js";
 import { oncePerFrame } from "./later.js";
 import { model, on } from "./model.js";
@@ -30,7 +30,7 @@ function draw() {
     seenText(area),
     [...area.workers, ...(area.unnamed ? [word("without_name", area.unnamed)] : []),
       ...(area.last_seen ? [word("last_seen_here", area.last_seen)] : [])].join(", "),
-    isBlind(area, told),
+    isBlind(area, told), countWhy(area.people, area.at_least),
   ]));
   const text = JSON.stringify([word("zone"), rows]);
   if (text === shown) return;
@@ -41,11 +41,13 @@ function draw() {
     cell.scope = "col";
     head.append(cell);
   }
-  table.replaceChildren(head, ...rows.map(([name, count, seen, who, blind]) => {
+  table.replaceChildren(head, ...rows.map(([name, count, seen, who, blind, why]) => {
     const row = element("tr", blind ? "blind" : "");
     const title = element("th", "", name);
     title.scope = "row";
-    row.append(title, element("td", "count", count), element("td", "seen", seen), element("td", "", who));
+    const counted = element("td", "count", count);
+    counted.title = why;
+    row.append(title, counted, element("td", "seen", seen), element("td", "", who));
     return row;
   }));
 }

@@ -564,6 +564,14 @@ def test_a_phone_can_read_it(stage: Stage, tab: Tab) -> None:
     page = tab.open(stage.url)
     page.wait_for_function("() => lamproom.framesDrawn > 3")
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+    tops = page.evaluate(
+        """() => [...document.querySelectorAll("main > *")].map((part) =>
+             [part.id || part.tagName, part.getBoundingClientRect().top])"""
+    )
+    assert [name for name, _ in tops] == [
+        "panorama-section", "ASIDE", "plan-section", "zones-section",
+    ], "the order of the keyboard"  # fmt: skip
+    assert tops == sorted(tops, key=lambda found: found[1]), "is the order that is seen"
     tab.shoot("phone")
 
 
