@@ -1,6 +1,8 @@
 """A site with certificates, and the real broker with the configuration that Lamproom ships."""
 
 import signal
+import socket
+import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +15,7 @@ from edge.broker_files.config import BrokerSettings
 from edge.certificates.authority import make_authority, utc_now
 from edge.certificates.workshop import CONTROL_ROOM, Workshop
 from scene.site import BrokerConfig
-from tests.delivery.parts import HANG_S, MOSQUITTO, answers, free_port, wait_until
+from tests.delivery.parts import HANG_S, MOSQUITTO, free_port, wait_until
 
 SITE = "north-7"
 DAYS = 730
@@ -119,12 +121,24 @@ def running(folder: Path, port: int, extra_rules: str = "") -> Iterator[Broker]:
             [MOSQUITTO, "-c", str(folder / "test.conf")], stdout=log, stderr=log
         )
     try:
-        wait_until(lambda: answers(port) or process.poll() is not None)
+        wait_until(lambda: shakes_hands(port) or process.poll() is not None)
         assert process.poll() is None, (folder / "log").read_text()
         yield Broker(folder=folder, process=process)
     finally:
         process.kill()
         process.wait()
+
+
+def shakes_hands(port: int) -> bool:
+    """Tell whether a broker has read all its files: it takes calls before it has."""
+    anyone = ssl.create_default_context()
+    anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1.0) as called:
+            anyone.wrap_socket(called).close()
+    except OSError:
+        return False
+    return True
 
 
 def days(count: float) -> timedelta:

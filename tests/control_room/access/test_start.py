@@ -38,7 +38,7 @@ class Started:
 
     @property
     def url(self) -> str:
-        found = re.search(r"https?://127\S+", "".join(self.said))
+        found = re.search(r"https?://(?:127|localhost)\S+", "".join(self.said))
         return found.group() if found else ""
 
     def has(self, text: str) -> bool:
