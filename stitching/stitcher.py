@@ -129,12 +129,8 @@ class Stitcher:
         seams = painting.seams
         if not (self._insets or somebody) and np.array_equal(seams.labels, seams.base):
             return None  # there is nothing to go round, and no way back to go
-        if self._insets:
-            bodies = self._insets.bodies(people, finds, at_ns)
-            standing = self._insets.look(bodies, images, at_ns)
-        else:
-            bodies = Bodies(self._rig.cameras, self._cells, people, finds, at_ns)
-            standing = None
+        bodies = Bodies(self._rig.cameras, self._cells, people, finds, at_ns)
+        standing = self._insets.look(bodies, images, at_ns) if self._insets else None
         if standing or len(images) > 1:
             painting.follow(bodies, at_ns, standing.bits if standing else 0)
         return standing

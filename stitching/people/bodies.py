@@ -103,10 +103,6 @@ class Bodies:
         index, box = self._loose[bit - len(self.people)]
         return np.asarray(self._boxes[index][[box] if index == camera else []])
 
-    def loose_boxes(self, camera: int) -> Floats:
-        """Give the loose finds (B, 4) of a camera."""
-        return np.asarray(self._boxes[camera][self._whose[camera] < 0])
-
     def outline(self, bit: int, camera: int) -> Floats:
         """Give (K, 2) pixels round a person's body, arms and all; none of them for loose finds."""
         if bit >= len(self.people):

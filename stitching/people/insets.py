@@ -3,13 +3,13 @@
 Knows nothing about how people are found, nor how the panorama below them is painted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from scene.arrays import Bools, read_only
-from scene.messages import Detections, Inset, Panorama, Position, YuvImage
+from scene.messages import Inset, Panorama, YuvImage
 from scene.ribbon import Ribbon
 from scene.rig import Rig
 from stitching.cells import Cells
@@ -19,7 +19,6 @@ from stitching.people.bodies import Bodies
 from stitching.people.companies import Companies
 from stitching.people.drawing import draw
 from stitching.people.hiding import hide
-from stitching.people.newcomers import Newcomers
 from stitching.people.upright import HALF, insets
 from stitching.people.whose import NOBODY, Whose
 
@@ -38,19 +37,9 @@ class Insets:
 
     def __init__(self, rig: Rig, surface: Ribbon, cells: Cells, exposure: Exposure) -> None:
         self._surface, self._cells, self._exposure = surface, cells, exposure
-        self._cameras = rig.cameras
         self._names = [camera.name for camera in rig.cameras]
         self._whose, self._companies = Whose(), Companies()
         self._background = Background(cells.small_px)
-        self._newcomers = Newcomers(surface)
-
-    def bodies(self, people: Sequence[Position], finds: Sequence[Detections], at_ns: int) -> Bodies:
-        """Gather who is where: `people`, and those whom cameras found together without them."""
-        bodies = Bodies(self._cameras, self._cells, people, finds, at_ns)
-        more = self._newcomers.of(bodies, at_ns)
-        if not more:
-            return bodies
-        return Bodies(self._cameras, self._cells, (*people, *more), finds, at_ns)
 
     def look(self, bodies: Bodies, images: Mapping[int, YuvImage], at_ns: int) -> Standing:
         """Say who will be drawn, and how, from the pictures there are, by camera index."""
