@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write deploy/requirements.hashes: what a gateway runs, each package with its files' SHA-256.
+"""Write deploy/requirements.hashes: what gateway and control room run, with their files' SHA-256.
 
     .venv/bin/python deploy/write_hashes.py       after every change of requirements.lock
 
@@ -28,8 +28,8 @@ MACHINES = ("x86_64", "aarch64")
 GLIBCS = ("2_28", "2_27", "2_26", "2_24", "2_17")
 """Debian 12 has 2.36: newer wheels than these would run there, but not on older systems."""
 HEAD = """\
-# What a gateway (lamproom[cpu]) runs, with the SHA-256 of each file that pip may take for it: Linux
-# on x86_64 and aarch64, Python 3.11 to 3.13. Written by deploy/write_hashes.py; versions are those
+# What a gateway or control room (lamproom[cpu,postgresql,oidc]) runs, with the SHA-256 of each file
+# that pip may take for it: Linux on x86_64 and aarch64, Python 3.11 to 3.13. Written by deploy/write_hashes.py; versions are those
 # of requirements.lock. Use: pip install --require-hashes --no-deps -r requirements.hashes
 """
 
@@ -37,7 +37,7 @@ HEAD = """\
 def main() -> int:
     """Ask pip for each kind of machine and write the file."""
     pins = pinned()
-    names = sorted(needed("lamproom", "cpu"))
+    names = sorted(needed("lamproom", "cpu", "postgresql", "oidc"))
     found: dict[str, set[str]] = {name: set() for name in names}
     for python in PYTHONS:
         for machine in MACHINES:
