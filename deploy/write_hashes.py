@@ -29,8 +29,9 @@ GLIBCS = ("2_28", "2_27", "2_26", "2_24", "2_17")
 """Debian 12 has 2.36: newer wheels than these would run there, but not on older systems."""
 HEAD = """\
 # What a gateway or control room (lamproom[cpu,postgresql,oidc]) runs, with the SHA-256 of each file
-# that pip may take for it: Linux on x86_64 and aarch64, Python 3.11 to 3.13. Written by deploy/write_hashes.py; versions are those
-# of requirements.lock. Use: pip install --require-hashes --no-deps -r requirements.hashes
+# that pip may take for it: Linux on x86_64 and aarch64, Python 3.11 to 3.13. Written by
+# deploy/write_hashes.py; versions are those of requirements.lock. Use:
+#     pip install --require-hashes --no-deps -r requirements.hashes
 """
 
 
