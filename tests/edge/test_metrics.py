@@ -206,5 +206,5 @@ def test_nothing_is_served_unless_the_site_gives_a_port(gateway: Gateway, tmp_pa
     with closing(serve_metrics(config, gateway.figures) or pytest.fail("none")) as server:
         wait_until(lambda: server.port is not None)
         assert "lamproom_gateway_info" in read(ask(server.port)[0])
-    with pytest.raises(SiteError, match=r"metrics\.port: .* less than or equal to 65535"):
+    with pytest.raises(SiteError, match=r"metrics\.port: .* at most 65535"):
         parse_site(f"{SITE}metrics: {{port: 99999}}\n", name="s", folder=tmp_path)
