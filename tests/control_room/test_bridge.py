@@ -16,25 +16,26 @@ from delivery.trust import Trust
 from delivery.voice import Voice
 from scene.clock import SystemClock
 from scene.errors import WireError
-from scene.messages import GatewayHealth, Order, Receipt
+from scene.messages import Order, Receipt
 from scene.site import BrokerConfig
 from scene.topics import topic_filter, topic_name
 from scene.wire import Message, type_name
 from tests.control_room.bridged import ABOVE, BELOW, Bridged, bridged_brokers
 from tests.delivery.keys import Keys
-from tests.delivery.parts import HANG_S, MOSQUITTO, NO_MOSQUITTO, alarm, people, site, wait_until
+from tests.delivery.parts import (
+    HANG_S,
+    HEALTH,
+    MOSQUITTO,
+    NO_MOSQUITTO,
+    alarm,
+    people,
+    site,
+    wait_until,
+)
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason=NO_MOSQUITTO)
 CLOCK = SystemClock()
 MANY = 40
-HEALTH = GatewayHealth(
-    captured_at_ns=1,
-    cameras=(),
-    panorama_fps=10,
-    detection_fps=5,
-    detection_age_s=None,
-    detection_provider="CPU",
-)
 
 
 def connected(url: str, name: str) -> Connection:

@@ -9,7 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scene.messages import AlarmState, Anomaly, PanoramaPacket, Position, Positions
+from scene.messages import (
+    AlarmState,
+    Anomaly,
+    GatewayHealth,
+    PanoramaPacket,
+    Position,
+    Positions,
+)
 from scene.site import Site, parse_site
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
@@ -25,6 +32,15 @@ cameras: [{name: c1, url: "rtsp://camera/1"}]
 rig: {mount: {xyz_m: [0, 0, 2.5], yaw_deg: 0}}
 floor: {centre_line_m: [[0, 0, 0], [40, 0, 0]], left_m: 2.0, right_m: 2.0}
 """
+
+HEALTH = GatewayHealth(
+    captured_at_ns=1,
+    cameras=(),
+    panorama_fps=10,
+    detection_fps=5,
+    detection_age_s=None,
+    detection_provider="CPU",
+)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

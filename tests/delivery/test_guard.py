@@ -12,7 +12,6 @@ from scene.clock import ReplayClock
 from scene.errors import WireError
 from scene.messages import (
     ControlRoomBeat,
-    GatewayHealth,
     GatewayState,
     Order,
     Receipt,
@@ -21,17 +20,9 @@ from scene.messages import (
 from scene.topics import topic_name
 from scene.wire import Message, encode, type_name
 from tests.delivery.keys import Keys
-from tests.delivery.parts import alarm, people
+from tests.delivery.parts import HEALTH, alarm, people
 
 NOW_NS = 1_790_000_000_000_000_000
-HEALTH = GatewayHealth(
-    captured_at_ns=1,
-    cameras=(),
-    panorama_fps=10,
-    detection_fps=5,
-    detection_age_s=None,
-    detection_provider="CPU",
-)
 ORDER = Order(alarm="man_down-1", action="end", by="Li", reason="out", ordered_at_ns=5)
 RECEIPT = Receipt(alarm="man_down-1", state="active", stored_at_ns=5)
 BEAT = ControlRoomBeat(said_at_ns=5)
