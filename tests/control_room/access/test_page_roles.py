@@ -136,6 +136,7 @@ def test_logging_out_leads_to_the_login(home: House, tab: Tab) -> None:
     page.click("#me .logout")
     page.wait_for_url("**/login?next=*")
     page.get_by_label("Password").wait_for()
+    page.wait_for_load_state("networkidle")  # the page that was left may lead here once more
     page.goto(home.url)
     assert page.url == f"{home.url}login?next=/"
 
