@@ -18,8 +18,8 @@ from delivery.voice import next_run
 from scene.clock import ReplayClock, SystemClock
 from scene.messages import Anomaly, ControlRoomBeat, GatewayState
 from scene.wire import decode
-from tests.delivery.parts import HANG_S, alarm, site, wait_until
-from tests.delivery.test_guard import BEAT, HEALTH, Mine
+from tests.delivery.parts import HANG_S, HEALTH, alarm, site, wait_until
+from tests.delivery.test_guard import BEAT, Mine
 from tests.faults.loop_disk import loop_disk, no_loop_disk, stalled
 
 pytestmark = pytest.mark.skipif(bool(no_loop_disk()), reason=no_loop_disk())
