@@ -61,6 +61,7 @@ def test_the_page_speaks_chinese_and_remembers(home: House, tab: Tab) -> None:
     page.get_by_role("link", name="中文").click()
     page.get_by_label("用户名").wait_for()
     assert page.evaluate("() => document.documentElement.lang") == "zh-CN"
+    page.wait_for_function("() => localStorage.getItem('lamproom.language') === 'zh'")
     page.goto(f"{home.url}login")
     page.get_by_label("用户名").wait_for()
     page.get_by_label("用户名").fill("Li Wei")
