@@ -3,8 +3,11 @@
 Knows nothing about how figures are shown. Rendered scores are not real-mine accuracy.
 """
 
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,8 +26,18 @@ from scene.ribbon import Ribbon
 from scene.rig import Rig
 from stitching.quality import tie_point_errors_px
 from tests.alarm_scores import KindScore, score_alarms
-from tests.sample_site import START_AT_NS, Boxes, boxes, duration_s, read, run, site_of, world
-from tests.scoring import Instant, Score, score, share_inside
+from tests.sample_site import (
+    START_AT_NS,
+    Boxes,
+    boxes,
+    duration_s,
+    read,
+    rig_of,
+    run,
+    site_of,
+    world,
+)
+from tests.scoring import Instant, Match, Score, score, share_inside
 
 WARM_UP_S = 1.0
 """Nobody can be known in the first second: a person is confirmed by several frames."""
@@ -185,10 +198,16 @@ class Followed:
     """(2, 2) by track."""
 
 
+def spot(xyz_m: Sequence[float]) -> XY:
+    """Leave out the height."""
+    return float(xyz_m[0]), float(xyz_m[1])
+
+
 def followed(folder: Path, radius_m: float = 1.0) -> Followed:
     """List true and found places, after the warm-up, of those whom the cameras can see.
 
-    Who is there but hidden may be followed or not; neither counts.
+    True is the middle of the feet, or of the body of somebody who lies, where people who mark
+    recordings by hand put it. Who is there but hidden may be followed or not; neither counts.
     """
     moments, visible = world(folder), visible_people(folder)
     frames: list[int] = []
@@ -199,16 +218,16 @@ def followed(folder: Path, radius_m: float = 1.0) -> Followed:
         moment = moments[output.frame]
         if moment["t_s"] < WARM_UP_S:
             continue
-        everybody = {p["id"]: (p["xyz_m"][0], p["xyz_m"][1]) for p in moment["people"]}
+        everybody = {p["id"]: spot(p["stands_xyz_m"]) for p in moment["people"]}
         seen = visible[output.frame]
-        hidden = [spot for person, spot in everybody.items() if person not in seen]
+        hidden = [place for person, place in everybody.items() if person not in seen]
         given = {
-            p.track: (p.xyz_m[0], p.xyz_m[1])
+            p.track: spot(p.xyz_m)
             for p in output.positions.people
             if not any(np.hypot(p.xyz_m[0] - x, p.xyz_m[1] - y) < radius_m for x, y in hidden)
         }
         frames.append(output.frame)
-        truth.append({person: spot for person, spot in everybody.items() if person in seen})
+        truth.append({person: place for person, place in everybody.items() if person in seen})
         found.append(given)
         covariances.append(
             {p.track: np.array(p.covariance_m2, float) for p in output.positions.people}
@@ -225,12 +244,53 @@ def location_score(folder: Path, radius_m: float = 1.0) -> Score:
 def errors_by_state(folder: Path) -> dict[str, Floats]:
     """List the errors in metres of those matched, by what they were doing."""
     people = followed(folder)
+    return _by(
+        (_true(folder, people, match)["state"], match.error_m)
+        for match in score(people.truth, people.found).matches
+    )
+
+
+def errors_from_pelvis_m(folder: Path) -> Floats:
+    """List the distances in metres of those matched from where their pelvis truly is."""
+    people = followed(folder)
+    return np.array(
+        [
+            math.dist(
+                people.found[match.instant][match.track],
+                spot(_true(folder, people, match)["xyz_m"]),
+            )
+            for match in score(people.truth, people.found).matches
+        ]
+    )
+
+
+def errors_by_cameras(folder: Path, near_m: float = 10.0) -> dict[str, Floats]:
+    """List the errors in metres of those matched near a camera that sees them, by how many do."""
+    people = followed(folder)
+    said = {o.frame: {p.track: p for p in o.positions.people} for o in run(folder).outputs}
+    centre_m = {camera.name: camera.centre_m for camera in rig_of(folder).cameras}
+
+    def errors() -> Iterator[tuple[str, float]]:
+        for match in score(people.truth, people.found).matches:
+            person = said[people.frames[match.instant]][match.track]
+            far_m = [math.dist(spot(person.xyz_m), centre_m[c][:2]) for c in person.cameras]
+            if min(far_m, default=math.inf) <= near_m:
+                yield ("one" if len(far_m) == 1 else "more"), match.error_m
+
+    return _by(errors())
+
+
+def _true(folder: Path, people: Followed, match: Match) -> dict[str, Any]:
+    """Give what the truth says of somebody matched, at that instant."""
+    there: list[dict[str, Any]] = world(folder)[people.frames[match.instant]]["people"]
+    return next(p for p in there if p["id"] == match.person)
+
+
+def _by(errors: Iterable[tuple[str, float]]) -> dict[str, Floats]:
     found: dict[str, list[float]] = {}
-    for match in score(people.truth, people.found).matches:
-        moment = world(folder)[people.frames[match.instant]]
-        state = next(p["state"] for p in moment["people"] if p["id"] == match.person)
-        found.setdefault(state, []).append(match.error_m)
-    return {state: np.array(errors) for state, errors in found.items()}
+    for key, error in errors:
+        found.setdefault(key, []).append(error)
+    return {key: np.array(listed) for key, listed in found.items()}
 
 
 def honesty(folder: Path, probability: float) -> float:

@@ -18,6 +18,7 @@ from sample_videos.generator import GENERATOR_VERSION
 from sample_videos.generator.camera import Camera
 from sample_videos.generator.coco import HIDDEN_BELOW
 from sample_videos.generator.mine import dead_from, phases
+from sample_videos.generator.miner import Posed
 from sample_videos.generator.scene_file import (
     HAPPENINGS,
     CameraSpec,
@@ -31,6 +32,8 @@ from sample_videos.generator.tags import tag_of
 Floats = NDArray[np.floating[Any]]
 CLASS_PEDESTRIAN = 1
 LONGWALL_WALKWAY_M = (2.35, 0.9)
+FEET_WITHIN_M = 0.3
+"""Of a walking body just the feet and ankles are so low, of one that lies nearly all."""
 TRUTH_SCHEMA = "lamproom-sample-truth/2"
 
 
@@ -157,6 +160,21 @@ def world_line(
     if movers:
         row["movers"] = dict(movers)
     return json.dumps(row) + "\n"
+
+
+def stands_m(posed: Posed, heading_rad: float) -> Floats:
+    """Give the floor (3,) under the middle of what is near the floor, in mine metres.
+
+    Half way between its ends, along where the person faces and across: the middle of the feet, or
+    of the whole body of somebody who lies. This is where people who mark recordings by hand put a
+    ground point; the pelvis of a walker is some 8 cm behind it, as feet point forwards.
+    """
+    ahead = np.array([np.cos(heading_rad), np.sin(heading_rad)])
+    ways = np.stack([ahead, [-ahead[1], ahead[0]]])
+    low = posed.vertices[posed.vertices[:, 2] < posed.feet_m[2] + FEET_WITHIN_M, :2]
+    along = (low - posed.feet_m[:2]) @ ways.T
+    off = (along.min(axis=0) + along.max(axis=0)) / 2 @ ways
+    return posed.feet_m + np.array([*off, 0.0])
 
 
 def mot_line(

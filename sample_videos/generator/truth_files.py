@@ -87,6 +87,7 @@ def _write_world(scene: SceneSpec, course, path: Path) -> None:
                 {
                     "id": miner.id,
                     "xyz_m": truth.rounded(p.feet_m, 3),
+                    "stands_xyz_m": truth.rounded(truth.stands_m(p, heading), 3),
                     "head_xyz_m": truth.rounded(p.head_m, 3),
                     "height_m": truth.rounded(p.height_m, 2),
                     "yaw_rad": truth.rounded(np.arctan2(np.sin(heading), np.cos(heading)), 4),

@@ -5,8 +5,15 @@ Knows nothing about pictures; rendered scores are not real-mine accuracy.
 
 import numpy as np
 
+from scene.arrays import Floats
 from tests import sample_site
-from tests.site_scores import errors_by_state, honesty, location_score
+from tests.site_scores import (
+    errors_by_cameras,
+    errors_by_state,
+    errors_from_pelvis_m,
+    honesty,
+    location_score,
+)
 
 FEWEST = 30
 """Fewer errors than this are not worth a figure."""
@@ -15,6 +22,7 @@ FEWEST = 30
 def measure() -> dict[str, float | str]:
     """Measure every site that is there; those without a rig run on the true cameras."""
     figures: dict[str, float | str] = {}
+    near: dict[str, list[Floats]] = {"one": [], "more": []}
     for folder in sample_site.sites():
         name = f"locate.{folder.name}"
         place = location_score(folder)
@@ -36,7 +44,17 @@ def measure() -> dict[str, float | str]:
             f"{name}_false": place.false,
             f"{name}_wanted": place.wanted,
         }
-        for state, errors_m in errors_by_state(folder).items():
+        figures[f"{name}_pelvis_median_m"] = float(np.median(errors_from_pelvis_m(folder)))
+        parts = errors_by_state(folder)
+        for cameras, errors_m in errors_by_cameras(folder).items():
+            parts[f"{cameras}_near_cameras"] = errors_m
+            near[cameras].append(errors_m)
+        for part, errors_m in parts.items():
             if len(errors_m) >= FEWEST:
-                figures[f"{name}_{state}_median_m"] = float(np.median(errors_m))
+                figures[f"{name}_{part}_median_m"] = float(np.median(errors_m))
+    for cameras, lists in near.items():
+        if lists:
+            figures[f"locate.sites_{cameras}_near_cameras_median_m"] = float(
+                np.median(np.concatenate(lists))
+            )
     return figures

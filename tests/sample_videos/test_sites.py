@@ -144,6 +144,7 @@ def test_truth_comes_out_of_the_scene_file_again(site: Shipped) -> None:
 def test_world_and_events_come_out_of_the_scene_file_again(site: Shipped) -> None:
     scene, course, world = site.scene, site.course(), site.rows("world.jsonl")
     assert len(world) == scene.frames
+    ahead_m: list[float] = []
     for frame, line in enumerate(world):
         assert line["frame"] == frame
         assert line["t_s"] == pytest.approx(frame / scene.fps)
@@ -151,7 +152,12 @@ def test_world_and_events_come_out_of_the_scene_file_again(site: Shipped) -> Non
             moment = course[person["id"]][frame]
             place = scene.axis.floor_m([moment.xy_m])[0]
             assert person["xyz_m"] == pytest.approx(place.tolist(), abs=1e-3)
+            off_m = np.subtract(person["stands_xyz_m"], person["xyz_m"])
+            assert off_m[2] == 0 and np.hypot(*off_m[:2]) < 0.45
+            if person["state"] == "walk":
+                ahead_m.append(off_m[:2] @ [np.cos(person["yaw_rad"]), np.sin(person["yaw_rad"])])
             assert (person["state"], person["helmet_on"]) == (moment.state, moment.helmet_on)
+    assert 0.05 < np.median(ahead_m) < 0.10, "feet point forwards"
     assert site.read("events.json") == find_events(scene, course, visibility(site))
 
 
