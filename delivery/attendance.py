@@ -15,6 +15,11 @@ from scene.topics import SILENT_AFTER_S
 UNHEARD_AFTER_S = 6.0
 """A control room that has not echoed our heartbeat for so long does not hear us: a beat each way,
 and the usual patience."""
+STOPPED_S = 10.0
+"""A newer start of our name that the control room has heard, and that has been silent for so long,
+is over."""
+MOST_RUN = 2**62
+"""No start has such a number before the year 2116; who is not signed may say any."""
 PATIENCE_S = 0.5
 """A disk that does not tell within so long whether there is a control room is not waited for."""
 MOST_UNECHOED = 100
@@ -42,6 +47,9 @@ class Attendance:
         self._beats: dict[int, tuple[int, float]] = {}
         """By the control room's run: its newest beat, and when it was heard."""
         self._unechoed: deque[tuple[int, float]] = deque()
+        self._newer: dict[int, tuple[tuple[int, int], float]] = {}
+        """By the control room's run: run and number of what it last heard under our name, if that
+        is newer than we are, and since when it was no other."""
         self.trouble = ""
         """Why the control room can't store alarms, by its own words."""
         self._disk: NewestAside | None = None
@@ -81,6 +89,7 @@ class Attendance:
             came_back = not self._present or self._is_silent()
             if came_back:
                 self._unechoed.clear()
+            self._note_newer(beat, run)
             if beat.heard_run == self._run:
                 while self._unechoed and self._unechoed[0][0] <= beat.heard_seq:
                     self._unechoed.popleft()
@@ -112,6 +121,35 @@ class Attendance:
             if waited_s <= UNHEARD_AFTER_S:
                 return ""
             return f"the control room has not heard our heartbeat for {waited_s:.1f} s"
+
+    def outlived(self) -> int:
+        """Give the number of a newer start of our name that is over; 0 where there is none.
+
+        The control room believes the newest start only. Another gateway of our name (a copied disk,
+        a spare) was switched off again; or our clock was set back and our last number was lost.
+        """
+        with self._lock:
+            if not self._newer or self._is_silent():
+                return 0
+            last_s = max(since_s for _, since_s in self._newer.values())
+            if self._clock.monotonic_s() - last_s < STOPPED_S:
+                return 0
+            return max(heard[0] for heard, _ in self._newer.values())
+
+    def speak_anew(self, run: int) -> None:
+        """Note that what we say has this number from now on."""
+        with self._lock:
+            self._run = run
+            self._newer.clear()
+            self._unechoed.clear()
+
+    def _note_newer(self, beat: ControlRoomBeat, run: int) -> None:
+        heard = beat.heard_run, beat.heard_seq
+        if not self._run < beat.heard_run < MOST_RUN:
+            self._newer.pop(run, None)
+        elif run not in self._newer or self._newer[run][0] != heard:
+            self._newer[run] = heard, self._clock.monotonic_s()
+        self._newer = {room: one for room, one in self._newer.items() if room in self._beats}
 
     def _is_silent(self) -> bool:
         return self._clock.monotonic_s() - self._heard_at_s > SILENT_AFTER_S

@@ -39,6 +39,9 @@ MOST_RECENT = 500
 connection came back says again whatever it does not know to have arrived: at most its
 `max_inflight_messages`, and in a gateway's way are two (200 in deploy/mosquitto; 20 by default)."""
 
+MOST_FORMER = 4
+"""Of so many starts that others have followed the newest number is known."""
+
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 Place = tuple[str, str, str, str]
 """The key's id, site, gateway, topic."""
@@ -56,6 +59,17 @@ class Heard:
     """Whether it is signed with a key that we know as its sender's."""
     news: bool
     """Whether it was not heard before."""
+
+
+class FormerRunError(RefusedError):
+    """A message that was never heard, of its sender's own key, but of a former start.
+
+    Two speak with one key; or it was held back, and shows its age.
+    """
+
+    def __init__(self, text: str, envelope: Envelope) -> None:
+        super().__init__(text, replayed=True)
+        self.envelope = envelope
 
 
 class Guard:
@@ -86,6 +100,8 @@ class Guard:
         self._newest: dict[Place, Number] = {}
         self._at_start: dict[Place, Number] = {}
         self._recent: dict[Place, OrderedDict[Number, None]] = {}
+        self._former: dict[Place, dict[int, int]] = {}
+        """Of starts that were followed by another one: the newest number of each."""
         self._saved_at_s = self._clock.monotonic_s()
         self._disk: NewestAside | None = None
         if memory is not None:
@@ -167,6 +183,8 @@ class Guard:
         with self._lock:
             newest = self._newest.get(place, (0, 0))
             if number > newest:
+                if newest[0] and number[0] > newest[0]:
+                    self._note_former(place, newest)
                 self._newest[place] = number
                 self._note_recent(place, number, row.qos)
                 self._save(at_once=number[0] > newest[0])
@@ -177,10 +195,24 @@ class Guard:
             return number == newest or is_will
         if came_twice and row.qos > 0:
             return False
-        raise RefusedError(
-            "it is older than what was heard: somebody plays it again, or two speak with one key",
-            replayed=True,
-        )
+        text = "it is older than what was heard: somebody plays it again, or two speak with one key"
+        if number[0] < newest[0] and not came_twice and self._is_news_of_its_run(place, number):
+            raise FormerRunError(text, envelope)
+        raise RefusedError(text, replayed=True)
+
+    def _is_news_of_its_run(self, place: Place, number: Number) -> bool:
+        with self._lock:
+            if number[1] <= self._former.get(place, {}).get(number[0], 0):
+                return False
+            self._note_former(place, number)
+            return True
+
+    def _note_former(self, place: Place, number: Number) -> None:
+        runs = self._former.setdefault(place, {})
+        runs.pop(number[0], None)
+        runs[number[0]] = number[1]
+        if len(runs) > MOST_FORMER:
+            del runs[next(iter(runs))]
 
     def _note_recent(self, place: Place, number: Number, qos: int) -> None:
         """Keep a number of what may come twice, though newer ones have come since."""

@@ -7,6 +7,7 @@ broker say that it has not taken a message ("not authorized"), and MQTT 3.1.1 el
 import contextlib
 import queue
 import random
+import secrets
 import socket
 import ssl
 import sys
@@ -46,6 +47,12 @@ waited for much longer."""
 
 LOOK_AT_CERTIFICATE_S = 3600.0
 """How often we look whether our own certificate is about to expire."""
+
+_TAKEN_OVER = 142
+"""MQTT 5 reason code "Session taken over": somebody else connected under our client name."""
+SHORT_S, MOST_SHORT = 5.0, 3
+"""Many brokers do not say so (MQTT 3.1.1 has no word for it, Mosquitto 2.0.11 just hangs up): it
+shows when so many connections, one after the other, are lost so soon."""
 
 _NOT_US = (134, 135)
 """MQTT 5 reason codes "Bad user name or password" and "Not authorized": asking quickly again helps
@@ -94,7 +101,9 @@ class Connection:
             tls_context(broker)
         self._username = broker.username
         self._password = _password_of(broker)
-        self._client_id = client_id
+        self._client_id = self._wanted_id = client_id
+        self._short = 0
+        self._taken_over = False
         self._will = will
         self._log = log
         self._events: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -216,12 +225,14 @@ class Connection:
         lost_s = time.monotonic()
         while not self._closing.is_set():
             protocol, again = MQTTProtocolVersion.MQTTv5, True
-            connected = self._not_us = False
+            connected = self._not_us = self._taken_over = False
+            began_s = time.monotonic()
             while again and not self._closing.is_set():
                 connected, again = self._session(protocol)
                 protocol = MQTTProtocolVersion.MQTTv311
             if connected:
                 lost_s = time.monotonic()
+                self._make_way(lost_s - began_s)
             elif not self._closing.is_set():
                 self._say_once(f"{self._address.url}: {self._trouble}; trying again")
             gone_s = float("inf") if self._not_us else time.monotonic() - lost_s
@@ -264,6 +275,27 @@ class Connection:
         if self._address.tls:
             self._trouble = hung_up(self._broker)
         return False, newest and ended.is_set()
+
+    def _make_way(self, lasted_s: float) -> None:
+        """Go on under another client name where somebody else has ours.
+
+        Two gateways of one name, a copied disk for instance, would throw each other out for ever.
+        Nothing of ours waits at the broker under the name: sessions begin clean.
+        """
+        self._short = self._short + 1 if lasted_s < SHORT_S else 0
+        if not self._taken_over and self._short < MOST_SHORT:
+            return
+        self._short = 0
+        self._client_id = f"{self._wanted_id}-{secrets.token_hex(3)}"
+        why = (
+            "another client has taken"
+            if self._taken_over
+            else "we are thrown out again and again as"
+        )
+        self._log(
+            f"{self._address.url}: {why} {self._wanted_id}: is there a second one of us? going on "
+            f"as {self._client_id}"
+        )
 
     def _why_unreachable(self, error: OSError | ValueError) -> str:
         if self._address.tls and isinstance(error, ssl.SSLError | ConnectionResetError):
@@ -372,7 +404,10 @@ class Connection:
             answer.append(reason)
             self._events.put(None)
 
-        def disconnected(*_: Any) -> None:
+        def disconnected(
+            _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _props: Any
+        ) -> None:
+            self._taken_over = reason.value == _TAKEN_OVER
             ended.set()
             self._events.put(None)
 

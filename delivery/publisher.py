@@ -159,6 +159,13 @@ class Publisher:
         if self.unstored or not new:  # another process put it; if it still waits, it is sent
             self._wake.set()
 
+    def speak_anew(self, run: int) -> None:
+        """Go on as after another start, so that who has heard a newer one believes us again."""
+        with self._speaking:
+            self._voice.renew(run)
+            self.attendance.speak_anew(run)
+        self._on_connect()
+
     def leaving(self) -> None:
         """Say goodbye when the end begins: alarms still go out, but no heartbeat, or all were well.
 

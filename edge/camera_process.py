@@ -17,10 +17,11 @@ from multiprocessing.context import SpawnProcess
 from typing import Protocol
 
 from edge import log
-from edge.camera_decoding import Decoding
+from edge.camera_kept import KeptCamera
 from edge.camera_source import CameraSource, is_live, masked, open_source
 from edge.frame_ring import NOTHING, SLOTS, FrameRing, SourceState, SourceStatus
 from edge.quick_end import end_quickly
+from edge.running import wanted_cpu_s
 from scene.clock import Clock, SystemClock
 from scene.errors import CameraError
 from scene.messages import Frame
@@ -37,6 +38,13 @@ START_S_PER_CAMERA = 0.5
 QUIET_LIMIT_S = 12.0
 """A live camera's process without a sign of life for so long hangs: all it does takes 7 s at most.
 Files may be slower: a folder may hold a picture a minute."""
+RUNNING_QUIET_LIMIT_S = 3.5
+"""One that gave pictures last gives its next sign within 2 s, a picture or that none comes; who is
+quiet for longer hangs, unless it works or waits for a processor."""
+WORKS_S = 0.05
+"""Who takes, or waits for, so much processor time while it is quiet works, though slowly."""
+KILL_LIMIT_S = 0.5
+"""Who is killed is gone at once, or waits for a driver and can't be waited for."""
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 3.0
 CHECK_EVERY_S = 0.25
@@ -102,18 +110,25 @@ def start_cameras(
     loop: bool = False,
     in_processes: bool = True,
     start_at_ns: int | None = None,
+    kept: Sequence[tuple[CameraConfig, FrameRing]] = (),
 ) -> tuple[CameraHandle, ...]:
     """Start all cameras; files among them are exactly synchronous. In the order of `configs`.
 
-    The first frame of files is of `start_at_ns`; none takes `soon_ns`.
+    The first frame of files is of `start_at_ns`; none takes `soon_ns`. Those that are `kept` going
+    by somebody else are only looked at.
     """
     if start_at_ns is None:
         start_at_ns = soon_ns(len(configs), clock, in_processes=in_processes)
-    handles: tuple[CameraHandle, ...]
-    if in_processes:
-        handles = tuple(CameraProcess(c, loop=loop, start_at_ns=start_at_ns) for c in configs)
-    else:
-        handles = tuple(CameraThread(c, clock, loop=loop, start_at_ns=start_at_ns) for c in configs)
+
+    def handle_of(config: CameraConfig) -> CameraHandle:
+        for one, ring in kept:
+            if one == config:
+                return KeptCamera(ring)
+        if in_processes:
+            return CameraProcess(config, loop=loop, start_at_ns=start_at_ns)
+        return CameraThread(config, clock, loop=loop, start_at_ns=start_at_ns)
+
+    handles = tuple(handle_of(config) for config in configs)
     for handle in handles:
         handle.start()
     return handles
@@ -146,14 +161,17 @@ def keep_going(
     shelf: Shelf,
     clock: Clock,
     stopping: threading.Event,
+    *,
+    trouble: str = "",
 ) -> None:
     """Take frames until `stopping`; a live camera is connected to again for ever.
 
-    A file that ends leaves the state `ended`, one that can't be read `failed`.
+    A file that ends leaves the state `ended`, one that can't be read `failed`. `trouble` is why
+    this is not the first time; it is said until there are pictures.
     """
     pause_s = FIRST_PAUSE_S
-    state: SourceState = "connecting"
-    detail = ""
+    state: SourceState = "reconnecting" if trouble else "connecting"
+    detail = trouble
     while not stopping.is_set():
         shelf.report(SourceStatus(state=state, detail=detail))
         started_s = clock.monotonic_s()
@@ -205,25 +223,25 @@ class CameraProcess:
     def __init__(
         self, config: CameraConfig, *, loop: bool = False, start_at_ns: int | None = None
     ) -> None:
-        self._config = config
+        self.config, self.ring = config, FrameRing(config.name)
         self._loop = loop
         self._start_at_ns = start_at_ns
         self._clock = SystemClock()
-        self._ring = FrameRing(config.name)
         self._process: SpawnProcess | None = None
         self._hold: Connection | None = None
         self._started_s = 0.0
         self._checked_s = 0.0
         self._due_s: float | None = None
         self._pause_s = FIRST_PAUSE_S
-        self._trouble = ""
+        self._cpu_s: float | None = None
+        """Its wanted processor time when it had been quiet for half of its limit."""
         self._stopped = False
         self._lock = threading.Lock()
 
     @property
     def name(self) -> str:
         """The camera's name in the site file."""
-        return self._config.name
+        return self.config.name
 
     @property
     def pid(self) -> int | None:
@@ -236,48 +254,53 @@ class CameraProcess:
         theirs, self._hold = spawn.Pipe(duplex=False)
         self._process = spawn.Process(
             target=main,
-            args=(self._config, self._ring, theirs, self._loop, self._start_at_ns),
-            name=f"lamproom-camera-{self._config.name}",
+            args=(self.config, self.ring, theirs, self._loop, self._start_at_ns),
+            name=f"lamproom-camera-{self.config.name}",
             daemon=True,
         )
         self._started_s = self._clock.monotonic_s()
-        self._process.start()
-        theirs.close()
+        with theirs:
+            self._process.start()
 
-    def stop(self) -> None:
-        """Tell the process to end; kill it when it does not."""
+    def let_go(self) -> None:
+        """Tell the process to end, without waiting."""
         with self._lock:
             self._stopped = True
             if self._hold is not None:
                 self._hold.close()
+
+    def stop(self) -> None:
+        """Tell the process to end; kill it when it does not."""
+        self.let_go()
+        with self._lock:
             if self._process is not None:
                 self._process.join(STOP_LIMIT_S)
                 self._kill()
 
     def times(self) -> tuple[tuple[int, int], ...]:
         """List what can be read now, oldest first: (number, captured_at_ns) each."""
-        self._look_after()
-        return self._ring.times()
+        self.look_after()
+        return self.ring.times()
 
     def read(self, number: int) -> Frame | None:
         """Give the frame of that number; none when it is there no more."""
-        return self._ring.read(number)
+        return self.ring.read(number)
 
     def latest(self, after: int = NOTHING) -> tuple[Frame, int] | None:
         """Give the newest frame and its number, if that is larger than `after`."""
-        self._look_after()
-        return self._ring.latest(after)
+        self.look_after()
+        return self.ring.latest(after)
 
     def status(self) -> SourceStatus:
         """Tell how the source is doing."""
-        self._look_after()
-        status = self._ring.status()
-        if self._trouble and status.state not in OVER:
-            return SourceStatus(state="reconnecting", detail=self._trouble)
-        return status
+        self.look_after()
+        return self.ring.status()
 
-    def _look_after(self) -> None:
-        """Start a dead or hanging process again; costs nothing most of the time."""
+    def look_after(self) -> None:
+        """Start a dead or hanging process again; costs nothing most of the time.
+
+        Whoever reads the frames does so; where nobody here does, it is to be called.
+        """
         now_s = self._clock.monotonic_s()
         if now_s - self._checked_s < CHECK_EVERY_S or not self._lock.acquire(blocking=False):
             return
@@ -287,39 +310,64 @@ class CameraProcess:
                 return
             if self._due_s is not None:
                 if now_s >= self._due_s:
-                    self._due_s = None
-                    self.start()
+                    self._start_again()
             elif not self._process.is_alive():
-                if self._ring.status().state not in OVER:
+                if self.ring.status().state not in OVER:
                     self._again_later(f"its process ended with {self._process.exitcode}")
             elif self._hangs(now_s):
                 self._kill()
                 self._again_later("its process hung and was killed")
             elif now_s - self._started_s > STEADY_S:
                 self._pause_s = FIRST_PAUSE_S
-            if self._ring.status().state == "running" and self._due_s is None:
-                self._trouble = self._trouble if self._quiet_since_start(now_s) else ""
         finally:
             self._lock.release()
+
+    def _start_again(self) -> None:
+        self._due_s = None
+        try:
+            self.start()
+        except OSError as error:  # no memory for another process now
+            self._again_later(f"it can't be started: {error}")
 
     def _hangs(self, now_s: float) -> bool:
         if self._quiet_since_start(now_s):
             return now_s - self._started_s > START_LIMIT_S
-        return is_live(self._config) and self._ring.quiet_s() > QUIET_LIMIT_S
+        if not is_live(self.config):
+            return False
+        quiet_s, limit_s = self.ring.quiet_s(), QUIET_LIMIT_S
+        if self.ring.status().state == "running" and not self._works(quiet_s):
+            limit_s = min(limit_s, RUNNING_QUIET_LIMIT_S)
+        return quiet_s > limit_s
+
+    def _works(self, quiet_s: float) -> bool:
+        """Tell whether it takes processor time, or would, though it gives no sign of life."""
+        if quiet_s < RUNNING_QUIET_LIMIT_S / 2 or self.pid is None:
+            self._cpu_s = None
+            return False
+        wanted_s = wanted_cpu_s(self.pid)
+        if self._cpu_s is None:
+            self._cpu_s = wanted_s
+        return wanted_s - self._cpu_s > WORKS_S
 
     def _quiet_since_start(self, now_s: float) -> bool:
         """Tell whether the present process has not yet given a sign of life."""
-        return self._ring.quiet_s() == 0.0 or self._ring.quiet_s() > now_s - self._started_s
+        return self.ring.quiet_s() == 0.0 or self.ring.quiet_s() > now_s - self._started_s
 
     def _again_later(self, what: str) -> None:
-        self._trouble = f"camera {self.name}: {what}; starting it again"
-        self._due_s = self._clock.monotonic_s() + self._pause_s
+        """Start it again after a pause, or at once where it worked for long before."""
+        now_s = self._clock.monotonic_s()
+        steady = now_s - self._started_s > STEADY_S
+        self._due_s = now_s + (0.0 if steady else self._pause_s)
         self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
+        detail = f"camera {self.name}: {what}; starting it again"
+        self.ring.report(SourceStatus(state="reconnecting", detail=detail))  # nobody else writes
+        if steady:
+            self._start_again()
 
     def _kill(self) -> None:
         if self._process is not None and self._process.is_alive():
             self._process.kill()
-            self._process.join(STOP_LIMIT_S)
+            self._process.join(KILL_LIMIT_S)
 
 
 def main(
@@ -336,14 +384,18 @@ def main(
         ctypes.CDLL(None).prctl(15, config.name.encode()[:15])  # PR_SET_NAME, for `top`
     stopping = threading.Event()
     threading.Thread(target=_follow, args=(hold, stopping), daemon=True).start()
+    from edge.camera_decoding import Decoding  # the supervisor, which decodes nothing, is here, too
+
     clock = SystemClock()
     decoding = Decoding(config.name, config.decoder, log.say)
+    before = ring.status()
+    trouble = before.detail if before.state == "reconnecting" else ""
 
     def opener() -> CameraSource:
         return open_source(config, clock, loop=loop, start_at_ns=start_at_ns, decoding=decoding)
 
     try:
-        keep_going(config, opener, ring, clock, stopping)
+        keep_going(config, opener, ring, clock, stopping, trouble=trouble)
         end_quickly()
     except Exception as error:  # a mistake of ours: its text must not show a password
         what = f"camera {config.name}: {type(error).__name__}: {masked(str(error))}"
@@ -374,6 +426,8 @@ class CameraThread:
         self._clock = clock
         self._loop = loop
         self._start_at_ns = start_at_ns
+        from edge.camera_decoding import Decoding
+
         self._decoding = Decoding(config.name, config.decoder, log.say)
         self._source: CameraSource | None = None
         self._stopping = threading.Event()

@@ -39,10 +39,12 @@ DRIFT = 1e-3
 SILENT = "it does not answer"
 
 OPTIONS = {
-    "fflags": "nobuffer",
+    # Not "fflags": "nobuffer". It throws away what FFmpeg looks at to learn what comes: with it the
+    # first key frame, and nothing could be shown before the next one, seconds later.
     "flags": "low_delay",
     "analyzeduration": "500000",  # microseconds; FFmpeg's 5 s would cost 1.7 s per reconnect
     "probesize": "500000",
+    "fpsprobesize": "0",  # nobody asks FFmpeg for the frame rate; guessing it takes 0.3 s
     "max_delay": "200000",  # microseconds to wait for a lost UDP packet
 }
 

@@ -47,6 +47,8 @@ class ServiceNow:
 class _Event:
     name: str
     why: str
+    said: str
+    """Its last error, empty where it told of none."""
     hung: bool = False
     stuck: bool = False
 
@@ -80,14 +82,14 @@ class Caretaker:
         self._thread = threading.Thread(target=self._run, name="caretaker", daemon=True)
         self._thread.start()
 
-    def restarted(self, name: str, why: str, *, hung: bool) -> None:
-        """Tell that a service had to be started again."""
-        self._events.append(_Event(name=name, why=why, hung=hung))
+    def restarted(self, name: str, why: str, *, hung: bool, said: str = "") -> None:
+        """Tell that a service had to be started again; `said` is its last error."""
+        self._events.append(_Event(name=name, why=why, said=said, hung=hung))
         self._wake.set()
 
-    def stuck(self, name: str, why: str) -> None:
-        """Tell that a process of a service can't be killed."""
-        self._events.append(_Event(name=name, why=why, stuck=True))
+    def stuck(self, name: str, why: str, said: str = "") -> None:
+        """Tell that a process of a service can't be killed; `said` is its last error."""
+        self._events.append(_Event(name=name, why=why, said=said, stuck=True))
         self._wake.set()
 
     def look(self, services: tuple[ServiceNow, ...]) -> None:
@@ -128,9 +130,11 @@ class Caretaker:
         while self._events:
             event = self._events.popleft()
             if event.stuck:
-                self._send(self._failing.stuck(event.name, event.why))
+                self._send(self._failing.stuck(event.name, event.why, event.said))
             else:
-                self._send(self._failing.restarted(event.name, event.why, hung=event.hung))
+                self._send(
+                    self._failing.restarted(event.name, event.why, hung=event.hung, said=event.said)
+                )
 
     def _look(self) -> None:
         services = self._now

@@ -6,6 +6,7 @@ Knows nothing about how to mend it beyond what the errors say.
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from delivery.mqtt import Connection
 from delivery.signing import Signer, SigningError
@@ -13,10 +14,10 @@ from delivery.trust import Trust
 from edge.calibration.made_for import check_made_for, maker_of
 from edge.check_survey import survey_mistakes
 from scene.clock import SystemClock
-from scene.errors import CameraError, LamproomError, ModelError, RigError
+from scene.errors import CameraError, LamproomError, ModelError, RigError, SiteError
 from scene.messages import KINDS
 from scene.rig import load_rig
-from scene.site import CameraConfig, Site, load_site
+from scene.site import CameraConfig, Site, load_site, readable_parts
 
 SHOWN = 5
 """So many mistakes of one part are told at once."""
@@ -24,7 +25,8 @@ HELP = """\
 Check a site file: its fields, the camera files (one picture of each), the survey points, the rig
 file (is it there, and is it this site's, with the survey points as they are now), the model and
 the broker's address and password file. Nobody is connected to.
-Every mistake is one line with its place in the file."""
+Every mistake is one line with its place in the file. A part of the file that has mistakes of its
+own is looked into once they are mended; all others are at once."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +35,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one line per part; 0 when all of them are right, 1 otherwise."""
-    site = load_site(args.site)
+    """Print one line per part; 0 when all of them are right, 1 otherwise.
+
+    Raises `SiteError` with the mistakes of the file itself, once all else has been looked at.
+    """
+    try:
+        site = load_site(args.site)
+    except SiteError:
+        # What has no mistakes of its own is looked at all the same: one mistake hides no other.
+        parts = cast(Site, readable_parts(args.site))
+        for what, look in LOOKS.items():
+            _check(what, look, parts)
+        raise
     print(f"ok    {args.site}: {len(site.cameras)} cameras, {len(site.zones)} zones")
     return int(not all([_check(what, look, site) for what, look in LOOKS.items()]))
 
@@ -42,6 +54,11 @@ def run(args: argparse.Namespace) -> int:
 def _check(what: str, look: Callable[[Site], str], site: Site) -> bool:
     try:
         print(f"ok    {what}: {look(site)}")
+    except AttributeError as error:
+        if isinstance(site, Site):
+            raise
+        print(f"-     {what}: not looked at before {error.name} is right in the site file")
+        return False
     except LamproomError as error:
         print(f"FAIL  {what}: {error}")
         return False
@@ -52,13 +69,27 @@ def _cameras(site: Site) -> str:
     """Take one picture from each camera file; a real camera is not asked."""
     from edge.camera_source import is_live
 
-    pictures = {c.name: _size_of(c) for c in site.cameras if not is_live(c)}
-    unfit = _unfit(site, pictures)
-    if unfit:
-        raise CameraError("; ".join(unfit))
-    live = [camera.name for camera in site.cameras if camera.name not in pictures]
+    pictures, wrong = _sizes_of(site)
+    wrong += _unfit(site, pictures)
+    if wrong:
+        raise CameraError("; ".join(wrong))
+    live = [camera.name for camera in site.cameras if is_live(camera)]
     said = [f"{name} {width}x{height}" for name, (width, height) in pictures.items()]
     return ", ".join(said + [f"{name} not asked" for name in live])
+
+
+def _sizes_of(site: Site) -> tuple[dict[str, tuple[int, int]], list[str]]:
+    """Give the sizes of camera files' pictures by camera, and why others can't be read."""
+    from edge.camera_source import is_live
+
+    sizes, wrong = {}, []
+    for camera in site.cameras:
+        try:
+            if not is_live(camera):
+                sizes[camera.name] = _size_of(camera)
+        except CameraError as error:
+            wrong.append(str(error))
+    return sizes, wrong
 
 
 def _size_of(camera: CameraConfig) -> tuple[int, int]:
@@ -89,9 +120,7 @@ def _unfit(site: Site, pictures: dict[str, tuple[int, int]]) -> list[str]:
 
 def _survey(site: Site) -> str:
     """See that survey points can be right, all of them at once."""
-    from edge.camera_source import is_live
-
-    sizes = {c.name: _size_of(c) for c in site.cameras if not is_live(c)}
+    sizes, _ = _sizes_of(site)  # what can't be read is said under "cameras"
     mistakes = survey_mistakes(site, sizes)
     if mistakes:
         more = f"; and {len(mistakes) - SHOWN} more" if len(mistakes) > SHOWN else ""

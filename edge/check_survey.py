@@ -57,7 +57,8 @@ def _too_few(site: Site) -> list[str]:
     drawn = {pose.camera for pose in rig.poses}
     counts = {camera.name: 0 for camera in site.cameras}
     for point in rig.survey_points:
-        counts[point.camera] += 1
+        if point.camera in counts:  # else told by the site file's own check
+            counts[point.camera] += 1
     return [
         f"camera {name}: {count} survey points, and a camera of a strip rig needs {ENOUGH}, or a "
         "pose in rig.poses"

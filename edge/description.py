@@ -10,6 +10,7 @@ from edge.camera_source import is_live, place_of
 from edge.ruler import ruler
 from edge.view_outline import view_outline
 from scene.floor import Floor
+from scene.landmarks_config import landmarks_of
 from scene.messages import CameraDescription, SiteDescription, ZoneDescription
 from scene.rig import Rig
 from scene.site import Site
@@ -47,6 +48,7 @@ def describe(site: Site, rig: Rig, site_yaml: str, stream_url: str) -> SiteDescr
         stream_url=stream_url,
         ruler=ruler(rig, site.floor),
         site_yaml=without_secrets(site_yaml, site),
+        landmarks=landmarks_of(site.supports, site.marks),
     )
 
 

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from edge.log import without_secrets
 from scene.alarms import system_alarm
 from scene.clock import Clock
+from scene.errors import printable
 from scene.messages import Anomaly, Severity
 
 KIND = "service_failing"
@@ -29,6 +31,8 @@ WHAT_TO_DO = {
     "supervisor": "look at the machine's memory and load",
 }
 """By service; for the rest the log must do."""
+LONGEST_ERROR = 240
+"""So much of a service's last error stands in the alarm."""
 IN_THE_LOG = "what it said is in the log (journalctl -u lamproom-gateway)"
 
 
@@ -44,6 +48,8 @@ class FailingWatch:
         self._told_s: dict[str, float] = {}
         """When each service last gave a reason for its alarm."""
         self._raised: dict[str, Anomaly] = {}
+        self._said: dict[str, tuple[str, float]] = {}
+        """The last error that each service told of, and when it was started again after that."""
 
     def adopt(self, alarms: Iterable[Anomaly]) -> tuple[Anomaly, ...]:
         """Carry on alarms of the run before; gives the clearings of those about nobody."""
@@ -56,9 +62,13 @@ class FailingWatch:
                 left.append(self._cleared(alarm, "the gateway was started anew without it"))
         return tuple(left)
 
-    def restarted(self, name: str, why: str, *, hung: bool) -> tuple[Anomaly, ...]:
-        """Note that a service had to be started again; gives the alarm that this raises."""
+    def restarted(self, name: str, why: str, *, hung: bool, said: str = "") -> tuple[Anomaly, ...]:
+        """Note that a service had to be started again; gives the alarm that this raises.
+
+        `said` is the last error that it told of.
+        """
         now_s = self._clock.monotonic_s()
+        self._note_error(name, said)
         times = self._restarts.setdefault(name, deque(maxlen=max(count for count, _ in LOOPS)))
         times.append(now_s)
         reason = self._loop(name, now_s)
@@ -66,8 +76,9 @@ class FailingWatch:
             return self._complain(name, f"{reason}; the last time it {why}")
         return self._complain(name, f"it {why} and was started again, once") if hung else ()
 
-    def stuck(self, name: str, why: str) -> tuple[Anomaly, ...]:
+    def stuck(self, name: str, why: str, said: str = "") -> tuple[Anomaly, ...]:
         """Note that a process of a service can't be killed; gives the alarm that this raises."""
+        self._note_error(name, said)
         return self._complain(name, f"{why}: the kernel waits for a disk or a driver")
 
     def look(self, up: Mapping[str, bool]) -> tuple[Anomaly, ...]:
@@ -83,6 +94,7 @@ class FailingWatch:
             if is_up and name in self._raised and quiet_s >= self._steady_s(name):
                 evidence = f"{name} has stayed up for {quiet_s:.0f} s"
                 changes.append(self._cleared(self._raised.pop(name), evidence))
+                self._said.pop(name, None)
         return tuple(changes)
 
     def _last_restart_s(self, name: str) -> float:
@@ -121,10 +133,23 @@ class FailingWatch:
             return ()
         now_ns = self._clock.now_ns()
         self._raised[name] = replace(
-            system_alarm(KIND, now_ns, f"{name}: {reason}; {_advice(name)}", about=name),
+            system_alarm(
+                KIND, now_ns, f"{name}: {reason}; {self._error(name)}{_advice(name)}", about=name
+            ),
             severity=self._severities[name],
         )
         return (self._raised[name],)
+
+    def _note_error(self, name: str, said: str) -> None:
+        if said:
+            self._said[name] = said, self._clock.monotonic_s()
+
+    def _error(self, name: str) -> str:
+        """Quote a service's last error: who reads the alarm may not get at the log."""
+        said, at_s = self._said.get(name, ("", 0.0))
+        if not said or self._clock.monotonic_s() - at_s > LOOPS[-1][1]:
+            return ""
+        return f"its last error: {printable(without_secrets(said), LONGEST_ERROR)}; "
 
     def _cleared(self, alarm: Anomaly, evidence: str) -> Anomaly:
         now_ns = self._clock.now_ns()

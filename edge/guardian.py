@@ -20,7 +20,7 @@ from multiprocessing.context import ForkProcess
 
 from edge import log
 from edge.sd_notify import Systemd
-from edge.service import BAD_INPUT, END_SIGNALS, die_with_parent, name_process
+from edge.service import BAD_INPUT, END_SIGNALS, ERROR_BYTES, die_with_parent, name_process
 from scene.errors import LamproomError
 
 QUIET_LIMIT_S = 10.0
@@ -57,7 +57,7 @@ class _Guardian:
     def __init__(self, work: Work) -> None:
         self._work = work
         self._fork = multiprocessing.get_context("fork")
-        self._sign = mmap.mmap(-1, _SIGN.size)  # shared with the child
+        self._sign = mmap.mmap(-1, _SIGN.size + ERROR_BYTES)  # shared with the child
         self._process: ForkProcess | None = None
         self._told_s = math.inf
         """When it was told to end."""
@@ -71,6 +71,8 @@ class _Guardian:
                 if code == 0 or (code == BAD_INPUT and not why) or self._told:
                     return max(code, 0)
                 why = hung or f"ended with {code}"
+                said = self._last_error()
+                why = f"{why}; its last error: {said}" if said else why
                 log.say(f"the supervisor {why}; starting it again", "error")
                 steady = time.monotonic() - started_s > STEADY_S
                 pause_s = 0.0 if steady else min(LONGEST_PAUSE_S, 2 * pause_s + 0.5)
@@ -82,7 +84,7 @@ class _Guardian:
 
     def _one(self, why: str) -> tuple[int, str]:
         """Run one supervisor until it ends; gives its exit code, and how it hung if it did."""
-        self._sign[:] = _SIGN.pack(0.0)
+        self._sign[:] = _SIGN.pack(0.0) + bytes(ERROR_BYTES)
         process = self._fork.Process(
             target=self._be_supervisor, args=(why,), name="lamproom-supervisor"
         )
@@ -96,7 +98,7 @@ class _Guardian:
             now_s = time.monotonic()
             excused_s = now_s if now_s - looked_s > STOOD_STILL_S else excused_s
             looked_s = now_s
-            (sign_s,) = _SIGN.unpack(self._sign[:])
+            (sign_s,) = _SIGN.unpack_from(self._sign)
             limit_s = QUIET_LIMIT_S if sign_s else START_LIMIT_S
             if not hung and now_s - max(sign_s or started_s, excused_s) > limit_s:
                 hung = f"has been quiet for {limit_s:.0f} s"
@@ -118,6 +120,7 @@ class _Guardian:
             sys.exit(0)
         die_with_parent()
         name_process("supervisor")
+        log.heed(self._note_error)
         try:
             code = self._work(self._beat, why)
         except LamproomError as error:
@@ -135,7 +138,16 @@ class _Guardian:
         return self._told_s < math.inf
 
     def _beat(self) -> None:
-        self._sign[:] = _SIGN.pack(time.monotonic())
+        _SIGN.pack_into(self._sign, 0, time.monotonic())
+
+    def _note_error(self, text: str) -> None:
+        self._sign[_SIGN.size :] = text.encode(errors="replace")[:ERROR_BYTES].ljust(
+            ERROR_BYTES, b"\0"
+        )
+
+    def _last_error(self) -> str:
+        """Give the last error that the supervisor told of; empty where there was none."""
+        return self._sign[_SIGN.size :].rstrip(b"\0").decode(errors="ignore")
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

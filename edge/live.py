@@ -15,6 +15,7 @@ from delivery.link import Link
 from delivery.mqtt import Connection
 from delivery.outbox import Outbox
 from edge.calibration.made_for import check_same_site, doubt
+from edge.camera_kept import Kept
 from edge.camera_process import CameraHandle, failures, soon_ns, start_cameras, stop_cameras
 from edge.camera_source import is_live
 from edge.camera_watch import CameraWatch
@@ -25,6 +26,7 @@ from edge.health import HealthReport
 from edge.inlet import Inlet
 from edge.line import LineOut
 from edge.newest import NewestFrames
+from edge.no_rig import wait_for_rig
 from edge.options import RunOptions
 from edge.outlet import LIMITS, LineOutlet, Outlet
 from edge.packets import packet_of
@@ -294,6 +296,9 @@ def main(context: Context) -> None:
     connection.connect(timeout_s=0.0)
     outlet = LineOutlet(line, lambda: Outbox(site.state_folder, SystemClock()))
     try:
+        wait_for_rig(context, outlet)
+        if context.stopped():
+            return
         run_cameras(
             options,
             outlet,
@@ -303,6 +308,7 @@ def main(context: Context) -> None:
             before=outlet.active(),
             settle=outlet.settle,
             link=connection,
+            kept=context.cameras,
         )
     finally:
         outlet.settle(START_FAILED_S)  # else it was waited for already
@@ -320,12 +326,14 @@ def run_cameras(
     before: Iterable[Anomaly] = (),
     link: Link | None = None,
     settle: Callable[[float], object] = bool,
+    kept: Kept = (),
 ) -> None:
     """Start a site's cameras and show, see and report until they end or `stopped` says so.
 
     `before` are the alarms that were active when the gateway, or only its pipeline, went down;
     `link` is where others speak to the gateway, and where `options.tags` is played; `settle` waits
-    until alarms are safe on disk, for so many seconds at most.
+    until alarms are safe on disk, for so many seconds at most; `kept` are cameras that go on
+    already.
     """
     site, clock = options.site(), SystemClock()
     rig = load_rig(site.rig.file)
@@ -340,6 +348,7 @@ def run_cameras(
         loop=options.loop,
         in_processes=in_processes,
         start_at_ns=start_at_ns,
+        kept=kept,
     )
     try:
         parts = Parts(

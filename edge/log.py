@@ -14,7 +14,7 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
@@ -61,6 +61,9 @@ class Log:
 
     def say(self, text: str, level: Level = "info", **fields: object) -> None:
         """Say one thing; never raises, whatever became of stderr."""
+        if level == "error":
+            for heed in _heeders:
+                heed(_clean(text).partition("\n")[0])
         self._write(self._line(text, level, self.service, fields))
 
     def pass_on(self, line: str) -> None:
@@ -130,6 +133,8 @@ class _Stderr(io.TextIOBase):
         return len(text)
 
 
+_heeders: list[Callable[[str], None]] = []
+"""Who wants to know of errors besides."""
 _logs: list[Log] = []
 """The log of this process, once it has been started."""
 
@@ -161,6 +166,14 @@ def start(service: str, *, native: bool = False) -> None:
 def say(text: str, level: Level = "info", **fields: object) -> None:
     """Say one thing on this process's log; on plain stderr before `start`."""
     _current().say(text, level, **fields)
+
+
+def heed(take: Callable[[str], None]) -> None:
+    """Hand the first line of every error that this process tells of to `take`, and to no other.
+
+    Without passwords, as in the log.
+    """
+    _heeders[:] = [take]
 
 
 def _current() -> Log:

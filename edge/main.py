@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
+from edge.quick_start import importing
 from scene.errors import LamproomError
 
 # Before numpy is imported anywhere: its linear algebra on small matrices spins on every core
@@ -86,7 +87,8 @@ COMMANDS: dict[str, Command] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit code. Users' errors are one line, no traceback."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = _parser(arguments)
+    with importing(for_good=argv is None):
+        parser = _parser(arguments)
     args = parser.parse_args(arguments)
     if not args.command:
         parser.print_help()

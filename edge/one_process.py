@@ -14,10 +14,10 @@ from edge.caretaker import SUPERVISOR, Caretaker, ServiceNow
 from edge.line import LineIn, new_door
 from edge.live import run_cameras
 from edge.options import RunOptions
-from edge.outlet import NOT_THE_PIPELINES, Outlet, pass_on
+from edge.outlet import NOT_THE_PIPELINES, pass_on
 from edge.run_words import say_running
 from edge.sd_notify import Systemd
-from edge.sender import open_sending
+from edge.sender import Sending, open_sending
 from edge.service import told_to_end
 from scene.clock import SystemClock
 from scene.site import Site
@@ -31,7 +31,7 @@ def run_in_threads(options: RunOptions, say: Callable[[str], None]) -> int:
     with (
         told_to_end() as told,
         open_sending(site, options) as sending,
-        _caretaker(site, options, sending.outlet) as take_care,
+        _caretaker(site, options, sending) as take_care,
     ):
 
         def stopped() -> bool:
@@ -56,7 +56,7 @@ def run_in_threads(options: RunOptions, say: Callable[[str], None]) -> int:
 
 
 @contextmanager
-def _caretaker(site: Site, options: RunOptions, outlet: Outlet) -> Iterator[Callable[[], None]]:
+def _caretaker(site: Site, options: RunOptions, sending: Sending) -> Iterator[Callable[[], None]]:
     """Watch the disks, and what this process takes; gives what is to be called once a second."""
     door_out, door_in = new_door()
     line, over = LineIn(door_in), threading.Event()
@@ -71,8 +71,8 @@ def _caretaker(site: Site, options: RunOptions, outlet: Outlet) -> Iterator[Call
     )
 
     def carry() -> None:
-        while pass_on(line, outlet, wait_s=0.2) or not over.is_set():
-            pass
+        while pass_on(line, sending.outlet, wait_s=0.2) or not over.is_set():
+            sending.look_around()
 
     thread = threading.Thread(target=carry, name="caretaker-line", daemon=True)
     thread.start()

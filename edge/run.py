@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge import log
 from edge.calibration.made_for import check_same_site
+from edge.camera_source import is_live
 from edge.options import RunOptions
 from edge.sd_notify import Systemd
 from edge.storage_watch import make_folder
@@ -102,7 +103,9 @@ def run(args: argparse.Namespace) -> int:
         trusted_key=args.trusted_key,
     )
     site = options.site()
-    check_ready(site)
+    # A gateway whose cameras were just hung tells how they are (`edge/no_rig.py`).
+    if not may_wait_for_rig(site) or args.fast or args.single_process:
+        check_ready(site)
     options = options.settle()  # whoever edits the file now stops nobody who is started again
     if args.fast and any(camera.url.startswith("rtsp") for camera in site.cameras):
         raise LamproomError("--fast goes through files; this site has RTSP cameras")
@@ -127,6 +130,11 @@ def run(args: argparse.Namespace) -> int:
         return _with_broker(options, args, run_them)
 
     return guarded(supervise)
+
+
+def may_wait_for_rig(site: Site) -> bool:
+    """Tell whether a site without a rig file runs all the same: where there are live cameras."""
+    return not site.rig.file.exists() and any(map(is_live, site.cameras))
 
 
 def check_ready(site: Site) -> None:

@@ -5,7 +5,10 @@ alarm being lost, because alarms are in the outbox on disk.
 """
 
 import contextlib
+import os
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -18,7 +21,7 @@ from delivery.signing import Signer
 from delivery.stream import StreamServer
 from delivery.voice import Voice, next_run
 from edge.description import describe
-from edge.line import LineIn
+from edge.line import LineIn, ReplacedError
 from edge.local_alarm import LocalAlarm, open_local_alarm
 from edge.metrics import Figures, MetricsServer, serve_metrics
 from edge.options import RunOptions
@@ -47,6 +50,18 @@ class Sending:
     outlet: DirectOutlet
     local_alarm: LocalAlarm | None
     metrics: MetricsServer | None
+    new_run: Callable[[int], int]
+    """Gives a number for a new start, higher than the one that it is given."""
+
+    def look_around(self) -> None:
+        """Take the word back if another gateway of our name has had it, and is gone."""
+        outlived = self.publisher.attendance.outlived()
+        if outlived:
+            self.publisher.speak_anew(self.new_run(outlived))
+            say(
+                "another gateway with our name and key was heard after us, and is gone; the "
+                "control room believes the newest only, so we speak as after a new start"
+            )
 
     def __enter__(self) -> "Sending":
         """Nothing to do: everything runs already."""
@@ -142,6 +157,7 @@ def open_sending(site: Site, options: RunOptions) -> Sending:
         outlet=outlet,
         local_alarm=local_alarm,
         metrics=_serve_metrics(site, figures, again=again),
+        new_run=lambda after: next_run(state / "run", clock, after=after),
     )
 
 
@@ -160,13 +176,28 @@ def main(context: Context) -> None:
     site = context.options.site()
     line = LineIn(context.door_in)
     with open_sending(site, context.options) as sending:
-        while not context.stopped():
-            context.alive()
-            if context.leaving():  # now, not last: the pipeline may take seconds to stop
-                sending.publisher.leaving()
-            pass_on(line, sending.outlet, wait_s=0.2)
-        # What the pipeline said last still goes out, if that is not endless.
-        until_s = time.monotonic() + LAST_WORDS_S
-        while time.monotonic() < until_s and pass_on(line, sending.outlet, wait_s=0.3):
-            context.alive()
+        try:
+            _send(context, line, sending)
+        except ReplacedError:
+            _leave_it_to_another()
     line.close()
+
+
+def _send(context: Context, line: LineIn, sending: Sending) -> None:
+    while not context.stopped():
+        context.alive()
+        sending.look_around()
+        if context.leaving():  # now, not last: the pipeline may take seconds to stop
+            sending.publisher.leaving()
+        pass_on(line, sending.outlet, wait_s=0.2)
+    # What the pipeline said last still goes out, if that is not endless.
+    until_s = time.monotonic() + LAST_WORDS_S
+    while time.monotonic() < until_s and pass_on(line, sending.outlet, wait_s=0.3):
+        context.alive()
+
+
+def _leave_it_to_another() -> None:
+    """End at once, and without a goodbye: whoever sends in our place is the same gateway."""
+    say("this sender was given up as one that hangs, and another one sends; ending")
+    sys.stderr.flush()
+    os._exit(0)

@@ -17,10 +17,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
-from multiprocessing.sharedctypes import RawValue
+from multiprocessing.sharedctypes import RawArray, RawValue
 from pathlib import Path
 
 from edge import log
+from edge.camera_kept import Kept
 from edge.options import RunOptions
 from edge.quick_end import end_quickly
 from scene.errors import LamproomError
@@ -29,6 +30,8 @@ BAD_INPUT = 2
 """Exit code of a service that says what the user has to mend."""
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, `kill`, and a terminal that was closed: the quiet end of a run."""
+ERROR_BYTES = 400
+"""So much of a service's last error is kept for the alarm about it."""
 REST_S = 0.05
 """So often a service that rests looks whether it shall end."""
 
@@ -53,6 +56,18 @@ class Signs:
     """Not 0 once the service's `main` has ended: an exit code of 0 alone proves nothing."""
     waits: "ctypes.c_byte" = field(default_factory=lambda: RawValue(ctypes.c_byte, 0))
     """Not 0 while a spare process (`edge/spare.py`) waits for its orders."""
+    error: "ctypes.Array[ctypes.c_char]" = field(
+        default_factory=lambda: RawArray(ctypes.c_char, ERROR_BYTES)
+    )
+    """The last error that the service told of, UTF-8."""
+
+    def note_error(self, text: str) -> None:
+        """Keep an error for the supervisor, as far as there is room."""
+        self.error.value = text.encode(errors="replace")[: ERROR_BYTES - 1]
+
+    def last_error(self) -> str:
+        """Give the last error that the service told of; empty where there was none."""
+        return self.error.value.decode(errors="ignore")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,6 +80,8 @@ class Context:
     door_in: socket.socket
     """Where the sender takes them (`LineIn`)."""
     signs: Signs = field(repr=False)
+    cameras: Kept = field(default=(), repr=False)
+    """The live cameras that are kept going for whoever looks at them."""
 
     def alive(self) -> None:
         """Say that all is well; to be called at least once a second."""
@@ -146,6 +163,7 @@ def serve(
     """
     die_with_parent()
     log.start(name, native=True)
+    log.heed(context.signs.note_error)
     name_process(name if orders is None else f"{name}-spare")
     for number in END_SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # the supervisor tells us

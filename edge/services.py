@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.context import SpawnProcess
 
 from edge import log
+from edge.camera_keeping import CameraKeeper
 from edge.caretaker import SUPERVISOR, Caretaker, ServiceNow
 from edge.faults import filler
 from edge.faults.record import ProcessRecord, ServiceRecord
@@ -76,6 +77,8 @@ class Service:
     """Whether a process waits, everything imported, to take over when it fails."""
     later: tuple[str, ...] = ()
     """Modules that it imports only when it needs them; its spare has them already."""
+    cameras: bool = False
+    """Whether it looks at the live cameras, which go on while it is started again."""
 
 
 SERVICES: dict[str, Service] = {
@@ -100,6 +103,7 @@ SERVICES: dict[str, Service] = {
         severity="critical",
         ends_run=True,
         later=("onnxruntime",),
+        cameras=True,
     ),
 }
 """In the order in which they are started. They are stopped one by one in the opposite order, so
@@ -129,6 +133,7 @@ class Supervisor:
         self._ping_due_s = 0.0
         self._looked_s = time.monotonic()
         self._door_out, self._door_in = new_door()
+        self._cameras = CameraKeeper()
         self._spares = Spares(
             {name: (one.module, *one.later) for name, one in services.items() if one.spare},
             self._context,
@@ -154,6 +159,8 @@ class Supervisor:
         ready = False
         with told_to_end() as told:
             try:
+                if any(self._services[name].cameras for name in to_start):
+                    self._want_cameras()
                 while not told() and not (ready and until()):
                     if self._may_go_on() and to_start:
                         self._start(to_start.pop(0))
@@ -187,12 +194,18 @@ class Supervisor:
 
     def _context(self, signs: Signs) -> Context:
         return Context(
-            options=self._options, door_out=self._door_out, door_in=self._door_in, signs=signs
+            options=self._options,
+            door_out=self._door_out,
+            door_in=self._door_in,
+            signs=signs,
+            cameras=self._cameras.kept,
         )
 
     def _start(self, name: str) -> None:
         before = self._running.get(name)
         self._options = replace(self._options.settle(), again=before is not None)
+        if self._services[name].cameras:
+            self._want_cameras()
         started = self._spares.take(name, self._options) or start_process(
             name, self._services[name].module, self._context
         )
@@ -206,8 +219,16 @@ class Supervisor:
             is_first=name not in self._running,
         )
 
+    def _want_cameras(self) -> None:
+        """Keep those cameras going that the site has now; spares know only the ones before."""
+        before = self._cameras.kept
+        self._cameras.want(self._options.site().cameras)
+        if self._cameras.kept != before:
+            self._spares.close()
+
     def _look_after(self) -> int | None:
         """Start those again that have died or hang; gives the exit code when the run is over."""
+        self._cameras.look_after()
         now_s = time.monotonic()
         stood_still, self._looked_s = now_s - self._looked_s > STOOD_STILL_S, now_s
         for name, running in list(self._running.items()):
@@ -246,7 +267,8 @@ class Supervisor:
         if not running.left:
             running.left = True
             self._tell(f"{name} {running.hung} and can't be killed; leaving it", name)
-            self._caretaker.stuck(name, f"it {running.hung} and can't be killed")
+            said = running.signs.last_error()
+            self._caretaker.stuck(name, f"it {running.hung} and can't be killed", said)
         self._left = [(whose, one) for whose, one in self._left if one.is_alive()]
         if self._services[name].needed and [one for one, _ in self._left].count(name) < MOST_LEFT:
             self._restart_when_due(name, running)
@@ -273,7 +295,8 @@ class Supervisor:
             self._due_s[name] = now_s + pause_s
             why = running.hung or f"ended with {running.process.exitcode}"
             self._tell(f"{name} {why}; starting it again", name)
-            self._caretaker.restarted(name, why, hung=bool(running.hung))
+            said = running.signs.last_error()
+            self._caretaker.restarted(name, why, hung=bool(running.hung), said=said)
         if now_s < self._due_s[name]:
             return
         try:
@@ -360,6 +383,8 @@ class Supervisor:
                 running.process.kill()
                 running.process.join(timeout=2.0)
             forget(running.process)
+            if self._services[name].cameras:
+                self._cameras.close()
         for _, process in self._left:
             forget(process)
         self._caretaker.close()

@@ -116,6 +116,12 @@ ALARMS: dict[str, AlarmKind] = {
         about="system",
         latched=True,
     ),
+    "two_gateways": AlarmKind(
+        severity="critical",
+        english="Two gateways of one name",
+        chinese="网关重名",
+        about="system",
+    ),
     "service_failing": AlarmKind(
         severity="critical",
         english="Gateway service failing",

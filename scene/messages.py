@@ -321,6 +321,21 @@ class RulerMark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Landmark:
+    """What people in the mine name places by: a powered support, a chainage board, a crosscut."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = WIRE
+
+    name: str
+    """As it stands on it: of a support its number."""
+    kind: str
+    """`support` or `mark`."""
+    chainage_m: float
+    reach_m: float
+    """Who is no further from it than this, along the roadway, is at it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteDescription:
     """Retained: what a viewer must know before the first frame."""
 
@@ -345,6 +360,8 @@ class SiteDescription:
     """The chainage ruler, metre by metre; only what lies in the picture."""
     site_yaml: str = ""
     """The site file as it is in force, so that a recording can be judged by the same rules."""
+    landmarks: tuple[Landmark, ...] = ()
+    """Supports and marks along the roadway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

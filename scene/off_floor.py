@@ -22,20 +22,24 @@ MOST_STEPS = 2000
 
 
 def off_floor(
-    floor: FloorConfig, zones: Iterable[ZoneConfig], gates: Iterable[GateConfig]
+    floor: FloorConfig, zones: Iterable[ZoneConfig | None], gates: Iterable[GateConfig | None]
 ) -> list[str]:
     """List the zones and gates, each as `place: mistake`, that do not touch the floor.
 
-    Zones that go with a machine are nowhere yet, and are left out.
+    Left out are those that can't be read (none), and zones that go with a machine, which are
+    nowhere yet.
     """
     ground, found = Floor(floor), []
     corners = [(x, y) for x, y, _ in floor.centre_line_m]
     for index, zone in enumerate(zones):
+        if zone is None:
+            continue
         ring = (*zone.polygon_m, zone.polygon_m[0])
         if zone.follows is None and not any(is_inside(one, zone.polygon_m) for one in corners):
             found += _beyond(f"zones.{index}.polygon_m", "zone", ground, ring)
     for index, gate in enumerate(gates):
-        found += _beyond(f"gates.{index}.line_m", "gate", ground, gate.line_m)
+        if gate is not None:
+            found += _beyond(f"gates.{index}.line_m", "gate", ground, gate.line_m)
     return found
 
 

@@ -6,10 +6,12 @@ url?` is as good for a site as for a plan.
 
 import difflib
 import re
-from typing import Any, TypeVar
+from types import SimpleNamespace
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import InitErrorDetails
 from yaml.composer import Composer
 
 from scene.errors import SiteError, printable
@@ -26,6 +28,19 @@ class Section(BaseModel):
 
 
 S = TypeVar("S", bound=Section)
+
+
+def together(
+    kind: type[Section], error: ValidationError | None, more: list[InitErrorDetails]
+) -> ValidationError:
+    """Put further mistakes to those that reading a section has found."""
+    first = [
+        InitErrorDetails(
+            type=one["type"], loc=one["loc"], input=one["input"], ctx=one.get("ctx", {})
+        )
+        for one in (error.errors(include_url=False) if error is not None else ())
+    ]
+    return ValidationError.from_exception_data(kind.__name__, first + more)
 
 
 def fits(pattern: str, words: str) -> AfterValidator:
@@ -76,6 +91,29 @@ def parse_as(kind: type[S], text: str, *, name: str, context: dict[str, object])
             lines.append(f"{name}: and {len(problems) - MOST_PROBLEMS} mistakes more")
         raise SiteError("\n".join(lines))
     return read
+
+
+def readable(
+    kind: type[Section], text: str, *, name: str, context: dict[str, object]
+) -> SimpleNamespace:
+    """Read those fields of a section that have no mistakes; the others are not there.
+
+    Defaults are there for what is not given. Raises `SiteError` where it is no YAML at all.
+    """
+    _, content = read_yaml(text, name=name)
+    given = content if isinstance(content, dict) else {}
+    found = SimpleNamespace()
+    for field, about in kind.model_fields.items():
+        if field not in given and about.is_required():
+            continue
+        value = given[field] if field in given else about.get_default(call_default_factory=True)
+        wanted: Any = Annotated[about.annotation, about.title, *about.metadata]
+        try:
+            read = TypeAdapter(wanted).validate_python(value, context=context)
+            setattr(found, field, read)
+        except ValidationError:  # told by `parse_as`
+            continue
+    return found
 
 
 def read_yaml(text: str, *, name: str) -> tuple[yaml.Node | None, Any]:

@@ -8,23 +8,28 @@ import os
 from itertools import pairwise
 from math import hypot
 from pathlib import Path
-from typing import Annotated, Literal
+from types import SimpleNamespace
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from scene.errors import SiteError, why_unreadable
 from scene.floor_config import FloorConfig as FloorConfig  # noqa: PLC0414 (others take it from here)
 from scene.geometry import Lens
+from scene.landmarks_config import Marks, SupportsConfig
 from scene.limits import LimitsConfig
-from scene.off_floor import off_floor
-from scene.section import Section, fits, parse_as
+from scene.section import Section, fits, parse_as, readable, together
+from scene.site_parts import mistakes_between
 from scene.zones import (
     SAME_POINT_M,
     GateConfig,
@@ -384,6 +389,10 @@ class Site(Section):
     floor: FloorConfig
     zones: tuple[ZoneConfig, ...] = ()
     gates: tuple[GateConfig, ...] = ()
+    supports: SupportsConfig | None = None
+    """The numbered supports of a longwall face, by which places are told."""
+    marks: Marks = ()
+    """Boards and the like by which places are told."""
     limits: LimitsConfig = LimitsConfig()
     detection: DetectionConfig = DetectionConfig()
     panorama: PanoramaConfig = PanoramaConfig()
@@ -394,54 +403,50 @@ class Site(Section):
     state_folder: SitePath = Field(default=Path("state"), validate_default=True)
     """Where the gateway keeps alarms that nobody has receipted yet."""
 
-    @model_validator(mode="after")
-    def _fits_together(self, info: ValidationInfo) -> "Site":
-        mistakes = [*_names_given_twice(self), *_unknown_cameras(self)]
+    @model_validator(mode="wrap")
+    @classmethod
+    def _fits_together(
+        cls, given: Any, read: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        """See that parts fit together, also where some of them have mistakes of their own."""
         # What was recorded is judged by what was in force, whatever is asked of site files today.
-        if (info.context or {}).get("check_files", True):
-            mistakes += off_floor(self.floor, self.zones, self.gates)
-        if mistakes:
-            raise ValueError("\n".join(mistakes))
-        return self
-
-
-def _names_given_twice(site: Site) -> list[str]:
-    found = []
-    for what in ("cameras", "zones", "gates"):
-        seen = set[str]()
-        for index, one in enumerate(getattr(site, what)):
-            if one.name in seen:
-                found.append(
-                    f"{what}.{index}.name: the name {one.name!r} is given twice; names are unique"
-                )
-            seen.add(one.name)
-    return found
-
-
-def _unknown_cameras(site: Site) -> list[str]:
-    """List what is said of cameras that the site does not have."""
-    points, poses, tiles = site.rig.survey_points, site.rig.poses, site.detection.tiles
-    named = {f"rig.survey_points.{index}.camera": one.camera for index, one in enumerate(points)}
-    named |= {f"rig.poses.{index}.camera": one.camera for index, one in enumerate(poses)}
-    tiled = tiles.cameras if tiles else ()
-    named |= {f"detection.tiles.cameras.{index}": camera for index, camera in enumerate(tiled)}
-    names = [camera.name for camera in site.cameras]
-    return [
-        f"{place}: {camera!r} is not one of {', '.join(names)}"
-        for place, camera in named.items()
-        if camera not in names
-    ]
+        today = (info.context or {}).get("check_files", True)
+        found = mistakes_between(given, on_the_floor=today) if isinstance(given, dict) else []
+        between = [
+            InitErrorDetails(type=PydanticCustomError("site", "{text}", {"text": text}), input="")
+            for text in found
+        ]
+        try:
+            site = read(given)
+        except ValidationError as error:
+            raise together(cls, error, between) from None
+        if between:
+            raise together(cls, None, between)
+        return site
 
 
 def load_site(path: Path) -> Site:
     """Read a site file; raises `SiteError` with one line per mistake."""
+    return parse_site(_text_of(path), name=str(path), folder=path.parent.resolve())
+
+
+def readable_parts(path: Path) -> SimpleNamespace:
+    """Read those sections of a site file that have no mistakes, by the names that `Site` has.
+
+    So it can be seen what they name, though there are mistakes elsewhere. Raises `SiteError` where
+    nothing can be read.
+    """
+    context: dict[str, object] = {"folder": path.parent.resolve(), "check_files": True}
+    return readable(Site, _text_of(path), name=str(path), context=context)
+
+
+def _text_of(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SiteError(f"{path}: there is no such site file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SiteError(f"{path}: can't be read: {why_unreadable(error)}") from None
-    return parse_site(text, name=str(path), folder=path.parent.resolve())
 
 
 def parse_site(text: str, *, name: str, folder: Path, check_files: bool = True) -> Site:

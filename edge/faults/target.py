@@ -78,10 +78,9 @@ def camera_process(gateway: GatewayRecord, name: str, cameras: tuple[str, ...]) 
             "name begins alike; choose another camera"
         )
     pid = camera_pid(gateway, name)
-    pipeline = gateway.services.get("pipeline")
     target = None
-    if pid is not None and pipeline is not None and pipeline.pid is not None:
-        target = _held(pid, pipeline.pid)
+    for parent in _keepers(gateway):
+        target = target or (None if pid is None else _held(pid, parent))
     if target is None:
         raise FaultError(f"camera {name} has no process now; wait until it is started again")
     try:
@@ -92,14 +91,22 @@ def camera_process(gateway: GatewayRecord, name: str, cameras: tuple[str, ...]) 
 
 def camera_pid(gateway: GatewayRecord, name: str) -> int | None:
     """Find the process of a camera now; none while there is none."""
-    pipeline = gateway.services.get("pipeline")
-    if pipeline is None or pipeline.pid is None or _parent_of(pipeline.pid) != gateway.pid:
-        return None
-    for pid in _children(pipeline.pid):
-        process = read_process(pid)
-        if process is not None and process.name == _short(name):
-            return pid
+    services = {one.pid for one in gateway.services.values()}  # a camera may be called like one
+    for parent in _keepers(gateway):
+        for pid in _children(parent):
+            process = read_process(pid)
+            if process is not None and process.name == _short(name) and pid not in services:
+                return pid
     return None
+
+
+def _keepers(gateway: GatewayRecord) -> list[int]:
+    """List who may keep cameras going: the supervisor live ones, the pipeline files."""
+    pipeline = gateway.services.get("pipeline")
+    found = [gateway.pid]
+    if pipeline is not None and pipeline.pid is not None:
+        found += [pipeline.pid] if _parent_of(pipeline.pid) == gateway.pid else []
+    return found
 
 
 def owner_of(gateway: GatewayRecord) -> int:

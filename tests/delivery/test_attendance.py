@@ -1,8 +1,9 @@
 from pathlib import Path
 
-from delivery.attendance import UNHEARD_AFTER_S, Attendance
+from delivery.attendance import MOST_RUN, STOPPED_S, UNHEARD_AFTER_S, Attendance
 from scene.clock import ReplayClock
 from scene.messages import ControlRoomBeat
+from tests.delivery.parts import wait_until
 
 RUN = 77
 
@@ -33,6 +34,7 @@ def test_only_a_control_room_that_was_heard_or_is_expected_can_be_silent(tmp_pat
     assert never.silence() == ""
     assert expected.silence()
     never.beat(beat())
+    wait_until(memory.exists)  # the disk is told beside
     after_a_restart = Attendance(clock, run=RUN, memory=memory)
     assert after_a_restart.silence() == "", "the time runs from the start"
     clock.sleep(4.5)
@@ -109,3 +111,35 @@ def test_the_beats_of_all_control_rooms_that_are_heard_are_echoed() -> None:
     for run in range(100):
         watch.beat(ControlRoomBeat(said_at_ns=run), run=run)
     assert len(watch.beats_ns()) == 4
+
+
+def test_a_newer_start_of_our_name_is_outlived_once_nobody_hears_it_any_more() -> None:
+    clock = ReplayClock(10**18)
+    watch = Attendance(clock, run=RUN)
+    for seq in range(1, 30):  # another gateway speaks
+        watch.beat(beat(seq, RUN + 5))
+        watch.beat(beat(seq - 1, RUN + 5), run=2)  # and a second control room hears it
+        clock.sleep(1.0)
+        assert watch.outlived() == 0
+    for _ in range(int(STOPPED_S) - 1):
+        assert watch.outlived() == 0
+        watch.beat(beat(29, RUN + 5))
+        watch.beat(beat(28, RUN + 5), run=2)
+        clock.sleep(1.0)
+    assert watch.outlived() == RUN + 5
+    watch.speak_anew(RUN + 6)
+    assert watch.outlived() == 0
+    watch.beat(beat(29, RUN + 5))
+    clock.sleep(STOPPED_S + 1)
+    watch.beat(beat(29, RUN + 5))
+    assert watch.outlived() == 0
+
+
+def test_a_start_of_before_is_not_outlived_nor_one_that_nobody_can_have() -> None:
+    clock = ReplayClock(10**18)
+    watch = Attendance(clock, run=RUN)
+    for run in (RUN - 1, RUN, 0, MOST_RUN):
+        watch.beat(beat(1, run))
+        clock.sleep(STOPPED_S + 1)
+        watch.beat(beat(1, run))
+        assert watch.outlived() == 0

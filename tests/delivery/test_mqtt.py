@@ -6,9 +6,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from paho.mqtt.enums import MQTTProtocolVersion
 
 from delivery.broker import EmbeddedBroker
 from delivery.mqtt import BACKOFF_S, Connection, pause_s
@@ -265,6 +268,48 @@ def test_mqtt_5_says_what_an_access_list_denies(tmp_path: Path) -> None:
             assert log.has("does not take mine/other/x", "Not authorized", "gw1")
         finally:
             made.close()
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason=NO_MOSQUITTO)
+@pytest.mark.parametrize("protocol", ["MQTT 5", "MQTT 3.1.1"])
+def test_two_with_one_client_name_do_not_throw_each_other_out_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: str
+) -> None:
+    if protocol == "MQTT 3.1.1":
+        old = MQTTProtocolVersion.MQTTv311
+        monkeypatch.setattr(
+            "delivery.mqtt.MQTTProtocolVersion", SimpleNamespace(MQTTv5=old, MQTTv311=old)
+        )
+    connections: list[str] = []
+    said: list[str] = []
+
+    def note(came: set[bytes], _topic: str, payload: bytes, _retained: bool) -> None:
+        came.add(payload)
+
+    with mosquitto(tmp_path) as broker:
+        heard = {"one": set[bytes](), "two": set[bytes]()}
+        both = []
+        for name, came in heard.items():
+            made = Connection(BrokerConfig(url=broker.url), "gw1-roadway", log=said.append)
+            made.subscribe(f"to/{name}", 1, partial(note, came))
+            made.on_connect(partial(connections.append, name))
+            made.connect(HANG_S, wait=True)
+            both.append(made)
+        one, two = both
+        for number in range(60):
+            text = b"%d" % number
+
+            def arrived(text: bytes = text) -> bool:
+                one.publish("to/two", text, qos=1, retain=False)
+                two.publish("to/one", text, qos=1, retain=False)
+                return all(text in came for came in heard.values())
+
+            wait_until(arrived)
+            time.sleep(0.02)
+        for made in both:
+            made.close()
+    assert len(connections) <= 8, "Mosquitto 2.0.11 does not say why it hangs up"
+    assert any("is there a second one of us?" in text for text in said)
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason=NO_MOSQUITTO)

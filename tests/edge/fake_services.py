@@ -190,9 +190,41 @@ def hears(context: Context) -> None:
             heard.write(letter_of(thing))
 
 
+def counts(context: Context) -> None:
+    """Say one number after the other."""
+    starts(context, "counts")
+    line, number = LineOut(context.door_out, [1000, 10]), 0
+    while not context.rest(0.02):
+        context.alive()
+        number += 1
+        line.put(0, f"number {number}")
+    line.close()
+
+
+def catches(context: Context) -> None:
+    """Note the numbers that come; the first of us goes on to a disk that hangs."""
+    number, folder = starts(context, "catches"), context.options.site_file.parent
+    line = LineIn(context.door_in)
+    with (folder / f"caught-{number}").open("a", buffering=1, encoding="utf-8") as notes:
+        while not context.stopped():
+            context.alive()
+            thing = line.take(0.2)
+            if not isinstance(thing, str):
+                continue
+            if number == 1 and (folder / "write").exists():
+                (folder / "disk" / "file").write_bytes(bytes(10))
+            notes.write(f"{thing.split()[1]}\n")
+
+
 def letter_of(thing: object) -> bytes:
     """Give a word's first letter; the supervisor's reports come the same way, and are no words."""
     return thing[:1].encode() if isinstance(thing, str) else b""
+
+
+def tells(context: Context) -> None:
+    starts(context, "tells")
+    context.alive()
+    raise RuntimeError("no picture from rtsp://admin:geheim@10.0.0.4:554/x now, password=geheim")
 
 
 def refuses(context: Context) -> None:

@@ -109,10 +109,12 @@ def test_a_process_that_is_killed_is_started_again_and_frames_go_on(tmp_path: Pa
         assert wait_for(lambda: camera.status().state == "running")
 
 
+@pytest.mark.parametrize("limit", ["QUIET_LIMIT_S", "RUNNING_QUIET_LIMIT_S"])
 def test_a_process_that_hangs_is_killed_and_started_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
-    monkeypatch.setattr(camera_process, "QUIET_LIMIT_S", 1.0)
+    for name in ("QUIET_LIMIT_S", "RUNNING_QUIET_LIMIT_S"):
+        monkeypatch.setattr(camera_process, name, 1.0 if name == limit else 1e6)
     monkeypatch.setattr(camera_process, "is_live", lambda config: True)
     path = write_clip(tmp_path / "a.mp4")
     with started(config("left", path), in_processes=True, loop=True) as (camera,):

@@ -17,6 +17,7 @@ from scene.clock import SystemClock
 from scene.errors import CameraError
 from scene.messages import Frame
 from scene.site import CameraConfig
+from tests.edge.camera_clips import shade_in, write_clip
 
 MS = 1_000_000
 SECOND = 1_000_000_000
@@ -25,6 +26,7 @@ SLACK_S = 30.0
 PASSWORD = "geheim&Pass"
 SYSTEM_PYTHON = "/usr/bin/python3"
 SERVER = Path(__file__).with_name("rtsp_server.py")
+FILE_SERVER = Path(__file__).parents[1] / "bench" / "_rtsp_files.py"
 NEEDS = (
     "no RTSP server: apt-get install gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base "
     "gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly python3-gi"
@@ -376,3 +378,27 @@ def test_times_always_increase() -> None:
     first = times.at(0, None, SECOND)
     second = times.at(10 * MS, SECOND - 60 * MS, SECOND + 10 * MS)
     assert second == first + 1
+
+
+def test_the_first_key_frame_is_shown_and_the_next_one_not_waited_for(
+    has_server: bool, tmp_path: Path
+) -> None:
+    if not has_server:
+        pytest.skip(NEEDS)
+    only_one = {"g": "1000", "bf": "0", "sc_threshold": "0"}
+    clip = write_clip(tmp_path / "a.mp4", frames=60, size_px=(320, 240), options=only_one)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = [SYSTEM_PYTHON, str(FILE_SERVER), str(port), str(clip)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as serving:
+        try:
+            assert serving.stdout is not None
+            assert serving.stdout.readline() == b"up\n"
+            camera = RtspCamera("left", f"rtsp://127.0.0.1:{port}/cam0", SystemClock())
+            frames = take(camera, 5)
+        finally:
+            serving.kill()
+    assert shade_in(frames[0].image) == pytest.approx(40, abs=3)
+    times = [frame.captured_at_ns for frame in frames]
+    assert times == sorted(set(times))

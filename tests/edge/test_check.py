@@ -195,3 +195,75 @@ def test_the_sample_sites_have_rigs_of_their_own(path: Path) -> None:
     site = load_site(path)
     assert maker_of(site.rig.file)
     assert changed_since(site.rig.file, site) == []
+
+
+def spoil_everything(content: dict[str, Any]) -> None:
+    """Make mistakes in the file's fields, between its parts, and in all that it names."""
+    content["gatway"] = content.pop("gateway")
+    content["floor"]["left_m"] = -1
+    content["metrics"] = {"port": 99999}
+    content["zones"] = [
+        {"name": "bay", "polygon_m": [[1, 1], [2, 1], [2, "two"]]},
+        {"name": "bay", "polygon_m": [[1, 1], [2, 1], [2, 2]]},
+    ]
+    content["rig"]["survey_points"][3]["camera"] = "nobody"
+    content["detection"] = {"model": "gone.onnx"}
+    content["broker"] = {"password_file": "gone.txt", "username": "me"}
+    content["signing"] = {"key_file": "gone.key"}
+
+
+def test_one_mistake_hides_no_other(calibrated: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = beside(calibrated, "spoilt", spoil_everything)
+    capsys.readouterr()
+    assert main(["check", str(site)]) == 2
+    said = capsys.readouterr()
+    for mistake in (
+        "gateway: is missing",
+        "gatway: not a field; did you mean gateway?",
+        "floor.left_m: give a number greater than 0",
+        "metrics.port: give a number of at most 65535",
+        "zones.0.polygon_m.2.1: give a number",
+        "zones.1.name: the name 'bay' is given twice",
+        "rig.survey_points.3.camera: 'nobody' is not one of left, ",
+    ):
+        assert said.err.count(mistake) == 1, mistake
+    assert "ok    cameras: left " in said.out
+    assert "-     survey: not looked at before floor is right in the site file" in said.out
+    assert "FAIL  model: " in said.out and "gone.onnx" in said.out
+    assert "FAIL  broker: " in said.out and "gone.txt" in said.out
+    assert "FAIL  signing: " in said.out and "gone.key" in said.out
+
+
+def test_zones_beyond_the_floor_are_told_beside_other_mistakes(
+    calibrated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def spoil(content: dict[str, Any]) -> None:
+        content["limits"] = {"man_down": {"after": 3}}
+        far = [[900, 1], [902, 1], [902, 2]]
+        content["zones"] = [{"name": "far", "polygon_m": far}, {"name": 7, "polygon_m": far}]
+
+    assert main(["check", str(beside(calibrated, "far", spoil))]) == 2
+    said = capsys.readouterr()
+    assert "zones.0.polygon_m: the zone lies " in said.err
+    assert "zones.1.name: give a text" in said.err
+    assert "limits.man_down.after: not a field; did you mean after_s?" in said.err
+    assert "ok    survey: " in said.out, "it is looked at: it has no mistakes of its own"
+    assert "ok    rig: " in said.out
+
+
+def test_every_camera_that_can_not_be_read_is_told_and_survey_points_all_the_same(
+    calibrated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.mp4").write_bytes(b"no video")
+
+    def spoil(content: dict[str, Any]) -> None:
+        for camera, name in zip(content["cameras"], ("a", "b"), strict=False):
+            camera["url"] = str(tmp_path / f"{name}.mp4")
+        content["rig"]["survey_points"][0]["mine_m"] = [900, 0, 0]
+
+    assert main(["check", str(beside(calibrated, "unread", spoil))]) == 1
+    said = capsys.readouterr().out
+    [cameras] = [line for line in said.splitlines() if line.startswith("FAIL  cameras:")]
+    assert "a.mp4" in cameras and "b.mp4" in cameras
+    assert "FAIL  survey: rig.survey_points.0" in said

@@ -118,3 +118,33 @@ def test_alarms_of_the_run_before_are_carried_on() -> None:
     assert after.said == [], "it is active already"
     after.passes(STEADY_S + 2)
     assert [(one.id, one.state) for one in after.said] == [(raised.id, "cleared")]
+
+
+def test_the_alarm_quotes_the_last_error_without_secrets_and_only_so_much_of_it() -> None:
+    trial = Trial()
+    said = "no picture from rtsp://admin:geheim@10.0.0.4/x now\x1b[2J " + "x" * 2000
+    for text in (said, "", ""):  # the later ones were killed before they could say a word
+        trial.said += trial.watch.restarted("pipeline", "ended with 1", hung=False, said=text)
+    (raised,) = trial.said
+    assert "its last error: no picture from rtsp://10.0.0.4/x" in raised.evidence
+    assert "geheim" not in raised.evidence
+    assert raised.evidence.isprintable()
+    assert len(raised.evidence) < 700
+    trial.passes(200)
+    for _ in range(3):
+        trial.said += trial.watch.restarted("pipeline", "ended with 1", hung=False)
+    assert "its last error" not in trial.said[-1].evidence, "that one is history"
+
+
+def test_an_error_of_long_ago_is_not_quoted() -> None:
+    trial = Trial()
+    trial.said += trial.watch.restarted("pipeline", "ended with 1", hung=False, said="no memory")
+    trial.passes(1000)
+    (raised,) = trial.watch.restarted("pipeline", "has been quiet", hung=True)
+    assert "no memory" not in raised.evidence
+
+
+def test_a_process_that_cannot_be_killed_is_quoted_too() -> None:
+    trial = Trial()
+    (raised,) = trial.watch.stuck("recorder", "it can't be killed", "the disk hangs")
+    assert "its last error: the disk hangs; " in raised.evidence

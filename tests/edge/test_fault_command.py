@@ -151,11 +151,12 @@ def test_a_drill_alarm_comes_to_the_control_room_and_goes(mine: Mine) -> None:
 
 
 def test_without_a_control_room_a_drill_says_what_was_not_seen(mine: Mine) -> None:
-    mine.control_room.send_signal(signal.SIGSTOP)
+    server = pid_below(mine.control_room.pid, "room-server")
+    os.kill(server, signal.SIGSTOP)
     try:
         code, said = mine.fault("alarm", "--for", "1", "--yes", "--within", "0.5")
     finally:
-        mine.control_room.send_signal(signal.SIGCONT)
+        os.kill(server, signal.SIGCONT)
     assert code == 1
     assert "NOT SEEN within 0.5 s: alarm drill in the control room's journal" in said
     assert not mine.active("drill"), "it is cleared all the same"

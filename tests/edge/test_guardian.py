@@ -43,7 +43,7 @@ def work(beat, why):
         os.wait()
         act = "wait"
     if act == "crash":
-        raise RuntimeError("as planned")
+        raise RuntimeError("as planned, rtsp://admin:secret@10.0.0.4/x")
     if act == "refuse":
         raise LamproomError("port 1 is taken; choose another")
     if act == "wait":
@@ -89,10 +89,11 @@ def test_a_supervisor_that_hangs_or_crashes_is_started_again(tmp_path: Path) -> 
     assert [why for _, why in starts(tmp_path)] == [
         "",
         "has been quiet for 1 s",
-        "ended with 1",
-        "ended with 2",
+        "ended with 1; its last error: supervisor: RuntimeError: as planned, rtsp://10.0.0.4/x",
+        "ended with 2; its last error: port 1 is taken; choose another",
     ]
     assert "RuntimeError: as planned" in said
+    assert "secret" not in said
     assert "lamproom run: port 1 is taken; choose another\n" in said
     assert "lamproom run: the supervisor has been quiet for 1 s; starting it again\n" in said
 

@@ -130,6 +130,7 @@ def test_half_a_character_in_an_alarm_loses_neither_it_nor_the_next(way: Way) ->
 
 
 def test_alarms_overtake_pictures(way: Way) -> None:
+    assert way.into.take(0.5) is None  # somebody is there
     way.outlet.send(packet(0, size=500_000))
     while way.line.waiting(PICTURES):  # it fills the socket, the rest waits
         time.sleep(0.01)

@@ -91,6 +91,18 @@ def test_a_crash_loop_is_an_alarm_on_disk_even_when_nobody_is_left_to_send_it(
     assert log_of(tmp_path, "loops") >= 3
 
 
+def test_the_alarm_quotes_the_last_error_of_the_service_without_its_secrets(
+    tmp_path: Path,
+) -> None:
+    supervise(tmp_path, "tells", until=lambda: bool(supervisor_alarms(tmp_path)))
+    (alarm,) = supervisor_alarms(tmp_path)
+    assert (
+        "its last error: RuntimeError: no picture from rtsp://10.0.0.4:554/x now, password=…; "
+        in alarm.evidence
+    )
+    assert "geheim" not in alarm.evidence
+
+
 def test_a_hang_is_an_alarm_at_once(tmp_path: Path) -> None:
     supervise(tmp_path, "hangs", until=lambda: bool(supervisor_alarms(tmp_path)))
     (alarm,) = supervisor_alarms(tmp_path)

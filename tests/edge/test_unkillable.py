@@ -138,6 +138,51 @@ def test_of_those_who_would_hang_the_same_way_not_more_and_more_are_started(
         assert code == 0
 
 
+def caught(folder: Path, number: int) -> list[int]:
+    file = folder / f"caught-{number}"
+    return [int(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def test_who_follows_a_reader_that_cannot_be_killed_gets_all_that_is_said_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the sender's: the dead one has its end of the line still, and never reads."""
+    monkeypatch.setattr(services, "UNKILLABLE_S", 1.0)
+    took_s = list[float]()
+    with loop_disk(tmp_path) as (_, disk), ExitStack() as frozen:
+        (tmp_path / "site.yaml").write_text(SITE, encoding="utf-8")
+
+        def steps() -> Iterator[None]:
+            while len(caught(tmp_path, 1)) < 5:
+                yield
+            frozen.enter_context(stalled(disk))
+            (tmp_path / "write").touch()
+            while log_of(tmp_path, "catches") < 2:
+                yield
+            began_s = time.monotonic()
+            while not caught(tmp_path, 2):
+                yield
+            took_s.append(time.monotonic() - began_s)
+            while len(caught(tmp_path, 2)) < 50:
+                yield
+            assert is_alive(pids_of(tmp_path, "catches")[0])
+
+        playing, until_s = steps(), time.monotonic() + 2 * HANG_S
+
+        def over() -> bool:
+            assert time.monotonic() < until_s
+            return next(playing, "over") == "over"
+
+        rows = {"catches": row("catches", 3.0), "counts": row("counts")}
+        options = RunOptions(site_file=tmp_path / "site.yaml")
+        assert Supervisor(options, lambda _text: None, rows).run(over) == 0
+    first, second = caught(tmp_path, 1), caught(tmp_path, 2)
+    print(f"the next one had the first word {took_s[0]:.2f} s after its start")
+    assert first == list(range(1, len(first) + 1))
+    assert second == list(range(second[0], second[0] + len(second)))
+    assert second[0] == first[-1] + 1, "none is lost, and none of those that were dealt with again"
+
+
 def test_the_end_of_a_run_does_not_wait_for_a_process_that_cannot_be_killed(
     tmp_path: Path,
 ) -> None:

@@ -9,7 +9,9 @@ from edge.services import SERVICES, Supervisor
 
 ROWS = {
     "sender": SERVICES["sender"],
-    "pipeline": replace(SERVICES["pipeline"], module="tests.faults.alarm_source", ends_run=False),
+    "pipeline": replace(
+        SERVICES["pipeline"], module="tests.faults.alarm_source", ends_run=False, cameras=False
+    ),
 }
 
 

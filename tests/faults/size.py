@@ -10,7 +10,11 @@ _SIZE = _SIZES.index(os.environ.get("LAMPROOM_FAULTS", "short"))
 
 KILLS = (10, 100, 3000)[_SIZE]
 POWER_CUTS = (3, 20, 500)[_SIZE]
+RECOVERIES = (1, 5, 30)[_SIZE]
+"""So often each part of a gateway on live cameras is killed and stopped."""
 CLOCK_STEPS_S = ((3600, -3600), (3600, 0, -3600, 0), (3600, 0, -3600, 0) * 5)[_SIZE]
+API_EXAMPLES = (0, 100, 2000)[_SIZE]
+"""For each call and role."""
 FUZZ_CASES = (
     {"wire": 3000, "site": 300, "rig": 300},
     {"wire": 100_000, "site": 20_000, "rig": 20_000},

@@ -1,0 +1,57 @@
+"""Keeps the live cameras going for the whole run, whatever becomes of those who look at them.
+
+Knows nothing about what is done with frames. A pipeline that is started again finds its cameras at
+work; connecting anew and waiting for key frames would take longer than all else.
+"""
+
+import contextlib
+from collections.abc import Sequence
+
+from edge.camera_kept import Kept
+from edge.camera_process import CameraProcess, stop_cameras
+from edge.camera_source import is_live
+from scene.errors import CameraError
+from scene.site import CameraConfig
+
+
+class CameraKeeper:
+    """The live cameras of a gateway, each in a process of its own; for one thread."""
+
+    def __init__(self) -> None:
+        self._cameras: list[CameraProcess] = []
+
+    @property
+    def kept(self) -> Kept:
+        """Give the cameras that are kept going now."""
+        return tuple((camera.config, camera.ring) for camera in self._cameras)
+
+    def want(self, configs: Sequence[CameraConfig]) -> None:
+        """Keep exactly the live ones of these going, as they are written here.
+
+        One for which there is no room is left to whoever looks at it, who says why.
+        """
+        gone = [camera for camera in self._cameras if camera.config not in configs]
+        self._cameras = [camera for camera in self._cameras if camera.config in configs]
+        for camera in gone:
+            camera.let_go()
+        known = [camera.config for camera in self._cameras]
+        for config in configs:
+            if is_live(config) and config not in known:
+                with contextlib.suppress(OSError, CameraError):
+                    self._cameras.append(_started(config))
+
+    def look_after(self) -> None:
+        """Start those again whose process died or hangs; to be called several times a second."""
+        for camera in self._cameras:
+            camera.look_after()
+
+    def close(self) -> None:
+        """End them all."""
+        stop_cameras(self._cameras)
+        self._cameras = []
+
+
+def _started(config: CameraConfig) -> CameraProcess:
+    camera = CameraProcess(config)
+    camera.start()
+    return camera

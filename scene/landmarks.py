@@ -1,0 +1,49 @@
+"""By which support or mark a place is, in English and Chinese: `support 57`, `K12 + 8 m`.
+
+Knows nothing about who is there. The page's `landmarks.js` says the same.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from pydantic import ValidationError
+
+from scene.floor import Floor
+from scene.floor_config import FloorConfig
+from scene.messages import XYZ, Landmark, SiteDescription
+
+NAMES = {"support": ("support {}", "{} 号支架"), "mark": ("{}", "{}")}
+
+
+def chainage_of(site: SiteDescription, xyz_m: XYZ) -> float | None:
+    """Tell the chainage of a place by a gateway's description; none where that has no roadway."""
+    try:
+        config = FloorConfig(
+            centre_line_m=site.centre_line_m, left_m=site.left_m, right_m=site.right_m
+        )
+    except ValidationError:  # a gateway's mistake, not a reason to tell nothing
+        return None
+    return round(float(Floor(config).place(np.array([xyz_m[:2]]))[0, 0]), 1)
+
+
+def nearest(landmarks: Iterable[Landmark], chainage_m: float) -> Landmark | None:
+    """Give the landmark that is nearest along the roadway; none where there are none."""
+    return min(landmarks, key=lambda one: abs(one.chainage_m - chainage_m), default=None)
+
+
+def by_landmark(near: Landmark, chainage_m: float, language: str = "en") -> str:
+    """Say where a chainage is by a landmark: at it, or so many metres up (+) or down the roadway.
+
+    >>> fifty_seven = Landmark(name="57", kind="support", chainage_m=100.0, reach_m=0.875)
+    >>> by_landmark(fifty_seven, 100.5), by_landmark(fifty_seven, 100.5, "zh")
+    ('support 57', '57 号支架')
+    >>> by_landmark(Landmark(name="K12", kind="mark", chainage_m=40.0, reach_m=0.5), 32.2)
+    'K12 - 8 m'
+    """
+    column = 1 if language == "zh" else 0
+    # A newer gateway may know other kinds; their name is still a name.
+    name = NAMES.get(near.kind, ("{}", "{}"))[column].format(near.name)
+    off_m = chainage_m - near.chainage_m
+    if abs(off_m) <= near.reach_m:
+        return name
+    return f"{name} {'+' if off_m > 0 else '-'} {abs(off_m):.0f} {('m', '米')[column]}"
