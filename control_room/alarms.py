@@ -12,10 +12,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
+from control_room.alarm_line import line_of
 from control_room.broker_options import (
     add_broker_arguments,
     add_memory_argument,
@@ -27,10 +27,12 @@ from control_room.broker_options import (
     in_options,
     memory_of,
 )
-from control_room.complaints import Complaints, printable
+from control_room.complaints import Complaints
 from control_room.heartbeat import HeartbeatWatch
 from control_room.over import OverAlarms
 from control_room.refusals import RefusalWatch
+from control_room.twins import TwinWatch
+from delivery.guard import FormerRunError
 from delivery.mqtt import Connection
 from delivery.signing import RefusedError
 from delivery.subscriber import Subscriber
@@ -38,7 +40,7 @@ from delivery.trust import Distrusted
 from scene.alarms import ALARMS
 from scene.clock import Clock, SystemClock
 from scene.errors import LamproomError, WireError
-from scene.messages import Anomaly, GatewayHealth, GatewayState
+from scene.messages import Anomaly, GatewayHealth, GatewayState, SiteDescription
 from scene.topics import LIVE_PREFIX, TOPICS, Address, parse_topic
 from scene.wire import Envelope, encode
 
@@ -77,6 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_prefix_argument(parser)
     add_trust_arguments(parser)
     add_memory_argument(parser, Path("state/alarms"))
+    parser.add_argument(
+        "--language", choices=("en", "zh"), default="en", help="of the lines (default: en)"
+    )
     parser.add_argument("--json", action="store_true", help="print each message as one JSON line")
     parser.add_argument(
         "--kind",
@@ -128,7 +133,8 @@ def run(args: argparse.Namespace) -> int:
                 if args.kind and anomaly.kind not in args.kind:
                     continue
                 told += 1
-                _print(message.decode() if args.json else line_of(address, anomaly), sys.stdout)
+                line = line_of(address, anomaly, listener.site_of(address), args.language)
+                _print(message.decode() if args.json else line, sys.stdout)
                 if caller is not None:
                     caller.put(message)
                 if args.once:
@@ -201,9 +207,11 @@ class AlarmListener:
         self._started_at_ns = clock.now_ns()
         self._heartbeats = HeartbeatWatch(clock)
         self._refusals = RefusalWatch(clock)
+        self._twins = TwinWatch(clock)
         for place in expected:
             self._heartbeats.expect(*place)
         self._told = dict.fromkeys(self._over.before, "cleared")
+        self._sites: dict[tuple[str, str], SiteDescription] = {}
         self._changes: queue.Queue[Change] = queue.Queue()
         self._lock = threading.Lock()
 
@@ -213,6 +221,7 @@ class AlarmListener:
             return
         place, body = (address.site, address.gateway), envelope.body
         with self._lock:
+            self._tell_own(*place, self._twins.hear(*place, envelope))
             if isinstance(body, Anomaly):
                 self._tell(address, body, envelope)
             elif isinstance(body, GatewayHealth):
@@ -221,19 +230,31 @@ class AlarmListener:
                 self._tell_own(*place, self._heartbeats.hear(*place, body))
             else:
                 self._heartbeats.expect(*place)
+            if isinstance(body, SiteDescription):
+                self._sites[place] = body
+
+    def site_of(self, address: Address) -> SiteDescription | None:
+        """Give what a gateway has said of its site."""
+        with self._lock:
+            return self._sites.get((address.site, address.gateway))
 
     def refuse(self, address: Address, error: RefusedError) -> None:
         """Take note of a message that was refused."""
         what = address.topic if address.id is None else f"{address.topic}/{address.id}"
         with self._lock:
-            anomaly = self._refusals.refuse(address.site, address.gateway, what, error)
+            place = (address.site, address.gateway)
+            if isinstance(error, FormerRunError) and self._twins.is_now(*place, error.envelope):
+                anomaly = self._twins.hear(*place, error.envelope)
+            else:
+                anomaly = self._refusals.refuse(*place, what, error)
             self._tell_own(address.site, address.gateway, anomaly)
 
     def next(self, timeout_s: float) -> Change | None:
         """Wait for the next change; none when there was none in time."""
         with self._lock:
             distrust = self._refusals.distrust(self._distrusted())
-            for own in (*self._heartbeats.check(), *distrust, *self._refusals.check()):
+            changed = (*self._refusals.check(), *self._twins.check())
+            for own in (*self._heartbeats.check(), *distrust, *changed):
                 self._tell_own(*own)
         try:
             return self._changes.get(timeout=timeout_s)
@@ -272,29 +293,6 @@ class AlarmListener:
             self._over.note(key)
         if len(self._told) > MOST_TOLD:
             del self._told[next(iter(self._told))]
-
-
-def line_of(address: Address, anomaly: Anomaly) -> str:
-    """Write an alarm as one line, in local time; control characters are taken out."""
-    kind = ALARMS.get(anomaly.kind)
-    name = f"{kind.english} {kind.chinese}" if kind else anomaly.kind
-    moment = anomaly.raised_at_ns if anomaly.state == "active" else anomaly.captured_at_ns
-    clock = datetime.fromtimestamp(moment / 1e9).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    where = [f"{address.site}/{address.gateway}"]
-    if anomaly.xyz_m is not None:
-        where.append(f"x {anomaly.xyz_m[0]:.1f} m, y {anomaly.xyz_m[1]:.1f} m")
-    if anomaly.zone is not None:
-        where.append(f"zone {anomaly.zone}")
-    if anomaly.camera is not None:
-        where.append(f"camera {anomaly.camera}")
-    if anomaly.track is not None:
-        where.append(f"#{anomaly.track}" + (f" {anomaly.worker}" if anomaly.worker else ""))
-    word = "RAISED " if anomaly.state == "active" else "cleared"
-    sure = f"{anomaly.certainty} (p={anomaly.probability:.2f})"
-    evidence = f"  {anomaly.evidence}" if anomaly.evidence else ""
-    severity = anomaly.severity.upper()
-    text = f"{clock}  {severity:8}  {word}  {name}  {'; '.join(where)}  {sure}{evidence}"
-    return printable(text)
 
 
 def _changes(

@@ -46,9 +46,11 @@ class CompletenessWatch:
         """Note that a heartbeat of ours went out to every gateway."""
         self._beats.append((said_at_ns, self._clock.monotonic_s()))
 
-    def carry_on(self, site: str, gateway: str, alarm: Anomaly) -> None:
-        """Go on with an alarm that an earlier run raised."""
-        self._of(site, gateway).raised = alarm
+    def carry_on(self, site: str, gateway: str, alarm: Anomaly) -> Anomaly:
+        """Go on with an alarm that an earlier run raised; gives it, or what was raised anew."""
+        found = self._of(site, gateway)
+        found.raised = found.raised or alarm
+        return found.raised
 
     def gap(self, site: str, gateway: str, jumped: int) -> None:
         """Note that so many alarm messages were sent and not heard."""

@@ -5,7 +5,7 @@ and a mine of a hundred gateways must not keep alarms waiting.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from control_room.muster import muster, to_json
@@ -24,9 +24,20 @@ MOST_GATEWAYS = 256
 class HeadCount:
     """Hears everything that gateways and the mine's systems say; thread-safe."""
 
-    def __init__(self, roster: Sequence[Worker] = ()) -> None:
-        """`roster` lists who is underground; without one those count whose tags were heard."""
+    def __init__(
+        self,
+        roster: Sequence[Worker] = (),
+        expected: Iterable[tuple[str, str]] = (),
+        now_ns: int = 0,
+    ) -> None:
+        """`roster` lists who is underground; without one those count whose tags were heard.
+
+        Of gateways (site, gateway) that are `expected` from `now_ns` on, each that was never heard
+        makes the count an incomplete one.
+        """
         self._roster = tuple(roster)
+        self._expected = tuple(expected)
+        self._since_ns = now_ns
         self._mines: dict[str, WholeMine] = {}
         self._heard_ns: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
@@ -50,17 +61,23 @@ class HeadCount:
 
     def muster(self, site: str, now_ns: int) -> dict[str, Any] | None:
         """Count heads now, as `control_room.muster.to_json` has it; none for an unknown site."""
+        waited_for = {gateway for place, gateway in self._expected if place == site}
         mine = self._mines.get(site)
         if mine is None:
-            return None
+            if not waited_for:
+                return None
+            mine = WholeMine(site)
+        gateways = mine.gateways(now_ns)
+        unheard = waited_for - {one.gateway for one in gateways}
         return to_json(
             muster(
                 mine.people(now_ns),
-                mine.gateways(now_ns),
+                gateways,
                 self._roster,
                 now_ns,
                 site=site,
                 tags=mine.tags(),
                 listening_since_ns=mine.listening_since_ns,
+                never_heard=dict.fromkeys(unheard, self._since_ns),
             )
         )

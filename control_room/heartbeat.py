@@ -40,19 +40,21 @@ class HeartbeatWatch:
         self._silent_after_s = silent_after_s
         self._watched: dict[tuple[str, str], _Watched] = {}
 
-    def expect(self, site: str, gateway: str, *, already_raised: Anomaly | None = None) -> None:
-        """Start to wait for a gateway that is known to exist; heard or not, the time runs.
-
-        `already_raised` is a silence that an earlier run of this control room raised and that
-        nobody has cleared since.
-        """
-        fresh = _Watched(
-            heard_at_s=self._clock.monotonic_s(),
-            heard_at_ns=self._clock.now_ns(),
-            raised=already_raised,
-            raised_at_s=self._clock.monotonic_s(),
-        )
+    def expect(self, site: str, gateway: str) -> None:
+        """Start to wait for a gateway that is known to exist; heard or not, the time runs."""
+        fresh = _Watched(heard_at_s=self._clock.monotonic_s(), heard_at_ns=self._clock.now_ns())
         self._watched.setdefault((site, gateway), fresh)
+
+    def carry_on(self, site: str, gateway: str, alarm: Anomaly) -> Anomaly:
+        """Go on with a silence that an earlier run of this control room raised.
+
+        Gives the alarm that stands: this one, or that which was raised anew before.
+        """
+        self.expect(site, gateway)
+        watched = self._watched[(site, gateway)]
+        if watched.raised is None:
+            watched.raised, watched.raised_at_s = alarm, self._clock.monotonic_s()
+        return watched.raised
 
     def beat(self, site: str, gateway: str) -> Anomaly | None:
         """Note a heartbeat; gives the cleared alarm when it ends a silence."""

@@ -7,13 +7,14 @@ import asyncio
 from dataclasses import asdict
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from control_room.journal_query import can_be_stored
 from control_room.journal_schema import JournalError
 from control_room.no_journal import no_journal
 from control_room.room import Room
+from control_room.sorry import sorry
 from control_room.turns import BusyError, Turns
 
 MOST, USUAL = 1000, 200
@@ -31,7 +32,7 @@ def history_routes(room: Room, reading: Turns) -> list[BaseRoute]:
     async def history(request: Request) -> Response:
         text = request.query_params.get("limit", str(USUAL))
         if not (text.isascii() and text.isdecimal() and len(text) < 6 and 1 <= int(text) <= MOST):
-            return PlainTextResponse(f"limit: give a whole number, 1 to {MOST}\n", BAD)
+            return sorry(f"limit: give a whole number, 1 to {MOST}", BAD)
         try:
             async with reading.turn():
                 return await asyncio.to_thread(lambda: JSONResponse(room.history(int(text))))
@@ -41,9 +42,9 @@ def history_routes(room: Room, reading: Turns) -> list[BaseRoute]:
     async def acts(request: Request) -> Response:
         given = [request.query_params.get(name, "") for name in ("site", "gateway", "id")]
         if not all(given):
-            return PlainTextResponse("give site, gateway and id of an alarm\n", BAD)
+            return sorry("give site, gateway and id of an alarm", BAD)
         if not all(map(can_be_stored, given)):
-            return PlainTextResponse("site, gateway, id: is no text that can be stored\n", BAD)
+            return sorry("site, gateway, id: is no text that can be stored", BAD)
         try:
             async with reading.turn():
                 found = await asyncio.to_thread(room.acts, *given)

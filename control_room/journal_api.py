@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import Message, Receive, Scope, Send
 
@@ -34,6 +34,7 @@ from control_room.journal_query import (
     time_ns,
 )
 from control_room.no_journal import no_journal
+from control_room.sorry import sorry
 from control_room.turns import BusyError, Turns
 from scene.clock import SystemClock
 
@@ -69,18 +70,18 @@ def journal_routes(journal: Journal, who_of: WhoOf, reading: Turns) -> list[Base
 
     async def history(request: Request) -> Response:
         if place is None:
-            return _sorry("a replay keeps no journal", 404)
+            return sorry("a replay keeps no journal", 404)
         try:
             question, format = question_of(request.query_params)
         except QuestionError as error:
-            return _sorry(error, BAD)
+            return sorry(error, BAD)
         try:
             if format is None:
                 async with reading.turn():
                     return await asyncio.to_thread(lambda: JSONResponse(page_of(place, question)))
             return await export(request, place, question, format)
         except BusyError as error:
-            return _sorry(error, BUSY)
+            return sorry(error, BUSY)
         except JournalError as error:
             return no_journal(error)
 
@@ -143,6 +144,8 @@ class _File(StreamingResponse):
         """Send it; `held` is let go of when it ends, however it does."""
 
         async def send_in_time(message: Message) -> None:
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                self._held.close()  # before the last of it: who has it may ask for the next one
             await asyncio.wait_for(send(message), STALLED_S)
 
         # A file without its end: the browser says that it failed.
@@ -209,7 +212,7 @@ def _pieces(place: Place, question: Question, format: Format) -> Generator[str]:
 
 def _one(params: QueryParams, name: str, allowed: tuple[T, ...]) -> T | None:
     text = params.get(name)
-    if not text:
+    if text is None:
         return None
     for one in allowed:
         if text == one:
@@ -227,7 +230,3 @@ def _cursor(text: str) -> Cursor:
     ):
         raise QuestionError("after: is not from an answer to this question")
     return tuple(parts)
-
-
-def _sorry(why: object, status: int) -> Response:
-    return PlainTextResponse(f"{why}\n", status_code=status)

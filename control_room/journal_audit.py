@@ -4,19 +4,17 @@ Knows nothing about alarms beyond their names. Each entry holds the SHA-256 over
 and its own content, so none can be changed, taken out, put in or moved without breaking the chain
 there. A chain that is cut off at its end, or calculated anew from some entry on, is whole in
 itself: against that the number and hash of the newest entry, the head, are kept in a second place
-(`Heads`), and whoever prints or writes down a head can compare with that.
+(`heads_file.py`), and whoever prints or writes down a head can compare with that.
 """
 
 import hashlib
 import json
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from control_room.journal_database import Database, JournalError, Row, Session
+from control_room.journal_database import Database, Row, Session
 from control_room.lifecycle import ACTIONS, Act, Key
 
 AUDIT_TABLE = """
@@ -107,39 +105,6 @@ def hash_of(before: str, number: int, entry: AuditEntry) -> str:
     content = [before, number, entry.at_ns, entry.who, entry.what, entry.about, entry.body]
     text = json.dumps(content, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()
-
-
-class Heads:
-    """A file with the head after each act, a line each; best on another disk than the journal."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-
-    def keep(self, heads: Iterable[tuple[int, Head]]) -> None:
-        """Add a line for each, with its time, for good; raises OSError."""
-        lines = [f"{_moment(at_ns)} {head}\n" for at_ns, head in heads]
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        with self.file.open("a", encoding="ascii") as file:
-            file.write("".join(lines))
-            file.flush()
-            os.fsync(file.fileno())
-
-    def read(self) -> tuple[list[Head], list[str]]:
-        """Give what was kept, and what is wrong with the file; raises `JournalError`."""
-        heads, faults = [], []
-        try:
-            lines = self.file.read_text(encoding="ascii", errors="replace").splitlines()
-        except FileNotFoundError:
-            return [], []
-        except OSError as error:
-            raise JournalError(f"{self.file}: can't be read: {error.strerror}") from None
-        for i, line in enumerate(lines, 1):
-            try:
-                heads.append(head_from(line.split(" ")[1]))
-            except (ValueError, IndexError):
-                if i < len(lines):  # the last one may be half written: the power failed
-                    faults.append(f"{self.file}, line {i}: is no head of the chain")
-        return heads, faults
 
 
 def head_from(text: str) -> Head:
@@ -287,10 +252,11 @@ def _fields(entry: AuditEntry) -> dict[str, Any]:
 
 
 def _name(number: int, entry: AuditEntry) -> str:
-    return f"{number} ({_moment(entry.at_ns)}, {entry.what} by {entry.who})"
+    return f"{number} ({moment(entry.at_ns)}, {entry.what} by {entry.who})"
 
 
-def _moment(at_ns: int) -> str:
+def moment(at_ns: int) -> str:
+    """Write a time in UTC, to the second; one that no calendar has as its nanoseconds."""
     try:
         return datetime.fromtimestamp(at_ns / 1e9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError):

@@ -6,11 +6,12 @@ Knows nothing about MQTT or pages.
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from control_room.complaints import printable
-from control_room.journal_audit import MOST_TOLD, Head, Heads, faults_of, head_from
+from control_room.heads_file import Heads, KeptHead, kept_from
+from control_room.journal_audit import MOST_TOLD, faults_of
 from control_room.journal_database import beside
 from control_room.journal_export import FORMATS, written
 from control_room.journal_options import add_journal_argument
@@ -29,6 +30,8 @@ from control_room.journal_query import (
 from control_room.journal_reading import open_to_read
 from control_room.journal_schema import check
 from control_room.lifecycle import SEVERITIES
+from control_room.signed_heads import Signed, check_signed
+from delivery.signing import public_keys_of
 from scene.alarms import ALARMS
 from scene.errors import LamproomError
 
@@ -51,14 +54,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         type=_head,
         default=[],
-        metavar="NUMBER:HASH",
-        help="a head that was printed before: it must still be there; may be given several times",
+        metavar="HEAD",
+        help="a head that was printed before, NUMBER:HASH or the whole line with its signature: it "
+        "must still be there; may be given several times",
     )
     verify.add_argument(
         "--heads",
         type=Path,
         metavar="FILE",
         help="where the control room kept the heads (default: the journal's name with .heads)",
+    )
+    verify.add_argument(
+        "--key",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="public key of the control room (control_room.pub): heads must be signed with it; "
+        "may be given several times, for a key that was changed",
     )
     export = actions.add_parser("export", help="write what happened, oldest first")
     add_journal_argument(export)
@@ -92,24 +105,44 @@ def _verify(args: argparse.Namespace) -> int:
     assert file is not None
     if args.heads and not file.is_file():
         raise LamproomError(f"{file}: there is no such file of heads")
+    keys = [key for one in args.key for key in public_keys_of(one)]
     heads, faults = Heads(file).read()
     with contextlib.closing(open_to_read(args.journal, check, any_text=True)) as database:
-        head, found = faults_of(database, [*heads, *args.head])
+        head, found = faults_of(database, [one.head for one in (*heads, *args.head)])
     faults += found
+    signed = check_signed(heads, keys) if keys else None
+    if signed is not None:
+        printed = [one for one in args.head if one.signature]
+        faults += [*signed.faults, *check_signed(printed, keys).faults]
     for fault in faults[:MOST_TOLD]:
         print(printable(f"TAMPERED: {fault}"))
     if len(faults) > MOST_TOLD:
         print(f"TAMPERED: and {len(faults) - MOST_TOLD} more")
-    kept = max((one.number for one in heads), default=0)
+    kept = max((one.head.number for one in heads), default=0)
     print(f"{head.number} entries; head {head}")
     if heads:
         print(f"{len(heads)} heads kept in {file}, the last of entry {kept}")
+        _tell_signed(heads, signed, head.number)
     elif not args.head:
         print(
             f"no heads in {file}, and no --head: that nobody cut off the end or wrote all anew "
             "can't be told"
         )
     return 1 if faults else 0
+
+
+def _tell_signed(heads: Sequence[KeptHead], signed: Signed | None, entries: int) -> None:
+    """Tell what is signed, and what nobody vouches for yet."""
+    if signed is None:
+        count = sum(bool(one.signature) for one in heads)
+        if count:
+            print(f"{count} of them are signed; nobody looked at that: give --key control_room.pub")
+        return
+    print(f"{signed.count} of them are signed with that key")
+    if signed.last is not None:
+        print(f"signed head: {signed.last}")
+        if signed.last.head.number < entries:
+            print(f"entries after {signed.last.head.number} have no signed head")
 
 
 def _export(args: argparse.Namespace) -> int:
@@ -148,8 +181,8 @@ def _time(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _head(text: str) -> Head:
+def _head(text: str) -> KeptHead:
     try:
-        return head_from(text)
+        return kept_from(" ".join(text.split()))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None

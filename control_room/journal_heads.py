@@ -9,7 +9,8 @@ import sys
 import threading
 from collections import deque
 
-from control_room.journal_audit import Head, Heads
+from control_room.heads_file import Heads
+from control_room.journal_audit import Head
 from delivery.aside import NewestAside
 
 MOST_WAITING = 1000

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from control_room.journal import ENTRIES, ENTRY_WIDTH, entry_of
 from control_room.journal_database import Database, Place, Row
+from control_room.journal_entries import ENTRIES, ENTRY_WIDTH, entry_of
 from control_room.journal_positions import check_positions, positions_place
 from control_room.journal_reading import open_to_read
 from control_room.journal_schema import check as check_alarms

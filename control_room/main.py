@@ -5,6 +5,7 @@ Knows nothing about cameras or about how alarms are found.
 
 import argparse
 import contextlib
+import importlib
 import signal
 import sys
 import threading
@@ -34,13 +35,14 @@ from control_room.journal_options import (
     positions_kept,
 )
 from control_room.our_key import OurKey
+from control_room.page_address import bind, url_of
 from control_room.room import Room
 from control_room.roster import Worker, read_roster
-from control_room.server import bind, make_server, url_of
+from control_room.signed_heads import signs_with
+from control_room.standby import stand_by
 from delivery.guard import Guard
 from delivery.mqtt import Connection
 from delivery.signing import RefusedError, Signer
-from delivery.stream import stream_packets
 from delivery.subscriber import Subscriber
 from delivery.voice import Voice, next_run
 from scene.clock import Clock, SystemClock
@@ -102,7 +104,21 @@ def run(args: argparse.Namespace) -> int:
 
     And `ServerError`, and `SigningError` for a key file that can't be used. `BrokerError` is for
     options and files only: a broker that is away, or refuses us, may be mended.
+
+    A second process stands by (`standby.py`); it returns in the one that serves.
     """
+    stand_by(_import_page, say)
+    _serve(args)
+    return 0
+
+
+def _import_page() -> None:
+    """Import what serves the page, and goes on after alarms have begun to come in."""
+    importlib.import_module("control_room.server")
+    importlib.import_module("delivery.stream")
+
+
+def _serve(args: argparse.Namespace) -> None:
     journal_file = args.journal if args.prefix == LIVE_PREFIX else None
     roster = read_roster(args.roster) if args.roster else ()
     signer = Signer.from_file(args.signing_key) if args.signing_key else None
@@ -131,6 +147,11 @@ def run(args: argparse.Namespace) -> int:
             home_prefix=args.home_assistant if args.prefix == LIVE_PREFIX else None,
         ) as room,
     ):
+        # Now that alarms are taken: these take longer to import than all else takes to start.
+        from control_room.server import make_server
+        from delivery.stream import stream_packets
+
+        server = make_server(room, stream_packets, door)
         name = "" if door.certificate is None else door.certificate.first_name()
         url = url_of(bound, tls=door.certificate is not None, name=name)
         print(f"The control room is at {url}   (Ctrl-C stops it)", flush=True)
@@ -140,8 +161,7 @@ def run(args: argparse.Namespace) -> int:
             if threading.current_thread() is threading.main_thread():
                 # The web server ends tidily on a signal and then hands it on to us.
                 signal.signal(signal.SIGTERM, signal.default_int_handler)
-            make_server(room, stream_packets, door).run(sockets=[bound])
-    return 0
+            server.run(sockets=[bound])
 
 
 @contextlib.contextmanager
@@ -167,8 +187,9 @@ def open_room(
     `signer` signs what is said to gateways, `guard` looks at what they say. Without `wait` a broker
     that can't be reached, or refuses us, is tried for ever. Raises `JournalError`, `BrokerError`.
     """
+    sign = None if signer is None else signs_with(signer)
     with (
-        contextlib.closing(Journal(journal_file)) as journal,
+        contextlib.closing(Journal(journal_file, sign=sign)) as journal,
         positions_kept(keeping, journal, clock, say) as also_kept,
     ):
         name = client_name(f"control-room-{prefix}")

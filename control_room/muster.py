@@ -4,21 +4,19 @@ Knows nothing about MQTT or how people are told apart. A count never looks compl
 can't see: it says "at least".
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from control_room.mine_person import NAME_SURE, MinePerson, Whereabouts
 from control_room.roadway_seen import Blind, blind_stretches, metres_of, seen_within
 from control_room.roster import Worker
 from control_room.whole_mine import MineGateway, TaggedWorker
 from location.zones import probability_inside
-from scene.floor import Floor
-from scene.messages import XYZ, Certainty, SiteDescription, ZoneDescription
-from scene.site import FloorConfig
+from scene.landmarks import chainage_of, nearest
+from scene.messages import XYZ, Certainty, Landmark, SiteDescription, ZoneDescription
 
 LIKELY, SURE = 0.5, 0.9
 """Who is in an area this likely is counted there; this surely, in the "at least" too."""
@@ -37,6 +35,8 @@ class Place:
     gateway: str
     """Whose cameras saw it; empty for a tag's place, which no camera saw."""
     seen_at_ns: int
+    landmark: Landmark | None = None
+    """The nearest support or mark of that roadway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +78,12 @@ class AreaCount:
     workers: tuple[str, ...]
     unnamed: int
     last_seen: int
-    """Who was seen there last, and is not in view now."""
+    """Who was seen there last, and is not in view now; `lost_numbers` among them."""
     metres_seen: int
     metres: int
     """Of roadway that the area touches; 0 outside all zones."""
+    lost_numbers: int = 0
+    """Of `last_seen`, those without a name: one person may be several of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,7 @@ class Muster:
     at_least: int
     """Of those, certainly as many different people."""
     out_of_view: int
+    """Everybody and every number that was followed and is no more; `lost_numbers` among them."""
     unknown: int
     """Whose gateway is silent."""
     unnamed: int
@@ -120,9 +123,14 @@ class Muster:
     """`roster`, `tags`, or empty: nobody says who should be there."""
     blind: tuple[Blind, ...]
     silent: tuple[tuple[str, int], ...]
-    """Gateways that say nothing, and since when."""
+    """Gateways that say nothing, and since when; `never_heard` among them."""
+    never_heard: tuple[str, ...] = ()
+    """Gateways that should speak, and of which not one word was heard since the listening began."""
     clocks_off: tuple[tuple[str, float], ...] = ()
     """Gateways whose clock is slow by so many seconds; their times are put right here."""
+    lost_numbers: int = 0
+    """Of `out_of_view`, those without a name. They are no head-count: who is lost and found again
+    has a new number, so that one person may be several of them, and may be in view, too."""
 
 
 _MUSTER: TypeAdapter[Muster] = TypeAdapter(Muster)
@@ -137,8 +145,13 @@ def muster(
     site: str = "",
     tags: Sequence[TaggedWorker] = (),
     listening_since_ns: int | None = None,
+    never_heard: Mapping[str, int] | None = None,
 ) -> Muster:
-    """Count heads; without a roster, those whose tags were heard of late should be there."""
+    """Count heads; without a roster, those whose tags were heard of late should be there.
+
+    `never_heard` are gateways that should speak and never did, and since when they are waited for.
+    """
+    never_heard = never_heard or {}
     descriptions = {g.gateway: g.description for g in gateways if g.description is not None}
     zones = _zones(descriptions.values())
     known = [_somebody(person, descriptions, zones) for person in people]
@@ -148,6 +161,7 @@ def muster(
     silent = tuple(
         (g.gateway, g.silent_since_ns) for g in gateways if g.silent_since_ns is not None
     )
+    silent = tuple(sorted((*silent, *never_heard.items())))
     expected, by = tuple(roster), "roster" if roster else ""
     if not expected:
         fresh = {one.worker for one in tags if at_ns - one.at_ns <= TAG_FRESH_S * 1e9}
@@ -181,7 +195,9 @@ def muster(
         expected_by=by,
         blind=blind_stretches(metres),
         silent=silent,
+        never_heard=tuple(sorted(never_heard)),
         clocks_off=tuple((g.gateway, g.clock_off_s) for g in gateways if g.clock_off_s),
+        lost_numbers=_lost_numbers(away),
     )
 
 
@@ -223,6 +239,9 @@ def _somebody(
     zones: Sequence[ZoneDescription],
 ) -> Somebody:
     gateway = person.tracks[0][0] if person.tracks else ""
+    description = descriptions.get(gateway)
+    chainage_m = None if description is None else chainage_of(description, person.xyz_m)
+    marks = () if description is None else description.landmarks
     return Somebody(
         id=person.id,
         worker=person.worker,
@@ -233,27 +252,13 @@ def _somebody(
         tracks=person.tracks,
         last=Place(
             xyz_m=person.xyz_m,
-            chainage_m=_chainage_m(person.xyz_m, descriptions.get(gateway)),
+            chainage_m=chainage_m,
             zone=_zone_of(person, zones),
             gateway=gateway,
             seen_at_ns=person.seen_at_ns,
+            landmark=None if chainage_m is None else nearest(marks, chainage_m),
         ),
     )
-
-
-def _chainage_m(xyz_m: XYZ, description: SiteDescription | None) -> float | None:
-    if description is None:
-        return None
-    try:
-        config = FloorConfig(
-            centre_line_m=description.centre_line_m,
-            left_m=description.left_m,
-            right_m=description.right_m,
-        )
-    except ValidationError:  # a gateway's mistake, not a reason to count nobody
-        return None
-    floor = Floor(config)
-    return round(float(floor.place(np.array([xyz_m[:2]]))[0, 0]), 1)
 
 
 def _different(people: Sequence[MinePerson]) -> int:
@@ -297,9 +302,14 @@ def _count(
         workers=tuple(sorted(one.worker for one in here if one.worker is not None)),
         unnamed=sum(one.worker is None for one in here),
         last_seen=len(inside) - len(here),
+        lost_numbers=_lost_numbers(inside),
         metres_seen=metres[0],
         metres=metres[1],
     )
+
+
+def _lost_numbers(people: Iterable[Somebody]) -> int:
+    return sum(one.state == "out_of_view" and one.worker is None for one in people)
 
 
 def _missing(

@@ -9,7 +9,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from control_room.broker_options import (
@@ -28,7 +28,7 @@ from control_room.muster import Muster, muster, to_json
 from control_room.muster_text import text_of
 from control_room.refusals import RefusalWatch
 from control_room.roster import Worker, read_roster
-from control_room.whole_mine import MineGateway, WholeMine
+from control_room.whole_mine import WholeMine
 from delivery.guard import Guard
 from delivery.mqtt import Connection
 from delivery.signing import RefusedError
@@ -214,26 +214,25 @@ class MusterListener:
                 raise LamproomError(f"--site: there are several sites; give one of {names}")
             site = sites[0] if sites else self._site or ""
             mine = self._mines.get(site) or WholeMine(site)
+            gateways = mine.gateways(at_ns)
             return muster(
                 mine.people(at_ns),
-                self._gateways(mine, at_ns),
+                gateways,
                 roster,
                 at_ns,
                 site=mine.site,
                 tags=mine.tags(),
                 listening_since_ns=mine.listening_since_ns,
+                never_heard=self._never_heard(site, {one.gateway for one in gateways}),
             )
 
-    def _gateways(self, mine: WholeMine, at_ns: int) -> tuple[MineGateway, ...]:
-        """List those that have spoken, and those that should have."""
-        spoken = mine.gateways(at_ns)
-        names = {one.gateway for one in spoken}
-        unheard = tuple(
-            MineGateway(gateway=name, description=None, health=None, silent_since_ns=since_ns)
-            for (site, name), since_ns in self._expected.items()
-            if site == mine.site and name not in names
-        )
-        return (*spoken, *unheard)
+    def _never_heard(self, site: str, heard: Collection[str]) -> dict[str, int]:
+        """List those of a site that should have spoken, and since when they are waited for."""
+        return {
+            name: since_ns
+            for (place, name), since_ns in self._expected.items()
+            if place == site and name not in heard
+        }
 
     def _enough(self) -> bool:
         with self._lock:

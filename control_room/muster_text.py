@@ -7,6 +7,9 @@ from datetime import datetime
 
 from control_room.complaints import printable
 from control_room.muster import Muster, Place, Somebody
+from scene.landmarks import by_landmark
+
+LANGUAGES = ("en", "zh")
 
 WORDS: dict[str, tuple[str, str]] = {
     "title": ("MUSTER  {site}  {at}", "井下清点  {site}  {at}"),
@@ -14,12 +17,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "at_least": ("at least {n}", "至少 {n}"),
     "maybe": ("{n} (at least {least})", "{n}（至少 {least}）"),
     "unnamed": ("  without a name: {n}", "  未识别姓名：{n}"),
-    "away": ("  out of view: {n}   unknown (gateway silent): {m}",
-             "  已离开视野：{n}   状况不明（网关无信号）：{m}"),
+    "away": ("  out of view, with a name: {n}   unknown (gateway silent): {m}",
+             "  已离开视野（已识别）：{n} 人   状况不明（网关无信号）：{m}"),
+    "lost": ("  numbers lost, without a name: {n} (one person may be several of them)",
+             "  跟踪中断的编号（未识别）：{n} 个（同一人可能占多个编号）"),
     "seen": ("Cameras see {seen} of {all} m", "摄像机可见 {all} 米中的 {seen} 米"),
     "nothing": ("NO GATEWAY SPEAKS: nobody can be counted", "没有任何网关信号：无法清点人数"),
     "silent": ("!! gateway {gateway} silent since {since}",
                "!! 网关 {gateway} 自 {since} 起无信号"),
+    "never_heard": ("!! gateway {gateway} was never heard (waited for since {since})",
+                    "!! 从未收到网关 {gateway} 的信号（自 {since} 起等待）"),
     "blind": ("!! cannot see x {a:g} to {b:g} m since {since}",
               "!! 看不到 x {a:g} 至 {b:g} 米，自 {since} 起"),
     "clock": ("!  the clock of gateway {gateway} is off by {s:g} s",
@@ -31,6 +38,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "elsewhere": ("(elsewhere)", "（其他位置）"),
     "more": ("{n} without a name", "{n} 人未识别"),
     "left": ("{n} last seen here", "{n} 人最后在此出现"),
+    "lost_here": ("numbers lost here: {n}", "{n} 个编号在此中断"),
     "missing": ("MISSING: {n} of {all}", "未见人员：{all} 人中 {n} 人"),
     "missing_none": ("Missing: none of {all}", "未见人员：{all} 人中 0 人"),
     "by_tags": (" (by tags heard, no roster given)", "（按近期标识卡，未提供名单）"),
@@ -44,6 +52,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "tag": ("tag heard {where} at {at} (a tag is no person)",
             "标识卡：{where}，{at}（卡不等于人）"),
     "away_head": ("OUT OF VIEW", "已离开视野"),
+    "lost_head": ("NUMBERS LOST, without a name (one person may be several of them)",
+                  "跟踪中断的编号，未识别（同一人可能占多个编号）"),
     "in_view": ("in view", "可见"),
     "out_of_view": ("out of view", "离开视野"),
     "unknown": ("unknown", "不明"),
@@ -56,7 +66,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "why_missing": ("{n} missing", "{n} 人未见"),
     "why_no_roster": ("nobody says who should be there", "无人员名单"),
     "why_away": ("{n} out of view or unknown", "{n} 人离开视野或状况不明"),
+    "why_lost": ("numbers lost: {n}", "{n} 个编号中断"),
     "why_silent": ("gateways silent: {n}", "{n} 个网关无信号"),
+    "why_never_heard": ("never heard: {gateways}", "从未收到信号：{gateways}"),
     "why_unseen": ("{n} m can't be seen", "{n} 米看不到"),
     "why_unsaid": ("a gateway has not said what it sees", "有网关尚未报告可见范围"),
 }  # fmt: skip
@@ -77,10 +89,14 @@ class _Writer:
             out.append("!! " + self._say("nothing"))
         out.append(self._say("total", count=self._count(told, told.people, told.at_least)))
         out.append(self._say("unnamed", n=told.unnamed))
-        out.append(self._say("away", n=told.out_of_view, m=told.unknown))
+        named = told.out_of_view - told.lost_numbers
+        out.append(self._say("away", n=named, m=told.unknown))
+        if told.lost_numbers:
+            out.append(self._say("lost", n=told.lost_numbers))
         out.append(self._say("seen", seen=told.metres_seen, all=told.metres))
         for gateway, since_ns in told.silent:
-            out.append(self._say("silent", gateway=gateway, since=_clock(since_ns, day=True)))
+            word = "never_heard" if gateway in told.never_heard else "silent"
+            out.append(self._say(word, gateway=gateway, since=_clock(since_ns, day=True)))
         for blind in told.blind:
             since = self._since(blind.since_ns)
             out.append(self._say("blind", a=blind.from_x_m, b=blind.to_x_m, since=since))
@@ -97,8 +113,13 @@ class _Writer:
         unseen = told.metres - told.metres_seen
         why = [self._say("why_missing", n=len(told.missing))] if told.missing else []
         why += [self._say("why_no_roster")] if not told.expected_by else []
-        why += [self._say("why_away", n=len(told.away))] if told.away else []
-        why += [self._say("why_silent", n=len(told.silent))] if told.silent else []
+        away = len(told.away) - told.lost_numbers
+        why += [self._say("why_away", n=away)] if away else []
+        why += [self._say("why_lost", n=told.lost_numbers)] if told.lost_numbers else []
+        silent = len(told.silent) - len(told.never_heard)
+        why += [self._say("why_silent", n=silent)] if silent else []
+        never = ", ".join(told.never_heard)
+        why += [self._say("why_never_heard", gateways=never)] if never else []
         why += [self._say("why_unseen", n=unseen)] if unseen else []
         if not (told.complete or told.silent or unseen):
             why.append(self._say("why_unsaid"))
@@ -109,7 +130,9 @@ class _Writer:
         for area in told.areas:
             who = list(area.workers)
             who += [self._say("more", n=area.unnamed)] if area.unnamed else []
-            who += [self._say("left", n=area.last_seen)] if area.last_seen else []
+            left, lost = area.last_seen - area.lost_numbers, area.lost_numbers
+            who += [self._say("left", n=left)] if left else []
+            who += [self._say("lost_here", n=lost)] if lost else []
             blind = area.metres_seen < area.metres or not (area.metres or told.complete)
             count = self._range(area.people, area.at_least, blind=blind)
             seen = f"{area.metres_seen}/{area.metres} m" if area.metres else "-"
@@ -143,8 +166,13 @@ class _Writer:
         return out
 
     def _away(self, told: Muster) -> list[str]:
-        out = ["", self._say("away_head")] if told.away else []
-        for one in told.away:
+        lost = [one for one in told.away if one.state == "out_of_view" and one.worker is None]
+        rest = [one for one in told.away if one not in lost]
+        return [*self._listed("away_head", rest), *self._listed("lost_head", lost)]
+
+    def _listed(self, head: str, people: list[Somebody]) -> list[str]:
+        out = ["", self._say(head)] if people else []
+        for one in people:
             where, at = self._where(one.last), _clock(one.last.seen_at_ns)
             last = self._say("last", where=where, at=at)
             out.append(f"  {_name(one)}  {self._say(one.state)}; {last}")
@@ -153,6 +181,8 @@ class _Writer:
     def _where(self, place: Place) -> str:
         x, y, _ = place.xyz_m
         along = "" if place.chainage_m is None else f"{place.chainage_m:.0f} m, "
+        if place.landmark is not None and place.chainage_m is not None:
+            along += by_landmark(place.landmark, place.chainage_m, LANGUAGES[self._column]) + ", "
         rest = [part for part in (place.zone, place.gateway) if part]
         return f"{along}x {x:.1f} y {y:.1f}" + (f" ({', '.join(rest)})" if rest else "")
 

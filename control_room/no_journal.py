@@ -7,13 +7,14 @@ said is for the log, not for whoever looks at the page.
 import sys
 import threading
 
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from control_room.journal_database import JournalError
+from control_room.sorry import sorry
 from scene.errors import LamproomError
 
 NO_JOURNAL = 503
-_SORRY = "the journal can't be used now; why is in the control room's log\n"
+_SORRY = "the journal can't be used now; why is in the control room's log"
 
 
 class _Log:
@@ -26,9 +27,9 @@ class _Log:
 def no_journal(error: LamproomError) -> Response:
     """Answer 503; of the journal's own troubles say why on stderr, others are for who asked."""
     if not isinstance(error, JournalError):
-        return PlainTextResponse(f"{error}\n", status_code=NO_JOURNAL)
+        return sorry(error, NO_JOURNAL)
     with _Log.lock:
         if str(error) != _Log.said:
             _Log.said = str(error)
             print(f"lamproom control-room: {error}", file=sys.stderr, flush=True)
-    return PlainTextResponse(_SORRY, status_code=NO_JOURNAL)
+    return sorry(_SORRY, NO_JOURNAL)

@@ -9,7 +9,8 @@ from scene.alarms import system_alarm
 from scene.messages import Anomaly
 
 SILENT, REFUSED, MISSING = "gateway_silent", "message_refused", "messages_missing"
-OWN_KINDS = (SILENT, REFUSED, MISSING)
+TWINS = "two_gateways"
+OWN_KINDS = (SILENT, REFUSED, MISSING, TWINS)
 """Raised by the control room itself, so that no gateway can end them."""
 
 

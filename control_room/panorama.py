@@ -19,6 +19,8 @@ GROUP_PACKETS = 300
 """A group of pictures longer than this is not kept for new viewers."""
 AGAIN_S = 0.5
 """Pause before the upstream is tried again."""
+AT_ONCE = 8
+"""A packet is offered to so many viewers before the loop looks for alarms again."""
 LOOK_S = 0.5
 """So often it is looked whether the gateway streams from another address now."""
 
@@ -117,8 +119,10 @@ class Fan:
             async for packet in packets:
                 data = pack(packet)
                 self._keep(data, key_frame=packet.key_frame)
-                for viewer in tuple(self._viewers):
+                for number, viewer in enumerate(tuple(self._viewers), 1):
                     viewer.offer(data, key_frame=packet.key_frame)
+                    if number % AT_ONCE == 0:
+                        await asyncio.sleep(0)
 
     def _keep(self, data: bytes, *, key_frame: bool) -> None:
         if key_frame:

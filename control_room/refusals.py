@@ -44,11 +44,13 @@ class RefusalWatch:
         self._clock = clock
         self._refused: dict[tuple[str, str], _Refused] = {}
 
-    def carry_on(self, site: str, gateway: str, alarm: Anomaly) -> None:
-        """Go on with an alarm that an earlier run raised."""
+    def carry_on(self, site: str, gateway: str, alarm: Anomaly) -> Anomaly:
+        """Go on with an alarm that an earlier run raised; gives it, or what was raised anew."""
         found = self._refused.setdefault((site, gateway), _Refused())
-        found.raised, found.last_at_s = alarm, self._clock.monotonic_s()
-        found.told_at_s = found.last_at_s
+        if found.raised is None:
+            found.raised, found.last_at_s = alarm, self._clock.monotonic_s()
+            found.told_at_s = found.last_at_s
+        return found.raised
 
     def refuse(self, site: str, gateway: str, what: str, error: RefusedError) -> Anomaly | None:
         """Note a refused message about `what`; gives the alarm if it, or its reason, is new."""

@@ -15,6 +15,7 @@ from control_room.alarm_rate import SHIFT_S, STANDING_S, AlarmRate, alarm_rate
 from control_room.desk import Desk, SendOrder
 from control_room.head_count import HeadCount
 from control_room.journal import Journal
+from control_room.journal_entries import Entries
 from control_room.journal_schema import JournalError, UnfitAlarmError
 from control_room.lifecycle import Act, Entry, Key, Wish
 from control_room.loss import LossRate
@@ -87,7 +88,8 @@ class Room:
         self._send_receipt = send_receipt
         self._desk = Desk(journal, clock, send_order, live=prefix == LIVE_PREFIX)
         self._operators = operators
-        self._heads = HeadCount(roster)
+        expected = tuple(expected)
+        self._heads = HeadCount(roster, expected, clock.now_ns())
         self._send_beat = send_beat
         self._distrusted = distrusted
         self._watches = Watches(clock)
@@ -99,14 +101,15 @@ class Room:
         """What a plan shows of their site files."""
         self._machines: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
         """Of each site's machines when it was heard last, and where it is."""
-        self._viewers = Viewers(journal, clock, self.alarm_rate)
+        self._viewers = Viewers(journal, clock, lambda: self._rate_of(journal))
         self._lock = threading.RLock()
         self._trouble = ""
         self._unstored: dict[tuple[str, str, str], Anomaly] = {}
         """The newest word of ours of each kind on each gateway that the disk refused; it is tried
         again."""
-        with self._troubled():
-            self._watches.carry_on(journal.open_entries())
+        self._behind = True
+        """Whether open alarms are in the journal that we, or a viewer, could not read yet."""
+        self._catch_up()
         for place in expected:
             self._meet(*place)
 
@@ -173,6 +176,7 @@ class Room:
     def tick(self) -> None:
         """Do what is due, tell viewers the groups and the time; to be called twice a second."""
         with self._lock:
+            self._catch_up()
             silent = self._watches.silent() if self.prefix == LIVE_PREFIX else []
             for site, gateway, anomaly in silent:
                 if self._has_ended(site, gateway, anomaly):
@@ -184,8 +188,6 @@ class Room:
                 self._keep_alarm(site, gateway, anomaly)
             self._keep_own(self._watches.distrust(self._distrusted()))
             self._keep_own(self._watches.check())
-            for (site, gateway, _), anomaly in tuple(self._unstored.items()):
-                self._keep_alarm(site, gateway, anomaly)
             self._beat()
             for due in (self._desk.empty_shelf, self._desk.carry_out):
                 with self._troubled():
@@ -211,11 +213,15 @@ class Room:
             return alarm_fields(entry, self._clock.now_ns())
 
     def alarm_rate(self) -> AlarmRate:
-        """Tell how many alarms each operator gets; raises `JournalError`."""
+        """Tell how many alarms each operator gets; raises `JournalError`. No alarm waits for it."""
+        with self._journal.apart() as journal:
+            return self._rate_of(journal)
+
+    def _rate_of(self, journal: Entries) -> AlarmRate:
         now_ns = self._clock.now_ns()
         return alarm_rate(
-            self._journal.raised_since(now_ns - SHIFT_S * 1_000_000_000),
-            self._journal.standing_since(now_ns - STANDING_S * 1_000_000_000),
+            journal.raised_since(now_ns - SHIFT_S * 1_000_000_000),
+            journal.standing_since(now_ns - STANDING_S * 1_000_000_000),
             now_ns=now_ns,
             operators=self._operators,
         )
@@ -227,11 +233,13 @@ class Room:
     def history(self, limit: int) -> list[dict[str, Any]]:
         """List the newest alarms as viewers are told them, newest first; raises `JournalError`."""
         now_ns = self._clock.now_ns()
-        return [alarm_fields(entry, now_ns) for entry in self._journal.history(limit)]
+        with self._journal.apart() as journal:
+            return [alarm_fields(entry, now_ns) for entry in journal.history(limit)]
 
     def acts(self, site: str, gateway: str, alarm: str) -> list[Act]:
         """List all that was ever done with an alarm, oldest first; raises `JournalError`."""
-        return self._journal.acts(Key(site=site, gateway=gateway, alarm=alarm))
+        with self._journal.apart() as journal:
+            return journal.acts(Key(site=site, gateway=gateway, alarm=alarm))
 
     def join(self, listener: Listener) -> str:
         """Add a listener; gives the snapshot after which it hears every change."""
@@ -265,6 +273,23 @@ class Room:
             healths = [(place, said.get("health")) for place, said in self._last.items()]
             for beat in self._watches.beats(healths, self._trouble):
                 self._send_beat(*beat)
+
+    def _catch_up(self) -> None:
+        """Store what the disk refused; once it can be read, take over what an earlier run raised.
+
+        A control room may start before its database, and be looked at before that is there: then
+        viewers hear of open alarms late.
+        """
+        for (site, gateway, _), anomaly in tuple(self._unstored.items()):
+            self._keep_alarm(site, gateway, anomaly)
+        if not self._behind or self._unstored:
+            return
+        with self._troubled():
+            entries = self._journal.open_entries()
+            self._behind, self._trouble = False, ""
+            for entry in entries:
+                self._viewers.tell_alarm(entry)
+            self._keep_own(self._watches.carry_on(entries))
 
     def _keep_own(self, found: Iterable[Own]) -> None:
         for site, gateway, anomaly in found:
@@ -409,7 +434,8 @@ class Room:
             for entry in [*self._journal.open_entries(), *self._journal.history(HISTORY)]:
                 entries[entry.key] = entry
             groups = self._viewers.groups()
-            rate = asdict(self.alarm_rate())
+            rate = asdict(self._rate_of(self._journal))
+        self._behind = self._behind or rate is None
         now_ns = self._clock.now_ns()
         kinds = {
             name: {"en": kind.english, "zh": kind.chinese, "about": kind.about}

@@ -7,11 +7,9 @@ in `api.py`. Who may come in is the business of `access/`: every call passes its
 
 import asyncio
 import contextlib
-import socket
 import threading
 import time
 import traceback
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,69 +29,43 @@ from control_room.access.options import Door
 from control_room.access.patience import PatientProtocol
 from control_room.access.users_api import users_routes
 from control_room.api import api_routes
+from control_room.framing import FramedOnce
 from control_room.history_api import history_routes
 from control_room.journal_api import journal_routes
 from control_room.lifecycle import OPERATOR
+from control_room.mailbox import Bell, Mailbox
+from control_room.page_address import ServerError, bind, url_of
 from control_room.panorama import Fan, OpenStream
 from control_room.room import Room
 from control_room.turns import Turns
 from scene.clock import SystemClock
-from scene.errors import LamproomError
+
+__all__ = [
+    "ServerError",
+    "bind",
+    "make_app",
+    "make_server",
+    "serving",
+    "url_of",
+    "wait_until",
+]
 
 PAGE = Path(__file__).parent / "page"
 TICK_S = 0.5
-MAX_WAITING = 1000
-"""A viewer with so many messages unsent is cut off; its page comes back and starts afresh."""
-MAX_WAITING_POSITIONS = 20
-"""A viewer with so many messages unsent gets no further positions until it has caught up."""
 MAX_FROM_BROWSER_BYTES = 65_536
 READERS = 2
 """So many at once are read for from the journal; a snapshot is made for one at a time."""
 MOST_IN_LINE = 32
 
 
-class ServerError(LamproomError):
-    """The web server can't be started; names the address."""
-
-
-class Mailbox:
-    """What one viewer still has to be sent; filled from any thread, emptied in `loop`."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._texts: deque[str] = deque()
-        self._some = asyncio.Event()
-        self._overfull = False
-
-    def put(self, about: str, text: str) -> None:
-        """Add a text; one that is only about positions is dropped when many are waiting."""
-        if about == "positions" and len(self._texts) > MAX_WAITING_POSITIONS:
-            return
-        if len(self._texts) >= MAX_WAITING:
-            self._overfull = True
-        else:
-            self._texts.append(text)
-        with contextlib.suppress(RuntimeError):  # the server has just stopped
-            self._loop.call_soon_threadsafe(self._some.set)
-
-    async def next(self) -> str | None:
-        """Wait for the next text; none when the viewer is too far behind."""
-        while not self._texts:
-            self._some.clear()
-            if self._texts:
-                break
-            await self._some.wait()
-        return None if self._overfull else self._texts.popleft()
-
-
 def make_app(room: Room, open_stream: OpenStream, door: Door) -> Starlette:
     """Build the web application; who may use what stands in `access/roles.py`."""
-    fans: dict[tuple[str, str], Fan] = {}
+    fans, bell = dict[tuple[str, str], Fan](), Bell()
     joining, reading = Turns(1, most_waiting=MOST), Turns(READERS, most_waiting=MOST_IN_LINE)
 
     async def messages(browser: WebSocket) -> None:
         await browser.accept()
-        mailbox = Mailbox(asyncio.get_running_loop())
+        mailbox = Mailbox(asyncio.get_running_loop(), bell)
         async with joining.turn():  # apart from the loop: it takes a while, and alarms go on
             snapshot = await asyncio.to_thread(room.join, mailbox.put)
 
@@ -221,36 +193,6 @@ async def _until_closed(browser: WebSocket) -> None:
         pass
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Take the address; raises `ServerError` that names it. Port 0 takes any free one."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        bound = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
-        raise ServerError(f"{host}: no such address: {error}; give another --host") from None
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((host, port))
-    except (OSError, OverflowError) as error:
-        bound.close()
-        raise ServerError(
-            f"{host}:{port}: the page can't be served there: {error}; give another --port"
-        ) from None
-    return bound
-
-
-def url_of(bound: socket.socket, *, tls: bool = False, name: str = "") -> str:
-    """Tell the page's address, as a browser on this machine would type it.
-
-    Where it is served to all, a certificate's `name` stands for this machine, if there is one.
-    """
-    host, port = bound.getsockname()[:2]
-    if host in ("0.0.0.0", "::"):
-        host = name or "127.0.0.1"
-    scheme = "https" if tls else "http"
-    return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
-
-
 class _Config(uvicorn.Config):
     """uvicorn's settings, and how many may be connected."""
 
@@ -273,7 +215,7 @@ def make_server(room: Room, open_stream: OpenStream, door: Door) -> uvicorn.Serv
             log_level="error",
             http=PatientProtocol,
             backlog=BACKLOG,
-            ws="websockets-sansio",
+            ws=FramedOnce,
             ws_per_message_deflate=False,
             ws_max_size=MAX_FROM_BROWSER_BYTES,
             ws_ping_interval=5.0,

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, replace
 from typing import Any
 
+from control_room.evidence_words import in_chinese
 from control_room.journal_schema import ANOMALY
 from control_room.lifecycle import Entry, Key, may_end, phase_of, shelf_max_min
 from scene.messages import Anomaly, SiteDescription
@@ -30,7 +31,8 @@ def alarm_fields(entry: Entry, now_ns: int) -> dict[str, Any]:
     """Tell of an alarm all that a viewer needs, with what an operator may do with it.
 
     `anomaly` is the newest word; `raised` is where and why it was raised (`xyz_m` in the mine's
-    frame, metres), which a clearing no longer says; null where only the clearing ever came.
+    frame, metres), which a clearing no longer says; null where only the clearing ever came. The
+    evidence of both comes in Chinese, too.
     """
     seen = entry.acknowledged
     return {
@@ -47,6 +49,8 @@ def alarm_fields(entry: Entry, now_ns: int) -> dict[str, Any]:
         "ending": None if entry.ending is None else asdict(entry.ending),
         "may_end": may_end(entry.last.kind),
         "shelf_max_min": shelf_max_min(entry.last),
+        "evidence_zh": in_chinese(entry.last.evidence),
+        "raised_evidence_zh": None if entry.raised is None else in_chinese(entry.raised.evidence),
     }
 
 

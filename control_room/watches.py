@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator
 from control_room.completeness import CompletenessWatch
 from control_room.heartbeat import HeartbeatWatch
 from control_room.lifecycle import Entry
-from control_room.own_alarms import MISSING, REFUSED, SILENT
+from control_room.own_alarms import MISSING, REFUSED, SILENT, TWINS, cleared
 from control_room.refusals import RefusalWatch
+from control_room.twins import TwinWatch
+from delivery.guard import FormerRunError
 from delivery.signing import RefusedError
 from delivery.trust import Distrusted
 from scene.clock import Clock
@@ -31,20 +33,30 @@ class Watches:
         self._heartbeats = HeartbeatWatch(clock)
         self._refusals = RefusalWatch(clock)
         self._completeness = CompletenessWatch(clock)
+        self._twins = TwinWatch(clock)
         self._beat_due_s = clock.monotonic_s()
 
-    def carry_on(self, entries: Iterable[Entry]) -> None:
-        """Take over the alarms of our own that an earlier run raised and nobody has cleared."""
+    def carry_on(self, entries: Iterable[Entry]) -> list[Own]:
+        """Take over the alarms of our own that an earlier run raised and nobody has cleared.
+
+        Gives those, cleared, that have been raised anew before the journal could be read.
+        """
+        on: dict[str, HeartbeatWatch | RefusalWatch | CompletenessWatch | TwinWatch] = {
+            SILENT: self._heartbeats,
+            REFUSED: self._refusals,
+            MISSING: self._completeness,
+            TWINS: self._twins,
+        }
+        over = list[Own]()
         for entry in entries:
             place, last = (entry.key.site, entry.key.gateway), entry.last
-            if entry.cleared_at_ns is not None:
+            if entry.cleared_at_ns is not None or last.kind not in on:
                 continue
-            if last.kind == SILENT:
-                self._heartbeats.expect(*place, already_raised=last)
-            elif last.kind == REFUSED:
-                self._refusals.carry_on(*place, last)
-            elif last.kind == MISSING:
-                self._completeness.carry_on(*place, last)
+            anew = on[last.kind].carry_on(*place, last)
+            if anew.id != last.id:
+                text = f"The control room was started again and tells of it as {anew.id}."
+                over.append((*place, cleared(last, self._clock.now_ns(), text)))
+        return over
 
     def expect(self, site: str, gateway: str) -> None:
         """Wait for a gateway from now on."""
@@ -52,11 +64,11 @@ class Watches:
 
     def hear(self, place: Place, envelope: Envelope) -> Iterator[Own]:
         """Take what a gateway says of itself; gives what that raises or clears."""
-        body, found = envelope.body, list[Anomaly | None]()
+        body, found = envelope.body, [self._twins.hear(*place, envelope)]
         if isinstance(body, GatewayHealth):
-            found = [self._heartbeats.beat(*place), self._completeness.hear(*place, body)]
+            found += [self._heartbeats.beat(*place), self._completeness.hear(*place, body)]
         elif isinstance(body, GatewayState):
-            found = [self._heartbeats.hear(*place, body)]
+            found += [self._heartbeats.hear(*place, body)]
         for anomaly in found:
             if anomaly is not None:
                 yield (*place, anomaly)
@@ -65,7 +77,10 @@ class Watches:
         """Take note of a message that was refused; gives the alarm about it, if it is new."""
         place = (address.site, address.gateway)
         what = address.topic if address.id is None else f"{address.topic}/{address.id}"
-        anomaly = self._refusals.refuse(*place, what, error)
+        if isinstance(error, FormerRunError) and self._twins.is_now(*place, error.envelope):
+            anomaly = self._twins.hear(*place, error.envelope)
+        else:
+            anomaly = self._refusals.refuse(*place, what, error)
         if anomaly is not None:
             yield (*place, anomaly)
 
@@ -83,7 +98,7 @@ class Watches:
 
     def check(self) -> list[Own]:
         """Give what else has changed since last time."""
-        return [*self._refusals.check(), *self._completeness.check()]
+        return [*self._refusals.check(), *self._completeness.check(), *self._twins.check()]
 
     def beats(
         self, healths: Iterable[tuple[Place, Envelope | None]], trouble: str

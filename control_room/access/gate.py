@@ -10,14 +10,15 @@ from urllib.parse import quote
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from control_room.access.addresses import LOOPBACK, host_of, split
 from control_room.access.doorkeeper import Caller, Doorkeeper, anybody
 from control_room.access.pace import Buckets, network_of
-from control_room.access.roles import ROUTES, WRITES_DOWN, row_of, suffices
+from control_room.access.roles import API, ROUTES, WRITES_DOWN, methods_of, row_of, suffices
+from control_room.sorry import sorry
 from scene.clock import SystemClock
 
 MAX_BODY_BYTES = 65_536
@@ -36,6 +37,7 @@ LOOKS_BURST, LOOKS_PER_S = 60, 2.0
 LOGGED_OUT = 4401
 """Close code of a WebSocket whose session has ended."""
 NOT_LOGGED_IN, FORBIDDEN, TOO_LONG, MISDIRECTED, TOO_MANY = 401, 403, 413, 421, 429
+NO_SUCH_METHOD = 405
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -155,9 +157,11 @@ class Gate:
             return self._unknown(row, scope, caller)
         if not suffices(caller.role, need):
             return self._not_enough(call, caller, need)
+        if row == "GET /*" and scope["path"].startswith(API):
+            return self._unknown(row, scope, caller)
         writes = WRITES_DOWN.get(row or "") in call.query_params
         if writes and not is_our_link(call):
-            return _sorry("only a link of the control room's own page gives that", FORBIDDEN)
+            return sorry("only a link of the control room's own page gives that", FORBIDDEN)
         counts = scope["type"] == "http" and acts and need != "anybody"
         key = caller.session.key if caller.session else network_of(address_of(call))
         many = _too_many(self._acts, key) if counts or writes else None
@@ -170,29 +174,33 @@ class Gate:
         if self._only_loopback_names and host not in LOOPBACK:
             # A WebSocket gets the same answer as from a foreign page.
             status = MISDIRECTED if call.scope["type"] == "http" else FORBIDDEN
-            return _sorry("unknown host name", status)
+            return sorry("unknown host name", status)
         if acts and not is_ours(call):
-            return _sorry("only the control room's own page may act", FORBIDDEN)
+            return sorry("only the control room's own page may act", FORBIDDEN)
         return None
 
     def _unknown(self, row: str | None, scope: Scope, caller: Caller) -> Response | None:
         if caller.role is None:
-            return _sorry("log in first", NOT_LOGGED_IN)
+            return sorry("log in first", NOT_LOGGED_IN)
         if row is None or row.endswith("/*"):
-            known = row is not None and scope["type"] == "http"
-            return _sorry("there is no such thing here", 405 if known else 404)
-        return _sorry(f"{row}: may be used by nobody (control_room/access/roles.py)", FORBIDDEN)
+            allowed = methods_of(self._routes, scope) if scope["type"] == "http" else ""
+            if row is None or not allowed:
+                return sorry("there is no such thing here", 404)
+            answer = sorry(f"that can't be done here; there is {allowed}", NO_SUCH_METHOD)
+            answer.headers["allow"] = allowed
+            return answer
+        return sorry(f"{row}: may be used by nobody (control_room/access/roles.py)", FORBIDDEN)
 
     def _not_enough(self, call: HTTPConnection, caller: Caller, need: str) -> Response:
         if caller.stepped_down:
-            return _sorry("log in again to act: your login is from the shift before", NOT_LOGGED_IN)
+            return sorry("log in again to act: your login is from the shift before", NOT_LOGGED_IN)
         if caller.role is not None:
-            return _sorry(f"only an {need} may do that; you are {caller.role}", FORBIDDEN)
+            return sorry(f"only an {need} may do that; you are {caller.role}", FORBIDDEN)
         if call.scope["type"] == "http" and "text/html" in call.headers.get("accept", ""):
             query = call.scope["query_string"].decode("latin-1")
             path = call.scope["path"] + (f"?{query}" if query else "")
             return RedirectResponse(f"/login?next={quote(path)}", status_code=303)
-        return _sorry("log in first", NOT_LOGGED_IN)
+        return sorry("log in first", NOT_LOGGED_IN)
 
     async def _with_body(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body, up to a limit, before anybody works with it."""
@@ -204,7 +212,7 @@ class Gate:
             body += message.get("body", b"")
             more = message.get("more_body", False)
             if len(body) > MAX_BODY_BYTES:
-                answer = _sorry(f"the body is longer than {MAX_BODY_BYTES} bytes", TOO_LONG)
+                answer = sorry(f"the body is longer than {MAX_BODY_BYTES} bytes", TOO_LONG)
                 answer.headers["connection"] = "close"
                 await answer(scope, receive, send)
                 return
@@ -259,12 +267,8 @@ def _too_many(buckets: Buckets, key: Hashable) -> Response | None:
     """Take a token; gives what to answer where there is none."""
     wait_s = buckets.wait_s(key)
     if wait_s > 0.0:
-        answer = _sorry(f"too many in so short a time; go on in {wait_s:.0f} s", TOO_MANY)
+        answer = sorry(f"too many in so short a time; go on in {wait_s:.0f} s", TOO_MANY)
         answer.headers["retry-after"] = str(int(wait_s) + 1)
         return answer
     buckets.take(key)
     return None
-
-
-def _sorry(why: str, status: int) -> Response:
-    return PlainTextResponse(f"{why}\n", status_code=status)

@@ -27,28 +27,43 @@ ROUTES: dict[str, Need] = {
     "GET /icon.svg": "anybody",
     "GET /*": "viewer",
     "GET /api/me": "anybody",
+    "GET /api/openapi.json": "viewer",
     "GET /api/alarm-rate": "viewer",
     "GET /api/muster/{site}": "viewer",
     "GET /api/alarms/history": "viewer",
     "GET /api/alarms/acts": "viewer",
     "GET /api/history": "operator",
-    "POST /api/alarms/{action}": "operator",
+    "POST /api/alarms/acknowledge": "operator",
+    "POST /api/alarms/shelve": "operator",
+    "POST /api/alarms/unshelve": "operator",
+    "POST /api/alarms/end": "operator",
+    "GET /users": "admin",
+    "GET /users.css": "admin",
+    "GET /users.js": "admin",
     "GET /api/users": "admin",
-    "POST /api/users/{action}": "admin",
+    "POST /api/users/add": "admin",
+    "POST /api/users/password": "admin",
+    "POST /api/users/role": "admin",
+    "POST /api/users/remove": "admin",
+    "POST /api/users/logout": "admin",
     "WS /messages": "viewer",
     "WS /panorama/{site}/{gateway}": "viewer",
 }
 """A row: method and path as its `Route` says them; `WS`: a WebSocket, `/*`: all files of a `Mount`.
 
-**To add a route**, add it to `api.py` or to `server.make_app` before the `Mount`, a row here, and
-a row in `tests/control_room/access/test_matrix.py`. GET stands for HEAD, too. Whatever changes
-something must not be a GET: only other methods are checked for their origin and counted, and what
-stands in `WRITES_DOWN`. Who calls stands in `gate.caller_of(request)`. Without a row here the route
-answers 403 to everybody.
+**To add a route**, add it to `api.py` or to `server.make_app` before the `Mount`, a row here, one
+in `tests/control_room/access/test_matrix.py`, and if it is of the API one in `open_api.CALLS`. GET
+stands for HEAD, too. Whatever changes something must not be a GET: only other methods are checked
+for their origin and counted, and what stands in `WRITES_DOWN`. Who calls stands in
+`gate.caller_of(request)`. Without a row here the route answers 403 to everybody.
 """
 
 WRITES_DOWN = {"GET /api/history": "format"}
 """A GET that with this parameter is an act: a link of our own page may lead to it, no other's."""
+
+
+API = "/api/"
+"""Nothing below this is a file."""
 
 
 class AccessError(LamproomError):
@@ -70,6 +85,17 @@ def row_of(routes: list[BaseRoute], scope: Scope) -> str | None:
         if route.matches(scope)[0] == Match.FULL:
             return name_of(route, scope.get("method", "WS"))
     return None
+
+
+def methods_of(routes: list[BaseRoute], scope: Scope) -> str:
+    """Name the methods that there are for a call's path, as `Allow` has them; empty for none."""
+    found = set[str]()
+    for route in routes:
+        if isinstance(route, Route) and route.matches(scope)[0] != Match.NONE:
+            found |= route.methods or set()
+    if not found and not scope["path"].startswith(API):
+        found = {"GET", "HEAD"}  # a file
+    return ", ".join(sorted(found))
 
 
 def name_of(route: BaseRoute, method: str) -> str:

@@ -1,56 +1,75 @@
-"""`/api/users`: what an admin does with users from afar, as `lamproom users` does it here.
+"""`/users` and `/api/users`: what an admin does with users from afar, as `lamproom users` does.
 
 Knows nothing about who calls: the gate lets only admins come so far.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from control_room.access.doorkeeper import Doorkeeper
 from control_room.access.gate import caller_of
 from control_room.access.passwords import hash_of
 from control_room.access.roles import ROLES, AccessError, Role
-from control_room.access.users_file import Users, name_key
+from control_room.access.users_file import (
+    LastAdminError,
+    TakenNameError,
+    UnknownUserError,
+    Users,
+    name_key,
+    with_an_admin,
+)
+from control_room.sorry import sorry
+
+Act = Literal["add", "password", "role", "remove", "logout"]
+ACTS: tuple[Act, ...] = get_args(Act)
+BAD = 400
+STATUS = {UnknownUserError: 404, TakenNameError: 409, LastAdminError: 409}
+PAGE = Path(__file__).parent / "users_page"
+"""Not among the files of the page: those are for everybody who looks."""
+FILES = {"/users": "users.html", "/users.css": "users.css", "/users.js": "users.js"}
 
 
 def users_routes(doorkeeper: Doorkeeper) -> list[BaseRoute]:
     """Build the routes.
 
-    `GET /api/users` gives name, role and open sessions of each; `POST /api/users/{add,password,
-    role,remove,logout}` takes JSON with `name` and, as needed, `role` and `password`, and gives the
-    same list. Nobody removes themself or changes their own role: somebody must be left to do it.
+    `GET /api/users` gives name, role and open sessions of each; `POST /api/users/` and one of
+    `ACTS` takes JSON with `name` and, as needed, `role` and `password`, and gives the same list.
+    Nobody removes themself or changes their own role, and one admin with a password here stays:
+    somebody must be left to let others in.
     """
 
     async def listed(_request: Request) -> Response:
         return JSONResponse(_listed(doorkeeper))
 
-    async def act(request: Request) -> Response:
-        caller = caller_of(request)
-        try:
-            body = json.loads(await request.body())
-            action, name = request.path_params["action"], body["name"]
-            if not isinstance(name, str):
-                raise AccessError("name: give a text")
-            if action in ("remove", "role") and name_key(name) == name_key(caller.name or ""):
-                raise AccessError("your own role another admin must change")
-            change = _change(action, name, body, doorkeeper)
-        except AccessError as error:
-            return _sorry(str(error))
-        except (ValueError, TypeError, KeyError, RecursionError):
-            return _sorry("a JSON object with name is expected, and role or password as needed")
-        try:
-            await doorkeeper.change(caller.name or "?", action, name, change)
-        except AccessError as error:
-            return _sorry(str(error))
-        return JSONResponse(_listed(doorkeeper))
+    def act(action: Act) -> Callable[[Request], Awaitable[Response]]:
+        async def done(request: Request) -> Response:
+            caller = caller_of(request)
+            try:
+                body = _body(await request.body())
+                name = body["name"]
+                if action in ("remove", "role") and name_key(name) == name_key(caller.name or ""):
+                    raise LastAdminError("your own role another admin must change, and remove you")
+                change = _change(action, name, body, doorkeeper)
+                await doorkeeper.change(caller.name or "?", action, name, change)
+            except AccessError as error:
+                return sorry(error, STATUS.get(type(error), BAD))
+            return JSONResponse(_listed(doorkeeper))
+
+        return done
+
+    async def page(request: Request) -> Response:
+        return FileResponse(PAGE / FILES[request.url.path])
 
     return [
+        *(Route(path, page, methods=["GET"]) for path in FILES),
         Route("/api/users", listed, methods=["GET"]),
-        Route("/api/users/{action}", act, methods=["POST"]),
+        *(Route(f"/api/users/{one}", act(one), methods=["POST"]) for one in ACTS),
     ]
 
 
@@ -68,12 +87,12 @@ def _logged_out(users: Users, name: str, doorkeeper: Doorkeeper) -> Users:
     """Log out a user, or somebody from elsewhere who is in: made-up names are not kept."""
     inside = {name_key(one.name) for one in doorkeeper.sessions.all()}
     if users.find(name) is None and name_key(name) not in inside:
-        raise AccessError(f"{ascii(name)[:80]}: nobody of that name is here")
+        raise UnknownUserError(f"{ascii(name)[:80]}: nobody of that name is here")
     return users.log_out(name)
 
 
 def _change(
-    action: str, name: str, body: dict[str, object], doorkeeper: Doorkeeper
+    action: Act, name: str, body: dict[str, object], doorkeeper: Doorkeeper
 ) -> Callable[[Users], Users]:
     role = next((one for one in ROLES if one == body.get("role")), None)
     if action in ("add", "role") and role is None:
@@ -84,15 +103,26 @@ def _change(
     if action == "add" and role is not None:
         return lambda users: users.add(name, role, password)
     if action == "role":
-        return lambda users: users.change(name, role=role)
+        return lambda users: _one_left(users, users.change(name, role=role))
     if action == "password":
         return lambda users: users.change(name, password=hash_of(password))
     if action == "remove":
-        return lambda users: users.remove(name)
-    if action == "logout":
-        return lambda users: _logged_out(users, name, doorkeeper)
-    raise AccessError(f"{action}: no such act; there are add, password, role, remove, logout")
+        return lambda users: _one_left(users, users.remove(name))
+    return lambda users: _logged_out(users, name, doorkeeper)
 
 
-def _sorry(why: str) -> Response:
-    return PlainTextResponse(f"{why}\n", status_code=400)
+def _one_left(before: Users, after: Users) -> Users:
+    return with_an_admin(before, after, "(role admin)")
+
+
+def _body(text: bytes) -> dict[str, Any]:
+    """Read what is asked for; raises `AccessError`."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict) or "name" not in body:
+        raise AccessError("a JSON object with name is expected, and role or password as needed")
+    if not isinstance(body["name"], str):
+        raise AccessError("name: give a text")
+    return body

@@ -12,7 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from control_room.access.roles import ROLES, AccessError
-from control_room.access.users_file import Users, change_users, name_key, read_users, tidy_name
+from control_room.access.users_file import (
+    Users,
+    change_users,
+    name_key,
+    read_users,
+    tidy_name,
+    with_an_admin,
+)
 from control_room.complaints import printable
 
 HELP = """\
@@ -124,14 +131,9 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _with_an_admin(before: Users, after: Users, args: argparse.Namespace) -> Users:
-    """Give the users after a change; raises `AccessError` where no admin is left of them."""
-    had, has = (any(one.role == "admin" for one in users.users) for users in (before, after))
-    if had and not has and not args.force:
-        raise AccessError(
-            f"{args.name}: is the last admin; make another one first "
-            "(`lamproom users role NAME admin`), or give --force"
-        )
-    return after
+    if args.force:
+        return after
+    return with_an_admin(before, after, "(`lamproom users role NAME admin`), or give --force")
 
 
 def _need_session(file: Path, name: str) -> None:

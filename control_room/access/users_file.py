@@ -30,6 +30,18 @@ _HEAD = (
 _NAME = re.compile(r"[^\W_][\w .\-·@]*")
 
 
+class UnknownUserError(AccessError):
+    """There is nobody of that name."""
+
+
+class TakenNameError(AccessError):
+    """There is somebody of that name already."""
+
+
+class LastAdminError(AccessError):
+    """Nobody would be left who may let others in."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
     """Somebody with a password here."""
@@ -55,18 +67,20 @@ class Users:
         return next((user for user in self.users if name_key(user.name) == wanted), None)
 
     def need(self, name: str) -> User:
-        """Find somebody; raises `AccessError`."""
+        """Find somebody; raises `UnknownUserError`."""
         user = self.find(name)
         if user is None:
             said = printable(name[:80])
-            raise AccessError(f"{said}: no such user; `lamproom users list` tells who there is")
+            raise UnknownUserError(
+                f"{said}: no such user; `lamproom users list` tells who there is"
+            )
         return user
 
     def add(self, name: str, role: Role, password: str) -> "Users":
-        """Give the users and one more; raises `AccessError`."""
+        """Give the users and one more; raises `AccessError`, `TakenNameError` among them."""
         name = tidy_name(name)
         if self.find(name) is not None:
-            raise AccessError(f"{name}: is a user already; `lamproom users passwd` or `role`")
+            raise TakenNameError(f"{name}: is a user already; `lamproom users passwd` or `role`")
         made = User(name=name, role=role, password=hash_of(password), stamp=new_stamp())
         return replace(self, users=(*self.users, made))
 
@@ -77,7 +91,7 @@ class Users:
         return replace(self, users=tuple(changed if one is user else one for one in self.users))
 
     def remove(self, name: str) -> "Users":
-        """Give the users without one; raises `AccessError`."""
+        """Give the users without one; raises `UnknownUserError`."""
         user = self.need(name)
         return replace(self, users=tuple(one for one in self.users if one is not user))
 
@@ -120,6 +134,17 @@ def change_users(path: Path, change: Callable[[Users], Users]) -> Users:
             return after
     except OSError as error:
         raise AccessError(f"{path}: the users can't be written: {error}") from None
+
+
+def with_an_admin(before: Users, after: Users, remedy: str) -> Users:
+    """Give the users after a change; raises `LastAdminError` where it leaves no admin of them.
+
+    Only who has a password here counts: an OpenID provider may be away.
+    """
+    gone = [one.name for one in before.users if one.role == "admin"]
+    if gone and not any(one.role == "admin" for one in after.users):
+        raise LastAdminError(f"{gone[0]}: is the last admin; make another one first {remedy}")
+    return after
 
 
 def tidy_name(name: str) -> str:

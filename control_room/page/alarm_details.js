@@ -3,9 +3,10 @@
 import { actText, desk, show as showDesk } from "./desk.js";
 import { element, setText } from "./dom.js";
 import { msOf, parse } from "./json.js";
+import { byLandmark } from "./landmarks.js";
 import { alarmKey, isUnacknowledged, model, nowMs, on, personOf, raiseOf, select } from "./model.js";
 import { clockTime } from "./times.js";
-import { kindName } from "./words_of_alarms.js";
+import { kindName, newestEvidence, raisedEvidence } from "./words_of_alarms.js";
 import { word } from "./words.js";
 
 const details = document.getElementById("details");
@@ -36,7 +37,10 @@ export function stateOf(entry, unseen = 0) {
     parts.push(word("shelved_until", clockTime(msOf(entry.shelved.until_ns))));
   } else if (unseen > 0) parts.push(word("group_unseen", unseen));
   else if (isUnacknowledged(entry)) parts.push(word("not_acknowledged"));
-  else if (entry.acknowledged_at_ns !== null) parts.push(word("acknowledged"));
+  else if (entry.acknowledged_at_ns !== null) {
+    const by = entry.acknowledged_by;
+    parts.push(by ? word("acknowledged_by", by) : word("acknowledged"));
+  }
   return parts.join(" · ");
 }
 
@@ -68,7 +72,7 @@ function rowsOf(entry) {
   return [
     ["severity", `${word(anomaly.severity)} · ${word(raise.certainty)}`],
     ["state", stateOf(entry)],
-    ["where", isOver && !entry.raised ? null : placeText(raise.xyz_m)],
+    ["where", isOver && !entry.raised ? null : placeText(entry, raise.xyz_m)],
     ["zone", anomaly.zone],
     ["person", person],
     ["camera", anomaly.camera],
@@ -81,16 +85,18 @@ function rowsOf(entry) {
     ["ended", entry.ending === null ? null : actText(entry.ending, clockTime)],
     ["stored", clockTime(msOf(entry.stored_at_ns), true)],
     ["probability", isOver && !entry.raised ? null : `${(raise.probability * 100).toFixed(0)} %`],
-    ["evidence", isOver && !entry.raised ? null : raise.evidence || null],
+    ["evidence", isOver && !entry.raised ? null : raisedEvidence(entry)],
     ["clearing", isOver
-      ? [placeText(anomaly.xyz_m), anomaly.evidence].filter(Boolean).join(" · ") || null : null],
+      ? [placeText(entry, anomaly.xyz_m), newestEvidence(entry)].filter(Boolean).join(" · ") || null : null],
     ["alarm_id", anomaly.id],
   ];
 }
 
-function placeText(xyz_m) {
+function placeText({ site, gateway }, xyz_m) {
   if (xyz_m === null) return null;
-  return xyz_m.map((value, i) => `${"xyz"[i]} ${value.toFixed(2)}`).join("  ") + " m";
+  const metres = xyz_m.map((value, i) => `${"xyz"[i]} ${value.toFixed(2)}`).join("  ") + " m";
+  const near = byLandmark(model.gateways.get(`${site}/${gateway}`)?.site, xyz_m);
+  return near === null ? metres : `${near} · ${metres}`;
 }
 
 /** Ask what was done with an alarm, whenever it has changed. */

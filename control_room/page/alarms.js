@@ -4,6 +4,7 @@ import { drawDetails, endMs, stateOf } from "./alarm_details.js";
 import { button as makeButton, element, fill, setText } from "./dom.js";
 import { drawHidden, isWanted, onFilter } from "./filters.js";
 import { msOf, parse } from "./json.js";
+import { byLandmark } from "./landmarks.js";
 import { oncePerFrame } from "./later.js";
 import {
   alarmKey, isOpen, isUnacknowledged, mayAct, model, on, raiseOf, selectAlarm, takeHistory, weight,
@@ -48,7 +49,10 @@ export function whereOf(entry) {
   const { anomaly, gateway } = entry;
   const { xyz_m } = raiseOf(entry);
   const parts = [];
-  if (xyz_m !== null) parts.push(word("at", xyz_m[0].toFixed(1)));
+  if (xyz_m !== null) {
+    const near = byLandmark(model.gateways.get(`${entry.site}/${gateway}`)?.site, xyz_m);
+    parts.push(word("at", xyz_m[0].toFixed(1)), ...(near === null ? [] : [near]));
+  }
   if (anomaly.zone !== null) parts.push(anomaly.zone);
   if (anomaly.camera !== null) parts.push(`${word("camera")} ${anomaly.camera}`);
   if (parts.length === 0 || model.gateways.size > 1) parts.push(gateway);

@@ -3,7 +3,7 @@
 
 import { OLD_PICTURE_S, model, on, replayEnded } from "./model.js";
 import { setText } from "./dom.js";
-import { word } from "./words.js";
+import { technical, word } from "./words.js";
 
 const place = document.getElementById("banners");
 const announcer = document.getElementById("announcer");
@@ -34,6 +34,10 @@ function draw() {
   });
   while (place.children.length > wanted.length) place.lastChild.remove();
   const names = wanted.map(([name]) => name).join();
+  // A screen reader hears nothing from behind a dialog, and the eye sees little; the muster says it itself.
+  if (names.includes("lost") && !told.includes("lost")) {
+    for (const one of document.querySelectorAll("dialog[open]:not(#muster)")) one.close();
+  }
   if (names !== told && wanted.length > 0) announcer.textContent = wanted.map(([, text]) => text).join(" ");
   told = names;
   document.title = wanted.some(([name]) => name === "lost") ? "✕ Lamproom" : "Lamproom";
@@ -52,7 +56,7 @@ function ofLink() {
   }
   const found = [];
   if (!link.broker) found.push(["broker", word("broker_lost")]);
-  if (link.trouble) found.push(["journal", word("journal_trouble", link.trouble)]);
+  if (link.trouble) found.push(["journal", word("journal_trouble", technical(link.trouble))]);
   return found;
 }
 

@@ -22,3 +22,12 @@ export function isBlind(area, told) {
 export function seenText({ metres, metres_seen }) {
   return metres === 0 ? "–" : word("metres_of", metres_seen, metres);
 }
+
+/** Write who is in an area, and who was seen there last; a number that got lost is no person. */
+export function whoText({ workers, unnamed, last_seen, lost_numbers }) {
+  const left = last_seen - lost_numbers;
+  return [
+    ...workers, unnamed > 0 && word("without_name", unnamed), left > 0 && word("last_seen_here", left),
+    lost_numbers > 0 && word("lost_here", lost_numbers),
+  ].filter(Boolean).join(", ");
+}

@@ -5,7 +5,7 @@
 import { msOf } from "./json.js";
 import { loginPath } from "./me.js";
 import { alarmKey, changed, isUnacknowledged, mayAct, model } from "./model.js";
-import { word } from "./words.js";
+import { technical, word } from "./words.js";
 
 const STORED = "lamproom.operator";
 const SHELF_MIN = [5, 15, 30, 60, 120, 240, 480];
@@ -122,7 +122,7 @@ async function send(action, entries) {
         body: JSON.stringify(body),
       });
       if ([401, 403].includes(answer.status)) changed("refused");
-      if (!answer.ok) trouble.textContent = await answer.text();
+      if (!answer.ok) trouble.textContent = word("refused_act", technical((await answer.json()).error));
       else if (action !== "acknowledge") reason.value = "";
     } catch {
       trouble.textContent = word("not_done");

@@ -58,7 +58,7 @@ export function isWanted(entry) {
   if (words.length === 0) return true;
   const { anomaly } = entry;
   const text = [kindName(anomaly), anomaly.kind, anomaly.zone, anomaly.camera, whoOf(entry), anomaly.worker,
-    anomaly.evidence, entry.raised?.evidence, anomaly.id, entry.acknowledged_by, entry.shelved?.reason, entry.ending?.reason,
+    anomaly.evidence, entry.raised?.evidence, entry.evidence_zh, entry.raised_evidence_zh, anomaly.id, entry.acknowledged_by, entry.shelved?.reason, entry.ending?.reason,
     alarmKey(entry)].filter(Boolean).join(" ").toLowerCase();
   return words.every((one) => text.includes(one));
 }

@@ -2,13 +2,13 @@
 
 import { countText } from "./counts.js";
 import { coverageOf } from "./coverage.js";
-import { element, setText } from "./dom.js";
+import { button, element, fill, setText } from "./dom.js";
 import { msOf } from "./json.js";
 import { oncePerFrame } from "./later.js";
 import { PREDICTED_AFTER_S, SILENT_AFTER_S, model, nowMs, on, show, silentFor } from "./model.js";
 import { locale } from "./times.js";
 import { kindName } from "./words_of_alarms.js";
-import { word } from "./words.js";
+import { technical, word } from "./words.js";
 
 const COUNT_OLD_S = 3;
 const HEADS_OLD_S = 6;
@@ -140,7 +140,7 @@ function gatewayChip({ place, gateway, health, state, siteName }, quiet, silent)
       : word("detection_age", health.detection_age_s.toFixed(1)));
     words.push(health.detection_provider.replace("ExecutionProvider", ""));
     if (health.alarms_waiting > 0) words.push(word("alarms_waiting", health.alarms_waiting));
-    if (health.degraded) words.push(word("degraded", health.degraded));
+    if (health.degraded) words.push(word("degraded", technical(health.degraded)));
   }
   const lost = Object.hasOwn(model.positionsLost, place) ? model.positionsLost[place] : 0;
   if (lost > 0) words.push(word("positions_lost", (100 * lost).toFixed(1)));
@@ -162,7 +162,7 @@ function cameraChip({ place }, camera, silent, about) {
     .filter((kind) => !kind.endsWith(`_${camera.state}`));
   const parts = [word(camera.state), ...kinds.map((kind) => kindName({ kind })),
     `${camera.fps.toFixed(1)}/s`];
-  if (camera.detail) parts.push(camera.detail);
+  if (camera.detail) parts.push(technical(camera.detail));
   const state = camera.state !== "ok" ? "bad" : kinds.length > 0 ? "doubtful" : "good";
   return [camera.name, parts.join(" · "), state];
 }
@@ -223,12 +223,12 @@ function drawRate() {
 
 function drawChooser() {
   chooser.hidden = model.gateways.size < 2;
-  chooser.replaceChildren(...[...model.gateways.values()].map((known) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = known.place;
-    button.setAttribute("aria-pressed", String(known.place === model.shown));
-    button.addEventListener("click", () => show(known.place));
-    return button;
-  }));
+  const had = new Map([...chooser.children].map((one) => [one.textContent, one]));
+  // Kept, so that whoever chose one by keyboard stays there.
+  fill(chooser, [...model.gateways.keys()].map(
+    (place) => had.get(place) ?? button("", place, () => show(place)),
+  ));
+  for (const one of chooser.children) {
+    one.setAttribute("aria-pressed", String(one.textContent === model.shown));
+  }
 }

@@ -45,7 +45,7 @@ export function start() {
 }
 
 function draw() {
-  const more = [["+ − 0 ← → ↑ ↓", "key_move"], ["Tab, Enter", "key_tab"]];
+  const more = [["+ − 0 ← → ↑ ↓", "key_move"], ["Enter", "key_place"], ["Tab, Enter", "key_tab"]];
   list.replaceChildren(...[...KEYS, ...more].flatMap(([key, text]) => {
     const name = element("dt");
     name.append(element("kbd", "", key === "Escape" ? "Esc" : key));

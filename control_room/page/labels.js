@@ -40,24 +40,26 @@ class Taken {
  * Lay labels out in an area `{ width, height }`. Each label has `around`, the `[left, top, width,
  * height]` that it belongs to, `widths` of its texts, the longest first, and `height`; down to the
  * text number `keep` it is shortened for the sake of others, further only where there is no room.
- * Those that come first in the list get the better places.
+ * Those that come first in the list get the better places. What lies at `others`, `{ left, top,
+ * width, height }`, is covered by none.
  *
  * Gives for each `{ left, top, width, height, text, lead }`: which of its texts to write, and
  * whether a line must lead to it; or null where there is no room. `more` gives where to write how
  * many have none: `{ left, top, width, height, members }`; nobody is left out of both.
  */
-export function layOut(labels, area) {
+export function layOut(labels, area, others = []) {
   const most = Math.max(1, ...labels.map(({ widths }) => widths.length));
   let laid = null;
   // Rather all in few words than some in many.
   for (let from = 0; from < most && (laid === null || laid.more.length > 0); from += 1) {
-    laid = layOutFrom(from, labels, area);
+    laid = layOutFrom(from, labels, area, others);
   }
   return laid;
 }
 
-function layOutFrom(from, labels, area) {
+function layOutFrom(from, labels, area, others) {
   const taken = new Taken();
+  for (const box of others) taken.add(box);
   // Nothing covers somebody whom an alarm is about.
   for (const { around: [left, top, width, height], keep } of labels) {
     if (keep !== undefined) taken.add({ left, top, width, height });

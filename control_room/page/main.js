@@ -12,6 +12,7 @@ import { changed, model } from "./model.js";
 import * as muster from "./muster.js";
 import * as panorama from "./panorama.js";
 import * as people from "./people.js";
+import * as placeAlarms from "./place_alarms.js";
 import * as plan from "./plan.js";
 import * as sound from "./sound.js";
 import { language, setLanguage, word } from "./words.js";
@@ -51,7 +52,7 @@ function storedLanguage() {
 }
 
 const parts = [panorama, plan, filters, alarms, announce, banners, health, zones, people, muster,
-  sound, keys, me];
+  placeAlarms, sound, keys, me];
 for (const part of parts) part.start();
 for (const code of ["en", "zh"]) {
   document.getElementById(`lang-${code}`).addEventListener("click", () => chooseLanguage(code));
@@ -66,6 +67,7 @@ window.lamproom = Object.freeze({
   get prefix() { return model.prefix; },
   get framesDrawn() { return panorama.drawn.frames; },
   get ruler() { return panorama.drawn.ruler; },
+  get tagGroups() { return structuredClone(panorama.drawn.groups); },
   get raised() { return panorama.drawn.raised; },
   get framesSkipped() { return panorama.drawn.skipped; },
   get scale() { return panorama.drawn.scale; },

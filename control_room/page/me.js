@@ -54,7 +54,10 @@ function draw() {
   place.hidden = me === null || !me.login;
   if (place.hidden) return;
   const name = element("span", "", [me.name, word(`role_${me.role}`)].filter(Boolean).join(" · "));
-  place.replaceChildren(name, button("logout", word("logout"), leave));
+  const users = element("a", "users", word("users"));
+  users.href = "/users";
+  users.hidden = me.role !== "admin";
+  place.replaceChildren(name, users, button("logout", word("logout"), leave));
 }
 
 async function leave() {

@@ -236,6 +236,13 @@ export function alarmOf(place, track) {
   return worst.get(`${place}/${track}`) ?? null;
 }
 
+/** List the active alarms about a person, the worst first. */
+export function alarmsOf(place, track) {
+  return [...model.alarms.values()].filter(({ site, gateway, anomaly }) =>
+    anomaly.state === "active" && anomaly.track === track && `${site}/${gateway}` === place)
+    .sort((a, b) => weight(b) - weight(a));
+}
+
 /** Order alarms: the higher, the worse. */
 export function weight(entry) {
   return { critical: 3, warning: 2, notice: 1 }[entry.anomaly.severity] ?? 0;

@@ -1,7 +1,7 @@
 // The muster: how many are where, who is missing, where they were last. To be read, and printed.
 // Counts nobody itself.
 
-import { countText, countWhy, isBlind, seenText } from "./counts.js";
+import { countText, countWhy, isBlind, seenText, whoText } from "./counts.js";
 import { button, element, setText } from "./dom.js";
 import { msOf, parse } from "./json.js";
 import { model, on, selectTrack } from "./model.js";
@@ -9,7 +9,8 @@ import { clockTime } from "./times.js";
 import { word } from "./words.js";
 
 const EVERY_MS = 2000;
-const OLD_MS = 6000;
+/** In less than five seconds it is said that nothing new comes. */
+const OLD_MS = 4000;
 
 const dialog = document.getElementById("muster");
 const body = document.getElementById("muster-body");
@@ -20,6 +21,8 @@ const unnamed = element("details", "unnamed");
 let timer = null;
 let told = null;
 let toldAt = -Infinity;
+/** Whether the pointer is down on the figures. */
+let pressed = false;
 
 /** Start; `open` shows it. */
 export function start() {
@@ -28,7 +31,10 @@ export function start() {
   document.getElementById("muster-print").addEventListener("click", () => print());
   sites.addEventListener("change", () => { told = null; ask(); });
   dialog.addEventListener("close", () => { clearInterval(timer); timer = null; });
+  body.addEventListener("pointerdown", () => { pressed = true; });
+  for (const what of ["pointerup", "pointercancel"]) addEventListener(what, () => { pressed = false; });
   on("language", () => { if (dialog.open) draw(); });
+  for (const about of ["link", "unlinked"]) on(about, drawOld);
 }
 
 /** Show the muster, always the newest. */
@@ -49,7 +55,9 @@ export function open() {
 async function ask() {
   const site = sites.value;
   try {
-    const answer = await fetch(`/api/muster/${encodeURIComponent(site)}`);
+    const answer = await fetch(`/api/muster/${encodeURIComponent(site)}`, {
+      signal: AbortSignal.timeout(OLD_MS),
+    });
     if (!answer.ok) throw new Error(await answer.text());
     const found = parse(await answer.text());
     if (site !== sites.value) return;
@@ -61,13 +69,25 @@ async function ask() {
   if (dialog.open) draw();
 }
 
-function draw() {
-  const old = told === null || performance.now() - toldAt > OLD_MS;
+/** Say that the figures are old, whether or not the control room still answers. */
+function drawOld() {
+  if (!dialog.open || (told === null && model.link.open)) return;
+  const old = told === null || !model.link.open || performance.now() - toldAt > OLD_MS;
   setText(trouble, old ? word(told === null ? "muster_none" : "muster_old") : "");
   body.classList.toggle("old", old);
-  const focused = unnamed.contains(document.activeElement);
+}
+
+function draw() {
+  if (told === null) setText(trouble, word("muster_none"));
+  drawOld();
+  // Who is pressing a button presses the one that was there, and whoever goes by keyboard stays.
+  if (pressed) return;
+  const focused = body.contains(document.activeElement) ? document.activeElement : null;
   body.replaceChildren(...(told === null ? [] : parts()));
-  if (focused) unnamed.firstChild?.focus();
+  if (focused === null) return;
+  const same = [...body.querySelectorAll("button, summary")]
+    .find((one) => one.dataset.key === focused.dataset.key);
+  (same ?? document.getElementById("muster-close")).focus();
 }
 
 function parts() {
@@ -77,9 +97,11 @@ function parts() {
   const heads = element("p", "heads", word("in_view", countText(told.people, told.at_least, !told.complete)));
   const found = [
     element("p", "stamp", `${told.site} · ${clockTime(msOf(told.at_ns), true)}`), verdict, heads,
-    line(word("muster_rest", told.out_of_view, told.unknown, told.unnamed)),
+    line(word("muster_rest", told.out_of_view - told.lost_numbers, told.unknown, told.unnamed)),
+    ...(told.lost_numbers > 0 ? [line(word("muster_lost", told.lost_numbers))] : []),
     line(word("cameras_see", told.metres_seen, told.metres)),
-    ...told.silent.map(([gateway, since_ns]) => warning(word("silent_since", gateway, time(since_ns)))),
+    ...told.silent.map(([gateway, since_ns]) => warning(word(
+      told.never_heard.includes(gateway) ? "never_heard" : "silent_since", gateway, time(since_ns)))),
     ...told.blind.map((one) => warning(word("blind_from", one.from_x_m, one.to_x_m,
       one.since_ns === null ? "?" : time(one.since_ns)))),
     ...told.clocks_off.map(([gateway, off_s]) => warning(word("clock_off_of", gateway, off_s))),
@@ -117,8 +139,7 @@ function zones() {
   const made = tableOf(["zone", "people", "seen_part", "who"], told.areas.map((area) => [
     area.zone ?? word("elsewhere"), countText(area.people, area.at_least, isBlind(area, told)),
     seenText(area),
-    [...area.workers, ...(area.unnamed ? [word("without_name", area.unnamed)] : []),
-      ...(area.last_seen ? [word("last_seen_here", area.last_seen)] : [])].join(", "),
+    whoText(area),
   ]), "zones");
   told.areas.forEach((area, i) => {
     made.rows[i + 1].cells[1].title = countWhy(area.people, area.at_least);
@@ -128,8 +149,9 @@ function zones() {
 
 /** Those with a name one by one; of the others how many, for every new number makes one more. */
 function away() {
-  const named = told.away.filter((one) => one.worker !== null);
-  const others = told.away.filter((one) => one.worker === null)
+  const isLost = ({ worker, state }) => worker === null && state === "out_of_view";
+  const named = told.away.filter((one) => !isLost(one));
+  const others = told.away.filter(isLost)
     .sort((a, b) => msOf(b.last.seen_at_ns) - msOf(a.last.seen_at_ns));
   const found = [element("h3", "", word("away_title", named.length)), people(named)];
   if (others.length === 0) return found;
@@ -148,10 +170,12 @@ function people(found) {
     const carrier = one.tracks?.[0];
     if (carrier === undefined) return;
     const cell = made.rows[i + 1].cells[0];
-    cell.replaceChildren(button("", cell.textContent, () => {
+    const way = button("", cell.textContent, () => {
       dialog.close();
       selectTrack(`${told.site}/${carrier[0]}`, carrier[1]);
-    }));
+    });
+    way.dataset.key = one.id;
+    cell.replaceChildren(way);
   });
   return made;
 }

@@ -5,14 +5,15 @@ import { setText } from "./dom.js";
 import { msOf } from "./json.js";
 import { oncePerFrame } from "./later.js";
 import {
-  OLD_PICTURE_S, changed, model, nowMs, on, personOf, replayEnded, selectTrack,
+  OLD_PICTURE_S, alarmKey, alarmsOf, changed, model, nowMs, on, personOf, replayEnded, selectTrack,
 } from "./model.js";
+import { openOnEnter } from "./place_alarms.js";
 import { drawRaised } from "./raised_place.js";
 import { drawRuler } from "./ruler.js";
 import { PanoramaStream } from "./stream.js";
 import { DARK, drawTags, tagsOf } from "./tags.js";
 import { View, whenClicked } from "./view.js";
-import { word } from "./words.js";
+import { technical, word } from "./words.js";
 
 /** For so long a followed person may be missing: they may only get a new number. */
 const LOST_MS = 2000;
@@ -48,7 +49,7 @@ let boxWidth = 0;
 
 /** What has been drawn, for whoever looks from outside. */
 export const drawn = {
-  frames: 0, tags: [], ruler: [], raised: null, capturedAtNs: null, codec: null, skipped: 0, scale: 1,
+  frames: 0, tags: [], groups: [], ruler: [], raised: null, capturedAtNs: null, codec: null, skipped: 0, scale: 1,
 };
 
 /**
@@ -89,6 +90,7 @@ export function start() {
     later();
   });
   whenClicked(canvas, click);
+  openOnEnter(canvas, () => drawn.groups.map(keysOf));
   setInterval(() => { showAge(); leaveZoom(); }, 500);
   later();
 }
@@ -162,7 +164,7 @@ function draw() {
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.fillStyle = DARK;
   context.fillRect(0, 0, canvas.width, canvas.height);
-  drawn.tags = [];
+  drawn.tags = drawn.groups = [];
   stamp.hidden = true;
   if (frame === null) return;
   if (isNew) follow();
@@ -173,7 +175,7 @@ function draw() {
   const [over, site] = [model.alarms.get(model.selected?.alarm), model.gateways.get(stream.place)?.site];
   drawn.raised = drawRaised(context, over, stream.place, site, marks(), onCanvas);
   drawn.tags = tagsOf(header, stream.place, view, onCanvas);
-  drawTags(context, drawn.tags, view.box);
+  drawn.groups = drawTags(context, drawn.tags, view.box);
   drawn.scale = view.scale;
   drawStamp();
   if (!isNew) return;
@@ -211,7 +213,16 @@ function click({ x, y }) {
   const hit = drawn.tags.findLast(({ label }) => label !== null
     && isOn([label.left, label.top, label.width, label.height]))
     ?? drawn.tags.findLast(({ box }) => isOn(box));
-  if (hit !== undefined) selectTrack(model.shown, hit.track);
+  if (hit === undefined) return;
+  const group = drawn.groups.find((tracks) => tracks.includes(hit.track));
+  // The bodies of a group are still there one by one; their label stands for all.
+  if (group === undefined || isOn(hit.box)) selectTrack(model.shown, hit.track);
+  else changed("place alarms", [keysOf(group)]);
+}
+
+/** The alarms about people that share a label. */
+function keysOf(tracks) {
+  return tracks.flatMap((track) => alarmsOf(model.shown, track).map(alarmKey));
 }
 
 /** The middle of the selected person, panorama pixels; null where the picture doesn't have them. */
@@ -285,7 +296,7 @@ function showAge() {
   const nobody = model.gateways.size === 0;
   let text = "";
   if (!state.supported) text = word("no_webcodecs");
-  else if (state.trouble !== "") text = word("decode_trouble", state.trouble);
+  else if (state.trouble !== "") text = word("decode_trouble", technical(state.trouble));
   else if (nobody) text = word("no_gateway");
   else if (state.never) text = word("no_picture", model.shown);
   note.textContent = text;

@@ -2,9 +2,10 @@
 
 import { button, element, fill, setText } from "./dom.js";
 import { msOf } from "./json.js";
+import { byLandmark } from "./landmarks.js";
 import { oncePerFrame } from "./later.js";
 import {
-  PREDICTED_AFTER_S, alarmOf, isSelected, model, nameOf, on, personOf, selectTrack,
+  PREDICTED_AFTER_S, alarmOf, isSelected, model, nameOf, on, personOf, selectTrack, silentFor,
 } from "./model.js";
 import { ellipse } from "./plan_people.js";
 import { along, chainageOf } from "./roadway.js";
@@ -14,6 +15,8 @@ import { kindName } from "./words_of_alarms.js";
 import { word } from "./words.js";
 
 const EVERY_MS = 500;
+/** Older news of people are called old. */
+const OLD_S = 3;
 
 const box = document.getElementById("people");
 const title = document.getElementById("people-title");
@@ -39,7 +42,12 @@ function draw() {
   drawnAt = performance.now();
   const everybody = [...model.gateways.values()].flatMap((known) =>
     (known.positions?.people ?? []).map((person) => ({ known, person })));
-  setText(title, word("people_count", everybody.length));
+  // Whom an old message tells of must not look as if they were there now.
+  const old_s = oldestSaid();
+  setText(title, everybody.length === 0 && old_s > OLD_S ? word("people_unknown")
+    : old_s > OLD_S ? word("people_old", old_s.toFixed(0), everybody.length)
+      : word("people_count", everybody.length));
+  title.classList.toggle("old", old_s > OLD_S);
   if (box.open) drawList(everybody);
   drawCard();
 }
@@ -55,9 +63,14 @@ function drawList(everybody) {
       lines.set(key, item);
     }
     const alarm = alarmOf(known.place, person.track);
-    const parts = [nameOf(person), `${chainageOf(known.site, person.xyz_m).toFixed(1)} m`, postureOf(person)];
+    const parts = [
+      nameOf(person), `${chainageOf(known.site, person.xyz_m).toFixed(1)} m`,
+      byLandmark(known.site, person.xyz_m), postureOf(person),
+    ].filter((part) => part !== null);
     if (alarm !== null) parts.unshift(`${SIGN[alarm.anomaly.severity] ?? ""} ${kindName(alarm.anomaly)}`);
     if (model.gateways.size > 1) parts.push(known.gateway);
+    const silent_s = silentFor(known, "positions");
+    if (silent_s > OLD_S) parts.push(word("seconds_ago", silent_s.toFixed(0)));
     setText(item.firstChild, parts.join(" · "));
     item.firstChild.setAttribute("aria-pressed", String(isSelected(known.place, person.track)));
     return item;
@@ -65,6 +78,13 @@ function drawList(everybody) {
   fill(list, items);
   const shown = new Set(items);
   for (const [key, item] of lines) if (!shown.has(item)) lines.delete(key);
+}
+
+/** For how long the gateway that has said nothing for longest has been silent, seconds. */
+function oldestSaid() {
+  const told = [...model.gateways.values()].filter(({ positions }) => positions !== undefined);
+  if (told.length === 0) return model.link.open ? 0 : Infinity;
+  return Math.max(...told.map((known) => silentFor(known, "positions")));
 }
 
 function drawCard() {
@@ -87,12 +107,15 @@ function drawCard() {
 function rowsOf(person, known) {
   const [chainage, left] = along(known.site, person.xyz_m) ?? [person.xyz_m[0], null];
   const { rx, ry } = ellipse(person.covariance_m2);
-  const age_s = Math.max(0, (msOf(known.positions.captured_at_ns) - msOf(person.seen_at_ns)) / 1000);
+  // While nothing comes, nobody has been seen since.
+  const age_s = silentFor(known, "positions")
+    + Math.max(0, (msOf(known.positions.captured_at_ns) - msOf(person.seen_at_ns)) / 1000);
   const sure = person.worker_probability;
   const number = `#${person.track}${sure === null ? "" : ` (${word("name_sure", Math.round(sure * 100))})`}`;
   return [
     ["number", number],
-    ["where", `${chainage.toFixed(1)} m${left === null ? "" : ` · ${sideOf(left)}`}`],
+    ["where", [`${chainage.toFixed(1)} m`, byLandmark(known.site, person.xyz_m),
+      left === null ? null : sideOf(left)].filter((part) => part !== null).join(" · ")],
     ["coordinates", person.xyz_m.map((value, i) => `${"xyz"[i]} ${value.toFixed(2)}`).join("  ") + " m"],
     ["spread", `± ${rx.toFixed(2)} m × ${ry.toFixed(2)} m (2σ) · ${word(person.certainty)}`],
     ["fix_age", `${age_s.toFixed(1)} s${age_s > PREDICTED_AFTER_S ? ` · ${word("predicted")}` : ""}`],

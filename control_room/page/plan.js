@@ -7,7 +7,9 @@ import { changed, model, on, personOf, raiseOf, select } from "./model.js";
 import { drawFloors, measure, patterns } from "./plan_floor.js";
 import { legend } from "./plan_legend.js";
 import { drawMachines, machinesNote } from "./plan_machines.js";
+import { Names } from "./plan_names.js";
 import { drawPeople } from "./plan_people.js";
+import { openOnEnter } from "./place_alarms.js";
 import { along, isDrawable } from "./roadway.js";
 import { View, whenClicked } from "./view.js";
 
@@ -34,6 +36,8 @@ let size = null;
 let drawnAt = -Infinity;
 /** What a click can reach; the shapes themselves move ten times a second. */
 let targets = [];
+/** Where names are that do not move. */
+let stillNames = [];
 
 /** Start drawing. */
 export function start() {
@@ -50,6 +54,7 @@ export function start() {
   on("language", legend);
   document.getElementById("plan-fit").addEventListener("click", () => { view.fit(); all(); });
   whenClicked(svg, click);
+  openOnEnter(svg, () => targets.filter(({ keys }) => keys !== undefined).map(({ keys }) => keys));
   new ResizeObserver(([{ contentRect }]) => { size = contentRect; all(); }).observe(svg);
   setInterval(all, 1000);
   legend();
@@ -80,8 +85,11 @@ function draw() {
   };
   if (stillIsOld) {
     stillIsOld = false;
+    sheet.names = new Names();
     still.replaceChildren(...drawFloors(sheet, RULER_PX));
+    stillNames = sheet.names.boxes;
   }
+  sheet.names = new Names(stillNames);
   machines.replaceChildren(...drawMachines(sheet));
   if (machinesKnown !== model.machines.size) legend();
   machinesKnown = model.machines.size;
@@ -92,8 +100,14 @@ function draw() {
 }
 
 function click({ x, y }) {
+  const label = targets.find(({ box }) => box !== undefined && x >= box.left && y >= box.top
+    && x <= box.left + box.width && y <= box.top + box.height);
+  if (label !== undefined) {
+    label.select();
+    return;
+  }
   const far = (target) => Math.hypot(target.x - x, target.y - y);
-  const near = targets.filter((target) => far(target) < REACH_PX)
+  const near = targets.filter((target) => target.box === undefined && far(target) < REACH_PX)
     // Whoever is there comes before what is over.
     .sort((a, b) => Number(a.isOver) - Number(b.isOver) || far(a) - far(b));
   if (near.length > 0) near[0].select();

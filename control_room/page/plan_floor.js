@@ -95,8 +95,11 @@ function floor({ site, place, gateway, ...known }, sheet) {
   }
   shapes.push(node("path", { d: pathOf(site.centre_line_m, sheet, false), class: "centre" }));
   if (model.gateways.size > 1) {
-    const [x, y] = sheet.px(right[0]);
-    shapes.push(node("text", { x: x + 4, y: y - 5, class: "gateway-name" }, gateway));
+    const [left_px, base] = sheet.px(right[0]);
+    const [x, y] = sheet.names.placeStart(gateway, [
+      [left_px + 4, base - 5], [left_px + 4, base + 14], [left_px + 4, base - 21],
+    ]);
+    shapes.push(node("text", { x, y, class: "gateway-name" }, gateway));
   }
   return shapes;
 }
@@ -121,9 +124,13 @@ export function zoneShapes({ name, kind }, points, sheet, more = "", state = "")
   shape.append(node("title", {}, said));
   const xs = points.map((point) => point[0]);
   const ys = points.map((point) => point[1]);
-  const [x, y] = sheet.px([(Math.min(...xs) + Math.max(...xs)) / 2, Math.max(...ys)]);
+  const [middle, top] = sheet.px([(Math.min(...xs) + Math.max(...xs)) / 2, Math.max(...ys)]);
+  const [, bottom] = sheet.px([0, Math.min(...ys)]);
   const text = `${look.sign} ${name}${more ? ` (${more})` : ""}`;
-  return [shape, node("text", { x, y: y - 4, class: `zone-name ${kind}` }, text)];
+  const [x, y] = sheet.names.place(text, [
+    [middle, top - 4], [middle, bottom + 14], [middle, top - 20], [middle, bottom + 30], [middle, top + 14],
+  ]);
+  return [shape, node("text", { x, y, class: `zone-name ${kind}` }, text)];
 }
 
 function wordsOf(plan, name) {
@@ -157,9 +164,12 @@ function gates({ plan }, sheet, drawn) {
       d: `M${ax} ${ay}L${bx} ${by}${arrows.join("")}`, class: "gate", "data-gate": gate.name,
     });
     shape.append(node("title", {}, `${word("gate")} ${gate.name}`));
-    return [shape, node("text", {
-      x: Math.min(ax, bx), y: Math.max(ay, by) + 12, class: "gate-name",
-    }, `⇥ ${gate.name}`)];
+    const [from, low, high] = [Math.min(ax, bx), Math.max(ay, by), Math.min(ay, by)];
+    const text = `⇥ ${gate.name}`;
+    const [x, y] = sheet.names.placeStart(text, [
+      [from, low + 12], [from, high - 5], [from, low + 28], [from, high - 21],
+    ]);
+    return [shape, node("text", { x, y, class: "gate-name" }, text)];
   });
 }
 

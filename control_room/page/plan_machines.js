@@ -71,8 +71,10 @@ function machineShapes(machine, sheet) {
       d: "M-8 -10H-2M-8 10H-2M1 -10H6M1 10H6", transform: `translate(${x} ${y}) rotate(${turn})`,
       class: "wheels",
     }),
-    node("text", { x: x + 16, y: y + 4, class: "machine-name" }, wordsOf(machine, old)),
   );
+  const text = wordsOf(machine, old);
+  const [nx, ny] = sheet.names.placeStart(text, [[x + 16, y + 4], [x + 16, y + 20], [x + 16, y - 14]]);
+  group.append(node("text", { x: nx, y: ny, class: "machine-name" }, text));
   return [group];
 }
 

@@ -2,12 +2,13 @@
 
 import { node } from "./dom.js";
 import { msOf } from "./json.js";
+import { gather } from "./gathering.js";
 import { layOut, widthOf } from "./labels.js";
 import {
-  alarmKey, alarmOf, isOpen, isSelected, model, nameOf, personOf, raiseOf, selectAlarm, selectTrack,
+  alarmKey, alarmOf, alarmsOf, changed, isOpen, isSelected, model, nameOf, personOf, raiseOf, selectAlarm, selectTrack,
   silentFor, weight,
 } from "./model.js";
-import { outline } from "./signs.js";
+import { SIGN, outline } from "./signs.js";
 import { clockTime } from "./times.js";
 import { kindName } from "./words_of_alarms.js";
 import { word } from "./words.js";
@@ -15,6 +16,10 @@ import { word } from "./words.js";
 const SIGMAS = 2;
 const GONE_AFTER_S = 3;
 const FONT = "12px system-ui, sans-serif";
+/** Alarms so near to each other share a name. */
+const NEAR_PX = 44;
+/** Shapes so near to each other cover each other. */
+const SHAPE_PX = 18;
 
 /** Map of a key to the shapes of one person. */
 const kept = new Map();
@@ -26,19 +31,66 @@ const kept = new Map();
  */
 export function drawPeople(layer, sheet) {
   if (layer.children.length === 0) layer.append(node("g"), node("g"));
-  const marks = [...people(sheet), ...places(sheet)].sort((a, b) => b.weight - a.weight);
+  const all = [...people(sheet), ...places(sheet)].sort((a, b) => b.weight - a.weight);
+  const groups = gatherMarks(all);
+  const hidden = new Set(groups.flatMap(hiddenOf));
+  const marks = all.filter((mark) => !hidden.has(mark));
   const near = marks.filter(({ x, y, text }) => text !== "" && x > -20 && y > -20 && x < sheet.width + 20 && y < sheet.height + 20);
-  const { places: laid, more } = layOut(near.map(({ x, y, text, short, severity }) => ({
-    around: [x - 8, y - 8, 16, 16], height: 15,
+  for (const mark of near) mark.texts = [...new Set([mark.text, mark.short])];
+  const unnamed = marks.filter(({ text, severity }) => text === "" && severity !== null);
+  const { places: laid, more } = layOut(near.map(({ x, y, texts, severity, around }) => ({
+    around: around ?? aroundOf([{ x, y }]), height: 15,
     ...(severity !== null && { keep: 0 }),
-    widths: [...new Set([text, short])].map((one) => widthOf(one, FONT) + 4),
-  })), sheet);
+    widths: texts.map((one) => widthOf(one, FONT) + 4),
+  })), sheet, [...sheet.names.boxes, ...unnamed.map(({ x, y }) => boxOf(aroundOf([{ x, y }])))]);
   near.forEach((mark, i) => { mark.label = laid[i]; });
   const shown = new Set(marks.map(({ key }) => key));
   for (const [key, shape] of kept) if (!shown.has(key)) { shape.group.remove(); kept.delete(key); }
   for (const mark of marks) drawMark(mark, layer);
   drawMore(more, near, layer);
-  return marks.map(({ x, y, select, isOver = false }) => ({ x, y, select, isOver }));
+  return [...marks.map(({ x, y, select, isOver = false }) => ({ x, y, select, isOver })),
+    ...groups.map(targetOf)];
+}
+
+/** Many alarms at one place: the gravest says how many, the others have no names. */
+function gatherMarks(marks) {
+  const groups = gather(marks.filter(({ severity, selected }) => severity !== null && !selected), NEAR_PX);
+  for (const [first, ...rest] of groups) {
+    const keys = [first, ...rest].flatMap((mark) => mark.keys());
+    first.short = word("alarms_here", keys.length);
+    first.text = `${SIGN[first.severity] ?? SIGN.notice} ${first.short} · ${first.kind}`;
+    first.keysHere = keys;
+    first.around = aroundOf([first, ...rest]);
+    if (first.track === null) first.select = () => changed("place alarms", [keys]);
+    for (const mark of rest) mark.text = mark.short = "";
+  }
+  return groups;
+}
+
+function aroundOf(marks) {
+  const [xs, ys] = [marks.map(({ x }) => x), marks.map(({ y }) => y)];
+  const [left, top] = [Math.min(...xs) - 8, Math.min(...ys) - 8];
+  return [left, top, Math.max(...xs) + 8 - left, Math.max(...ys) + 8 - top];
+}
+
+function boxOf([left, top, width, height]) {
+  return { left, top, width, height };
+}
+
+/** Whoever is there keeps a shape of their own; of alarms where nobody is, one shape tells of all. */
+function hiddenOf([first, ...rest]) {
+  const drawn = [first];
+  return rest.filter((mark) => {
+    const isCovered = mark.track === null
+      && drawn.some(({ x, y }) => Math.hypot(x - mark.x, y - mark.y) < SHAPE_PX);
+    if (!isCovered) drawn.push(mark);
+    return isCovered;
+  });
+}
+
+function targetOf([{ x, y, keysHere: keys, label }]) {
+  return { x, y, keys, box: label ?? { left: x, top: y, width: 0, height: 0 }, isOver: false,
+    select: () => changed("place alarms", [keys]) };
 }
 
 function people(sheet) {
@@ -58,7 +110,8 @@ function people(sheet) {
         ellipse: { rx: Math.max(2, rx * sheet.scale), ry: Math.max(2, ry * sheet.scale), turn },
         heading: Math.hypot(vx, vy) > 0.2
           ? sheet.px([person.xyz_m[0] + vx, person.xyz_m[1] + vy]) : null,
-        text: nameOf(person), short: nameOf(person),
+        text: nameOf(person), short: nameOf(person), kind: alarm === null ? "" : kindName(alarm.anomaly),
+        keys: () => alarmsOf(known.place, person.track).map(alarmKey),
         weight: (selected ? 10 : 0) + (alarm === null ? 0 : weight(alarm)),
         select: () => selectTrack(known.place, person.track),
       });
@@ -84,6 +137,7 @@ function places(sheet) {
       severity: isOver ? null : anomaly.severity, shape: outline(anomaly.severity, 0, 0, isOver ? 6 : 10),
       certainty: `alarm-place ${anomaly.state}`, ellipse: null, heading: null,
       text: isOver && !selected ? "" : kindName(anomaly), short: kindName(anomaly),
+      kind: kindName(anomaly), keys: () => [key],
       title: isOver ? overText(entry) : "",
       weight: (selected ? 10 : 0) + (isOver ? 0 : weight(entry)), select: () => selectAlarm(key),
     });
@@ -140,7 +194,8 @@ function drawMark(mark, layer) {
   if (!label) return;
   set(shape.name, "x", round(label.left + 2 - x));
   set(shape.name, "y", round(label.top + label.height - 3 - y));
-  if (shape.text !== mark.text) shape.name.textContent = shape.text = mark.text;
+  const text = mark.texts[label.text];
+  if (shape.text !== text) shape.name.textContent = shape.text = text;
   const end = label.left + (label.left > x ? 0 : label.width);
   if (label.lead) set(shape.lead, "d", `M0 0L${round(end - x)} ${round(label.top + label.height / 2 - y)}`);
 }

@@ -2,8 +2,10 @@
 // Knows nothing about where pictures come from.
 
 import { msOf } from "./json.js";
+import { gather } from "./gathering.js";
 import { layOut, widthOf } from "./labels.js";
-import { PREDICTED_AFTER_S, alarmOf, isSelected, model, nameOf, weight } from "./model.js";
+import { byLandmark } from "./landmarks.js";
+import { PREDICTED_AFTER_S, alarmOf, alarmsOf, isSelected, model, nameOf, weight } from "./model.js";
 import { chainageOf } from "./roadway.js";
 import { COLOUR, outline } from "./signs.js";
 import { kindName } from "./words_of_alarms.js";
@@ -16,6 +18,8 @@ const LABEL_PX = 13;
 const HEIGHT = LABEL_PX + 7;
 const ICON = 18;
 const NARROW_PX = 500;
+/** Whose alarms are so near to each other share a label. */
+const NEAR_PX = 90;
 const COLOURS = { seen: "#6fe3d6", possibly: "#a9b8ff", predicted: "#c9d1d6" };
 const DASHES = { possibly: [6, 4], predicted: [2, 4] };
 
@@ -40,6 +44,8 @@ function tagOf(person, header, place, view, onCanvas) {
   return {
     track: person.track, worker: person.worker, state: alarm === null ? look : "alarm", look,
     severity: alarm?.anomaly.severity ?? null, text: texts[0], texts, label: null,
+    alarms: alarm === null ? 0 : alarmsOf(place, person.track).length,
+    kind: alarm === null ? "" : kindName(alarm.anomaly),
     panorama_xy: person.panorama_xy, panorama_head_xy: person.panorama_head_xy,
     canvas_xy: feet, canvas_head_xy: head, box: boxOf(person, feet, head, view), selected,
     weight: (selected ? 10 : 0) + (alarm === null ? 0 : weight(alarm)),
@@ -70,21 +76,31 @@ function textsOf(person, place, unseen_s, alarm) {
   const site = model.gateways.get(place)?.site;
   const metres = `${chainageOf(site, person.xyz_m).toFixed(1)} m`;
   const parts = [nameOf(person), postureOf(person), metres];
+  // Only of the selected one: longer labels would leave no room for the others'.
+  const near = isSelected(place, person.track) ? byLandmark(site, person.xyz_m) : null;
+  if (near !== null) parts.push("·", near);
   if (unseen_s > PREDICTED_AFTER_S) parts.push(word("seconds_ago", unseen_s.toFixed(0)));
   if (alarm === null) return [parts.join(" "), nameOf(person)];
   const kind = kindName(alarm.anomaly);
   return [[kind, "·", ...parts].join(" "), `${kind} · ${nameOf(person)}`, nameOf(person)];
 }
 
-/** Draw tags, the last on top, and give each its `label`; where there is no room for one, say how many. */
+/**
+ * Draw tags, the last on top, and give each its `label`; where there is no room for one, say how many.
+ * Many with alarms at one place share a label: gives their tracks, a list for each such label.
+ */
 export function drawTags(context, tags, box) {
   for (const tag of tags) drawFrame(context, tag);
-  const seen = tags.filter(({ box: [left, top, wide, tall] }) =>
+  const inSight = tags.filter(({ box: [left, top, wide, tall] }) =>
     left + wide > 0 && left < box.width && top + tall > 0 && top < box.height).reverse();
+  const groups = gatherTags(inSight);
+  const behind = new Set(groups.flatMap(([, ...rest]) => rest));
+  const seen = inSight.filter((tag) => !behind.has(tag));
+  const bodies = [...behind].map(({ box: [left, top, width, height] }) => ({ left, top, width, height }));
   const { places, more } = layOut(seen.map((tag) => ({
     around: tag.box, height: HEIGHT, ...(tag.severity && { keep: box.width < NARROW_PX ? 0 : 1 }),
     widths: textsFor(tag, box).map((text) => widthOf(text, fontOf(tag)) + 10 + (tag.severity ? ICON : 0)),
-  })), box);
+  })), box, bodies);
   context.textBaseline = "middle";
   seen.forEach((tag, i) => {
     tag.label = places[i] && { ...places[i], text: textsFor(tag, box)[places[i].text] };
@@ -99,6 +115,21 @@ export function drawTags(context, tags, box) {
     context.fillText(`+${members.length}`, left + 4, top + height / 2 + 1);
     for (const i of members) seen[i].label = { left, top, width, height, text: null, lead: false };
   }
+  for (const [first, ...rest] of groups) for (const tag of rest) tag.label = first.label;
+  return groups.map((group) => group.map(({ track }) => track));
+}
+
+/** The gravest of each place says how many alarms are there. */
+function gatherTags(tags) {
+  const alarmed = tags.filter(({ severity, selected }) => severity !== null && !selected);
+  const groups = gather(
+    alarmed.map((tag) => ({ x: tag.box[0] + tag.box[2] / 2, y: tag.box[1], tag })), NEAR_PX,
+  ).map((group) => group.map(({ tag }) => tag));
+  for (const group of groups) {
+    const many = word("alarms_here", group.reduce((sum, { alarms }) => sum + alarms, 0));
+    group[0].texts = [`${many} · ${group[0].kind}`, many, many];
+  }
+  return groups;
 }
 
 /** On a phone a long label would cover half of the picture; the list of people has the rest. */

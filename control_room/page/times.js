@@ -1,6 +1,6 @@
 // Times of the day and lengths of time as people read them.
 
-import { language } from "./words.js";
+import { language, word } from "./words.js";
 
 /** The locale that goes with the chosen language. */
 export function locale() {
@@ -17,7 +17,7 @@ export function clockTime(ms, withDate = false) {
 /** Write a length of time. */
 export function duration(seconds) {
   const whole = Math.floor(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  if (whole < 60) return word("lasts_s", whole);
+  if (whole < 3600) return word("lasts_min", Math.floor(whole / 60), whole % 60);
+  return word("lasts_h", Math.floor(whole / 3600), Math.floor((whole % 3600) / 60));
 }

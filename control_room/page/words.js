@@ -22,6 +22,9 @@ const WORDS = {
   possibly: ["possibly", "可能"],
   certainly: ["certainly", "确定"],
   seconds_ago: ["{0} s ago", "{0} 秒前"],
+  lasts_s: ["{0} s", "{0} 秒"],
+  lasts_min: ["{0} min {1} s", "{0} 分 {1} 秒"],
+  lasts_h: ["{0} h {1} min", "{0} 小时 {1} 分"],
 
   count: ["{0} people seen", "可见 {0} 人"],
   count_one: ["1 person seen", "可见 1 人"],
@@ -39,6 +42,7 @@ const WORDS = {
   active: ["active", "进行中"],
   cleared: ["cleared", "已解除"],
   acknowledged: ["acknowledged", "已确认"],
+  acknowledged_by: ["acknowledged by {0}", "已由 {0} 确认"],
   not_acknowledged: ["not acknowledged", "未确认"],
   acknowledge: ["Acknowledge", "确认"],
   acknowledge_all: ["Acknowledge all {0}", "全部确认（{0}）"],
@@ -50,6 +54,8 @@ const WORDS = {
   shelf_time: ["Shelve for", "搁置时长"],
   minutes: ["{0} min", "{0} 分钟"],
   reason_needed: ["Give a reason", "请填写原因"],
+  refused_act: ["{0}", "未执行，控制室拒绝：{0}"],
+  in_english: ["", "详情见英文界面"],
   not_done: ["Not done: the control room does not answer", "未执行：控制室无响应"],
   shelved: ["Shelved", "搁置"],
   shelved_count: ["Shelved: {0}", "已搁置：{0}"],
@@ -72,6 +78,7 @@ const WORDS = {
   close: ["Close", "关闭"],
   since: ["since {0} ({1})", "自 {0}（{1}）"],
   at: ["at {0} m", "位置 {0} 米"],
+  support: ["support {0}", "{0} 号支架"],
   new_alarm: ["New alarm: {0}", "新报警：{0}"],
 
   kind: ["Kind", "类型"],
@@ -151,12 +158,12 @@ const WORDS = {
     "! 区域 {0} 未受监视：{1} 的位置未知。",
   ],
   panorama_label: [
-    "Panorama. Everybody on it stands in the list of people, too.",
-    "全景。画面中的人员也列在人员列表中。",
+    "Panorama. Everybody on it stands in the list of people, too. Enter lists the alarms that share a label.",
+    "全景。画面中的人员也列在人员列表中。按回车键列出共用标签的报警。",
   ],
   plan_label: [
-    "Plan of the mine. Everybody on it stands in the list of people, too.",
-    "矿井平面图。图中的人员也列在人员列表中。",
+    "Plan of the mine. Everybody on it stands in the list of people, too. Enter lists the alarms that share a label.",
+    "矿井平面图。图中的人员也列在人员列表中。按回车键列出共用标签的报警。",
   ],
   alarm_details: ["The selected alarm", "所选报警"],
   gateway_stopped: ["Gateway stopped", "网关已停止"],
@@ -194,6 +201,7 @@ const WORDS = {
   elsewhere: ["(elsewhere)", "（其他位置）"],
   without_name: ["{0} without a name", "{0} 人未识别"],
   last_seen_here: ["{0} last seen here", "{0} 人最后在此出现"],
+  lost_here: ["numbers lost here: {0}", "{0} 个编号在此中断"],
   count_at_least: ["at least {0}", "至少 {0}"],
   count_maybe: ["{0} (at least {1})", "{0}（至少 {1}）"],
   why_maybe: [
@@ -203,6 +211,8 @@ const WORDS = {
   ],
   metres_of: ["{0} of {1} m", "{1} 米中 {0} 米"],
   people_count: ["People: {0}", "人员：{0}"],
+  people_old: ["People as of {0} s ago: {1}", "{0} 秒前的人员：{1}"],
+  people_unknown: ["People: unknown", "人员：未知"],
   not_shown_now: ["{0}: not shown now", "{0}：当前未显示"],
   number: ["Number", "编号"],
   name_sure: ["name {0} % sure", "姓名可信度 {0} %"],
@@ -225,10 +235,15 @@ const WORDS = {
   not_all_here: ["NOT everybody is accounted for", "尚未全员确认"],
   in_view: ["In view: {0}", "当前可见：{0} 人"],
   muster_rest: [
-    "Out of view: {0} · unknown (gateway silent): {1} · in view without a name: {2}",
-    "已离开视野：{0} · 状况不明（网关无信号）：{1} · 可见但未识别：{2}",
+    "Out of view, with a name: {0} · unknown (gateway silent): {1} · in view without a name: {2}",
+    "已离开视野（已识别）：{0} 人 · 状况不明（网关无信号）：{1} · 可见但未识别：{2}",
+  ],
+  muster_lost: [
+    "Numbers lost, without a name: {0}. That is no head-count: one person may be several of them.",
+    "跟踪中断的编号（未识别）：{0} 个。此数不是人数：同一人可能占多个编号。",
   ],
   cameras_see: ["Cameras see {0} of {1} m", "摄像机可见 {1} 米中的 {0} 米"],
+  never_heard: ["Incomplete: gateway {0} was never heard (waited for since {1})", "清点不完整：从未收到网关 {0} 的信号（自 {1} 起等待）"],
   silent_since: ["Gateway {0} silent since {1}", "网关 {0} 自 {1} 起无信号"],
   blind_from: ["Cameras can't see {0} to {1} m since {2}", "自 {2} 起看不到 {0} 至 {1} 米"],
   clock_off_of: ["The clock of gateway {0} is off by {1} s", "网关 {0} 的时钟偏差 {1} 秒"],
@@ -247,10 +262,10 @@ const WORDS = {
   tag_heard: ["Tag heard (a tag is no person)", "标识卡（卡不等于人）"],
   never_seen: ["not seen", "未见"],
   in_view_title: ["In view: {0}", "当前可见：{0}"],
-  away_title: ["Out of view, with a name: {0}", "已离开视野（已识别）：{0}"],
+  away_title: ["Out of view with a name, or unknown: {0}", "已离开视野（已识别）或状况不明：{0}"],
   away_unnamed: [
-    "{0} without a name, newest {1}. One person may be in it several times.",
-    "{0} 条未识别记录，最近 {1}。同一人可能出现多次。",
+    "{0} numbers lost, without a name, newest {1}. One person may be in it several times.",
+    "{0} 个跟踪中断的编号（未识别），最近 {1}。同一人可能占多个编号。",
   ],
   state_in_view: ["in view", "可见"],
   state_out_of_view: ["out of view", "离开视野"],
@@ -260,6 +275,7 @@ const WORDS = {
     "自 {0} 起监听；此前情况不详。",
   ],
 
+  language: ["Language", "语言"],
   keys: ["Keys", "快捷键"],
   key_next: ["next alarm", "下一条报警"],
   key_previous: ["previous alarm", "上一条报警"],
@@ -273,12 +289,16 @@ const WORDS = {
   key_count: ["read out the head-count", "朗读人数"],
   key_leave: ["select nothing", "取消选择"],
   key_help: ["these keys", "快捷键列表"],
+  key_place: ["on panorama and plan: the alarms that share a label", "在全景和平面图上：列出共用标签的报警"],
+  alarms_here: ["{0} alarms", "{0} 条报警"],
+  alarms_at_place: ["Alarms at one place: {0}", "同一位置的报警：{0}"],
   key_move: ["on panorama and plan: zoom, show all, move", "在全景和平面图上：缩放、显示全部、移动"],
   key_tab: ["everything else", "其他所有操作"],
   role_viewer: ["viewer", "查看者"],
   role_operator: ["operator", "操作员"],
   role_admin: ["admin", "管理员"],
   logout: ["Log out", "退出"],
+  users: ["Users", "用户"],
   log_in_to_act: ["Log in again to act", "请重新登录后再操作"],
 
   online: ["online", "在线"],
@@ -312,6 +332,14 @@ export function language() {
 /** Choose the language; an unknown one is English. */
 export function setLanguage(language) {
   current = language in INDEX ? language : "en";
+}
+
+/**
+ * Words of a gateway's or the control room's insides, which only come in English: the Chinese page
+ * says where to read them.
+ */
+export function technical(text) {
+  return current === "zh" && /[a-z]{2}/i.test(text) ? word("in_english") : text;
 }
 
 /** Say something: `word("count", 4)`. An unknown key, as of a newer gateway, is shown as it is. */

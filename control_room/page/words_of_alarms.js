@@ -1,6 +1,6 @@
-// What an alarm's kind is called in the chosen language.
+// What an alarm's kind is called in the chosen language, and why it was raised and cleared.
 
-import { model } from "./model.js";
+import { model, raiseOf } from "./model.js";
 import { language, word } from "./words.js";
 
 /** Name the kind of an alarm. */
@@ -8,4 +8,20 @@ export function kindName({ kind, severity }) {
   // A gateway that said goodbye was stopped; that is no riddle, as silence is.
   if (kind === "gateway_silent" && severity === "warning") return word("gateway_stopped");
   return model.kinds[kind]?.[language()] ?? kind;
+}
+
+/** Say why an alarm was raised; null where nobody says so. */
+export function raisedEvidence(entry) {
+  const { state } = entry.anomaly;
+  const chinese = state === "active" ? entry.evidence_zh : entry.raised_evidence_zh ?? entry.evidence_zh;
+  return inLanguage(raiseOf(entry).evidence, chinese);
+}
+
+/** Give the newest word's reason: of an alarm that is over, why it was cleared. */
+export function newestEvidence(entry) {
+  return inLanguage(entry.anomaly.evidence, entry.evidence_zh);
+}
+
+function inLanguage(english, chinese) {
+  return (language() === "zh" ? chinese : null) || english || null;
 }

@@ -1,6 +1,6 @@
 // Head-counts by zone, each with how much of it cameras see. Counts nobody itself.
 
-import { countText, countWhy, isBlind, seenText } from "./counts.js";
+import { countText, countWhy, isBlind, seenText, whoText } from "./counts.js";
 import { element } from "./dom.js";
 import { oncePerFrame } from "./later.js";
 import { model, on } from "./model.js";
@@ -28,9 +28,7 @@ function draw() {
     (model.heads.length > 1 ? `${told.site}: ` : "") + (area.zone ?? word("elsewhere")),
     countText(area.people, area.at_least, isBlind(area, told)),
     seenText(area),
-    [...area.workers, ...(area.unnamed ? [word("without_name", area.unnamed)] : []),
-      ...(area.last_seen ? [word("last_seen_here", area.last_seen)] : [])].join(", "),
-    isBlind(area, told), countWhy(area.people, area.at_least),
+    whoText(area), isBlind(area, told), countWhy(area.people, area.at_least),
   ]));
   const text = JSON.stringify([word("zone"), rows]);
   if (text === shown) return;

@@ -25,6 +25,7 @@ PARTS = {
     "alarm": "Alarms",
     "gateway": "A whole gateway",
     "delivery": "Delivery",
+    "viewers": "Fifty viewers beside one",
 }
 UNITS = {
     "_px": "px",

@@ -273,6 +273,9 @@ class LocalGateway:
             if i % FPS == 0:
                 self.say(health(packet.captured_at_ns, self.unplaced))
             i += 1
-            for loop, queue in list(self._listeners) if self.streaming else []:
-                with contextlib.suppress(RuntimeError):  # its server has stopped
-                    loop.call_soon_threadsafe(queue.put_nowait, packet)
+            self._send(packet)
+
+    def _send(self, packet: PanoramaPacket) -> None:
+        for loop, queue in list(self._listeners) if self.streaming else []:
+            with contextlib.suppress(RuntimeError):  # its server has stopped
+                loop.call_soon_threadsafe(queue.put_nowait, packet)

@@ -5,17 +5,18 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from control_room.alarm_line import line_of
 from control_room.alarms import (
     MOST_TOLD,
     AlarmListener,
     Caller,
     add_arguments,
-    line_of,
     run,
 )
 from control_room.broker_options import client_name, guard_of
@@ -27,11 +28,18 @@ from delivery.voice import Voice
 from scene.alarms import ALARMS
 from scene.clock import ReplayClock, SystemClock
 from scene.errors import BrokerError, LamproomError
-from scene.messages import Anomaly, GatewayState
+from scene.messages import Anomaly, GatewayState, Landmark
 from scene.site import BrokerConfig
 from scene.topics import TOPICS, Address, topic_name
 from scene.wire import Envelope, Message, decode, encode, type_name
-from tests.control_room.fake_gateway import EVIL_NAME, GATEWAY, SITE, alarm, health
+from tests.control_room.fake_gateway import (
+    EVIL_NAME,
+    GATEWAY,
+    SITE,
+    alarm,
+    description,
+    health,
+)
 from tests.delivery.keys import Keys
 from tests.delivery.parts import HANG_S, wait_until
 from tests.faults.loop_disk import loop_disk, no_loop_disk, stalled
@@ -191,6 +199,24 @@ def test_a_line_names_whom_it_is_about() -> None:
     assert "#3 Li" in line_of(address(found), found)
 
 
+SUPPORTS = tuple(
+    Landmark(name=str(number), kind="support", chainage_m=1.75 * number, reach_m=0.875)
+    for number in range(1, 21)
+)
+
+
+def test_a_line_tells_the_support_and_is_chinese_if_asked() -> None:
+    found, site = alarm(at_ns=NOW_NS), replace(description(), landmarks=SUPPORTS)
+    assert "; support 17; x 29.5 m" in line_of(address(found), found, site)
+    assert "support" not in line_of(address(found), found, description())
+    said = replace(found, evidence="Person 3: moved 1.0 m, at x 29.5 m, y -1.0 m ± 0.1 m.")
+    line = line_of(address(said), said, site, "zh")
+    assert line[21:] == (
+        f"严重  触发  人员倒地  {SITE}/{GATEWAY}；17 号支架；x 29.5 米，y -1.0 米；区域 conveyor；"
+        "#3  确定（概率 0.97）  人员 3：移动了 1.0 米，位置 x 29.5 米，y -1.0 米 ± 0.1 米。"
+    )
+
+
 def test_an_unknown_kind_is_shown_as_it_is() -> None:
     found = alarm(at_ns=NOW_NS, kind="unheard_of")
     assert "unheard_of" in line_of(address(found), found)
@@ -253,6 +279,24 @@ def test_alarms_arrive_over_a_real_broker(
     out = capsys.readouterr().out
     assert "Man down 人员倒地" in out
     assert out.count("\n") == 1
+
+
+def test_lines_are_chinese_if_asked(
+    broker: EmbeddedBroker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = alarm(at_ns=time.time_ns(), evidence="Person 3: seen again.")
+    with Sender(broker, said):
+        assert run(args_of(broker, "--once", "--language", "zh", "--timeout", "60")) == 0
+    assert "触发  人员倒地" in (line := capsys.readouterr().out)
+    assert line.endswith("人员 3：再次看到。\n")
+
+
+def test_a_listener_keeps_what_gateways_say_of_their_sites() -> None:
+    listener = AlarmListener(ReplayClock(NOW_NS))
+    found = alarm(at_ns=NOW_NS)
+    assert listener.site_of(address(found)) is None
+    hear(listener, description())
+    assert listener.site_of(address(found)) == description()
 
 
 def test_json_lines_decode_by_the_schema(

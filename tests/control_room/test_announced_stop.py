@@ -1,6 +1,7 @@
 """A gateway that says goodbye, as `lamproom alarms` tells of it."""
 
-from control_room.alarms import AlarmListener, line_of
+from control_room.alarm_line import line_of
+from control_room.alarms import AlarmListener
 from control_room.heartbeat import STOPPED_FOR_S
 from scene.clock import ReplayClock
 from scene.messages import GatewayState

@@ -150,3 +150,33 @@ def test_alarms_that_come_twice_are_no_gap_and_what_was_dropped_is_no_forgery(
         finally:
             for one in (above, below):
                 one.close()
+
+
+@pytest.mark.parametrize("protocol", ["mqttv50", "mqttv311"])
+def test_during_a_cut_only_the_gateways_side_keeps_what_waits_for_the_bridge(
+    tmp_path: Path, protocol: str
+) -> None:
+    """As deploy/mosquitto/gateway.conf says it, of the protocol that is shipped (mqttv50)."""
+    heard: list[str] = []
+    with bridged_brokers(tmp_path, site="roadway", gateway="gw1", protocol=protocol) as brokers:
+        above, below = connected(brokers.above, "room"), connected(brokers.below, "gw1")
+
+        def hear(topic: str, payload: bytes, _retained: bool) -> None:
+            heard.append(payload.decode())
+
+        above.subscribe("mine/roadway/gw/gw1/alarm/+", 1, hear)
+        below.subscribe("mine/roadway/gw/gw1/order/+", 1, hear)
+        try:
+            up(brokers, above)
+            brokers.line.cut()
+            assert below.publish("mine/roadway/gw/gw1/alarm/a", b"alarm", qos=1, retain=False)
+            assert above.publish("mine/roadway/gw/gw1/order/a", b"order", qos=1, retain=False)
+            brokers.line.mend()
+            up(brokers, above)  # what the surface had kept for the bridge has come before this
+            wait_until(lambda: "alarm" in heard)
+            above.publish("mine/roadway/gw/gw1/order/b", b"later", qos=1, retain=False)
+            wait_until(lambda: "later" in heard)
+        finally:
+            for one in (above, below):
+                one.close()
+    assert ("order" in heard) is (protocol == "mqttv311")

@@ -46,6 +46,28 @@ def test_a_gap_that_is_not_made_good_is_an_alarm_until_it_is() -> None:
     assert one.raised() == []
 
 
+def test_an_earlier_runs_alarm_goes_on_unless_it_was_raised_anew() -> None:
+    first = Watched()
+    first.says(2, longest_s=LATE_S + 1)
+    first.clock.sleep(LATE_S)
+    [former] = first.raised()
+    later = Watched()
+    assert later.watch.carry_on(*PLACE, former) == former
+    over = later.says(0)
+    assert over is not None
+    assert (over.id, over.state) == (former.id, "cleared")
+    other = Watched()
+    other.clock.sleep(100)
+    other.says(2, longest_s=LATE_S + 1)
+    other.clock.sleep(LATE_S)
+    [anew] = other.raised()
+    assert anew.id != former.id
+    assert other.watch.carry_on(*PLACE, former) == anew
+    over = other.says(0)
+    assert over is not None
+    assert over.id == anew.id
+
+
 def test_a_gap_that_is_made_good_at_once_is_none() -> None:
     one = Watched()
     one.watch.gap(*PLACE, 1)

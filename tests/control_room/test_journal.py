@@ -426,7 +426,7 @@ def test_looking_takes_no_longer_with_ten_thousand_alarms(tmp_path: Path) -> Non
 def test_no_flood_pushes_an_active_alarm_out_of_what_is_open(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("control_room.journal.MAX_UNSEEN", 5)
+    monkeypatch.setattr("control_room.journal_entries.MAX_UNSEEN", 5)
     journal.store(KEY, alarm(at_ns=1), stored_at_ns=1)
     for i in range(10):
         key = Key(site="roadway", gateway="gw1", alarm=f"lost-{i}")

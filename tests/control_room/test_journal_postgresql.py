@@ -437,8 +437,8 @@ def test_viewers_are_not_told_where_the_database_is(
                 for _ in range(2):
                     answer = httpx.get(f"{url}api/{path}")
                     assert answer.status_code == 503
-                    assert answer.text == (
-                        "the journal can't be used now; why is in the control room's log\n"
+                    assert answer.json()["error"] == (
+                        "the journal can't be used now; why is in the control room's log"
                     )
         own_server.start()
     said = capfd.readouterr().err

@@ -22,7 +22,7 @@ from delivery.signing import Signer
 from delivery.voice import Voice
 from edge.main import main
 from scene.clock import SystemClock
-from scene.messages import GatewayHealth, Positions, ZoneDescription
+from scene.messages import GatewayHealth, Landmark, Positions, ZoneDescription
 from scene.site import BrokerConfig
 from scene.topics import TOPICS, topic_name
 from scene.wire import type_name
@@ -97,6 +97,21 @@ def test_heads_are_counted_by_zone_and_by_name() -> None:
     assert told.everybody
 
 
+def test_who_is_away_was_by_a_support() -> None:
+    near = Landmark(name="4", kind="support", chainage_m=7.0, reach_m=0.875)
+    far = replace(near, name="5", chainage_m=8.75)
+    here = gateway()
+    assert here.description is not None
+    here = replace(here, description=replace(here.description, landmarks=(far, near)))
+    told = count(person(1, 7.4, "Li", state="out_of_view"), gateways=(here,), roster=("Li", "Wang"))
+    assert told.away[0].last.landmark == near
+    assert text_of(told).count("7 m, support 4, x 7.4") == 2, "missing, and out of view"
+    assert "7 m, 4 号支架, x 7.4" in text_of(told, "zh")
+    assert from_json(json.dumps(to_json(told))) == told
+    nowhere = count(person(1, 7.4, "Li", state="out_of_view"))
+    assert nowhere.away[0].last.landmark is None
+
+
 def test_a_count_is_at_least_where_cameras_cannot_see() -> None:
     blind = gateway(coverage=(1,) * 12 + (0,) * 5 + (1,) * 23, since_ns=ns(600))
     told = count(person(1, 5), gateways=(blind,))
@@ -121,9 +136,7 @@ def test_why_not_everybody_is_accounted_for_is_said() -> None:
     away = person(2, 7, state="out_of_view", seen_at_ns=ns(700), since_ns=ns(700))
     silent = gateway("gw2", silent_since_ns=ns(900), from_x_m=40.0)
     much = text_of(count(away, gateways=(gateway(), silent), roster=("Li", "Wang")))
-    assert much.endswith(
-        "(2 missing; 1 out of view or unknown; gateways silent: 1; 40 m can't be seen)"
-    )
+    assert much.endswith("(2 missing; numbers lost: 1; gateways silent: 1; 40 m can't be seen)")
     no_list = text_of(count(person(1, 5)))
     assert no_list.endswith("(nobody says who should be there)")
     mute = MineGateway(gateway="gw2", description=None, health=None, silent_since_ns=None)
@@ -210,6 +223,26 @@ def test_somebody_out_of_view_without_a_name_is_not_accounted_for() -> None:
     assert told.complete
     assert not told.everybody
     assert "#1  out of view; last seen 5 m" in text_of(told)
+
+
+def test_people_with_names_out_of_view_are_told_from_lost_numbers() -> None:
+    lost = [person(i, 5, state="out_of_view") for i in range(10, 15)]
+    told = count(person(2, 7, "Wang", state="out_of_view"), *lost, person(3, 5, state="unknown"))
+    assert (told.out_of_view, told.lost_numbers, told.unknown) == (6, 5, 1)
+    crosscut = told.areas[0]
+    assert (crosscut.last_seen, crosscut.lost_numbers) == (7, 5)
+    text = text_of(told)
+    assert "out of view, with a name: 1   unknown (gateway silent): 1" in text
+    assert "numbers lost, without a name: 5 (one person may be several of them)" in text
+    assert "2 last seen here, numbers lost here: 5" in text
+    named, lost_part = text.split("OUT OF VIEW")[1].split("NUMBERS LOST")
+    assert "Wang" in named
+    assert "#10" not in named
+    assert "#10" in lost_part
+    assert "2 out of view or unknown; numbers lost: 5" in text
+    assert "离开视野（已识别）：1 人" in text_of(told, "zh")
+    assert "编号（未识别）：5 个" in text_of(told, "zh")
+    assert from_json(json.dumps(to_json(told))) == told
 
 
 def test_a_silent_gateways_metres_are_unseen_but_for_those_another_sees() -> None:

@@ -597,6 +597,7 @@ def test_clicking_a_miner_on_plan_or_panorama_selects_them(stage: Stage, tab: Ta
     page.wait_for_function(
         "() => window.lamproom && lamproom.selected === null && lamproom.framesDrawn > 3"
     )
+    page.locator("#zone-counts td").first.wait_for()  # before it the plan has more room
     # In one go: the plan is drawn anew ten times a second.
     dot = page.evaluate(
         "(dot) => { const { x, y } = document.querySelector(dot).getBoundingClientRect();"

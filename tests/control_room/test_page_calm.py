@@ -248,10 +248,11 @@ def test_the_muster_folds_those_without_a_name(stage: Stage, tab: Tab) -> None:
     stage.gateway.change = lambda positions: replace(positions, people=())
     page.locator("#people-title", has_text="People: 0").wait_for()
     page.keyboard.press("m")
-    page.locator("#muster h3", has_text="Out of view, with a name: 1").wait_for()
+    page.locator("#muster h3", has_text="Out of view with a name, or unknown: 1").wait_for()
     fold = page.locator("#muster details.unnamed")
     assert fold.locator("summary").inner_text().startswith("6 ")
     assert "without a name, newest" in fold.locator("summary").inner_text()
+    assert "Numbers lost, without a name: 6" in page.locator("#muster-body").inner_text()
     assert not fold.locator("table").is_visible()
     tab.shoot("folded")
     page.evaluate("() => document.querySelector('#muster .unnamed summary').click()")
@@ -263,7 +264,7 @@ def test_the_muster_folds_those_without_a_name(stage: Stage, tab: Tab) -> None:
     page.click("#muster-close")
     page.click("#lang-zh")
     page.click("#muster-open")
-    fold.locator("summary", has_text="条未识别记录").wait_for()
+    fold.locator("summary", has_text="个跟踪中断的编号").wait_for()
     assert tab.complaints == []
 
 

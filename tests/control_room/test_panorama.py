@@ -1,10 +1,11 @@
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncGenerator
 
 import pytest
 
-from control_room.panorama import BEHIND_PACKETS, Fan, Viewer
+from control_room.panorama import AT_ONCE, BEHIND_PACKETS, Fan, Viewer
 from scene.errors import LamproomError
 from scene.messages import PanoramaPacket, Positions
 from scene.packet import pack, unpack
@@ -71,6 +72,37 @@ def test_a_newcomer_starts_at_the_last_key_frame() -> None:
             async with fan.watch() as late:
                 upstream.packets.put_nowait(packet(8))
                 assert await numbers(late, 4) == [5, 6, 7, 8]
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
+def test_between_a_few_viewers_and_the_next_the_loop_turns() -> None:
+    """So an alarm waits for a few of them, not for all fifty."""
+    turn = 0
+
+    async def turning() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    async def scenario() -> None:
+        upstream, shown = Upstream(), list[int]()
+        fan = Fan(lambda: "ws://gateway", upstream)
+
+        async def show(viewer: Viewer) -> None:
+            await viewer.next()
+            shown.append(turn)
+
+        async with contextlib.AsyncExitStack() as viewers:
+            joined = [await viewers.enter_async_context(fan.watch()) for _ in range(50)]
+            showing = [asyncio.ensure_future(show(viewer)) for viewer in joined]
+            clock = asyncio.ensure_future(turning())
+            upstream.packets.put_nowait(packet(0, key_frame=True))
+            await asyncio.gather(*showing)
+            clock.cancel()
+        assert len(shown) == 50
+        assert max(Counter(shown).values()) <= AT_ONCE
 
     asyncio.run(asyncio.wait_for(scenario(), 20))
 

@@ -34,8 +34,10 @@ floor: {centre_line_m: [[0, 0, 0], [40, 0, 0]]}
 panorama: {port: 0}
 state_folder: STATE
 """
-PARTS = ("broker", "control room", "gateway", "sender", "pipeline")
-"""Who can be killed; sender and pipeline are the gateway's own to start again."""
+PARTS = ("broker", "control room", "room-server", "gateway", "sender", "pipeline")
+"""Who can be killed. The room's server is the control room's own to start again (what is started as
+the control room stands by), sender and pipeline are the gateway's."""
+PARENTS = ("control room", "gateway")
 
 
 @dataclass(kw_only=True)
@@ -57,7 +59,7 @@ class Stage:
     def pids(self) -> list[int]:
         """List all processes that are there now."""
         own = [process.pid for process in self.processes.values()]
-        return own + children(self.processes["gateway"].pid)
+        return own + [pid for part in PARENTS for pid in children(self.processes[part].pid)]
 
     @property
     def url(self) -> str:
@@ -96,9 +98,10 @@ class Stage:
         """Tell a part's process, none while it is not there."""
         if part in self.processes:
             return self.processes[part].pid
-        for child in children(self.processes["gateway"].pid):
-            if name_of(child) == part:
-                return child
+        for parent in PARENTS:
+            for child in children(self.processes[parent].pid):
+                if name_of(child) == part:
+                    return child
         return None
 
     def kill(self, part: str) -> bool:

@@ -32,19 +32,30 @@ EXPECTED = {
     "GET /icon.svg": ANYBODY,
     "GET /*": VIEWER,
     "GET /api/me": ANYBODY,
+    "GET /api/openapi.json": VIEWER,
     "GET /api/alarm-rate": VIEWER,
     "GET /api/muster/{site}": VIEWER,
     "GET /api/alarms/history": VIEWER,
     "GET /api/alarms/acts": VIEWER,
     "GET /api/history": OPERATOR,
-    "POST /api/alarms/{action}": OPERATOR,
+    "POST /api/alarms/acknowledge": OPERATOR,
+    "POST /api/alarms/shelve": OPERATOR,
+    "POST /api/alarms/unshelve": OPERATOR,
+    "POST /api/alarms/end": OPERATOR,
+    "GET /users": ADMIN,
+    "GET /users.css": ADMIN,
+    "GET /users.js": ADMIN,
     "GET /api/users": ADMIN,
-    "POST /api/users/{action}": ADMIN,
+    "POST /api/users/add": ADMIN,
+    "POST /api/users/password": ADMIN,
+    "POST /api/users/role": ADMIN,
+    "POST /api/users/remove": ADMIN,
+    "POST /api/users/logout": ADMIN,
     "WS /messages": VIEWER,
     "WS /panorama/{site}/{gateway}": VIEWER,
 }
 """Who at least may use each route."""
-PATHS = {"{site}": SITE, "{gateway}": GATEWAY, "{action}": "acknowledge", "*": "main.js"}
+PATHS = {"{site}": SITE, "{gateway}": GATEWAY, "*": "main.js"}
 REFUSED = (401, 403)
 
 OIDC = OidcSettings(

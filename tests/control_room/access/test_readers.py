@@ -1,5 +1,6 @@
 """Those who read much: they are slowed down, and neither alarms nor other callers wait for them."""
 
+import asyncio
 import contextlib
 import socket
 import sqlite3
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.types import Message
 
 from control_room import journal_api
 from control_room.access import gate
 from control_room.access.users_file import change_users
+from control_room.journal_api import Slots, _File
 from control_room.lifecycle import Key
 from tests.control_room.access.house import PASSWORD, House, house, wait_for
 from tests.control_room.fake_gateway import GATEWAY, SITE, alarm
@@ -112,3 +115,23 @@ def test_who_does_not_read_a_copy_holds_no_place_for_long(
                 while part := line.recv(65536):
                     said += part
             assert not said.endswith(b"0\r\n\r\n"), "what is cut off does not look whole"
+
+
+def test_who_has_all_of_a_file_may_ask_for_the_next_one_at_once() -> None:
+    slots = Slots(1)
+    free = list[bool]()
+
+    async def send(message: Message) -> None:
+        if not message.get("more_body", True):
+            with slots.one("Ada"):
+                free.append(True)
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    held = contextlib.ExitStack()
+    held.enter_context(slots.one("Ada"))
+    scope = {"type": "http", "asgi": {"spec_version": "2.4"}}
+    asyncio.run(_File(iter(["a", "b"]), held)(scope, receive, send))
+    assert free == [True]

@@ -1,0 +1,77 @@
+// The alarms that share a label on panorama or plan, one by one, to choose from.
+
+import { stateOf } from "./alarm_details.js";
+import { whereOf } from "./alarms.js";
+import { button, element, fill, setText } from "./dom.js";
+import { alarmKey, changed, model, on, personOf, selectAlarm, weight } from "./model.js";
+import { SIGN } from "./signs.js";
+import { kindName } from "./words_of_alarms.js";
+import { word } from "./words.js";
+
+const dialog = document.getElementById("place-alarms");
+const list = document.getElementById("place-alarms-list");
+/** Lists of keys of alarms, one for each place. */
+let places = [];
+/** Map of an alarm's key to its line. */
+const lines = new Map();
+
+/** Start: whoever says "place alarms" with lists of keys has them shown. */
+export function start() {
+  on("place alarms", open);
+  document.getElementById("place-alarms-close").addEventListener("click", () => dialog.close());
+  // A click beside the list closes it, as everybody expects.
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  for (const about of ["alarms", "language"]) on(about, () => { if (dialog.open) draw(); });
+}
+
+/** Have `element` open what `groups()` gives, lists of keys, on Enter. */
+export function openOnEnter(element, groups) {
+  element.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault(); // or it would press what gets the focus
+    const found = groups();
+    if (found.length > 0) changed("place alarms", found);
+  });
+}
+
+function open(found) {
+  places = found;
+  lines.clear();
+  draw();
+  dialog.showModal();
+  list.querySelector("button")?.focus();
+}
+
+function draw() {
+  const blocks = places.map((keys) => {
+    const entries = keys.map((key) => model.alarms.get(key)).filter((entry) => entry !== undefined)
+      .sort((a, b) => weight(b) - weight(a));
+    return [word("alarms_at_place", entries.length), entries];
+  });
+  fill(list, blocks.flatMap(([title, entries], i) => [
+    heading(`title ${i}`, title), ...entries.map(lineOf),
+  ]));
+}
+
+function heading(key, text) {
+  if (!lines.has(key)) lines.set(key, element("h3"));
+  setText(lines.get(key), text);
+  return lines.get(key);
+}
+
+function lineOf(entry) {
+  const key = alarmKey(entry);
+  let line = lines.get(key);
+  if (line === undefined) {
+    line = button("place-alarm", "", () => { dialog.close(); selectAlarm(key); });
+    line.dataset.alarm = entry.anomaly.id;
+    lines.set(key, line);
+  }
+  const { anomaly, site, gateway } = entry;
+  const who = anomaly.track === null ? anomaly.worker
+    : personOf(`${site}/${gateway}`, anomaly.track)?.worker ?? anomaly.worker ?? `#${anomaly.track}`;
+  line.className = `place-alarm ${anomaly.severity}`;
+  setText(line, [`${SIGN[anomaly.severity] ?? SIGN.notice} ${kindName(anomaly)}`, who, whereOf(entry),
+    stateOf(entry)].filter(Boolean).join(" · "));
+  return line;
+}

@@ -1,0 +1,135 @@
+"""A process that waits, everything imported, from which one that was killed is made anew at once.
+
+Knows nothing about what the control room does. Most of the time that it takes to start goes into
+importing: about as much as all else that an alarm needs from a miner's fall to the screen. So the
+process that was started imports and forks another one, which serves; that one may run out of
+memory, crash in somebody else's C code or be killed, and its successor is there within hundredths
+of a second. When the one that waits is killed, the other goes with it, so that nothing is left
+half alive, and systemd starts both.
+"""
+
+import contextlib
+import ctypes
+import gc
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Set
+
+END_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+READY_AFTER_S = 3.0
+"""What the first one imports later is imported here after so long: it needs the processor more."""
+WORKED_S = 1.0
+"""Who lived for so long has a successor at once: a loop of such crashes costs little."""
+PAUSES_S = (0.1, 5.0)
+"""First and longest pause when one after the other is killed sooner; each is twice the last."""
+
+
+def stand_by(get_ready: Callable[[], None], say: Callable[[str], None]) -> None:
+    """Return in a process that serves; this one waits beside it, and ends when it has ended.
+
+    `get_ready` imports what the serving process imports only later. Where this process has threads
+    and so must not be forked, or there is no room for another, it returns in this very process.
+    Raises `SystemExit`, here only, with the exit code of the one that served.
+    """
+    if threading.active_count() > 1 or threading.current_thread() is not threading.main_thread():
+        return
+    told = {number for number in END_SIGNALS if signal.getsignal(number) != signal.SIG_IGN}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*told, signal.SIGCHLD})
+    try:
+        serving = _fork()
+    except OSError:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return
+    if serving != 0:
+        _name_process("room-standby")
+        _wait_beside(serving, _Told(told), get_ready, say)
+    # Only who serves comes here. Ctrl-C in a terminal goes to both; it is told by us, once.
+    signal.pthread_sigmask(signal.SIG_SETMASK, before | {signal.SIGINT})
+
+
+class _Told:
+    """Signals to this process, taken one by one; none of them interrupts anything."""
+
+    def __init__(self, to_end: Set[signal.Signals]) -> None:
+        self._to_end = to_end
+        self.to_end = False
+
+    def wait(self, limit_s: float | None) -> bool:
+        """Wait for one, also that a child has ended; tells whether one came within `limit_s`."""
+        awaited = {*self._to_end, signal.SIGCHLD}
+        if limit_s is None:
+            number: int | None = signal.sigwait(awaited)
+        else:
+            info = signal.sigtimedwait(awaited, limit_s)
+            number = None if info is None else info.si_signo
+        self.to_end |= number in self._to_end
+        return number is not None
+
+
+def _wait_beside(
+    serving: int, told: _Told, get_ready: Callable[[], None], say: Callable[[str], None]
+) -> None:
+    """Wait for the end; returns only in another process, made to serve."""
+    pause_s, ready = 0.0, False
+    while True:
+        since_s = time.monotonic()
+        while (code := _code_of(serving)) is None:
+            if not told.wait(None if ready else READY_AFTER_S):
+                get_ready()
+                gc.freeze()
+                ready = True
+            elif told.to_end:
+                os.kill(serving, signal.SIGTERM)
+        if code >= 0 or told.to_end:
+            sys.exit(max(code, 0))
+        say(f"was killed by {signal.Signals(-code).name}; going on in another process")
+        lived = time.monotonic() - since_s > WORKED_S
+        pause_s = 0.0 if lived else min(PAUSES_S[1], max(PAUSES_S[0], 2 * pause_s))
+        while True:
+            _pause(pause_s, told)
+            try:
+                serving = _fork()
+                break
+            except OSError as error:  # no memory for another process now
+                say(f"no other process can be made: {error.strerror}; trying again")
+                pause_s = PAUSES_S[1]
+        if serving == 0:
+            return
+
+
+def _pause(pause_s: float, told: _Told) -> None:
+    until_s = time.monotonic() + pause_s
+    while (left_s := until_s - time.monotonic()) > 0:
+        told.wait(left_s)
+        if told.to_end:
+            sys.exit(0)
+
+
+def _fork() -> int:
+    """Make another process that ends with this one; gives 0 there, its number here."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    gc.freeze()  # what both have is looked through, and so copied, by neither
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        _name_process("room-server")
+        with contextlib.suppress(OSError, AttributeError):  # Linux; prctl(2), PR_SET_PDEATHSIG
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+        if os.getppid() != parent:  # it was gone before we asked
+            os._exit(1)
+    return child
+
+
+def _code_of(child: int) -> int | None:
+    """Give the exit code of a process that has ended, -n for the signal n; none while it runs."""
+    done, status = os.waitpid(child, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if done else None
+
+
+def _name_process(name: str) -> None:
+    with contextlib.suppress(OSError, AttributeError):  # Linux; prctl(2), PR_SET_NAME
+        ctypes.CDLL(None).prctl(15, name.encode()[:15])

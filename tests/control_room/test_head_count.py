@@ -1,0 +1,77 @@
+"""The control room's head-count, and gateways that should speak and never did."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from control_room.head_count import HeadCount
+from control_room.main import open_room
+from control_room.muster import from_json
+from control_room.muster_text import text_of
+from control_room.roster import Worker
+from delivery.broker import EmbeddedBroker
+from scene.clock import SystemClock
+from scene.site import BrokerConfig
+from tests.control_room.long_roadway import SITE, ns, position, said
+
+ROSTER = (Worker(name="Li"),)
+
+
+def hear(heads: HeadCount, gateway: str, at_s: float) -> None:
+    one = said(gateway, at_s, (position(1, at_s, (5.0, 0.0)),))
+    heads.hear(one.address, one.envelope, one.heard_at_ns)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_gateway_that_should_speak_and_never_did_makes_the_count_incomplete(
+    language: str,
+) -> None:
+    heads = HeadCount(ROSTER, [(SITE, "gw1"), (SITE, "gw2"), ("elsewhere", "gw3")], ns(0.5))
+    hear(heads, "gw1", 1.0)
+    told = heads.muster(SITE, ns(1.2))
+    assert told is not None
+    count = from_json(json.dumps(told))
+    assert (count.people, count.complete, count.everybody) == (1, False, False)
+    assert (count.never_heard, count.silent) == (("gw2",), (("gw2", ns(0.5)),))
+    text = text_of(count, language)
+    assert (
+        "gateway gw2 was never heard" if language == "en" else "从未收到网关 gw2 的信号"
+    ) in text
+    assert ("never heard: gw2" if language == "en" else "从未收到信号：gw2") in text
+    hear(heads, "gw2", 2.0)
+    told = heads.muster(SITE, ns(2.1))
+    assert told is not None
+    assert (told["never_heard"], told["silent"]) == ([], [])
+
+
+def test_a_site_of_which_nothing_was_ever_heard_is_counted_as_incomplete_all_the_same() -> None:
+    heads = HeadCount(expected=[(SITE, "gw1")], now_ns=5)
+    told = heads.muster(SITE, ns(1))
+    assert told is not None
+    assert (told["complete"], told["never_heard"]) == (False, ["gw1"])
+    assert heads.muster("another", ns(1)) is None
+
+
+def test_one_that_fell_silent_is_silent_not_unheard() -> None:
+    heads = HeadCount(expected=[(SITE, "gw1")], now_ns=5)
+    hear(heads, "gw1", 1.0)
+    told = heads.muster(SITE, ns(100))
+    assert told is not None
+    assert told["never_heard"] == []
+    assert [name for name, _ in told["silent"]] == ["gw1"]
+
+
+def test_the_control_room_hands_on_which_gateways_it_is_told_to_expect(tmp_path: Path) -> None:
+    with (
+        EmbeddedBroker() as broker,
+        open_room(
+            BrokerConfig(url=broker.url),
+            tmp_path / "journal.sqlite",
+            SystemClock(),
+            expected=((SITE, "gw2"),),
+        ) as room,
+    ):
+        told = room.muster(SITE)
+    assert told is not None
+    assert (told["complete"], told["never_heard"]) == (False, ["gw2"])

@@ -1,0 +1,79 @@
+"""Supports on the page: by whom, and by which alarm; and why an alarm was raised, in Chinese."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from scene.messages import Landmark
+from tests.control_room.conftest import Tab
+from tests.control_room.fake_gateway import EVIL_NAME, FALLEN, alarm, description
+from tests.control_room.page_stage import Stage, staged
+
+SUPPORTS = tuple(
+    Landmark(name=str(number), kind="support", chainage_m=1.75 * number, reach_m=0.875)
+    for number in range(1, 21)
+)
+EVIDENCE = "Person 3: 0.35 m high, moving at 0.0 m/s for 3.0 s, at x 29.5 m, y -1.0 m ± 0.1 m."
+CHINESE = "人员 3：身体高度 0.35 米，移动速度 0.0 米/秒，已持续 3.0 秒，位置 x 29.5 米，y -1.0 米"
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    with staged() as found:
+        yield found
+
+
+def tell(stage: Stage, *landmarks: Landmark) -> None:
+    stage.gateway.say(replace(description("ws://gw1:1/p"), landmarks=landmarks))
+
+
+def test_people_and_alarms_are_told_by_the_nearest_support(stage: Stage, tab: Tab) -> None:
+    tell(stage, *SUPPORTS)
+    stage.gateway.say(alarm(at_ns=time.time_ns(), evidence=EVIDENCE))
+    page = tab.open(stage.url)
+    line = page.locator("#alarms button[data-alarm='man_down-3']")
+    line.locator(".where", has_text="at 29.5 m · support 17 · conveyor").wait_for()
+    page.click("#people summary")
+    page.locator("#people-list button", has_text=f"#{FALLEN} · 29").filter(
+        has_text="m · support 17 · lying"
+    ).wait_for()
+    line.click()
+    details = page.locator("#details dd")
+    details.filter(has_text="support 17 · x 29.50").wait_for()
+    details.filter(has_text=EVIDENCE).wait_for()
+    page.locator("#person dd", has_text="m · support 17 · ").wait_for()
+    # Only the label of the selected one is that long.
+    page.wait_for_function(
+        "(track) => lamproom.tags.some((tag) => tag.track === track)"
+        " && lamproom.tags.every((tag) =>"
+        " (tag.track === track) === tag.texts[0].includes('support'))",
+        arg=FALLEN,
+    )
+    page.click("#lang-zh")
+    line.locator(".where", has_text="17 号支架").wait_for()
+    page.locator("#person dd", has_text="17 号支架").wait_for()
+    details.filter(has_text="17 号支架 · x 29.50").wait_for()
+    details.filter(has_text=CHINESE).wait_for()
+    tab.shoot("supports")
+    cleared = "Person 3: 1.75 m high, moving at 0.4 m/s, at x 29.5 m, y -1.0 m ± 0.1 m."
+    stage.gateway.say(alarm(at_ns=time.time_ns() + 1, state="cleared", evidence=cleared))
+    details.filter(has_text="人员 3：身体高度 1.75 米，移动速度 0.4 米/秒").wait_for()
+    details.filter(has_text=CHINESE).wait_for()
+    page.locator("#alarm-search").evaluate("(field) => { field.closest('details').open = true; }")
+    page.fill("#alarm-search", "身体高度")
+    assert line.count() == 1, "found by its Chinese words"
+    assert tab.complaints == []
+
+
+def test_a_mark_is_told_with_the_way_to_it_and_as_plain_text(stage: Stage, tab: Tab) -> None:
+    tell(stage, Landmark(name=EVIL_NAME, kind="mark", chainage_m=20.0, reach_m=0.5))
+    stage.gateway.say(alarm(at_ns=time.time_ns()))
+    page = tab.open(stage.url)
+    page.locator("#alarms .where", has_text=f"{EVIL_NAME} + 9 m").wait_for()
+    tell(stage)
+    stage.gateway.say(alarm("again", at_ns=time.time_ns()))
+    page.locator("#alarms .where", has_text="at 29.5 m · conveyor").first.wait_for()
+    assert page.evaluate("() => window.hacked") is None
+    assert tab.complaints == []

@@ -1,0 +1,268 @@
+"""A control room that is killed goes on in another process; one that starts takes alarms first."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from delivery.mqtt import Connection
+from delivery.voice import Voice
+from scene.clock import SystemClock
+from scene.messages import Receipt
+from scene.site import BrokerConfig
+from scene.topics import topic_name
+from scene.wire import decode
+from tests.control_room.fake_gateway import GATEWAY, SITE, alarm
+from tests.delivery.parts import MOSQUITTO, NO_MOSQUITTO, mosquitto
+from tests.edge.processes import is_alive, name_of, pid_below
+
+HANG_S = 100.0
+PAIR = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from control_room import standby
+
+folder = Path(sys.argv[1])
+standby.READY_AFTER_S = 0.1
+standby.PAUSES_S, standby.WORKED_S = (float(sys.argv[2]),) * 2, 3600.0
+if sys.argv[3:] == ["threads"]:
+    threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+
+def note(name, text=""):
+    with (folder / name).open("a") as file:
+        file.write(f"{os.getpid()} {text}\\n")
+
+def told(*_):
+    note("told")
+    sys.exit(7)
+
+standby.stand_by(lambda: note("ready"), lambda text: note("said", text))
+signal.signal(signal.SIGTERM, told)
+note("serves")
+while not (folder / "end").exists():
+    time.sleep(0.02)
+sys.exit(3)
+"""
+HELD_BACK = """
+import sys, time
+from pathlib import Path
+
+class HeldBack:
+    def find_spec(self, name, path=None, target=None):
+        if name == "uvicorn":
+            while not may_import.exists():
+                time.sleep(0.02)
+
+may_import = Path(sys.argv.pop(1))
+sys.meta_path.insert(0, HeldBack())
+from edge.main import main
+sys.exit(main())
+"""
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    until_s = time.monotonic() + HANG_S
+    while not condition():
+        assert time.monotonic() < until_s, "it never happened"
+        time.sleep(0.02)
+
+
+class Pair:
+    """A process that stands by, and the one that serves."""
+
+    def __init__(self, folder: Path, process: "subprocess.Popen[str]") -> None:
+        self.folder, self.process = folder, process
+
+    def notes(self, name: str) -> list[str]:
+        file = self.folder / name
+        return file.read_text().splitlines() if file.exists() else []
+
+    def pids(self, name: str) -> list[int]:
+        return [int(line.split()[0]) for line in self.notes(name)]
+
+    def code(self) -> int:
+        return self.process.wait(HANG_S)
+
+
+@contextmanager
+def pair(folder: Path, *words: str, pause_s: float = 0.0, **more: Any) -> Iterator[Pair]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PAIR, str(folder), str(pause_s), *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **more,
+    )
+    one = Pair(folder, process)
+    try:
+        wait_until(lambda: one.notes("serves"))
+        yield one
+    finally:
+        process.kill()
+        assert process.communicate()[1] == ""
+
+
+def test_another_process_goes_on_for_one_that_is_killed(tmp_path: Path) -> None:
+    with pair(tmp_path) as both:
+        for number in range(1, 4):
+            serving = both.pids("serves")[-1]
+            assert serving != both.process.pid
+            assert name_of(serving) == "room-server"
+            os.kill(serving, signal.SIGKILL)
+            wait_until(lambda number=number: len(both.notes("serves")) > number)  # type: ignore[misc]
+        assert len(set(both.pids("serves"))) == 4
+        (tmp_path / "end").touch()
+        assert both.code() == 3
+    assert set(both.pids("said")) == {both.process.pid}
+    assert "was killed by SIGKILL; going on in another process" in both.notes("said")[0]
+
+
+def test_who_stands_by_imports_the_rest_once_and_who_ends_has_no_successor(tmp_path: Path) -> None:
+    with pair(tmp_path) as both:
+        wait_until(lambda: both.notes("ready"))
+        os.kill(both.pids("serves")[0], signal.SIGSEGV)
+        wait_until(lambda: len(both.notes("serves")) == 2)
+        (tmp_path / "end").touch()
+        assert both.code() == 3
+        assert both.pids("ready") == [both.process.pid]
+        assert len(both.notes("serves")) == 2
+
+
+def test_when_the_one_that_stands_by_is_killed_none_is_left(tmp_path: Path) -> None:
+    with pair(tmp_path) as both:
+        both.process.kill()
+        wait_until(lambda: not is_alive(both.pids("serves")[0]))
+        assert not both.notes("told")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_to_end_is_heard_once_by_who_serves(tmp_path: Path, number: int) -> None:
+    with pair(tmp_path) as both:
+        if number == signal.SIGINT:  # Ctrl-C in a terminal goes to all
+            os.killpg(both.process.pid, number)
+        else:
+            both.process.send_signal(number)
+        assert both.code() == 7
+        assert both.pids("told") == both.pids("serves")
+
+
+def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
+    """As by `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with pair(tmp_path) as both:
+            both.process.send_signal(signal.SIGHUP)
+            os.kill(both.pids("serves")[0], signal.SIGKILL)  # is looked at after the other one
+            wait_until(lambda: len(both.notes("serves")) == 2)
+            assert not both.notes("told")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_loop_of_crashes_has_pauses_and_ends_when_told(tmp_path: Path) -> None:
+    with pair(tmp_path, pause_s=3600.0) as both:
+        os.kill(both.pids("serves")[0], signal.SIGKILL)
+        wait_until(lambda: both.notes("said"))
+        both.process.terminate()
+        assert both.code() == 0
+        assert len(both.notes("serves")) == 1
+
+
+def test_a_process_with_threads_serves_itself(tmp_path: Path) -> None:
+    with pair(tmp_path, "threads") as both:
+        assert both.pids("serves") == [both.process.pid]
+
+
+# ---- the command ----
+
+
+def test_what_is_imported_before_alarms_are_taken_is_light() -> None:
+    heavy = (
+        "uvicorn",
+        "control_room.server",
+        "websockets",
+        "cv2",
+        "av",
+        "onnxruntime",
+        "scipy",
+        "psycopg",
+    )
+    code = "import sys; from edge.main import _module; _module('control-room'); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert "control_room.journal" in done.stdout.split()
+    assert not set(heavy) & set(done.stdout.split())
+
+
+class Gateway:
+    """What a control room hears, and the receipts that it gives."""
+
+    def __init__(self, broker_url: str) -> None:
+        self.receipts: list[str] = []
+        self._voice = Voice(SystemClock(), run=1)
+        self.connection = Connection(BrokerConfig(url=broker_url), "gw1", log=lambda _: None)
+        self.connection.subscribe("mine/+/gw/+/receipt/+", 1, self._hear)
+        self.connection.connect(HANG_S, wait=True)
+
+    def _hear(self, _topic: str, payload: bytes, _retained: bool) -> None:
+        body = decode(payload).body
+        assert isinstance(body, Receipt)
+        self.receipts += [body.alarm, *(one.alarm for one in body.also)]
+
+    def raise_alarm(self, id: str) -> None:
+        topic = topic_name("alarm", site=SITE, gateway=GATEWAY, id=id)
+        said = alarm(id, at_ns=time.time_ns())
+        _, payload = self._voice.write(topic, said, gateway=GATEWAY)
+        assert self.connection.publish(topic, payload, qos=1, retain=True)
+
+
+@contextmanager
+def control_room(folder: Path, *start: str, broker: str) -> Iterator["subprocess.Popen[bytes]"]:
+    words = ["--broker", broker, "--port", "0", "--journal", str(folder / "journal.sqlite")]
+    process = subprocess.Popen([sys.executable, *start, "control-room", *words])
+    try:
+        yield process
+    finally:
+        process.terminate()
+        assert process.wait(HANG_S) == 0
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason=NO_MOSQUITTO)
+def test_a_killed_control_room_goes_on_storing_alarms(tmp_path: Path) -> None:
+    with (
+        mosquitto(tmp_path) as broker,
+        control_room(tmp_path, "-m", "edge.main", broker=broker.url) as room,
+    ):
+        gateway, killed = Gateway(broker.url), set()
+        for id in ("a-1", "a-2", "a-3"):
+            gateway.raise_alarm(id)
+            wait_until(lambda id=id: id in gateway.receipts)  # type: ignore[misc]
+            killed.add(server := pid_below(room.pid, "room-server"))
+            os.kill(server, signal.SIGKILL)
+        wait_until(lambda: {"a-1", "a-2", "a-3"} <= set(gateway.receipts))
+        assert len(killed) == 3
+        gateway.connection.close()
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason=NO_MOSQUITTO)
+def test_alarms_are_receipted_before_the_page_is_imported(tmp_path: Path) -> None:
+    may_import = tmp_path / "may-import"
+    with (
+        mosquitto(tmp_path) as broker,
+        control_room(tmp_path, "-c", HELD_BACK, str(may_import), broker=broker.url),
+    ):
+        try:
+            gateway = Gateway(broker.url)
+            gateway.raise_alarm("early-1")
+            wait_until(lambda: "early-1" in gateway.receipts)
+        finally:
+            may_import.touch()
+        gateway.connection.close()
