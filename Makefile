@@ -44,7 +44,7 @@ replay: .venv/ready-demo ## play RECORDING into the viewer
 bench: .venv/ready-test ## measure; prints a table and writes build/bench.json
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-schemas: .venv/ready-test ## write docs/wire from the messages
+schemas: .venv/ready-test ## write docs/wire and docs/http from the code
 	@$(BIN)/python -m tests.write_schemas
 
 sbom: .venv/ready-demo ## write what Lamproom is made of into build/sbom.json (CycloneDX)
