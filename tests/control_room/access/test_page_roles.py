@@ -60,7 +60,7 @@ def test_who_may_act_is_offered_it_under_the_own_name(home: House, tab: Tab, rol
     assert page.locator("#details .who").is_hidden(), "the login says who acts"
     assert page.locator("#details .reason").is_visible()
     page.click("#details .acknowledge")
-    page.locator("#details dd", has_text=NAMES[role]).wait_for()
+    page.locator("#details dd", has_text=f"acknowledged by {NAMES[role]}").wait_for()
     assert tab.complaints == []
 
 
