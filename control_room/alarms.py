@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -67,6 +68,8 @@ MOST_WAITING = 1000
 """So many alarms may wait for `--exec`."""
 MOST_TOLD = 10_000
 """So many alarms are known as told; then the one that was heard of first is forgotten."""
+MOST_SITES = 256
+"""Of so many gateways it is known where their supports and marks are; names are free to invent."""
 NO_ALARM, EXEC_FAILED = 3, 4
 
 Change = tuple[Address, Anomaly, bytes]
@@ -230,11 +233,13 @@ class AlarmListener:
                 self._tell_own(*place, self._heartbeats.hear(*place, body))
             else:
                 self._heartbeats.expect(*place)
-            if isinstance(body, SiteDescription):
-                self._sites[place] = body
+            if isinstance(body, SiteDescription) and (
+                place in self._sites or len(self._sites) < MOST_SITES
+            ):
+                self._sites[place] = _roadway_of(body)
 
     def site_of(self, address: Address) -> SiteDescription | None:
-        """Give what a gateway has said of its site."""
+        """Give what a gateway has said of its roadway and of the supports and marks along it."""
         with self._lock:
             return self._sites.get((address.site, address.gateway))
 
@@ -308,6 +313,20 @@ def _changes(
         change = listener.next(left_s)
         if change is not None:
             yield change
+
+
+def _roadway_of(said: SiteDescription) -> SiteDescription:
+    """Keep of a description what tells by which support or mark a place is."""
+    return replace(
+        said,
+        software="",
+        geometry="",
+        zones=(),
+        cameras=(),
+        stream_url="",
+        ruler=(),
+        site_yaml="",
+    )
 
 
 def _command(text: str | None) -> list[str]:

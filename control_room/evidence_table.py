@@ -182,10 +182,10 @@ ABOUT_THE_GATEWAY = (
     ("zone {zone} is nowhere: the place of {machine} is {s#} s old",
      "区域 {zone} 无位置：设备 {machine} 的位置为 {s} 秒前"),
     ("zone {zone} is nowhere: the place of {machine} is {s#} s ahead of the pictures",
-     "区域 {zone} 无位置：设备 {machine} 的位置比画面早 {s} 秒"),
+     "区域 {zone} 无位置：设备 {machine} 的位置时间比画面超前 {s} 秒"),
     ("who comes too near is not told", "靠近时不会报警"),
     ("machines' places come {s#} s ahead of the pictures and are left out",
-     "设备位置比画面早 {s} 秒，未采用"),
+     "设备位置时间比画面超前 {s} 秒，未采用"),
     ("set the clocks", "请校准时钟"),
     ("{file}: is older than the site file, where this has changed since: {fields}",
      "{file}：早于现场文件，此后其中已更改：{fields}"),
@@ -256,6 +256,8 @@ ABOUT_DELIVERY = (
      "请关闭其中一个，或为其另取名称（`lamproom certs gateway NAME`）"),
     ("only one {name} is left: {which*}", "现只剩一个 {name}：{which}"),
     ("the control room has lost the MQTT broker", "控制室与 MQTT 服务器断开"),
+    ("The control room was started again and tells of it as {id}.",
+     "控制室已重启，此事改由报警 {id} 说明。"),
 )  # fmt: skip
 
 ROWS: tuple[tuple[str, str], ...] = (

@@ -41,9 +41,14 @@ class Heads:
         """`sign` gives the signature of a line; without it lines have none."""
         self.file, self._sign = file, sign
 
-    def keep(self, heads: Iterable[tuple[int, Head]]) -> None:
-        """Add a line for each, with its time, for good; raises OSError."""
-        lines = [f"{self._signed(KeptHead(head=head, moment=moment(at)))}\n" for at, head in heads]
+    def keep(self, heads: Iterable[tuple[int, Head]], *, found: bool = False) -> None:
+        """Add a line for each, with its time, for good; raises OSError.
+
+        One that was `found` is not signed: we didn't write that entry just now, so we can't vouch
+        for it.
+        """
+        kept = [KeptHead(head=head, moment=moment(at_ns)) for at_ns, head in heads]
+        lines = [f"{one if found else self._signed(one)}\n" for one in kept]
         self.file.parent.mkdir(parents=True, exist_ok=True)
         if self.file.is_file():
             with self.file.open("r+b") as file:

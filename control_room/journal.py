@@ -175,7 +175,7 @@ class Journal(Entries):
             self._heads.settle(HEADS_SETTLE_S)
 
     def _begin_heads(self, heads: HeadKeeper) -> None:
-        """Have the head kept of a chain that has none elsewhere: it was an older journal's."""
+        """Have the head kept of a chain that has none elsewhere, such as an older journal's."""
         with contextlib.suppress(JournalError):  # the server is away
             rows = self._rows(
                 "SELECT at_ns, number, hash FROM audit ORDER BY number DESC LIMIT 1", ()

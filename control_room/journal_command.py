@@ -30,7 +30,7 @@ from control_room.journal_query import (
 from control_room.journal_reading import open_to_read
 from control_room.journal_schema import check
 from control_room.lifecycle import SEVERITIES
-from control_room.signed_heads import Signed, check_signed
+from control_room.signed_heads import Signed, check_signed, unproven
 from delivery.signing import public_keys_of
 from scene.alarms import ALARMS
 from scene.errors import LamproomError
@@ -41,7 +41,8 @@ Look into the control room's journal, also while it runs.
   lamproom journal verify      has anybody changed what was written down of people's acts?
   lamproom journal export      alarms, acts or positions as CSV or JSON, on the standard output
 
-exit codes: 0 all is well, 1 `verify` found tampering, 2 bad input, or no journal there."""
+exit codes: 0 all is well, 1 `verify` found tampering, or with --key entries that nobody vouches
+for, 2 bad input, or no journal there."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -114,10 +115,9 @@ def _verify(args: argparse.Namespace) -> int:
     if signed is not None:
         printed = [one for one in args.head if one.signature]
         faults += [*signed.faults, *check_signed(printed, keys).faults]
-    for fault in faults[:MOST_TOLD]:
-        print(printable(f"TAMPERED: {fault}"))
-    if len(faults) > MOST_TOLD:
-        print(f"TAMPERED: and {len(faults) - MOST_TOLD} more")
+    _tell("TAMPERED", faults)
+    doubts = [] if signed is None else _doubts(signed, args.head, head.number)
+    _tell("UNPROVEN", doubts)
     kept = max((one.head.number for one in heads), default=0)
     print(f"{head.number} entries; head {head}")
     if heads:
@@ -128,7 +128,22 @@ def _verify(args: argparse.Namespace) -> int:
             f"no heads in {file}, and no --head: that nobody cut off the end or wrote all anew "
             "can't be told"
         )
-    return 1 if faults else 0
+    return 1 if faults or doubts else 0
+
+
+def _tell(word: str, sentences: Sequence[str]) -> None:
+    for sentence in sentences[:MOST_TOLD]:
+        print(printable(f"{word}: {sentence}"))
+    if len(sentences) > MOST_TOLD:
+        print(f"{word}: and {len(sentences) - MOST_TOLD} more")
+
+
+def _doubts(signed: Signed, printed: Sequence[KeptHead], entries: int) -> list[str]:
+    """Tell what neither a signed head in the file nor one that was given vouches for."""
+    if not signed.numbers and not printed:
+        return ["there is no head that is signed with that key, and no --head"]
+    known = max((one.head.number for one in printed), default=0)
+    return unproven(signed.numbers, known, entries)
 
 
 def _tell_signed(heads: Sequence[KeptHead], signed: Signed | None, entries: int) -> None:

@@ -37,12 +37,15 @@ class HeadKeeper:
         self._aside.do(self._write)
 
     def begin(self, at_ns: int, head: Head) -> None:
-        """Have the head of an older chain kept where none was ever kept; never waits."""
+        """Have the head of a chain that is there already kept, unsigned, where none is kept.
+
+        Never waits. That chain may be an older journal's, or somebody's who took the heads away.
+        """
 
         def first() -> None:
             with contextlib.suppress(OSError):  # said when the next one can't be kept either
                 if not self._heads.file.exists():
-                    self._heads.keep([(at_ns, head)])
+                    self._heads.keep([(at_ns, head)], found=True)
 
         self._aside.do(first)
 

@@ -114,6 +114,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _import_page() -> None:
     """Import what serves the page, and goes on after alarms have begun to come in."""
+    importlib.import_module("control_room.access.certificate")
     importlib.import_module("control_room.server")
     importlib.import_module("delivery.stream")
 

@@ -23,11 +23,13 @@ PATH = "/api/openapi.json"
 ABOUT = """What the control room tells and takes over HTTP.
 
 Log in with `POST /login` (a form with `name` and `password`), keep the cookie, and give it with \
-each call. What changes something, or takes a copy, counts only from the page itself: give \
-`Origin` with the control room's own address, e.g. `Origin: https://control-room.mine`. An error \
-is `{"error": "one sentence"}`. Times that end in `_ns` are UTC nanoseconds and need 64 bits; \
-readers pass over fields that they do not know. Alarms as they happen come over MQTT \
-(docs/wire/asyncapi.yaml) and over the WebSocket `/messages`."""
+each call. Where nobody has a login none is asked for: `/api/me` says `"login": false`, and all \
+of `/api/users` answers 404. What changes something, or takes a copy, counts only from the page \
+itself: give `Origin` with the control room's own address, e.g. \
+`Origin: https://control-room.mine`. An error is `{"error": "one sentence"}`. Times that end in \
+`_ns` are UTC nanoseconds and need 64 bits; readers pass over fields that they do not know. \
+Alarms as they happen come over MQTT (docs/wire/asyncapi.yaml) and over the WebSocket \
+`/messages`."""
 COOKIE = "session"
 
 BAD, STRANGER, FORBIDDEN, UNKNOWN, NOT_NOW, TOO_LONG = 400, 401, 403, 404, 409, 413
@@ -156,7 +158,9 @@ CALLS: dict[str, Call] = {
         for one, said in _ALARM_ACTS.items()
     },
     "GET /api/users": Call(
-        summary="Who may log in, or is in by OpenID.", gives=_json(_list(ref("User")))
+        summary="Who may log in, or is in by OpenID.",
+        gives=_json(_list(ref("User"))),
+        refuses=(UNKNOWN,),
     ),
     **{
         f"POST /api/users/{one}": Call(

@@ -51,6 +51,10 @@ MAX_MACHINES = 500
 MAX_GATEWAYS = 256
 """More than this is a mistake or an attack; further ones are not listened to."""
 
+MOST_OVER = 256
+"""So many alarms of ours that are over may wait for the disk. Of one that is forgotten, what the
+journal has as active is taken over again once it can be read."""
+
 SendReceipt = Callable[[str, str, Receipt], None]
 """Takes site, gateway and the receipt."""
 SendBeat = Callable[[str, str, ControlRoomBeat], None]
@@ -104,12 +108,11 @@ class Room:
         self._viewers = Viewers(journal, clock, lambda: self._rate_of(journal))
         self._lock = threading.RLock()
         self._trouble = ""
-        self._unstored: dict[tuple[str, str, str], Anomaly] = {}
-        """The newest word of ours of each kind on each gateway that the disk refused; it is tried
-        again."""
+        self._unstored: dict[Key, Anomaly] = {}
+        """The newest word on each alarm of ours that the disk has not taken yet."""
         self._behind = True
         """Whether open alarms are in the journal that we, or a viewer, could not read yet."""
-        self._catch_up()
+        self._take_over()
         for place in expected:
             self._meet(*place)
 
@@ -176,19 +179,17 @@ class Room:
     def tick(self) -> None:
         """Do what is due, tell viewers the groups and the time; to be called twice a second."""
         with self._lock:
-            self._catch_up()
-            silent = self._watches.silent() if self.prefix == LIVE_PREFIX else []
-            for site, gateway, anomaly in silent:
-                if self._has_ended(site, gateway, anomaly):
-                    continue
-                if not self._is_connected():
-                    anomaly = replace(  # noqa: PLW2901
-                        anomaly, evidence="The control room has lost the MQTT broker."
-                    )
-                self._keep_alarm(site, gateway, anomaly)
-            self._keep_own(self._watches.distrust(self._distrusted()))
-            self._keep_own(self._watches.check())
-            self._beat()
+            self._take_over()
+            try:
+                self._note_own(self._silences())
+                self._note_own(self._watches.distrust(self._distrusted()))
+                self._note_own(self._watches.check())
+                self._beat()
+            finally:
+                # Last, and all at once: a locked file is waited for, and nobody is heard meanwhile
+                # who could then be called silent.
+                self._store_own(tuple(self._unstored.items()))
+            self._take_over()
             for due in (self._desk.empty_shelf, self._desk.carry_out):
                 with self._troubled():
                     for entry in due():
@@ -274,14 +275,22 @@ class Room:
             for beat in self._watches.beats(healths, self._trouble):
                 self._send_beat(*beat)
 
-    def _catch_up(self) -> None:
-        """Store what the disk refused; once it can be read, take over what an earlier run raised.
+    def _silences(self) -> Iterator[Own]:
+        """Give an alarm for every gateway that has fallen silent; a replay has none."""
+        if self.prefix != LIVE_PREFIX:
+            return
+        for site, gateway, anomaly in self._watches.silent():
+            said = anomaly.evidence
+            if not self._is_connected():
+                said = "The control room has lost the MQTT broker."
+            yield site, gateway, replace(anomaly, evidence=said)
+
+    def _take_over(self) -> None:
+        """Take over what an earlier run raised, once the journal can be read and ours is in it.
 
         A control room may start before its database, and be looked at before that is there: then
         viewers hear of open alarms late.
         """
-        for (site, gateway, _), anomaly in tuple(self._unstored.items()):
-            self._keep_alarm(site, gateway, anomaly)
         if not self._behind or self._unstored:
             return
         with self._troubled():
@@ -292,12 +301,30 @@ class Room:
             self._keep_own(self._watches.carry_on(entries))
 
     def _keep_own(self, found: Iterable[Own]) -> None:
+        """Store alarms of our own now and tell viewers."""
+        refused = bool(self._unstored)
+        words = self._note_own(found)
+        if not refused:
+            self._store_own(words)
+            return
+        # The next tick tries again, once for all: each try may wait, and hearing waits with it.
+        for key, anomaly in words:
+            self._viewers.tell_alarm(_as_said(key, anomaly, self._clock.now_ns()))
+
+    def _note_own(self, found: Iterable[Own]) -> list[tuple[Key, Anomaly]]:
+        """Have alarms of our own wait for the disk; gives those that no operator has ended."""
+        words = []
         for site, gateway, anomaly in found:
-            if self.prefix != LIVE_PREFIX:
+            if self.prefix != LIVE_PREFIX or self._has_ended(site, gateway, anomaly):
                 continue
-            if self._has_ended(site, gateway, anomaly):
-                continue
-            self._keep_alarm(site, gateway, anomaly)
+            key = Key(site=site, gateway=gateway, alarm=anomaly.id)
+            self._unstored[key] = anomaly
+            words.append((key, anomaly))
+        over = [key for key, one in self._unstored.items() if one.state == "cleared"]
+        for key in over[: max(0, len(over) - MOST_OVER)]:
+            del self._unstored[key]
+            self._behind = True
+        return words
 
     def _has_ended(self, site: str, gateway: str, anomaly: Anomaly) -> bool:
         """Tell whether an operator had ended an alarm of ours before its cause was gone."""
@@ -374,19 +401,30 @@ class Room:
             [word for word, new in zip(keyed, fresh, strict=True) if new], stored_at_ns
         )
 
-    def _keep_alarm(self, site: str, gateway: str, anomaly: Anomaly) -> None:
-        """Store an alarm of our own and tell viewers; what the disk refuses is tried again."""
-        key, stored_at_ns = Key(site=site, gateway=gateway, alarm=anomaly.id), self._clock.now_ns()
+    def _store_own(self, words: Sequence[tuple[Key, Anomaly]]) -> bool:
+        """Store alarms of our own in one go and tell viewers; what is refused is tried again.
+
+        Tells whether the disk can be written.
+        """
+        if not words:
+            return True
+        stored_at_ns = self._clock.now_ns()
         try:
-            new = self._journal.store(key, anomaly, stored_at_ns=stored_at_ns)
+            fresh = self._journal.store_all(words, stored_at_ns=stored_at_ns)
         except JournalError as error:
-            self._unstored[site, gateway, anomaly.kind] = anomaly
-            self._not_stored(key, anomaly, stored_at_ns, error)
-            return
+            unfit = isinstance(error, UnfitAlarmError)
+            if unfit and len(words) > 1:  # the others can be stored
+                return all(self._store_own([word]) for word in words)  # until the disk refuses
+            for key, anomaly in words:
+                self._not_stored(key, anomaly, stored_at_ns, error)
+            return unfit
         self._trouble = ""
-        self._unstored.pop((site, gateway, anomaly.kind), None)
-        if new:
-            self._tell_stored([(key, anomaly)], stored_at_ns)
+        for key, _ in words:
+            self._unstored.pop(key, None)
+        self._tell_stored(
+            [word for word, new in zip(words, fresh, strict=True) if new], stored_at_ns
+        )
+        return True
 
     def _not_stored(
         self, key: Key, anomaly: Anomaly, stored_at_ns: int, error: JournalError

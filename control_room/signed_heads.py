@@ -5,8 +5,9 @@ signs messages; no topic of a message is named as `TOPIC` is, so that neither pa
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
+from itertools import pairwise
 
 from control_room.heads_file import KeptHead
 from delivery.signing import PublicKey, Signer
@@ -42,6 +43,8 @@ class Signed:
     """How many are signed with one of the keys."""
     last: KeptHead | None
     """That of the highest entry."""
+    numbers: frozenset[int]
+    """Of which entries."""
     faults: tuple[str, ...]
 
 
@@ -67,7 +70,34 @@ def check_signed(kept: Sequence[KeptHead], keys: Sequence[PublicKey]) -> Signed:
             "no head is signed: the control room had no --signing-key, or all were put in"
         )
     last = max(good, key=lambda one: one.head.number, default=None)
-    return Signed(count=len(good), last=last, faults=tuple(faults))
+    numbers = frozenset(one.head.number for one in good)
+    return Signed(count=len(good), last=last, numbers=numbers, faults=tuple(faults))
+
+
+def unproven(numbers: Set[int], known: int, entries: int) -> list[str]:
+    """Tell which entries have no signed head of their own; a sentence each.
+
+    `numbers` are those that have one, `known` the highest of which somebody has the head from
+    elsewhere. A signed head does not vouch for entries before it that have none: the control room
+    signs what it finds them to be, and somebody may have written them anew before that. Those after
+    the last one may have just been written; where there is no signed head at all, they count.
+    """
+    borders = [known, *sorted(number for number in numbers if number > known)]
+    if not numbers:
+        borders.append(entries + 1)
+    found = []
+    for before, after in pairwise(borders):
+        if after - before > 1:
+            which = f"entries before {after} have"
+            if after - before == 2:
+                which = f"entry {after - 1} has"
+            elif before > 0:
+                which = f"entries {before + 1} to {after - 1} have"
+            found.append(
+                f"{which} no signed head, so nobody vouches for that; give --head with the one of "
+                f"entry {after - 1} or a later one, from where you keep them"
+            )
+    return found
 
 
 def _payload(line: str) -> bytes:

@@ -36,6 +36,8 @@ def stand_by(get_ready: Callable[[], None], say: Callable[[str], None]) -> None:
     """
     if threading.active_count() > 1 or threading.current_thread() is not threading.main_thread():
         return
+    # Whoever started us may ignore it, and that is inherited: no end of a child would be told.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     told = {number for number in END_SIGNALS if signal.getsignal(number) != signal.SIG_IGN}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {*told, signal.SIGCHLD})
     try:
@@ -78,11 +80,11 @@ def _wait_beside(
         since_s = time.monotonic()
         while (code := _code_of(serving)) is None:
             if not told.wait(None if ready else READY_AFTER_S):
-                get_ready()
-                gc.freeze()
+                _get_ready(get_ready, say)
                 ready = True
             elif told.to_end:
-                os.kill(serving, signal.SIGTERM)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(serving, signal.SIGTERM)
         if code >= 0 or told.to_end:
             sys.exit(max(code, 0))
         say(f"was killed by {signal.Signals(-code).name}; going on in another process")
@@ -98,6 +100,15 @@ def _wait_beside(
                 pause_s = PAUSES_S[1]
         if serving == 0:
             return
+
+
+def _get_ready(get_ready: Callable[[], None], say: Callable[[str], None]) -> None:
+    """Do it; where that fails, a successor starts slower, and the one that serves lives on."""
+    try:
+        get_ready()
+    except Exception as error:
+        say(f"a successor will start slower: {type(error).__name__}: {error}")
+    gc.freeze()
 
 
 def _pause(pause_s: float, told: _Told) -> None:
@@ -125,8 +136,14 @@ def _fork() -> int:
 
 
 def _code_of(child: int) -> int | None:
-    """Give the exit code of a process that has ended, -n for the signal n; none while it runs."""
-    done, status = os.waitpid(child, os.WNOHANG)
+    """Give the exit code of a process that has ended, -n for the signal n; none while it runs.
+
+    1 where somebody else has taken its code: then whoever started us starts both.
+    """
+    try:
+        done, status = os.waitpid(child, os.WNOHANG)
+    except ChildProcessError:
+        return 1
     return os.waitstatus_to_exitcode(status) if done else None
 
 

@@ -14,6 +14,7 @@ from control_room.complaints import printable
 from control_room.own_alarms import TWINS, cleared, raised
 from scene.clock import Clock
 from scene.messages import Anomaly, GatewayHealth, SiteDescription
+from scene.topics import SILENT_AFTER_S
 from scene.wire import Envelope
 
 RETURNS = 3
@@ -49,7 +50,7 @@ class _Twins:
     """When each run was heard again after a newer one."""
     raised: Anomaly | None = None
     left_since_s: float = 0.0
-    """Since when at most one has been heard."""
+    """Since when only one has been heard: when another was heard last, or all were silent."""
 
 
 class TwinWatch:
@@ -77,6 +78,7 @@ class TwinWatch:
         if not isinstance(envelope.body, GatewayHealth) or not self._is_abreast(found, envelope):
             return None
         now_s = self._clock.monotonic_s()
+        self._note_turn(found, run, now_s)
         self._forget_gone(found, now_s)
         if run < found.spoke_last and run in found.runs:
             before = found.returned_s.get(run, ())
@@ -98,21 +100,30 @@ class TwinWatch:
 
     def check(self) -> list[tuple[str, str, Anomaly]]:
         """Give (site, gateway, cleared alarm) where only one is left."""
-        now_s, over = self._clock.monotonic_s(), []
+        over = []
         for (site, gateway), found in self._places.items():
-            self._forget_gone(found, now_s)
-            if found.raised is None:
+            only = found.runs.get(found.spoke_last)
+            if found.raised is None or only is None:
                 continue
-            if len(found.runs) > 1:
-                found.left_since_s = now_s
-            elif now_s - found.left_since_s >= GONE_S and found.runs:
-                only = _told(found, next(iter(found.runs)))
-                text = f"Only one {gateway} is left: {only}."
+            # By its own last word: while nobody is heard, the other may still be there.
+            if only.heard_at_s - found.left_since_s >= GONE_S:
+                text = f"Only one {gateway} is left: {_told(found, found.spoke_last)}."
                 alarm = cleared(found.raised, self._clock.now_ns(), printable(text))
                 found.raised = None
                 found.returned_s.clear()
                 over.append((site, gateway, alarm))
         return over
+
+    def _note_turn(self, found: _Twins, run: int, now_s: float) -> None:
+        """Note since when only one has been heard, before this word of a start counts as heard.
+
+        A new start's first word is none of another gateway: one that speaks anew takes no turn.
+        """
+        before = found.runs.get(found.spoke_last)
+        if before is None or now_s - before.heard_at_s > SILENT_AFTER_S:
+            found.left_since_s = now_s  # whoever spoke meanwhile was perhaps not heard
+        elif run != found.spoke_last and run <= max(found.runs):
+            found.left_since_s = before.heard_at_s
 
     def _is_abreast(self, found: _Twins, envelope: Envelope) -> bool:
         """Tell whether it was said at about the time at which the newest start spoke last."""

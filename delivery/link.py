@@ -54,6 +54,10 @@ class Link(Protocol):
         """Call `hook` after every connection, from another thread; soon, if connected already."""
         ...
 
+    def renew_will(self, topic: str, payload: bytes) -> None:
+        """Leave another last will; connects anew for it, so that hooks are called."""
+        ...
+
     def close(self) -> None:
         """Send what was taken (at most a second), say goodbye and stop; never raises."""
         ...

@@ -118,6 +118,12 @@ class MemoryConnection:
         if self.connected:
             hook()
 
+    def renew_will(self, topic: str, payload: bytes) -> None:
+        """Leave another last will; calls the hooks, as a new connection does."""
+        self.will = topic, payload
+        if self.connected:
+            self.reconnected()
+
     def reconnected(self) -> None:
         """Hear what is kept again and call the hooks, as after a real reconnection."""
         for hook in list(self._hooks):

@@ -50,6 +50,9 @@ LOOK_AT_CERTIFICATE_S = 3600.0
 
 _TAKEN_OVER = 142
 """MQTT 5 reason code "Session taken over": somebody else connected under our client name."""
+WILL_S = 3.0 * KEEPALIVE_S
+"""A broker that still holds a connection of ours under another name publishes that one's last will
+within so long: it gives up after 1.5 times the keepalive, and looks every few seconds only."""
 SHORT_S, MOST_SHORT = 5.0, 3
 """Many brokers do not say so (MQTT 3.1.1 has no word for it, Mosquitto 2.0.11 just hangs up): it
 shows when so many connections, one after the other, are lost so soon."""
@@ -102,9 +105,13 @@ class Connection:
         self._username = broker.username
         self._password = _password_of(broker)
         self._client_id = self._wanted_id = client_id
+        self._former_id = ""
+        """The name of the connection before; empty before the first."""
+        self._say_again_s = float("inf")
         self._short = 0
         self._taken_over = False
-        self._will = will
+        self._will = self._given_will = will
+        """The last will, and the one that the broker was given with this connection."""
         self._log = log
         self._events: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -200,12 +207,21 @@ class Connection:
             client.subscribe(filter, qos=qos)
 
     def on_connect(self, hook: Callable[[], None]) -> None:
-        """Call `hook` after every connection; soon, if connected already."""
+        """Call `hook` after every connection; soon, if connected already.
+
+        After one under another name it is called once more, `WILL_S` later: the last will of the
+        former one may have been published over what was said in between.
+        """
         with self._lock:
             self._hooks.append(hook)
             connected = self._client is not None
         if connected:
             self._events.put(lambda: self._guarded(hook))
+
+    def renew_will(self, topic: str, payload: bytes) -> None:
+        """Leave another last will: connects anew, as a broker takes one with a connection only."""
+        self._will = topic, payload
+        self._events.put(None)
 
     def close(self) -> None:
         """Send what was taken (at most a second), say goodbye and stop; never raises."""
@@ -232,8 +248,11 @@ class Connection:
                 protocol = MQTTProtocolVersion.MQTTv311
             if connected:
                 lost_s = time.monotonic()
-                self._make_way(lost_s - began_s)
+                if self._given_will is self._will:  # else it was us who ended it
+                    self._make_way(lost_s - began_s)
             elif not self._closing.is_set():
+                # The broker may know us by one name only (a certificate, an access list).
+                self._client_id = self._wanted_id
                 self._say_once(f"{self._address.url}: {self._trouble}; trying again")
             gone_s = float("inf") if self._not_us else time.monotonic() - lost_s
             self._closing.wait(pause_s(gone_s) * random.uniform(0.7, 1.3))
@@ -260,7 +279,7 @@ class Connection:
             self._forget_client()
             _hang_up(client, ended)
         if connected or self._closing.is_set():
-            if not self._closing.is_set():
+            if not self._closing.is_set() and self._given_will is self._will:
                 self._say_once(f"lost the MQTT broker {self._address.url}; trying again")
             return connected, False
         newest = protocol == MQTTProtocolVersion.MQTTv5
@@ -313,8 +332,14 @@ class Connection:
                 return
             if answer and self._client is None:
                 self._take_client(client)
-            if self._client is client and not self._ready.is_set():
-                self._become_ready()
+            if self._client is client:
+                if self._given_will is not self._will:
+                    return  # `_run` connects anew, with the other one
+                if not self._ready.is_set():
+                    self._become_ready()
+                if time.monotonic() >= self._say_again_s:
+                    self._say_again_s = float("inf")
+                    self._call_hooks()
             with contextlib.suppress(queue.Empty):
                 event = self._events.get(timeout=0.5)
                 if event is not None:
@@ -333,12 +358,19 @@ class Connection:
         with self._lock:
             self._client = client
             subscriptions = {one.filter: one.qos for one in self._subscriptions}
-            hooks = list(self._hooks)
         self._awaited_subscriptions = set()
         for filter, qos in subscriptions.items():
             _, mid = client.subscribe(filter, qos=qos)
             if mid is not None:
                 self._awaited_subscriptions.add(mid)
+        if self._former_id not in ("", self._client_id):
+            self._say_again_s = time.monotonic() + WILL_S
+        self._former_id = self._client_id
+        self._call_hooks()
+
+    def _call_hooks(self) -> None:
+        with self._lock:
+            hooks = list(self._hooks)
         for hook in hooks:
             self._guarded(hook)
 
@@ -397,8 +429,9 @@ class Connection:
             client.username_pw_set(self._username, self._password)
         if self._address.tls:
             client.tls_set_context(tls_context(self._broker))
-        if self._will is not None:
-            client.will_set(self._will[0], self._will[1], qos=1, retain=True)
+        will = self._given_will = self._will
+        if will is not None:
+            client.will_set(will[0], will[1], qos=1, retain=True)
 
         def connected(_client: Any, _data: Any, _flags: Any, reason: Any, _props: Any) -> None:
             answer.append(reason)

@@ -160,11 +160,18 @@ class Publisher:
             self._wake.set()
 
     def speak_anew(self, run: int) -> None:
-        """Go on as after another start, so that who has heard a newer one believes us again."""
+        """Go on as after another start, so that who has heard a newer one believes us again.
+
+        What the broker is to say when we vanish must be believed, too: that takes a connection of
+        its own, after which all is said again.
+        """
+        topic = topic_name("state", site=self._site, gateway=self._gateway, prefix=self._prefix)
+        gone = GatewayState(online=False, since_ns=self._clock.now_ns())
         with self._speaking:
             self._voice.renew(run)
             self.attendance.speak_anew(run)
-        self._on_connect()
+            will = self._voice.last_will(topic, gone, gateway=self._gateway)
+        self._connection.renew_will(topic, will)
 
     def leaving(self) -> None:
         """Say goodbye when the end begins: alarms still go out, but no heartbeat, or all were well.

@@ -55,6 +55,7 @@ class FileCamera:
         self.note = ""
         self.corrupt_frames = 0
         self.full_range = False
+        self.heard: Callable[[], None] = lambda: None
         self._path = path
         self._clock = clock
         self._picture_fps = picture_fps or PICTURE_FPS
@@ -158,6 +159,7 @@ class FileCamera:
             if bgr is None or min(bgr.shape[:2]) < 2:
                 self.corrupt_frames += 1
                 self.note = f"{path.name} is not a picture; left out"
+                self.heard()
                 continue
             yield index * self._step_ns, np.asarray(bgr, np.uint8)
 
@@ -188,6 +190,7 @@ class FileCamera:
                         time_ns = round((frame.pts - first_pts) * time_base_ns)
                     shown += 1
                     yield time_ns, frame
+                self.heard()
             if packets < stream.frames and not self.note.startswith("ended early"):
                 self.note = f"ended early: {packets} of {stream.frames} frames are in the file"
         finally:

@@ -19,6 +19,8 @@ class CameraKeeper:
 
     def __init__(self) -> None:
         self._cameras: list[CameraProcess] = []
+        self._gone: list[CameraProcess] = []
+        """Those that were told to end."""
 
     @property
     def kept(self) -> Kept:
@@ -34,6 +36,7 @@ class CameraKeeper:
         self._cameras = [camera for camera in self._cameras if camera.config in configs]
         for camera in gone:
             camera.let_go()
+        self._gone = [camera for camera in (*self._gone, *gone) if camera.is_there]
         known = [camera.config for camera in self._cameras]
         for config in configs:
             if is_live(config) and config not in known:
@@ -46,9 +49,9 @@ class CameraKeeper:
             camera.look_after()
 
     def close(self) -> None:
-        """End them all."""
-        stop_cameras(self._cameras)
-        self._cameras = []
+        """End them all, and those that were told to and did not."""
+        stop_cameras((*self._cameras, *self._gone))
+        self._cameras, self._gone = [], []
 
 
 def _started(config: CameraConfig) -> CameraProcess:

@@ -6,7 +6,7 @@ Knows nothing about reconnecting; a source that fails is thrown away and opened 
 import contextlib
 import struct
 from collections import OrderedDict
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import av
 
@@ -19,6 +19,9 @@ from scene.messages import Frame
 OPEN_LIMIT_S = 5.0
 READ_LIMIT_S = 2.0
 """A camera that is silent for so long has failed; one that is slower can't be used."""
+FRUITLESS_LIMIT_S = 60.0
+"""One whose packets give no picture for so long is connected to anew: a decoder may be stuck. Some
+cameras make a key frame every 20 s only, and hardware is given up after 50 packets without one."""
 CLOCK_OFF_NS = 100_000_000
 """A camera clock further than this from the time by arrival is not believed. Twice as much (one
 camera's clock ahead, another's behind) is still within the pictures that a ring holds back, so
@@ -131,8 +134,8 @@ class CaptureTimes:
 class RtspCamera:
     """One connection to an RTSP camera; it connects at once and raises `CameraError` if it can't.
 
-    A camera that says nothing for `READ_LIMIT_S`, closes or resets the connection raises
-    `CameraError` from `frames`.
+    A camera that says nothing for `READ_LIMIT_S`, closes or resets the connection, or gives no
+    picture for `FRUITLESS_LIMIT_S`, raises `CameraError` from `frames`.
     """
 
     def __init__(
@@ -150,6 +153,7 @@ class RtspCamera:
         self.note = ""
         self.corrupt_frames = 0
         self.full_range = False
+        self.heard: Callable[[], None] = lambda: None
         self._place = place_of(url)
         self._clock = clock
         self._closed = False
@@ -200,7 +204,7 @@ class RtspCamera:
 
     def _frames(self) -> Generator[Frame, None, None]:
         try:
-            waiting_since_s = self._clock.monotonic_s()
+            waiting_since_s = shown_s = self._clock.monotonic_s()
             for packet in self._container.demux(video_in(self._container)):
                 arrival_ns = self._clock.now_ns()
                 if self._closed:
@@ -212,7 +216,11 @@ class RtspCamera:
                 self._note_camera_time(packet)
                 for frame in self._decoded(packet):
                     yield self._frame(frame, arrival_ns)
+                    shown_s = self._clock.monotonic_s()
+                self.heard()
                 waiting_since_s = self._clock.monotonic_s()
+                if waiting_since_s - shown_s > FRUITLESS_LIMIT_S:
+                    raise ValueError(f"no picture in its packets for {FRUITLESS_LIMIT_S:g} s")
         except Exception as error:  # as above
             if self._closed:
                 return

@@ -4,7 +4,7 @@ Knows nothing about processes, other cameras or what is done with the frames.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import urlsplit
@@ -39,6 +39,9 @@ class CameraSource(Protocol):
     """How many damaged frames were left out so far."""
     full_range: bool
     """Whether luma goes from 0 to 255 rather than 16 to 235; known after the first frame."""
+    heard: Callable[[], None]
+    """Called whenever something has come, also what gives no picture; for whoever takes `frames`
+    to set."""
 
     def frames(self) -> Iterator[Frame]:
         """Give frame after frame, capture times increasing; may be called once.

@@ -174,7 +174,7 @@ class _Watched:
             self._detail = f"the same picture for {self._looked_s - self._changed_s:.1f} s"
         else:
             self._state, self._detail = "ok", said
-        if self._status.corrupt_frames and self._state == "ok":
+        if self._status.corrupt_frames and (self._state == "ok" or self._was_quiet):
             more = f"{self._status.corrupt_frames} damaged frames left out"
             self._detail = f"{self._detail}; {more}" if self._detail else more
 

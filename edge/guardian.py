@@ -176,7 +176,8 @@ class _Guardian:
 def _fetch_orphans(but: int | None) -> None:
     """Fetch the dead that were left to us, as in a container whose first process we are.
 
-    Cameras' processes are left over when a pipeline is killed; nobody else would fetch them.
+    Cameras' processes are left over when a supervisor is killed, those that play files when a
+    pipeline is; nobody else would fetch them.
     """
     with contextlib.suppress(ChildProcessError):
         look = os.WEXITED | os.WNOHANG | os.WNOWAIT

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from delivery.link import Link
 from delivery.mqtt import Connection
@@ -24,6 +25,7 @@ from edge.drift.loop import DriftLoop
 from edge.encoder import PanoramaEncoder
 from edge.health import HealthReport
 from edge.inlet import Inlet
+from edge.late_start import late_start
 from edge.line import LineOut
 from edge.newest import NewestFrames
 from edge.no_rig import wait_for_rig
@@ -296,10 +298,11 @@ def main(context: Context) -> None:
     connection.connect(timeout_s=0.0)
     outlet = LineOutlet(line, lambda: Outbox(site.state_folder, SystemClock()))
     try:
-        wait_for_rig(context, outlet)
+        waited = wait_for_rig(context, outlet)
         if context.stopped():
             return
-        run_cameras(
+        begin = _run_late if waited else run_cameras
+        begin(
             options,
             outlet,
             context.alive,
@@ -372,6 +375,20 @@ def run_cameras(
             raise CameraError("; ".join(failed))
     finally:
         stop_cameras(cameras)
+
+
+def _run_late(
+    options: RunOptions, outlet: Outlet, alive: Callable[[], None], *more: Any, **named: Any
+) -> None:
+    """Run cameras after something was waited for: the gateway runs for long, and is to go on.
+
+    What is wrong now (a model that is being copied) may be right at the next start.
+    """
+    try:
+        with late_start(alive) as alive_late:
+            run_cameras(options, outlet, alive_late, *more, **named)
+    except LamproomError as error:
+        raise RuntimeError(str(error)) from error
 
 
 def _run(live: Live, stopped: Callable[[], bool]) -> None:

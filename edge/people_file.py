@@ -10,12 +10,14 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from delivery.aside import NewestAside
+from delivery.aside import Aside, NewestAside, StalledError
 from location.person import Kept
 
 NAME = "people.json"
 STALLED_S = 3.0
 """A disk that has not answered for so long is told of."""
+PATIENCE_S = 1.0
+"""So long a start waits for the disk to tell who was known."""
 MAX_BYTES = 1_000_000
 _KEPT: TypeAdapter[Kept] = TypeAdapter(Kept)
 
@@ -36,11 +38,17 @@ class PeopleFile:
         return self._trouble
 
     def load(self) -> Kept | None:
-        """Read what an earlier run kept; none when there was none or it makes no sense."""
+        """Read what an earlier run kept; none when there was none or it makes no sense.
+
+        None, too, when the disk does not answer within `PATIENCE_S`.
+        """
         try:
-            if self._path.stat().st_size > MAX_BYTES:
-                raise ValueError("it is far too large")
-            kept = _KEPT.validate_json(self._path.read_bytes(), strict=False)
+            kept = Aside("people-file-read").do(self._read, PATIENCE_S)
+        except StalledError:
+            self._trouble = (
+                f"{self._path}: can't be read: its disk does not answer; people get new numbers"
+            )
+            return None
         except FileNotFoundError:
             return None
         except (OSError, ValueError, ValidationError) as error:
@@ -56,6 +64,11 @@ class PeopleFile:
     def settle(self, limit_s: float) -> bool:
         """Wait until the newest is written; tells whether it was within `limit_s`."""
         return self._aside.settle(limit_s)
+
+    def _read(self) -> Kept:
+        if self._path.stat().st_size > MAX_BYTES:
+            raise ValueError("it is far too large")
+        return _KEPT.validate_json(self._path.read_bytes(), strict=False)
 
     def _write(self, kept: Kept) -> None:
         part = self._path.with_suffix(".part")

@@ -6,7 +6,7 @@ Knows nothing about what the service does, nor about other services.
 import contextlib
 import multiprocessing.process
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
@@ -24,9 +24,31 @@ EARLY = 4.0
 """Until then it may be quiet so many times as long, once it has given its first sign."""
 WORKS_S = 0.05
 """Who takes, or waits for, so much processor time while it is quiet works, though slowly."""
+MOST_LEFT = 3
+"""So many processes of one service, or camera, that can't be killed are left behind while another
+one does their work; who would be the next to hang is not started."""
 PATIENCE = 4.0
 """A service that was killed while it worked is waited for longer the next time, up to so many times
 its limit: on a slow machine being killed makes it no faster."""
+
+
+class Effort:
+    """Whether a process works although it gives no sign of life: who does is only slow."""
+
+    def __init__(self) -> None:
+        self._before_s: float | None = None
+        """Its wanted processor time when it had been quiet for half of its limit."""
+
+    def look(self, pid: int, quiet_s: float, limit_s: float) -> None:
+        """Note for how long it has been quiet, of so long as it may be; often."""
+        if quiet_s <= limit_s / 2:
+            self._before_s = None
+        elif self._before_s is None:
+            self._before_s = wanted_cpu_s(pid)
+
+    def works(self, pid: int) -> bool:
+        """Tell whether it has taken processor time since, or would have."""
+        return self._before_s is not None and wanted_cpu_s(pid) - self._before_s > WORKS_S
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,26 +71,23 @@ class Running:
     """Its last sign of life when it was looked at."""
     first_sign_s: float = 0.0
     signs_seen: int = 0
-    cpu_s: float | None = None
-    """Its wanted processor time when it had been quiet for half of its limit."""
+    effort: Effort = field(default_factory=Effort)
 
     def look(self, now_s: float, limit_s: float) -> None:
         """Count its signs of life, and see whether it works when there are none."""
         sign_s = self.signs.alive_s.value
         if sign_s != self.sign_s:
-            self.sign_s, self.cpu_s = sign_s, None
+            self.sign_s = sign_s
             self.first_sign_s = self.first_sign_s or sign_s
             self.signs_seen += 1
-        elif self.cpu_s is None and self.quiet_s(now_s) > limit_s / 2:
-            self.cpu_s = self._cpu_s()
+            self.effort = Effort()
+        elif self.process.pid is not None:
+            self.effort.look(self.process.pid, self.quiet_s(now_s), limit_s)
 
     @property
     def works(self) -> bool:
         """Whether it takes processor time, or would, though it gives no sign of life."""
-        return self.cpu_s is not None and self._cpu_s() - self.cpu_s > WORKS_S
-
-    def _cpu_s(self) -> float:
-        return 0.0 if self.process.pid is None else wanted_cpu_s(self.process.pid)
+        return self.process.pid is not None and self.effort.works(self.process.pid)
 
     def up(self, limit_s: float) -> bool:
         """Tell whether it has given a sign of life within `limit_s`."""

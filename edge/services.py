@@ -3,9 +3,10 @@
 Knows nothing about what the services do. A service that dies or goes quiet is started again, with
 growing pauses, for ever; nobody is there to do it by hand. Processes share no lock, only plain
 numbers in memory and an `edge/line.py`, so that none can block another by the way it dies. Of each
-service that alarms need, a second process waits to take over: `edge/spare.py`. (Each camera has a
-process of its own besides, which belongs to the pipeline: see `edge/camera_process.py`.) Who looks
-after the supervisor: systemd, told by `edge/sd_notify.py`, or `edge/guardian.py`.
+service that alarms need, a second process waits to take over: `edge/spare.py`. Each live
+camera has a process of its own besides, which the supervisor keeps going: `edge/camera_keeping.py`.
+(Those that play files belong to the pipeline.) Who looks after the supervisor: systemd, told by
+`edge/sd_notify.py`, or `edge/guardian.py`.
 """
 
 import os
@@ -22,11 +23,12 @@ from edge.faults.record import ProcessRecord, ServiceRecord
 from edge.line import new_door
 from edge.options import RunOptions
 from edge.run_words import say_running
-from edge.running import Running, forget
+from edge.running import MOST_LEFT, Running, forget
 from edge.sd_notify import Systemd
 from edge.service import BAD_INPUT, Context, Signs, die_with_parent, told_to_end
 from edge.spare import Spares, start_process
 from scene.clock import SystemClock
+from scene.errors import LamproomError
 from scene.messages import Severity
 
 __all__ = ["SERVICES", "Context", "Service", "Signs", "Supervisor", "die_with_parent"]
@@ -51,9 +53,6 @@ processor more."""
 UNKILLABLE_S = 5.0
 """When a killed process is still there after so long, the kernel waits for a disk or a driver, and
 nobody can end it, systemd neither: the rest of the gateway goes on."""
-MOST_LEFT = 3
-"""So many processes of one service that can't be killed are left behind while another one does
-their work; who would be the next to hang is not started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,13 +191,14 @@ class Supervisor:
         """Tell whether all are up and none was started a moment ago."""
         return self._may_go_on() and time.monotonic() - self._started_s > SPARE_AFTER_S
 
-    def _context(self, signs: Signs) -> Context:
+    def _context(self, name: str, signs: Signs) -> Context:
+        """Give a service what it needs; who looks at no camera holds no camera's memory."""
         return Context(
             options=self._options,
             door_out=self._door_out,
             door_in=self._door_in,
             signs=signs,
-            cameras=self._cameras.kept,
+            cameras=self._cameras.kept if self._services[name].cameras else (),
         )
 
     def _start(self, name: str) -> None:
@@ -220,9 +220,15 @@ class Supervisor:
         )
 
     def _want_cameras(self) -> None:
-        """Keep those cameras going that the site has now; spares know only the ones before."""
+        """Keep those cameras going that the site has now; spares know only the ones before.
+
+        They stay as they are while the site can't be read: a file that it names may be gone.
+        """
         before = self._cameras.kept
-        self._cameras.want(self._options.site().cameras)
+        try:
+            self._cameras.want(self._options.site().cameras)
+        except LamproomError as error:
+            self._say(f"the cameras stay as they are: {error}")
         if self._cameras.kept != before:
             self._spares.close()
 
@@ -385,6 +391,7 @@ class Supervisor:
             forget(running.process)
             if self._services[name].cameras:
                 self._cameras.close()
+        self._cameras.close()  # also when nobody was started to look at them
         for _, process in self._left:
             forget(process)
         self._caretaker.close()

@@ -27,7 +27,8 @@ AGAIN_S = 60.0
 MOST_ORDERS_BYTES = 32_000
 """What is sure to fit into a pipe: nobody may wait for a spare that does not read."""
 
-NewContext = Callable[[Signs], Context]
+NewContext = Callable[[str, Signs], Context]
+"""Gives the service of that name what it needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ def start_process(
     try:
         process = spawn.Process(
             target=serve,
-            args=(name, module, new_context(signs), theirs, later or ()),
+            args=(name, module, new_context(name, signs), theirs, later or ()),
             name=f"lamproom-{name}",
         )
         process.start()

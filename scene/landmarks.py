@@ -3,6 +3,7 @@
 Knows nothing about who is there. The page's `landmarks.js` says the same.
 """
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -23,7 +24,10 @@ def chainage_of(site: SiteDescription, xyz_m: XYZ) -> float | None:
         )
     except ValidationError:  # a gateway's mistake, not a reason to tell nothing
         return None
-    return round(float(Floor(config).place(np.array([xyz_m[:2]]))[0, 0]), 1)
+    chainage_m = float(Floor(config).place(np.array([xyz_m[:2]]))[0, 0])
+    # As the page does, where `round` would be half to even; and half is half for both, whatever
+    # the last bits of their sums.
+    return math.floor(chainage_m * 10 + 0.5 + 1e-6) / 10
 
 
 def nearest(landmarks: Iterable[Landmark], chainage_m: float) -> Landmark | None:
@@ -44,6 +48,7 @@ def by_landmark(near: Landmark, chainage_m: float, language: str = "en") -> str:
     # A newer gateway may know other kinds; their name is still a name.
     name = NAMES.get(near.kind, ("{}", "{}"))[column].format(near.name)
     off_m = chainage_m - near.chainage_m
-    if abs(off_m) <= near.reach_m:
+    whole_m = math.floor(abs(off_m) + 0.5)
+    if abs(off_m) <= near.reach_m or whole_m == 0:
         return name
-    return f"{name} {'+' if off_m > 0 else '-'} {abs(off_m):.0f} {('m', '米')[column]}"
+    return f"{name} {'+' if off_m > 0 else '-'} {whole_m} {('m', '米')[column]}"

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from control_room.access.audited import Audited
-from control_room.access.oidc_settings import OidcSettings
 from control_room.access.pace import Buckets, LoginPace
 from control_room.access.passwords import BusyError, Checker, hash_of, needs_new_hash
 from control_room.access.roles import AccessError, Role
@@ -31,6 +31,9 @@ from control_room.access.users_file import (
 )
 from control_room.complaints import printable
 from scene.clock import Clock
+
+if TYPE_CHECKING:  # most have no OpenID provider, and alarms wait for what is imported here
+    from control_room.access.oidc_settings import OidcSettings
 
 MAX_TOLD_BURST, TOLD_PER_S = 20, 0.2
 UNKNOWN = "somebody unknown"
@@ -77,7 +80,7 @@ class Doorkeeper:
         clock: Clock,
         say: Callable[[str], None],
         *,
-        oidc: OidcSettings | None = None,
+        oidc: "OidcSettings | None" = None,
     ) -> None:
         """Read users and sessions; raises `AccessError`."""
         self._file, self.clock, self._say = users_file, clock, say

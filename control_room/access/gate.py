@@ -192,14 +192,15 @@ class Gate:
         return sorry(f"{row}: may be used by nobody (control_room/access/roles.py)", FORBIDDEN)
 
     def _not_enough(self, call: HTTPConnection, caller: Caller, need: str) -> Response:
-        if caller.stepped_down:
-            return sorry("log in again to act: your login is from the shift before", NOT_LOGGED_IN)
-        if caller.role is not None:
+        if caller.role is not None and not caller.stepped_down:
             return sorry(f"only an {need} may do that; you are {caller.role}", FORBIDDEN)
-        if call.scope["type"] == "http" and "text/html" in call.headers.get("accept", ""):
+        opens = call.scope["type"] == "http" and call.scope["method"] in SAFE
+        if opens and "text/html" in call.headers.get("accept", ""):
             query = call.scope["query_string"].decode("latin-1")
             path = call.scope["path"] + (f"?{query}" if query else "")
             return RedirectResponse(f"/login?next={quote(path)}", status_code=303)
+        if caller.stepped_down:
+            return sorry("log in again to act: your login is from the shift before", NOT_LOGGED_IN)
         return sorry("log in first", NOT_LOGGED_IN)
 
     async def _with_body(self, scope: Scope, receive: Receive, send: Send) -> None:

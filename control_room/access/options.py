@@ -8,14 +8,17 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from control_room.access.addresses import LOOPBACK
-from control_room.access.certificate import Certificate
-from control_room.access.doorkeeper import Doorkeeper
-from control_room.access.oidc_settings import OidcSettings, read_oidc
 from control_room.access.roles import AccessError
 from control_room.access.users_file import read_users
 from scene.clock import Clock
+
+if TYPE_CHECKING:  # imported only where it is used: alarms wait for all that is imported here
+    from control_room.access.certificate import Certificate
+    from control_room.access.doorkeeper import Doorkeeper
+    from control_room.access.oidc_settings import OidcSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +26,8 @@ class Door:
     """How the page is reached; as it stands: from this machine only, by anybody."""
 
     host: str = "127.0.0.1"
-    doorkeeper: Doorkeeper | None = None
-    certificate: Certificate | None = None
+    doorkeeper: "Doorkeeper | None" = None
+    certificate: "Certificate | None" = None
     proxy: str | None = None
     """Address of the proxy before which TLS ends."""
 
@@ -89,21 +92,33 @@ def door_of(
         raise AccessError("--tls-certificate and --tls-key: give both")
     if args.tls_certificate is not None and args.behind_proxy is not None:
         raise AccessError("--behind-proxy: TLS ends at the proxy; leave out --tls-certificate")
-    oidc = read_oidc(args.oidc) if args.oidc else None
+    oidc = _oidc(args.oidc) if args.oidc else None
     asks = bool(read_users(users_file).users) or oidc is not None
     _need_login(args, asks, users_file)
-    certificate = (
-        Certificate(args.tls_certificate, args.tls_key, say) if args.tls_certificate else None
-    )
+    certificate = _certificate(args, say) if args.tls_certificate else None
     doorkeeper = _doorkeeper(users_file, clock, say, oidc) if asks else None
     return Door(
         host=args.host, doorkeeper=doorkeeper, certificate=certificate, proxy=args.behind_proxy
     )
 
 
+def _oidc(file: Path) -> "OidcSettings":
+    from control_room.access.oidc_settings import read_oidc
+
+    return read_oidc(file)
+
+
+def _certificate(args: argparse.Namespace, say: Callable[[str], None]) -> "Certificate":
+    from control_room.access.certificate import Certificate
+
+    return Certificate(args.tls_certificate, args.tls_key, say)
+
+
 def _doorkeeper(
-    users_file: Path, clock: Clock, say: Callable[[str], None], oidc: OidcSettings | None
-) -> Doorkeeper:
+    users_file: Path, clock: Clock, say: Callable[[str], None], oidc: "OidcSettings | None"
+) -> "Doorkeeper":
+    from control_room.access.doorkeeper import Doorkeeper
+
     sessions = users_file.with_name("sessions.sqlite")
     return Doorkeeper(users_file, sessions, clock, say, oidc=oidc)
 

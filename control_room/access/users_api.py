@@ -22,6 +22,7 @@ from control_room.access.users_file import (
     UnknownUserError,
     Users,
     name_key,
+    tidy_name,
     with_an_admin,
 )
 from control_room.sorry import sorry
@@ -29,7 +30,36 @@ from control_room.sorry import sorry
 Act = Literal["add", "password", "role", "remove", "logout"]
 ACTS: tuple[Act, ...] = get_args(Act)
 BAD = 400
-STATUS = {UnknownUserError: 404, TakenNameError: 409, LastAdminError: 409}
+CODE = "Lamproom-Refused"
+
+
+class OwnRoleError(AccessError):
+    """Nobody takes their own role away."""
+
+
+class AskedError(AccessError):
+    """What was sent is not what this takes."""
+
+
+class NewNameError(AccessError):
+    """Nobody can be called so."""
+
+
+class PasswordError(AccessError):
+    """A password that won't do."""
+
+
+REFUSALS: dict[type[AccessError], tuple[int, str]] = {
+    UnknownUserError: (404, "unknown_user"),
+    TakenNameError: (409, "taken_name"),
+    LastAdminError: (409, "last_admin"),
+    OwnRoleError: (409, "own_role"),
+    AskedError: (BAD, "asked"),
+    NewNameError: (BAD, "new_name"),
+    PasswordError: (BAD, "password"),
+}
+"""Status, and the code by which the page finds its words; all else is the users file's trouble."""
+FILE_TROUBLE = (BAD, "users_file")
 PAGE = Path(__file__).parent / "users_page"
 """Not among the files of the page: those are for everybody who looks."""
 FILES = {"/users": "users.html", "/users.css": "users.css", "/users.js": "users.js"}
@@ -41,7 +71,8 @@ def users_routes(doorkeeper: Doorkeeper) -> list[BaseRoute]:
     `GET /api/users` gives name, role and open sessions of each; `POST /api/users/` and one of
     `ACTS` takes JSON with `name` and, as needed, `role` and `password`, and gives the same list.
     Nobody removes themself or changes their own role, and one admin with a password here stays:
-    somebody must be left to let others in.
+    somebody must be left to let others in. A refusal has a header `CODE`, one of `REFUSALS` or
+    `FILE_TROUBLE`: the page tells it in the reader's language.
     """
 
     async def listed(_request: Request) -> Response:
@@ -54,11 +85,11 @@ def users_routes(doorkeeper: Doorkeeper) -> list[BaseRoute]:
                 body = _body(await request.body())
                 name = body["name"]
                 if action in ("remove", "role") and name_key(name) == name_key(caller.name or ""):
-                    raise LastAdminError("your own role another admin must change, and remove you")
+                    raise OwnRoleError("your own role another admin must change, and remove you")
                 change = _change(action, name, body, doorkeeper)
                 await doorkeeper.change(caller.name or "?", action, name, change)
             except AccessError as error:
-                return sorry(error, STATUS.get(type(error), BAD))
+                return _refused(error)
             return JSONResponse(_listed(doorkeeper))
 
         return done
@@ -71,6 +102,13 @@ def users_routes(doorkeeper: Doorkeeper) -> list[BaseRoute]:
         Route("/api/users", listed, methods=["GET"]),
         *(Route(f"/api/users/{one}", act(one), methods=["POST"]) for one in ACTS),
     ]
+
+
+def _refused(error: AccessError) -> Response:
+    status, code = REFUSALS.get(type(error), FILE_TROUBLE)
+    answer = sorry(error, status)
+    answer.headers[CODE] = code
+    return answer
 
 
 def _listed(doorkeeper: Doorkeeper) -> list[dict[str, object]]:
@@ -96,19 +134,41 @@ def _change(
 ) -> Callable[[Users], Users]:
     role = next((one for one in ROLES if one == body.get("role")), None)
     if action in ("add", "role") and role is None:
-        raise AccessError(f"role: give {', '.join(ROLES)}")
+        raise AskedError(f"role: give {', '.join(ROLES)}")
     password = body.get("password", "")
     if not isinstance(password, str):
-        raise AccessError("password: give a text")
+        raise AskedError("password: give a text")
     if action == "add" and role is not None:
-        return lambda users: users.add(name, role, password)
+        _check_name(name)
+        return _with_password(lambda users: users.add(name, role, password))
     if action == "role":
         return lambda users: _one_left(users, users.change(name, role=role))
     if action == "password":
-        return lambda users: users.change(name, password=hash_of(password))
+        return _with_password(lambda users: users.change(name, password=hash_of(password)))
     if action == "remove":
         return lambda users: _one_left(users, users.remove(name))
     return lambda users: _logged_out(users, name, doorkeeper)
+
+
+def _check_name(name: str) -> None:
+    try:
+        tidy_name(name)
+    except AccessError as error:
+        raise NewNameError(str(error)) from None
+
+
+def _with_password(change: Callable[[Users], Users]) -> Callable[[Users], Users]:
+    """Give the change, which says so when it is the password that won't do."""
+
+    def changed(users: Users) -> Users:
+        try:
+            return change(users)
+        except (UnknownUserError, TakenNameError):
+            raise
+        except AccessError as error:
+            raise PasswordError(str(error)) from None
+
+    return changed
 
 
 def _one_left(before: Users, after: Users) -> Users:
@@ -122,7 +182,7 @@ def _body(text: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict) or "name" not in body:
-        raise AccessError("a JSON object with name is expected, and role or password as needed")
+        raise AskedError("a JSON object with name is expected, and role or password as needed")
     if not isinstance(body["name"], str):
-        raise AccessError("name: give a text")
+        raise AskedError("name: give a text")
     return body

@@ -5,6 +5,7 @@ import { element, setText } from "./dom.js";
 import { msOf, parse } from "./json.js";
 import { byLandmark } from "./landmarks.js";
 import { alarmKey, isUnacknowledged, model, nowMs, on, personOf, raiseOf, select } from "./model.js";
+import { chainageOf } from "./roadway.js";
 import { clockTime } from "./times.js";
 import { kindName, newestEvidence, raisedEvidence } from "./words_of_alarms.js";
 import { word } from "./words.js";
@@ -95,8 +96,9 @@ function rowsOf(entry) {
 function placeText({ site, gateway }, xyz_m) {
   if (xyz_m === null) return null;
   const metres = xyz_m.map((value, i) => `${"xyz"[i]} ${value.toFixed(2)}`).join("  ") + " m";
-  const near = byLandmark(model.gateways.get(`${site}/${gateway}`)?.site, xyz_m);
-  return near === null ? metres : `${near} · ${metres}`;
+  const known = model.gateways.get(`${site}/${gateway}`)?.site;
+  return [`${chainageOf(known, xyz_m).toFixed(1)} m`, byLandmark(known, xyz_m), metres]
+    .filter((part) => part !== null).join(" · ");
 }
 
 /** Ask what was done with an alarm, whenever it has changed. */

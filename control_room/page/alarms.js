@@ -9,6 +9,7 @@ import { oncePerFrame } from "./later.js";
 import {
   alarmKey, isOpen, isUnacknowledged, mayAct, model, on, raiseOf, selectAlarm, takeHistory, weight,
 } from "./model.js";
+import { chainageOf } from "./roadway.js";
 import { SIGN } from "./signs.js";
 import { clockTime, duration } from "./times.js";
 import { kindName } from "./words_of_alarms.js";
@@ -27,8 +28,8 @@ const shelfTitle = document.getElementById("shelved-count");
 const none = document.getElementById("no-alarms");
 /** Map of an alarm's key to its line. */
 const lines = new Map();
-/** Map of an alarm's key to the line of the group that it leads. */
-const groupLines = new Map();
+/** The lines of groups: `{ item, keys }`, the keys of its alarms when it was drawn last. */
+let groupLines = [];
 /** How many open alarms the filters hide. */
 let hiddenCount = 0;
 /** How many past alarms are shown. */
@@ -50,8 +51,9 @@ export function whereOf(entry) {
   const { xyz_m } = raiseOf(entry);
   const parts = [];
   if (xyz_m !== null) {
-    const near = byLandmark(model.gateways.get(`${entry.site}/${gateway}`)?.site, xyz_m);
-    parts.push(word("at", xyz_m[0].toFixed(1)), ...(near === null ? [] : [near]));
+    const site = model.gateways.get(`${entry.site}/${gateway}`)?.site;
+    const near = byLandmark(site, xyz_m);
+    parts.push(word("at", chainageOf(site, xyz_m).toFixed(1)), ...(near === null ? [] : [near]));
   }
   if (anomaly.zone !== null) parts.push(anomaly.zone);
   if (anomaly.camera !== null) parts.push(`${word("camera")} ${anomaly.camera}`);
@@ -60,6 +62,7 @@ export function whereOf(entry) {
 }
 
 function draw() {
+  const focused = focusedNow();
   const entries = [...model.alarms.values()];
   const newest = (a, b) => msOf(b.anomaly.raised_at_ns) - msOf(a.anomaly.raised_at_ns);
   const groups = openGroups().sort((a, b) => weightOf(b) - weightOf(a) || newest(a[0], b[0]));
@@ -71,16 +74,34 @@ function draw() {
   ));
   drawNone();
   copy.hidden = !mayAct() || model.prefix === "replay";
-  fill(list, groups.map((group) => (group.length > 1 ? groupLineOf(group) : lineOf(group[0]))));
+  const many = linesOfGroups(groups.filter((group) => group.length > 1));
+  fill(list, groups.map((group) => many.get(group) ?? lineOf(group[0])));
   fill(shelf, shelved.map(lineOf));
   fill(past, closed.map(lineOf));
   setText(shelfTitle, word("shelved_count", shelved.length));
   shelfTitle.classList.toggle("some", shelved.length > 0);
   const shown = new Set([...groups.flat(), ...shelved, ...closed].map(alarmKey));
   for (const key of lines.keys()) if (!shown.has(key)) lines.delete(key);
-  const leads = new Set(groups.filter((group) => group.length > 1).map(([one]) => alarmKey(one)));
-  for (const key of groupLines.keys()) if (!leads.has(key)) groupLines.delete(key);
   drawDetails(groups);
+  focusAgain(focused);
+}
+
+/** Which alarm's line has the focus: { key, element }; null where none has. */
+function focusedNow() {
+  const element = document.activeElement;
+  const key = element?.closest?.("#alarms, #shelved-alarms, #past-alarms") ? element.dataset.key : undefined;
+  return key === undefined ? null : { key, element };
+}
+
+/** A line may have gone into a group, or come out of one: the focus goes with the alarm. */
+function focusAgain(focused) {
+  if (focused === null) return;
+  const { key, element } = focused;
+  if (element === document.activeElement && element.dataset.key === key) return;
+  const all = [...document.querySelectorAll("#alarms button, #shelved-alarms button, #past-alarms button")];
+  const own = all.find((one) => one.dataset.key === key && one.checkVisibility());
+  const group = groupLines.find(({ keys }) => keys.has(key))?.item.firstChild;
+  (own ?? group)?.focus({ preventScroll: true });
 }
 
 /** The open alarms that are not shelved, by cause; one that is in no group yet stands alone. */
@@ -126,38 +147,51 @@ async function loadOlder() {
 
 function lineOf(entry) {
   const key = alarmKey(entry);
-  const item = lines.get(key) ?? newLine(lines, key);
+  const item = lines.get(key) ?? newLine();
+  lines.set(key, item);
   fillLine(item.firstChild, entry, [entry]);
   return item;
 }
 
+/** Map of a group to its line: one that had one of its alarms, so that an open group stays open. */
+function linesOfGroups(groups) {
+  const left = new Map(groupLines.flatMap((line) => [...line.keys].map((key) => [key, line])));
+  groupLines = groups.map((group) => {
+    const keys = new Set(group.map(alarmKey));
+    const before = left.get([...keys].find((key) => left.has(key)));
+    for (const key of before?.keys ?? []) left.delete(key);
+    return { item: before?.item ?? newGroupLine(), keys, group };
+  });
+  for (const { item, group } of groupLines) fillGroupLine(item, group);
+  return new Map(groupLines.map(({ item, group }) => [group, item]));
+}
+
+function newGroupLine() {
+  const item = newLine();
+  const members = element("ol", "members");
+  members.hidden = true;
+  const more = makeButton("more", "", () => { members.hidden = !members.hidden; later(); });
+  item.append(more, members);
+  return item;
+}
+
 /** The line of several alarms of one cause: the worst, how many more, and under it every one. */
-function groupLineOf(group) {
-  const key = alarmKey(group[0]);
-  const item = groupLines.get(key) ?? newLine(groupLines, key);
-  if (item.children.length === 1) {
-    const members = element("ol", "members");
-    members.hidden = true;
-    const more = makeButton("more", "", () => { members.hidden = !members.hidden; later(); });
-    item.append(more, members);
-  }
+function fillGroupLine(item, group) {
   const [button, more, members] = item.children;
   fillLine(button, group[0], group);
   setText(more, word(members.hidden ? "group_open" : "group_close", group.length));
   more.setAttribute("aria-expanded", String(!members.hidden));
   fill(members, group.map(lineOf));
-  return item;
 }
 
-function newLine(into, key) {
+function newLine() {
   const item = document.createElement("li");
-  const button = makeButton("alarm", null, () => selectAlarm(key));
+  const button = makeButton("alarm", null, () => selectAlarm(button.dataset.key));
   button.append(
     element("span", "icon"), element("span", "kind"), element("span", "where"),
     element("span", "since"), element("span", "state"),
   );
   item.append(button);
-  into.set(key, item);
   return item;
 }
 
@@ -186,11 +220,9 @@ function sinceOf({ anomaly, cleared_at_ns }) {
 }
 
 function drawTimes() {
-  for (const entry of model.alarms.values()) {
-    for (const known of [lines, groupLines]) {
-      const item = known.get(alarmKey(entry));
-      if (item !== undefined) setText(item.firstChild.children[3], sinceOf(entry));
-    }
+  for (const item of [...lines.values(), ...groupLines.map((line) => line.item)]) {
+    const entry = model.alarms.get(item.firstChild.dataset.key);
+    if (entry !== undefined) setText(item.firstChild.children[3], sinceOf(entry));
   }
 }
 

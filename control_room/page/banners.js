@@ -1,12 +1,17 @@
-// What nobody may overlook: a lost line, a picture that stands still, a replay.
+// What nobody may overlook: a lost line, a picture that stands still, a replay; and alarms while a
+// dialog is open, for a screen reader hears nothing from behind it, and the eye sees little.
 // A screen reader hears each once, not every second.
 
-import { OLD_PICTURE_S, model, on, replayEnded } from "./model.js";
+import { OLD_PICTURE_S, isUnacknowledged, model, on, replayEnded, weight } from "./model.js";
+import { SIGN } from "./signs.js";
+import { kindName } from "./words_of_alarms.js";
 import { setText } from "./dom.js";
 import { technical, word } from "./words.js";
 
 const place = document.getElementById("banners");
 const announcer = document.getElementById("announcer");
+const muster = document.getElementById("muster");
+const inMuster = document.getElementById("muster-alarms");
 let picture = null;
 let told = "";
 
@@ -15,7 +20,10 @@ export function start() {
   on("link", draw);
   on("language", draw);
   on("picture", (state) => { picture = state; draw(); });
-  setInterval(draw, 500);
+  on("new alarm", ({ anomaly }) => { if (anomaly.severity === "critical") leaveDialogs(); });
+  for (const about of ["alarms", "language"]) on(about, drawInMuster);
+  inMuster.addEventListener("click", () => muster.close());
+  setInterval(() => { draw(); drawInMuster(); }, 500);
 }
 
 function draw() {
@@ -34,13 +42,26 @@ function draw() {
   });
   while (place.children.length > wanted.length) place.lastChild.remove();
   const names = wanted.map(([name]) => name).join();
-  // A screen reader hears nothing from behind a dialog, and the eye sees little; the muster says it itself.
-  if (names.includes("lost") && !told.includes("lost")) {
-    for (const one of document.querySelectorAll("dialog[open]:not(#muster)")) one.close();
-  }
+  if (names.includes("lost") && !told.includes("lost")) leaveDialogs();
   if (names !== told && wanted.length > 0) announcer.textContent = wanted.map(([, text]) => text).join(" ");
   told = names;
   document.title = wanted.some(([name]) => name === "lost") ? "✕ Lamproom" : "Lamproom";
+}
+
+/** The muster stays: it says itself what there is. */
+function leaveDialogs() {
+  for (const one of document.querySelectorAll("dialog[open]:not(#muster)")) one.close();
+}
+
+/** Only while it is open: what a screen reader says of it would be said twice else. */
+function drawInMuster() {
+  const open = !muster.open ? [] : [...model.alarms.values()].filter(isUnacknowledged).sort((a, b) => weight(b) - weight(a));
+  inMuster.hidden = open.length === 0;
+  if (open.length === 0) return setText(inMuster, "");
+  const { anomaly } = open[0];
+  inMuster.className = anomaly.severity;
+  const worst = `${SIGN[anomaly.severity] ?? SIGN.notice} ${kindName(anomaly)}`;
+  setText(inMuster, word(open.length === 1 ? "muster_alarm" : "muster_alarms", open.length, worst));
 }
 
 function ofReplay() {

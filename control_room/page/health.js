@@ -46,8 +46,9 @@ function drawCount() {
   const floor = floorSeen();
   const now = peopleSeen();
   let unplaced = 0;
-  for (const { health } of model.gateways.values()) {
-    for (const camera of health?.cameras ?? []) unplaced += camera.unplaced ?? 0;
+  for (const known of model.gateways.values()) {
+    if (isSilent(known)) continue;
+    for (const camera of known.health?.cameras ?? []) unplaced += camera.unplaced ?? 0;
   }
   const partly = floor.unseen > 0 || floor.unknown.length > 0 || floor.metres === 0 || now === null;
   const parts = [word("count_unknown")];
@@ -74,23 +75,32 @@ function peopleSeen() {
   if (speaking.length === 0) return null;
   let people = 0;
   let lately = 0;
+  let certain = 0;
   for (const { positions } of speaking) {
     const seen = positions.people.filter((person) => isSeenNow(person, positions));
     people += seen.length;
+    certain += seen.filter(({ certainty }) => certainty === "certainly").length;
     lately += positions.people.length - seen.length;
   }
-  if (model.gateways.size < 2 || performance.now() - model.headsAt > HEADS_OLD_S * 1000) {
-    return { people, lately, text: "" };
-  }
+  const isOld = performance.now() - model.headsAt > HEADS_OLD_S * 1000;
+  // Of one gateway the positions say all; who is only possibly there is not counted as if surely.
+  if (isOld || model.gateways.size < 2) return { people, lately, text: maybe(people, certain) };
   // Whom two gateways see is one person: only the control room's count knows. It counts as in view
   // who is followed, also where the place is only predicted just now.
   const sum = (name) => model.heads.reduce((all, told) => all + told[name], 0);
   const seen = Math.min(people, sum("people"));
-  const surely = Math.min(seen, sum("at_least"));
   return {
-    people: seen, lately: sum("people") - seen + sum("unknown"),
-    text: surely < seen ? countText(seen, surely, true) : "",
+    people: seen, lately: sum("people") - seen + sum("unknown"), text: maybe(seen, sum("at_least")),
   };
+}
+
+function maybe(people, surely) {
+  return surely < people ? countText(people, surely, true) : "";
+}
+
+/** Tell whether a gateway says nothing of its cameras any more, or never did. */
+function isSilent(known) {
+  return silentFor(known, "health") > SILENT_AFTER_S;
 }
 
 /** How much of all roadways is not seen: { metres, unseen, unknown }; `unknown` names gateways. */
@@ -114,10 +124,9 @@ function drawStrip() {
   const about = camerasAlarms();
   const chips = [];
   for (const known of model.gateways.values()) {
-    const quiet = silentFor(known, "health");
-    const silent = quiet > SILENT_AFTER_S;
+    const [quiet, silent] = [silentFor(known, "health"), isSilent(known)];
     chips.push(gatewayChip(known, quiet, silent));
-    for (const camera of known.health?.cameras ?? []) {
+    for (const camera of known.health?.cameras ?? known.site?.cameras ?? []) {
       chips.push(cameraChip(known, camera, silent, about));
     }
   }
@@ -133,7 +142,7 @@ function gatewayChip({ place, gateway, health, state, siteName }, quiet, silent)
   if (offline) words.push(word("offline"));
   else if (silent && Number.isFinite(quiet)) words.push(word("silent", quiet.toFixed(0)));
   else if (!silent) words.push(word("online"));
-  if (health !== undefined) {
+  if (health !== undefined && !silent) {
     words.push(word("panorama_rate", health.panorama_fps.toFixed(1)));
     words.push(word("detection_rate", health.detection_fps.toFixed(1)));
     words.push(health.detection_age_s === null ? word("no_detection")

@@ -3,8 +3,9 @@
 const GAP = 2;
 const CELL = 48;
 const ROWS = 6;
-/** How wide "+12" is. */
+/** How wide "+12" is, and the sign before it where one of them has an alarm. */
 const MORE_PX = 30;
+const SIGN_PX = 18;
 
 /** Rectangles that are taken, found quickly. */
 class Taken {
@@ -21,9 +22,10 @@ class Taken {
     return false;
   }
 
-  hits(box) {
-    return this.each(box, (cell) => (this.cells.get(cell) ?? []).some((other) =>
-      box.left < other.left + other.width + GAP && other.left < box.left + box.width + GAP
+  /** Tell whether something is there that `isPassed` does not let by. */
+  hits(box, isPassed = () => false) {
+    return this.each(box, (cell) => (this.cells.get(cell) ?? []).some((other) => !isPassed(other)
+      && box.left < other.left + other.width + GAP && other.left < box.left + box.width + GAP
       && box.top < other.top + other.height + GAP && other.top < box.top + box.height + GAP));
   }
 
@@ -41,11 +43,13 @@ class Taken {
  * height]` that it belongs to, `widths` of its texts, the longest first, and `height`; down to the
  * text number `keep` it is shortened for the sake of others, further only where there is no room.
  * Those that come first in the list get the better places. What lies at `others`, `{ left, top,
- * width, height }`, is covered by none.
+ * width, height, isBody }`, is covered by none. Labels with `keep` are alarms': where all else
+ * fails they may cover bodies, their own first, but never another label.
  *
  * Gives for each `{ left, top, width, height, text, lead }`: which of its texts to write, and
  * whether a line must lead to it; or null where there is no room. `more` gives where to write how
- * many have none: `{ left, top, width, height, members }`; nobody is left out of both.
+ * many have none: `{ left, top, width, height, members, count }`; nobody is left out of both. A
+ * label stands for `count` people, one without.
  */
 export function layOut(labels, area, others = []) {
   const most = Math.max(1, ...labels.map(({ widths }) => widths.length));
@@ -54,29 +58,56 @@ export function layOut(labels, area, others = []) {
   for (let from = 0; from < most && (laid === null || laid.more.length > 0); from += 1) {
     laid = layOutFrom(from, labels, area, others);
   }
-  return laid;
+  // And an alarm rather over somebody's body than behind a number.
+  const isGrave = ({ members }) => members.some((i) => isAlarm(labels[i]));
+  return laid.more.some(isGrave) ? layOutFrom(most - 1, labels, area, others, true) : laid;
 }
 
-function layOutFrom(from, labels, area, others) {
+function isAlarm({ keep }) {
+  return keep !== undefined;
+}
+
+function layOutFrom(from, labels, area, others, mayCover = false) {
   const taken = new Taken();
   for (const box of others) taken.add(box);
   // Nothing covers somebody whom an alarm is about.
-  for (const { around: [left, top, width, height], keep } of labels) {
-    if (keep !== undefined) taken.add({ left, top, width, height });
+  for (const label of labels.filter(isAlarm)) {
+    const [left, top, width, height] = label.around;
+    taken.add({ left, top, width, height, isBody: true, label });
   }
   const places = labels.map((label) => {
     const first = Math.min(from, label.keep ?? label.widths.length - 1);
-    for (let text = first; text < label.widths.length; text += 1) {
-      for (const place of candidates(label, label.widths[text], area)) {
-        if (!taken.hits(place)) {
-          taken.add(place);
-          return { ...place, text };
-        }
-      }
-    }
-    return null;
+    const place = placeOf(label, first, area, taken)
+      ?? (mayCover && isAlarm(label) ? coveringPlaceOf(label, first, area, taken) : null);
+    if (place !== null) taken.add({ ...place, isAlarm: isAlarm(label) });
+    return place;
   });
   return { places, more: gather(labels, places, area, taken) };
+}
+
+function placeOf(label, first, area, taken, isPassed, places = candidates) {
+  for (let text = first; text < label.widths.length; text += 1) {
+    for (const place of places(label, label.widths[text], area)) {
+      if (!taken.hits(place, isPassed)) return { ...place, text };
+    }
+  }
+  return null;
+}
+
+function coveringPlaceOf(label, first, area, taken) {
+  const [own, any] = [(other) => other.label === label, ({ isBody }) => isBody];
+  return placeOf(label, first, area, taken, own, overBody)
+    ?? placeOf(label, first, area, taken, any, overBody)
+    ?? placeOf(label, first, area, taken, any);
+}
+
+/** Places on the body itself, row by row. */
+function* overBody({ around: [x, y, wide, tall], height }, width, area) {
+  const left = Math.max(1, Math.min(area.width - width - 1, x + wide / 2 - width / 2));
+  const [least, most] = [Math.max(1, y), Math.min(area.height - 1, y + tall) - height];
+  for (let top = least; top <= most; top += height + GAP + 1) {
+    yield { left, top, width, height, lead: false };
+  }
 }
 
 function* candidates({ around: [x, y, wide, tall], height }, width, area) {
@@ -113,10 +144,14 @@ function gather(labels, places, area, taken) {
   });
   return [...cells.values()].map(({ x, y, height, members }) => {
     const label = { around: [x / members.length, y / members.length, 0, 0], height };
-    const found = [...candidates(label, MORE_PX, area)];
-    const place = found.find((one) => !taken.hits(one)) ?? found[0];
-    taken.add(place);
-    return { ...place, members };
+    const isGrave = members.some((i) => isAlarm(labels[i]));
+    const found = [...candidates(label, MORE_PX + (isGrave ? SIGN_PX : 0), area)];
+    // Over a body rather than over a label, and over an alarm's label last of all.
+    const passes = [() => false, (other) => isGrave && other.isBody, (other) => !other.isAlarm];
+    const place = passes.map((isPassed) => found.find((one) => !taken.hits(one, isPassed)))
+      .find((one) => one !== undefined) ?? found[0];
+    taken.add({ ...place, isAlarm: isGrave });
+    return { ...place, members, count: members.reduce((sum, i) => sum + (labels[i].count ?? 1), 0) };
   });
 }
 

@@ -69,6 +69,7 @@ export function nowMs() {
 export function takeSnapshot(said) {
   model.prefix = said.prefix;
   model.kinds = said.kinds;
+  const before = new Map(model.alarms);
   model.alarms.clear();
   worst = null;
   for (const entry of said.alarms) model.alarms.set(alarmKey(entry), entry);
@@ -81,6 +82,10 @@ export function takeSnapshot(said) {
   changed("alarms");
   changed("alarm rate");
   changed("gateways");
+  for (const [key, entry] of model.alarms) {
+    // What came while nobody listened is heard now; what somebody has seen is no news.
+    if (isUnacknowledged(entry) && isNews(before.get(key), entry)) changed("new alarm", entry);
+  }
 }
 
 /** Take one gateway's message; `age_s` is for how long the control room has known it. */
@@ -126,13 +131,20 @@ export function takeHistory(entries) {
 /** Take an alarm's new state. */
 export function takeAlarm(entry) {
   const key = alarmKey(entry);
-  const isNew = !model.alarms.has(key);
+  const before = model.alarms.get(key);
   model.alarms.set(key, entry);
   worst = null;
   forgetOldAlarms();
   followAlarm();
   changed("alarms");
-  if (isNew && entry.anomaly.state === "active") changed("new alarm", entry);
+  if (isNews(before, entry)) changed("new alarm", entry);
+}
+
+/** Tell whether an alarm is new, has got worse, or has come off the shelf with nobody's word for it. */
+function isNews(before, entry) {
+  if (entry.anomaly.state !== "active") return false;
+  return before === undefined || weight(entry) > weight(before)
+    || (before.phase === "shelved" && isUnacknowledged(entry));
 }
 
 /** Take which alarms have one cause. */
@@ -219,28 +231,31 @@ export function isUnacknowledged(entry) {
   return entry.phase === "unacknowledged" || entry.phase === "cleared_unacknowledged";
 }
 
-/** Map of "site/gateway/track" to the worst active alarm about them; null when it must be made. */
+/** Map of "site/gateway/track" to the active alarms about them, the worst first; null: to be made. */
 let worst = null;
+const NO_ALARMS = Object.freeze([]);
 
-/** Find the active alarm about a person, the worst first; null without. */
+/** Find the worst active alarm about a person; null without. */
 export function alarmOf(place, track) {
-  if (worst === null) {
-    worst = new Map();
-    for (const entry of model.alarms.values()) {
-      if (entry.anomaly.state !== "active" || entry.anomaly.track === null) continue;
-      const key = `${entry.site}/${entry.gateway}/${entry.anomaly.track}`;
-      const other = worst.get(key);
-      if (other === undefined || weight(entry) > weight(other)) worst.set(key, entry);
-    }
-  }
-  return worst.get(`${place}/${track}`) ?? null;
+  return alarmsOf(place, track)[0] ?? null;
 }
 
-/** List the active alarms about a person, the worst first. */
+/** List the active alarms about a person, the worst first; asked for everybody at every picture. */
 export function alarmsOf(place, track) {
-  return [...model.alarms.values()].filter(({ site, gateway, anomaly }) =>
-    anomaly.state === "active" && anomaly.track === track && `${site}/${gateway}` === place)
-    .sort((a, b) => weight(b) - weight(a));
+  worst ??= alarmsByPerson();
+  return worst.get(`${place}/${track}`) ?? NO_ALARMS;
+}
+
+function alarmsByPerson() {
+  const found = new Map();
+  for (const entry of model.alarms.values()) {
+    if (entry.anomaly.state !== "active" || entry.anomaly.track === null) continue;
+    const key = `${entry.site}/${entry.gateway}/${entry.anomaly.track}`;
+    if (found.has(key)) found.get(key).push(entry);
+    else found.set(key, [entry]);
+  }
+  for (const entries of found.values()) entries.sort((a, b) => weight(b) - weight(a));
+  return found;
 }
 
 /** Order alarms: the higher, the worse. */

@@ -21,6 +21,11 @@ const unnamed = element("details", "unnamed");
 let timer = null;
 let told = null;
 let toldAt = -Infinity;
+/** When the figures that are on the screen were told. */
+let shownAt = -Infinity;
+/** Questions are counted: an answer that was overtaken by a newer one is old. */
+let asked = 0;
+let answered = 0;
 /** Whether the pointer is down on the figures. */
 let pressed = false;
 
@@ -29,10 +34,13 @@ export function start() {
   document.getElementById("muster-open").addEventListener("click", open);
   document.getElementById("muster-close").addEventListener("click", () => dialog.close());
   document.getElementById("muster-print").addEventListener("click", () => print());
-  sites.addEventListener("change", () => { told = null; ask(); });
+  sites.addEventListener("change", () => { forget(); ask(); });
   dialog.addEventListener("close", () => { clearInterval(timer); timer = null; });
-  body.addEventListener("pointerdown", () => { pressed = true; });
-  for (const what of ["pointerup", "pointercancel"]) addEventListener(what, () => { pressed = false; });
+  body.addEventListener("pointerdown", ({ button: which }) => { pressed = which === 0; });
+  // After a context menu, or in another window, nobody tells when the button is let go.
+  for (const what of ["pointerup", "pointercancel", "contextmenu", "blur"]) {
+    addEventListener(what, () => { pressed = false; });
+  }
   on("language", () => { if (dialog.open) draw(); });
   for (const about of ["link", "unlinked"]) on(about, drawOld);
 }
@@ -40,7 +48,7 @@ export function start() {
 /** Show the muster, always the newest. */
 export function open() {
   if (dialog.open) return;
-  told = null;
+  forget();
   const names = [...new Set([...model.gateways.values()].map((known) => known.siteName))].sort();
   const chosen = sites.value;
   sites.replaceChildren(...names.map((name) => new Option(name, name)));
@@ -52,19 +60,33 @@ export function open() {
   timer = setInterval(ask, EVERY_MS);
 }
 
+/** Take from the screen what was told of another site, or long ago. */
+function forget() {
+  told = null;
+  answered = asked;
+  pressed = false;
+  body.replaceChildren();
+  body.classList.remove("old");
+  setText(trouble, "");
+}
+
 async function ask() {
   const site = sites.value;
+  asked += 1;
+  const mine = asked;
   try {
     const answer = await fetch(`/api/muster/${encodeURIComponent(site)}`, {
       signal: AbortSignal.timeout(OLD_MS),
     });
     if (!answer.ok) throw new Error(await answer.text());
     const found = parse(await answer.text());
-    if (site !== sites.value) return;
+    if (mine <= answered) return;
+    answered = mine;
     told = found;
     toldAt = performance.now();
   } catch {
     // What was told before stays, and is called old.
+    if (mine <= answered) return;
   }
   if (dialog.open) draw();
 }
@@ -72,18 +94,24 @@ async function ask() {
 /** Say that the figures are old, whether or not the control room still answers. */
 function drawOld() {
   if (!dialog.open || (told === null && model.link.open)) return;
-  const old = told === null || !model.link.open || performance.now() - toldAt > OLD_MS;
-  setText(trouble, old ? word(told === null ? "muster_none" : "muster_old") : "");
+  const isOld = (at) => !model.link.open || performance.now() - at > OLD_MS;
+  const old = told === null || isOld(shownAt);
+  const why = told === null ? "muster_none" : isOld(toldAt) ? "muster_old" : "muster_held";
+  setText(trouble, old ? word(why) : "");
   body.classList.toggle("old", old);
 }
 
 function draw() {
   if (told === null) setText(trouble, word("muster_none"));
-  drawOld();
   // Who is pressing a button presses the one that was there, and whoever goes by keyboard stays.
-  if (pressed) return;
+  if (!pressed) drawFigures();
+  drawOld();
+}
+
+function drawFigures() {
   const focused = body.contains(document.activeElement) ? document.activeElement : null;
   body.replaceChildren(...(told === null ? [] : parts()));
+  shownAt = toldAt;
   if (focused === null) return;
   const same = [...body.querySelectorAll("button, summary")]
     .find((one) => one.dataset.key === focused.dataset.key);

@@ -5,10 +5,11 @@ import { setText } from "./dom.js";
 import { msOf } from "./json.js";
 import { oncePerFrame } from "./later.js";
 import {
-  OLD_PICTURE_S, alarmKey, alarmsOf, changed, model, nowMs, on, personOf, replayEnded, selectTrack,
+  OLD_PICTURE_S, alarmKey, alarmsOf, changed, model, nowMs, on, personOf, replayEnded, selectAlarm,
+  selectTrack,
 } from "./model.js";
 import { openOnEnter } from "./place_alarms.js";
-import { drawRaised } from "./raised_place.js";
+import { activePlace, drawPlaces, drawRaised } from "./raised_place.js";
 import { drawRuler } from "./ruler.js";
 import { PanoramaStream } from "./stream.js";
 import { DARK, drawTags, tagsOf } from "./tags.js";
@@ -49,7 +50,7 @@ let boxWidth = 0;
 
 /** What has been drawn, for whoever looks from outside. */
 export const drawn = {
-  frames: 0, tags: [], groups: [], ruler: [], raised: null, capturedAtNs: null, codec: null, skipped: 0, scale: 1,
+  frames: 0, tags: [], groups: [], places: [], ruler: [], raised: null, capturedAtNs: null, codec: null, skipped: 0, scale: 1,
 };
 
 /**
@@ -90,7 +91,9 @@ export function start() {
     later();
   });
   whenClicked(canvas, click);
-  openOnEnter(canvas, () => drawn.groups.map(keysOf));
+  openOnEnter(canvas, () => [
+    ...drawn.groups.map(keysOf), ...drawn.places.map(({ keys }) => keys).filter(({ length }) => length > 1),
+  ]);
   setInterval(() => { showAge(); leaveZoom(); }, 500);
   later();
 }
@@ -164,7 +167,7 @@ function draw() {
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.fillStyle = DARK;
   context.fillRect(0, 0, canvas.width, canvas.height);
-  drawn.tags = drawn.groups = [];
+  drawn.tags = drawn.groups = drawn.places = [];
   stamp.hidden = true;
   if (frame === null) return;
   if (isNew) follow();
@@ -176,6 +179,9 @@ function draw() {
   drawn.raised = drawRaised(context, over, stream.place, site, marks(), onCanvas);
   drawn.tags = tagsOf(header, stream.place, view, onCanvas);
   drawn.groups = drawTags(context, drawn.tags, view.box);
+  const picture = { place: stream.place, site, marks: marks(), onCanvas, box: view.box };
+  drawn.places = drawPlaces(context, picture, new Set(drawn.tags.map(({ track }) => track)),
+    drawn.tags.map(({ label }) => label).filter((label) => label !== null));
   drawn.scale = view.scale;
   drawStamp();
   if (!isNew) return;
@@ -213,6 +219,13 @@ function click({ x, y }) {
   const hit = drawn.tags.findLast(({ label }) => label !== null
     && isOn([label.left, label.top, label.width, label.height]))
     ?? drawn.tags.findLast(({ box }) => isOn(box));
+  const sign = drawn.places.find(({ left, top, width, height, x: at, y: down, inPicture }) =>
+    isOn([left, top, width, height]) || (inPicture && Math.hypot(at - x, down - y) < 12));
+  if (sign !== undefined) {
+    if (sign.keys.length === 1) selectAlarm(sign.keys[0]);
+    else changed("place alarms", [sign.keys]);
+    return;
+  }
   if (hit === undefined) return;
   const group = drawn.groups.find((tracks) => tracks.includes(hit.track));
   // The bodies of a group are still there one by one; their label stands for all.
@@ -244,8 +257,10 @@ function flyToSelected() {
   }
   const xy = selectedXy();
   if (xy === null) {
+    const place = activePlace(model.alarms.get(model.selected?.alarm));
     // A number may change: `leaveZoom` waits for the new one.
-    if (follows && model.selected?.track == null) showAll();
+    if (place !== null) flyToChainage(place);
+    else if (follows && model.selected?.track == null) showAll();
     return;
   }
   follows = true;

@@ -10,8 +10,12 @@ import { word } from "./words.js";
 
 const dialog = document.getElementById("place-alarms");
 const list = document.getElementById("place-alarms-list");
-/** Lists of keys of alarms, one for each place. */
+/** What gives the lists of keys of alarms that share a label now; one for each picture. */
+const sources = [];
+/** Lists of keys of alarms, one for each place that is listed. */
 let places = [];
+/** Which of `sources` they are from; null where it is not known. */
+let source = null;
 /** Map of an alarm's key to its line. */
 const lines = new Map();
 
@@ -22,10 +26,13 @@ export function start() {
   // A click beside the list closes it, as everybody expects.
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   for (const about of ["alarms", "language"]) on(about, () => { if (dialog.open) draw(); });
+  // Pictures gather a new alarm only when they are drawn.
+  setInterval(() => { if (dialog.open) draw(); }, 500);
 }
 
-/** Have `element` open what `groups()` gives, lists of keys, on Enter. */
+/** Have `element` open, and follow, what `groups()` gives, lists of keys, on Enter. */
 export function openOnEnter(element, groups) {
+  sources.push(groups);
   element.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
     event.preventDefault(); // or it would press what gets the focus
@@ -36,13 +43,24 @@ export function openOnEnter(element, groups) {
 
 function open(found) {
   places = found;
+  const told = (keys) => keys.toSorted().join("\n");
+  const first = told(found[0]);
+  source = sources.find((groups) => groups().some((keys) => told(keys) === first)) ?? null;
   lines.clear();
   draw();
   dialog.showModal();
   list.querySelector("button")?.focus();
 }
 
+/** Whose alarm came to a listed place since: what is listed stays, also when it is over. */
+function takeNew() {
+  for (const keys of source?.() ?? []) {
+    places = places.map((old) => (old.some((key) => keys.includes(key)) ? [...new Set([...old, ...keys])] : old));
+  }
+}
+
 function draw() {
+  takeNew();
   const blocks = places.map((keys) => {
     const entries = keys.map((key) => model.alarms.get(key)).filter((entry) => entry !== undefined)
       .sort((a, b) => weight(b) - weight(a));

@@ -1,7 +1,7 @@
 // The plan of the mine in metres: its still part, machines and everybody, and what a click does.
 // Knows nothing about pictures.
 
-import { node } from "./dom.js";
+import { node, setText } from "./dom.js";
 import { oncePerFrame } from "./later.js";
 import { changed, model, on, personOf, raiseOf, select } from "./model.js";
 import { drawFloors, measure, patterns } from "./plan_floor.js";
@@ -12,6 +12,7 @@ import { drawPeople } from "./plan_people.js";
 import { openOnEnter } from "./place_alarms.js";
 import { along, isDrawable } from "./roadway.js";
 import { View, whenClicked } from "./view.js";
+import { word } from "./words.js";
 
 const RULER_PX = 34;
 /** People walk: on the plan nobody sees more than this, and it leaves the time to the panorama. */
@@ -20,9 +21,12 @@ const EVERY_MS = 180;
 const CROWD = 100;
 const CROWD_EVERY_MS = 450;
 const REACH_PX = 16;
+/** A view that nobody has touched for so long shows all again: it must not hide who comes. */
+const UNTOUCHED_MS = 30_000;
 
 const svg = document.getElementById("plan");
 const note = document.getElementById("plan-note");
+const stamp = document.getElementById("plan-stamp");
 const later = oncePerFrame(draw);
 const view = new View(svg, () => { stillIsOld = true; later(); });
 const still = node("g");
@@ -34,6 +38,11 @@ let machinesKnown = 0;
 /** Of the drawing, CSS pixels; asked for at every frame it would have all else laid out first. */
 let size = null;
 let drawnAt = -Infinity;
+/** The drawing to come after alarms that came too fast. */
+let trailing = null;
+/** Whether the view is where a selection has led it, and when somebody touched the page last. */
+let follows = false;
+let touchedAt = performance.now();
 /** What a click can reach; the shapes themselves move ten times a second. */
 let targets = [];
 /** Where names are that do not move. */
@@ -44,20 +53,47 @@ export function start() {
   svg.append(patterns(), still, machines, moving);
   const all = () => { stillIsOld = true; later(); };
   for (const about of ["gateways", "health", "language"]) on(about, all);
-  for (const about of ["alarms", "machines"]) on(about, later);
+  on("machines", later);
+  on("alarms", soon);
   on("positions", () => {
     const every_ms = targets.length > CROWD ? CROWD_EVERY_MS : EVERY_MS;
     if (performance.now() - drawnAt > every_ms) later();
   });
   on("selected", () => { flyToSelected(); later(); });
+  for (const what of ["pointerdown", "pointermove", "wheel", "keydown"]) {
+    addEventListener(what, () => { touchedAt = performance.now(); }, { passive: true, capture: true });
+  }
   on("gateways", legend);
   on("language", legend);
-  document.getElementById("plan-fit").addEventListener("click", () => { view.fit(); all(); });
+  for (const one of [document.getElementById("plan-fit"), stamp]) one.addEventListener("click", showAll);
+  // Whoever moves the plan looks elsewhere.
+  svg.addEventListener("wheel", () => { follows = false; }, { passive: true });
+  svg.addEventListener("pointermove", ({ buttons }) => { if (buttons !== 0) follows = false; });
+  svg.addEventListener("keydown", ({ key }) => { if (/^(Arrow|[-+=0]$)/.test(key)) follows = false; });
   whenClicked(svg, click);
   openOnEnter(svg, () => targets.filter(({ keys }) => keys !== undefined).map(({ keys }) => keys));
   new ResizeObserver(([{ contentRect }]) => { size = contentRect; all(); }).observe(svg);
-  setInterval(all, 1000);
+  setInterval(() => { leaveZoom(); all(); }, 1000);
   legend();
+}
+
+function showAll() {
+  follows = false;
+  view.fit();
+  stillIsOld = true;
+  later();
+}
+
+/** Show all again once nobody has touched anything for long. */
+function leaveZoom() {
+  if (!view.isWhole && performance.now() - touchedAt > UNTOUCHED_MS) showAll();
+}
+
+/** Draw, but not more often than people can follow, however many alarms come. */
+function soon() {
+  const wait_ms = EVERY_MS - (performance.now() - drawnAt);
+  if (wait_ms <= 0) later();
+  else trailing ??= setTimeout(later, wait_ms);
 }
 
 /** Mine metres to pixels of the drawing; the mine's y goes up. */
@@ -67,11 +103,14 @@ function px([x, y]) {
 
 function draw() {
   drawnAt = performance.now();
+  clearTimeout(trailing);
+  trailing = null;
   size ??= { width: svg.clientWidth, height: svg.clientHeight };
   if (stillIsOld) bounds = measure();
   if (bounds === null) {
     for (const layer of [still, machines]) layer.replaceChildren();
     targets = [];
+    stamp.hidden = true;
     return;
   }
   const box = { width: size.width || 1, height: (size.height || 1) - RULER_PX };
@@ -96,7 +135,17 @@ function draw() {
   const text = machinesNote();
   if (note.textContent !== text) note.textContent = text;
   note.hidden = text === "";
-  targets = drawPeople(moving, sheet);
+  const drawn = drawPeople(moving, sheet);
+  targets = drawn.targets;
+  drawStamp(drawn);
+}
+
+/** Say that the view is not all, and how much is outside of it. */
+function drawStamp({ people, alarms }) {
+  stamp.hidden = view.isWhole;
+  const some = people + alarms > 0;
+  setText(stamp, some ? word("zoomed_plan", people, alarms) : word("zoomed_plan_none"));
+  stamp.classList.toggle("some", some);
 }
 
 function click({ x, y }) {
@@ -135,10 +184,13 @@ function within(site, chainage_m) {
 
 function flyToSelected() {
   const { selected } = model;
+  if (selected === null && follows) showAll();
   if (selected === null || bounds === null) return;
   const person = selected.track === null ? null : personOf(selected.place, selected.track);
   const entry = selected.alarm === null ? null : model.alarms.get(selected.alarm);
   const xyz_m = person?.xyz_m ?? (entry ? raiseOf(entry).xyz_m : null);
-  if (xyz_m !== null) view.centre(xyz_m[0] - bounds.left, bounds.high - xyz_m[1], 1.5);
+  if (xyz_m === null) return;
+  follows = true;
+  view.centre(xyz_m[0] - bounds.left, bounds.high - xyz_m[1], 1.5);
 }
 

@@ -1,9 +1,9 @@
 // The still part of the plan: floors, what cameras see of them, zones, gates, cameras, the ruler.
 
-import { coverageOf, stretchesOf } from "./coverage.js";
+import { stretchesOf, unseenFloor } from "./coverage.js";
 import { node } from "./dom.js";
-import { model } from "./model.js";
-import { edgeAt, edges, isDrawable } from "./roadway.js";
+import { SILENT_AFTER_S, model, silentFor } from "./model.js";
+import { edges, isDrawable, pieceOf } from "./roadway.js";
 import { word } from "./words.js";
 
 const MARGIN_M = 2;
@@ -82,16 +82,12 @@ function floor({ site, place, gateway, ...known }, sheet) {
       shapes.push(node("path", { d: pathOf(camera.view_m, sheet), class: "view" }));
     }
   }
-  for (const { from, to, seen } of coverageOf({ site, ...known })) {
-    if (seen) continue;
-    const corners = [edgeAt(left, from), edgeAt(left, to), edgeAt(right, to), edgeAt(right, from)];
-    if (corners.every((corner) => corner !== null)) {
-      const shape = node("path", {
-        d: pathOf(corners, sheet), class: "unseen", fill: "url(#unseen-hatch)",
-      });
-      shape.append(node("title", {}, word("why_unseen")));
-      shapes.push(shape);
-    }
+  for (const piece of unseenFloor({ site, ...known })) {
+    const shape = node("path", {
+      d: pathOf(pieceOf([left, right], piece), sheet), class: "unseen", fill: "url(#unseen-hatch)",
+    });
+    shape.append(node("title", {}, word("why_unseen")));
+    shapes.push(shape);
   }
   shapes.push(node("path", { d: pathOf(site.centre_line_m, sheet, false), class: "centre" }));
   if (model.gateways.size > 1) {
@@ -173,14 +169,17 @@ function gates({ plan }, sheet, drawn) {
   });
 }
 
-function cameras({ site, health }, sheet) {
+/** Of a gateway that is silent nobody knows how its cameras are: that is not well. */
+function cameras({ site, health, ...known }, sheet) {
+  const silent = silentFor(known, "health") > SILENT_AFTER_S;
   return site.cameras.map((camera) => {
     const [x, y] = sheet.px(camera.xyz_m);
-    const state = health?.cameras.find((one) => one.name === camera.name)?.state ?? "ok";
+    const told = silent ? undefined : health?.cameras.find((one) => one.name === camera.name)?.state;
+    const state = told ?? "?";
     const sign = node("g", { class: state === "ok" ? "camera" : "camera bad" });
     sign.append(
       node("path", { d: `M${x - 5} ${y - 4}H${x + 3}L${x + 8} ${y - 6}V${y + 6}L${x + 3} ${y + 4}H${x - 5}Z` }),
-      node("title", {}, `${word("camera")} ${camera.name}: ${word(state)}`),
+      node("title", {}, `${word("camera")} ${camera.name}: ${state === "?" ? state : word(state)}`),
     );
     if (state !== "ok") {
       sign.append(node("path", { d: `M${x - 8} ${y - 8}L${x + 9} ${y + 8}M${x + 9} ${y - 8}L${x - 8} ${y + 8}`, class: "cross" }));

@@ -2,20 +2,22 @@
 
 import { node } from "./dom.js";
 import { msOf } from "./json.js";
-import { gather } from "./gathering.js";
+import { Gathering, byGravity, gravest, gravestOf, rankOf } from "./gathering.js";
 import { layOut, widthOf } from "./labels.js";
 import {
-  alarmKey, alarmOf, alarmsOf, changed, isOpen, isSelected, model, nameOf, personOf, raiseOf, selectAlarm, selectTrack,
+  alarmKey, alarmOf, changed, isOpen, isSelected, model, nameOf, personOf, raiseOf, selectAlarm, selectTrack,
   silentFor, weight,
 } from "./model.js";
 import { SIGN, outline } from "./signs.js";
 import { clockTime } from "./times.js";
-import { kindName } from "./words_of_alarms.js";
+import { kindName, kindsText } from "./words_of_alarms.js";
 import { word } from "./words.js";
 
 const SIGMAS = 2;
 const GONE_AFTER_S = 3;
 const FONT = "12px system-ui, sans-serif";
+/** As `plan.css` has them: a name is measured as it is drawn. */
+const THICK = { critical: 700, warning: 650 };
 /** Alarms so near to each other share a name. */
 const NEAR_PX = 44;
 /** Shapes so near to each other cover each other. */
@@ -23,44 +25,61 @@ const SHAPE_PX = 18;
 
 /** Map of a key to the shapes of one person. */
 const kept = new Map();
+const gathering = new Gathering(NEAR_PX);
+/** From below: who has no alarm, one layer for each severity, and whoever is selected. */
+const LAYERS = 5;
 
 /**
- * Draw into `layer`; gives what a click can reach: { x, y, select, isOver }. Whoever has the first
- * call on room for a name is selected, or has an alarm. Alarms that are over (`isOver`), and that
- * nobody has seen yet, are small and grey, and say what they were to whoever points at them.
+ * Draw into `layer`; gives `targets`, what a click can reach: { x, y, select, isOver }, and how many
+ * `people` and `alarms` lie outside of the view. Whoever has the first call on room for a name is
+ * selected, or has an alarm. Alarms that are over (`isOver`), and that nobody has seen yet, are
+ * small and grey, and say what they were to whoever points at them.
  */
 export function drawPeople(layer, sheet) {
-  if (layer.children.length === 0) layer.append(node("g"), node("g"));
-  const all = [...people(sheet), ...places(sheet)].sort((a, b) => b.weight - a.weight);
+  if (layer.children.length === 0) layer.append(...Array.from({ length: LAYERS }, () => node("g")));
+  const all = [...people(sheet), ...places(sheet)].sort(byGravity);
   const groups = gatherMarks(all);
   const hidden = new Set(groups.flatMap(hiddenOf));
   const marks = all.filter((mark) => !hidden.has(mark));
   const near = marks.filter(({ x, y, text }) => text !== "" && x > -20 && y > -20 && x < sheet.width + 20 && y < sheet.height + 20);
-  for (const mark of near) mark.texts = [...new Set([mark.text, mark.short])];
+  for (const mark of near) mark.texts = [...new Set([mark.text, mark.middle ?? mark.text, mark.short])];
   const unnamed = marks.filter(({ text, severity }) => text === "" && severity !== null);
-  const { places: laid, more } = layOut(near.map(({ x, y, texts, severity, around }) => ({
-    around: around ?? aroundOf([{ x, y }]), height: 15,
+  const { places: laid, more } = layOut(near.map(({ x, y, texts, severity, around, count }) => ({
+    around: around ?? aroundOf([{ x, y }]), height: 15, count,
     ...(severity !== null && { keep: 0 }),
-    widths: texts.map((one) => widthOf(one, FONT) + 4),
-  })), sheet, [...sheet.names.boxes, ...unnamed.map(({ x, y }) => boxOf(aroundOf([{ x, y }])))]);
+    widths: texts.map((one) => widthOf(one, `${THICK[severity] ?? 400} ${FONT}`) + 4),
+  })), sheet, [...sheet.names.boxes, ...unnamed.map(bodyOf)]);
   near.forEach((mark, i) => { mark.label = laid[i]; });
   const shown = new Set(marks.map(({ key }) => key));
   for (const [key, shape] of kept) if (!shown.has(key)) { shape.group.remove(); kept.delete(key); }
   for (const mark of marks) drawMark(mark, layer);
   drawMore(more, near, layer);
-  return [...marks.map(({ x, y, select, isOver = false }) => ({ x, y, select, isOver })),
+  const targets = [...marks.map(({ x, y, select, isOver = false }) => ({ x, y, select, isOver })),
     ...groups.map(targetOf)];
+  return { targets, ...outsideOf(all, sheet) };
+}
+
+function outsideOf(marks, { width, height }) {
+  const outside = marks.filter(({ x, y }) => x < 0 || y < 0 || x > width || y > height);
+  return {
+    people: outside.filter(({ track }) => track !== null).length,
+    alarms: outside.filter(({ severity }) => severity !== null).flatMap((mark) => mark.keys()).length,
+  };
 }
 
 /** Many alarms at one place: the gravest says how many, the others have no names. */
 function gatherMarks(marks) {
-  const groups = gather(marks.filter(({ severity, selected }) => severity !== null && !selected), NEAR_PX);
-  for (const [first, ...rest] of groups) {
-    const keys = [first, ...rest].flatMap((mark) => mark.keys());
+  const groups = gathering.of(marks.filter(({ severity, selected }) => severity !== null && !selected));
+  for (const group of groups) {
+    const [first, ...rest] = group;
+    const keys = group.flatMap((mark) => mark.keys());
+    const kinds = group.flatMap((mark) => mark.kinds());
     first.short = word("alarms_here", keys.length);
-    first.text = `${SIGN[first.severity] ?? SIGN.notice} ${first.short} · ${first.kind}`;
+    [first.text, first.middle] = [kindsText(kinds), kinds[0]].map(
+      (kind) => `${SIGN[first.severity] ?? SIGN.notice} ${first.short} · ${kind}`);
     first.keysHere = keys;
-    first.around = aroundOf([first, ...rest]);
+    first.count = group.length;
+    first.around = aroundOf(group);
     if (first.track === null) first.select = () => changed("place alarms", [keys]);
     for (const mark of rest) mark.text = mark.short = "";
   }
@@ -73,8 +92,9 @@ function aroundOf(marks) {
   return [left, top, Math.max(...xs) + 8 - left, Math.max(...ys) + 8 - top];
 }
 
-function boxOf([left, top, width, height]) {
-  return { left, top, width, height };
+function bodyOf({ x, y }) {
+  const [left, top, width, height] = aroundOf([{ x, y }]);
+  return { left, top, width, height, isBody: true };
 }
 
 /** Whoever is there keeps a shape of their own; of alarms where nobody is, one shape tells of all. */
@@ -100,7 +120,9 @@ function people(sheet) {
     const gone = silentFor(known, "positions") > GONE_AFTER_S;
     for (const person of known.positions.people) {
       const [x, y] = sheet.px(person.xyz_m);
-      const alarm = alarmOf(known.place, person.track);
+      const alarms = alarmOf(known.place, person.track) === null ? []
+        : gravestOf(known.place, person.track);
+      const alarm = alarms[0] ?? null;
       const selected = isSelected(known.place, person.track);
       const [vx, vy] = person.velocity_m_s;
       const { rx, ry, turn } = ellipse(person.covariance_m2);
@@ -110,8 +132,9 @@ function people(sheet) {
         ellipse: { rx: Math.max(2, rx * sheet.scale), ry: Math.max(2, ry * sheet.scale), turn },
         heading: Math.hypot(vx, vy) > 0.2
           ? sheet.px([person.xyz_m[0] + vx, person.xyz_m[1] + vy]) : null,
-        text: nameOf(person), short: nameOf(person), kind: alarm === null ? "" : kindName(alarm.anomaly),
-        keys: () => alarmsOf(known.place, person.track).map(alarmKey),
+        text: nameOf(person), short: nameOf(person),
+        keys: () => alarms.map(alarmKey), kinds: () => alarms.map(({ anomaly }) => kindName(anomaly)),
+        rank: alarm === null ? Infinity : rankOf(alarm.anomaly),
         weight: (selected ? 10 : 0) + (alarm === null ? 0 : weight(alarm)),
         select: () => selectTrack(known.place, person.track),
       });
@@ -137,7 +160,7 @@ function places(sheet) {
       severity: isOver ? null : anomaly.severity, shape: outline(anomaly.severity, 0, 0, isOver ? 6 : 10),
       certainty: `alarm-place ${anomaly.state}`, ellipse: null, heading: null,
       text: isOver && !selected ? "" : kindName(anomaly), short: kindName(anomaly),
-      kind: kindName(anomaly), keys: () => [key],
+      keys: () => [key], kinds: () => [kindName(anomaly)], rank: rankOf(anomaly),
       title: isOver ? overText(entry) : "",
       weight: (selected ? 10 : 0) + (isOver ? 0 : weight(entry)), select: () => selectAlarm(key),
     });
@@ -152,8 +175,8 @@ function overText({ anomaly, cleared_at_ns }) {
 }
 
 function drawMark(mark, layer) {
-  // Nobody covers somebody whom an alarm is about.
-  const home = layer.children[mark.weight > 0 ? 1 : 0];
+  // Nobody covers somebody whom a graver alarm is about, whoever came first.
+  const home = layer.children[Math.min(mark.weight, LAYERS - 1)];
   let shape = kept.get(mark.key);
   if (shape === undefined) {
     shape = {
@@ -205,15 +228,18 @@ const chips = [];
 /** Where there is no room for names: how many stand there. Their dots are drawn all the same. */
 function drawMore(more, marks, layer) {
   while (chips.length > more.length) chips.pop().remove();
-  more.forEach(({ left, top, height, members }, i) => {
+  more.forEach(({ left, top, height, members, count }, i) => {
     if (chips[i] === undefined) {
-      chips[i] = node("text", { class: "more-names" });
+      chips[i] = node("text");
       chips[i].append(document.createTextNode(""), node("title"));
     }
     if (chips[i].parentNode === null) layer.append(chips[i]);
     set(chips[i], "x", round(left + 2));
     set(chips[i], "y", round(top + height - 3));
-    const [many, who] = [`+${members.length}`, members.map((n) => marks[n].text).join(", ")];
+    const severity = gravest(members.map((n) => marks[n].severity));
+    set(chips[i], "class", severity === null ? "more-names" : `more-names ${severity}`);
+    const many = severity === null ? `+${count}` : `${SIGN[severity] ?? SIGN.notice} +${count}`;
+    const who = members.map((n) => marks[n].text).join(", ");
     if (chips[i].firstChild.data !== many) chips[i].firstChild.data = many;
     if (chips[i].lastChild.textContent !== who) chips[i].lastChild.textContent = who;
   });

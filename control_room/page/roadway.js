@@ -55,14 +55,9 @@ export function edges({ centre_line_m: line, left_m, right_m }) {
   return [left, right];
 }
 
-/** Where an edge is at mine x; null beyond its ends. */
-export function edgeAt(edge, x) {
-  for (let i = 0; i + 1 < edge.length; i += 1) {
-    const [ax, ay] = edge[i];
-    const [bx, by] = edge[i + 1];
-    if (x >= Math.min(ax, bx) - 1e-9 && x <= Math.max(ax, bx) + 1e-9 && ax !== bx) {
-      return [x, ay + ((by - ay) * (x - ax)) / (bx - ax)];
-    }
-  }
-  return null;
+/** The corners of the floor beside one leg of the centre line, between two shares (0 to 1) of it. */
+export function pieceOf([left, right], { leg, from, to }) {
+  const at = (edge, share) => [0, 1].map((axis) =>
+    edge[leg][axis] + share * (edge[leg + 1][axis] - edge[leg][axis]));
+  return [at(left, from), at(left, to), at(right, to), at(right, from)];
 }

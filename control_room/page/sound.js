@@ -2,12 +2,13 @@
 // A browser lets no page sound before somebody has touched it.
 
 import { element, setText } from "./dom.js";
-import { isUnacknowledged, model, nowMs, on } from "./model.js";
+import { alarmKey, isUnacknowledged, model, nowMs, on } from "./model.js";
 import { clockTime } from "./times.js";
 import { play } from "./tones.js";
 import { word } from "./words.js";
 
 const STORED = "lamproom.mutedUntil";
+const STORED_ALARMS = "lamproom.mutedAlarms";
 const MUTE_MIN = [2, 5, 10];
 /** So often a call is repeated, seconds. */
 const EVERY_S = { critical: 2.5, lost: 4, warning: 10, notice: 60 };
@@ -20,6 +21,8 @@ place.append(toggle, mute);
 
 let context = null;
 let mutedUntilMs = 0;
+/** Keys of the critical alarms that whoever muted has heard of. */
+let mutedAlarms = new Set();
 let calledAt = -Infinity;
 let calling = null;
 /** What has been played, for whoever looks from outside. */
@@ -29,6 +32,7 @@ export const sounded = { calls: 0, last: null, get state() { return stateOf(); }
 export function start() {
   try {
     mutedUntilMs = Math.min(Number(localStorage.getItem(STORED) ?? 0), Date.now() + 60_000 * MUTE_MIN.at(-1));
+    mutedAlarms = new Set(JSON.parse(localStorage.getItem(STORED_ALARMS) ?? "[]"));
   } catch {
     // A browser that stores nothing forgets that it is muted.
   }
@@ -38,8 +42,6 @@ export function start() {
   on("alarms", look);
   on("link", look);
   on("language", draw);
-  // Whoever muted one alarm has not heard of the next.
-  on("new alarm", ({ anomaly }) => { if (anomaly.severity === "critical") muteFor(0); });
   // Where the browser says that a page may sound at once, it does.
   if (navigator.getAutoplayPolicy?.("audiocontext") === "allowed") turnOn();
   setInterval(look, 250);
@@ -49,12 +51,34 @@ export function start() {
 /** Silence what is calling now for some minutes; the next critical alarm is heard all the same. */
 export function muteFor(minutes) {
   mutedUntilMs = minutes > 0 ? Date.now() + 60_000 * minutes : 0;
+  remember(criticalNow());
+  draw();
+}
+
+function remember(keys) {
+  mutedAlarms = new Set(keys);
   try {
     localStorage.setItem(STORED, String(mutedUntilMs));
+    localStorage.setItem(STORED_ALARMS, JSON.stringify(keys));
   } catch {
     // As above.
   }
-  draw();
+}
+
+function criticalNow() {
+  return [...model.alarms.values()]
+    .filter((entry) => isUnacknowledged(entry) && entry.anomaly.severity === "critical").map(alarmKey);
+}
+
+/**
+ * Whoever muted one critical alarm has not heard of the next: one that is new, has got as bad as
+ * that, comes off the shelf, or came while this page was away ends the silence.
+ */
+function unmuteForNew() {
+  if (Date.now() >= mutedUntilMs || !model.link.open) return;
+  const keys = criticalNow();
+  if (keys.some((key) => !mutedAlarms.has(key))) muteFor(0);
+  else if (keys.length < mutedAlarms.size) remember(keys);
 }
 
 function turnOn() {
@@ -80,6 +104,7 @@ function wanted() {
 }
 
 function look() {
+  unmuteForNew();
   const state = stateOf();
   if (toggle.dataset.state !== state) draw();
   const call = wanted();

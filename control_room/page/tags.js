@@ -2,13 +2,13 @@
 // Knows nothing about where pictures come from.
 
 import { msOf } from "./json.js";
-import { gather } from "./gathering.js";
+import { Gathering, byGravity, gravest, gravestOf, rankOf } from "./gathering.js";
 import { layOut, widthOf } from "./labels.js";
 import { byLandmark } from "./landmarks.js";
-import { PREDICTED_AFTER_S, alarmOf, alarmsOf, isSelected, model, nameOf, weight } from "./model.js";
+import { PREDICTED_AFTER_S, alarmOf, isSelected, model, nameOf, weight } from "./model.js";
 import { chainageOf } from "./roadway.js";
 import { COLOUR, outline } from "./signs.js";
-import { kindName } from "./words_of_alarms.js";
+import { kindName, kindsText } from "./words_of_alarms.js";
 import { word } from "./words.js";
 
 export const DARK = "#0b1116";
@@ -22,12 +22,13 @@ const NARROW_PX = 500;
 const NEAR_PX = 90;
 const COLOURS = { seen: "#6fe3d6", possibly: "#a9b8ff", predicted: "#c9d1d6" };
 const DASHES = { possibly: [6, 4], predicted: [2, 4] };
+const gathering = new Gathering(NEAR_PX);
 
 /** Give the tags of the people of one packet, those that matter least first; `onCanvas` places them. */
 export function tagsOf(header, place, view, onCanvas) {
   return header.positions.people.filter((person) => person.panorama_xy !== null)
     .map((person) => tagOf(person, header, place, view, onCanvas))
-    .sort((a, b) => a.weight - b.weight);
+    .sort(byGravity).reverse();
 }
 
 function tagOf(person, header, place, view, onCanvas) {
@@ -35,20 +36,21 @@ function tagOf(person, header, place, view, onCanvas) {
   const head = person.panorama_head_xy === null ? [feet[0], feet[1] - 60 * view.scale]
     : onCanvas(person.panorama_head_xy);
   const unseen_s = (msOf(header.captured_at_ns) - msOf(person.seen_at_ns)) / 1000;
-  const alarm = alarmOf(place, person.track);
+  const alarms = alarmOf(place, person.track) === null ? [] : gravestOf(place, person.track);
+  const alarm = alarms[0] ?? null;
   const selected = isSelected(place, person.track);
   let look = "seen";
   if (unseen_s > PREDICTED_AFTER_S) look = "predicted";
   else if (person.certainty === "possibly") look = "possibly";
   const texts = textsOf(person, place, unseen_s, alarm);
   return {
-    track: person.track, worker: person.worker, state: alarm === null ? look : "alarm", look,
+    key: person.track, track: person.track, worker: person.worker, state: alarm === null ? look : "alarm", look,
     severity: alarm?.anomaly.severity ?? null, text: texts[0], texts, label: null,
-    alarms: alarm === null ? 0 : alarmsOf(place, person.track).length,
-    kind: alarm === null ? "" : kindName(alarm.anomaly),
+    kinds: alarms.map(({ anomaly }) => kindName(anomaly)),
     panorama_xy: person.panorama_xy, panorama_head_xy: person.panorama_head_xy,
     canvas_xy: feet, canvas_head_xy: head, box: boxOf(person, feet, head, view), selected,
     weight: (selected ? 10 : 0) + (alarm === null ? 0 : weight(alarm)),
+    rank: alarm === null ? Infinity : rankOf(alarm.anomaly),
   };
 }
 
@@ -96,9 +98,12 @@ export function drawTags(context, tags, box) {
   const groups = gatherTags(inSight);
   const behind = new Set(groups.flatMap(([, ...rest]) => rest));
   const seen = inSight.filter((tag) => !behind.has(tag));
-  const bodies = [...behind].map(({ box: [left, top, width, height] }) => ({ left, top, width, height }));
+  const sizes = new Map(groups.map((group) => [group[0], group.length]));
+  const bodies = [...behind].map(({ box: [left, top, width, height] }) =>
+    ({ left, top, width, height, isBody: true }));
   const { places, more } = layOut(seen.map((tag) => ({
-    around: tag.box, height: HEIGHT, ...(tag.severity && { keep: box.width < NARROW_PX ? 0 : 1 }),
+    around: tag.box, height: HEIGHT, count: sizes.get(tag) ?? 1,
+    ...(tag.severity && { keep: box.width < NARROW_PX ? 0 : 1 }),
     widths: textsFor(tag, box).map((text) => widthOf(text, fontOf(tag)) + 10 + (tag.severity ? ICON : 0)),
   })), box, bodies);
   context.textBaseline = "middle";
@@ -107,27 +112,38 @@ export function drawTags(context, tags, box) {
   });
   for (const tag of seen) if (tag.label?.lead) drawLead(context, tag);
   for (const tag of seen) if (tag.label !== null) drawLabel(context, tag);
-  context.font = `600 ${LABEL_PX}px system-ui, sans-serif`;
-  for (const { left, top, width, height, members } of more) {
-    context.fillStyle = "#dfe7ec";
-    context.fillRect(left, top, width, height);
-    context.fillStyle = DARK;
-    context.fillText(`+${members.length}`, left + 4, top + height / 2 + 1);
-    for (const i of members) seen[i].label = { left, top, width, height, text: null, lead: false };
-  }
+  for (const one of more) drawMore(context, one, one.members.map((i) => seen[i]));
   for (const [first, ...rest] of groups) for (const tag of rest) tag.label = first.label;
   return groups.map((group) => group.map(({ track }) => track));
+}
+
+/** How many have no label, as grave as the gravest of them. */
+function drawMore(context, { left, top, width, height, count }, tags) {
+  const severity = gravest(tags.map((tag) => tag.severity));
+  const label = { left, top, width, height, lead: false, count, severity };
+  for (const tag of tags) tag.label = { ...label, text: null };
+  const text = `+${count}`;
+  if (severity !== null) {
+    drawLabel(context, { severity, label: { ...label, text } });
+    return;
+  }
+  context.font = `600 ${LABEL_PX}px system-ui, sans-serif`;
+  context.fillStyle = "#dfe7ec";
+  context.fillRect(left, top, width, height);
+  context.fillStyle = DARK;
+  context.fillText(text, left + 4, top + height / 2 + 1);
 }
 
 /** The gravest of each place says how many alarms are there. */
 function gatherTags(tags) {
   const alarmed = tags.filter(({ severity, selected }) => severity !== null && !selected);
-  const groups = gather(
-    alarmed.map((tag) => ({ x: tag.box[0] + tag.box[2] / 2, y: tag.box[1], tag })), NEAR_PX,
+  const groups = gathering.of(
+    alarmed.map((tag) => ({ key: tag.key, x: tag.box[0] + tag.box[2] / 2, y: tag.box[1], tag })),
   ).map((group) => group.map(({ tag }) => tag));
   for (const group of groups) {
-    const many = word("alarms_here", group.reduce((sum, { alarms }) => sum + alarms, 0));
-    group[0].texts = [`${many} · ${group[0].kind}`, many, many];
+    const kinds = group.flatMap((tag) => tag.kinds);
+    const many = word("alarms_here", kinds.length);
+    group[0].texts = [kindsText(kinds), kinds[0]].map((kind) => `${many} · ${kind}`).concat(many);
   }
   return groups;
 }

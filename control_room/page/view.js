@@ -1,4 +1,4 @@
-// Pan and zoom of a picture in a box by wheel, drag and keys. Knows nothing about the picture.
+// Pan and zoom of a picture in a box by wheel, drag, two fingers and keys. Knows nothing about the picture.
 
 const MAX_ZOOM = 20;
 
@@ -8,6 +8,7 @@ const MAX_ZOOM = 20;
  */
 export class View {
   constructor(element, onChange) {
+    this.element = element;
     this.onChange = onChange;
     this.box = { width: 1, height: 1 };
     this.picture = { width: 1, height: 1 };
@@ -30,6 +31,12 @@ export class View {
     this.left = (this.box.width - this.picture.width * this.scale) / 2;
     this.top = (this.box.height - this.picture.height * this.scale) / 2;
     this.isWhole = true;
+    this.leaveScrolling();
+  }
+
+  /** A finger on a picture that is all in sight scrolls the page: there is nothing to move. */
+  leaveScrolling() {
+    this.element.style.touchAction = this.isWhole ? "pan-y" : "none";
   }
 
   /** Bring a point of the picture to the middle, at least `zoom` times enlarged. */
@@ -55,33 +62,45 @@ export class View {
     this.settle();
   }
 
+  /** Move as pointers do, and enlarge as two of them go apart. */
+  follow(before, now) {
+    this.left += now.x - before.x;
+    this.top += now.y - before.y;
+    if (before.apart > 0 && now.apart > 0) this.zoom(now.apart / before.apart, now.x, now.y);
+    else this.settle();
+  }
+
   /** Keep the picture from leaving the box. */
   settle() {
     const keep = (start, length, room) =>
       length <= room ? (room - length) / 2 : Math.min(0, Math.max(room - length, start));
     this.left = keep(this.left, this.picture.width * this.scale, this.box.width);
     this.top = keep(this.top, this.picture.height * this.scale, this.box.height);
+    this.leaveScrolling();
     this.onChange();
   }
 
   listen(element) {
-    let from = null;
+    /** Map of each pointer that is down to where it was last. */
+    const down = new Map();
     element.addEventListener("wheel", (event) => {
       event.preventDefault();
       const { x, y } = place(element, event);
       this.zoom(Math.exp(-event.deltaY / 400), x, y);
     }, { passive: false });
     element.addEventListener("pointerdown", (event) => {
-      from = { x: event.clientX, y: event.clientY };
+      down.set(event.pointerId, place(element, event));
     });
     element.addEventListener("pointermove", (event) => {
-      if (from === null || event.buttons === 0) return;
-      this.left += event.clientX - from.x;
-      this.top += event.clientY - from.y;
-      from = { x: event.clientX, y: event.clientY };
-      this.settle();
+      if (event.buttons === 0) down.delete(event.pointerId); // let go outside
+      if (!down.has(event.pointerId)) return;
+      const before = spanOf(down);
+      down.set(event.pointerId, place(element, event));
+      this.follow(before, spanOf(down));
     });
-    element.addEventListener("pointerup", () => { from = null; });
+    for (const end of ["pointerup", "pointercancel"]) {
+      element.addEventListener(end, ({ pointerId }) => { down.delete(pointerId); });
+    }
     element.addEventListener("keydown", (event) => {
       const step = this.box.width / 8;
       const { width, height } = this.box;
@@ -98,10 +117,19 @@ export class View {
   }
 }
 
-/** Call `listener` with `{ x, y }` for a click that was no drag. */
+/** The middle of pointers and, of two, how far they are apart. */
+function spanOf(down) {
+  const [a, b = a] = [...down.values()];
+  return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, apart: Math.hypot(a.x - b.x, a.y - b.y) };
+}
+
+/** Call `listener` with `{ x, y }` for a click that was no drag, nor one of two fingers. */
 export function whenClicked(element, listener) {
   let pressed = null;
-  element.addEventListener("pointerdown", (event) => { pressed = place(element, event); });
+  element.addEventListener("pointerdown", (event) => {
+    pressed = event.isPrimary ? place(element, event) : null;
+  });
+  element.addEventListener("pointercancel", () => { pressed = null; });
   element.addEventListener("pointerup", (event) => {
     const at = place(element, event);
     if (pressed !== null && Math.hypot(at.x - pressed.x, at.y - pressed.y) < 5) listener(at);

@@ -10,6 +10,12 @@ export function kindName({ kind, severity }) {
   return model.kinds[kind]?.[language()] ?? kind;
 }
 
+/** Name the first of kinds, names, the gravest first, and say how many others there are. */
+export function kindsText([first, ...rest]) {
+  const more = new Set(rest.filter((kind) => kind !== first)).size;
+  return more === 0 ? first : word(more === 1 ? "more_kinds_one" : "more_kinds", first, more);
+}
+
 /** Say why an alarm was raised; null where nobody says so. */
 export function raisedEvidence(entry) {
   const { state } = entry.anomaly;

@@ -5,10 +5,12 @@ Knows nothing about verdicts: it is told which pictures show a camera that hangs
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from delivery.aside import Aside, StalledError
 from scene.arrays import Floats
 from scene.errors import RigError
 from scene.messages import Frame, YuvImage
@@ -29,6 +31,8 @@ GOOD_PICTURES, GOOD_EVERY_S = 7, 8.0
 """... and is learned once more over a minute, without those who stood about."""
 RETRY_S = 15.0
 """A camera that shows too little is tried again after so long."""
+PATIENCE_S = 1.0
+"""So long is waited for a disk to tell what was learned before."""
 
 
 def references_file(folder: Path, id: str) -> Path:
@@ -161,8 +165,12 @@ class ReferenceBook:
     def _stored(self, rig: Rig) -> dict[str, Reference]:
         """Read what was learned under a rig: by this gateway, else by calibration."""
         for folder in (self.folder, beside(self._rig_file)):
+            file = references_file(folder, rig.id)
             try:
-                found = load_references(references_file(folder, rig.id))
+                found = Aside("references").do(partial(load_references, file), PATIENCE_S)
+            except StalledError:
+                self.trouble = f"{file}: can't be read: its disk does not answer; mend it"
+                continue
             except Exception as error:  # no file may keep a gateway from starting: learn anew
                 self.trouble = str(error)
                 continue

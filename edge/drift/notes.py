@@ -6,14 +6,19 @@ camera hung when the rig was made; without the notes a camera would get trust ba
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from pydantic import TypeAdapter
 
+from delivery.aside import Aside, StalledError
 from edge.drift.state import CameraDrift
 from scene.errors import RigError
 from stitching.drift.overlap import Miss
+
+PATIENCE_S = 1.0
+"""So long is waited for a disk to tell what was noted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +77,9 @@ class DriftNotes:
         """Give what was noted under a rig, none when nothing was; from a damaged file the worst."""
         if rig_id not in self._noted:
             try:
-                noted = _load(notes_file(self._folder, rig_id))
-            except (OSError, ValueError):  # no file may keep a gateway from starting
+                file = notes_file(self._folder, rig_id)
+                noted = Aside("drift-notes").do(partial(_load, file), PATIENCE_S)
+            except (OSError, ValueError, StalledError):  # no file may keep a gateway from starting
                 return Noted(unproven=self._cameras)
             if noted is None:
                 return None

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from delivery.aside import NewestAside
+from delivery.aside import Aside, NewestAside, StalledError
 from scene.errors import RigError
 from scene.rig import Rig, load_rig
 from scene.rig_history import former_id, kept_file
@@ -28,6 +28,8 @@ LIGHT_UP_LOOKS, LIGHT_DOWN_LOOKS = 14400.0, 3600.0
 SAVE_EVERY_S = 600.0
 STALLED_S = 3.0
 """A disk that has not answered for so long is told of."""
+PATIENCE_S = 1.0
+"""So long is waited for a disk to tell what cameras usually showed."""
 SAME_TURN_DEG, SAME_PLACE_M = 10.0, 0.5
 """A camera that is hung anew by less than this shows about the same."""
 
@@ -110,13 +112,16 @@ class UsualViews:
 
     def _stored(self, rig: Rig) -> "_Known":
         path = views_file(self._folder, rig.id)
-        if not path.exists():
-            return {}
         sizes = {camera.name: camera.size_px for camera in rig.cameras}
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-                names = sorted({key.rsplit("/", 1)[0] for key in content.files})
-                read = {name: _read(name, content) for name in names}
+            read = Aside("usual-views-read").do(lambda: _load(path), PATIENCE_S)
+        except FileNotFoundError:
+            return {}
+        except StalledError:
+            self._trouble = (
+                f"{path}: can't be read, and is learned anew: its disk does not answer; mend it"
+            )
+            return {}
         except Exception as error:  # no file may keep a gateway from starting: learn anew
             self._trouble = f"{path}: can't be read, and is learned anew: {type(error).__name__}"
             return {}
@@ -167,6 +172,13 @@ def _kept(known: _Known, old: Rig, new: Rig) -> _Known:
         if same_size and turn_deg <= SAME_TURN_DEG and apart_m <= SAME_PLACE_M:
             kept[camera.name] = known[camera.name]
     return kept
+
+
+def _load(path: Path) -> dict[str, tuple[tuple[Usual, int], tuple[int, int]]]:
+    """Read what cameras usually show, from how many looks, and the size of their pictures."""
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+        names = sorted({key.rsplit("/", 1)[0] for key in content.files})
+        return {name: _read(name, content) for name in names}
 
 
 def _read(

@@ -13,6 +13,7 @@ import pytest
 
 from control_room.alarm_line import line_of
 from control_room.alarms import (
+    MOST_SITES,
     MOST_TOLD,
     AlarmListener,
     Caller,
@@ -291,12 +292,34 @@ def test_lines_are_chinese_if_asked(
     assert line.endswith("人员 3：再次看到。\n")
 
 
-def test_a_listener_keeps_what_gateways_say_of_their_sites() -> None:
+def test_a_listener_keeps_of_sites_only_what_tells_a_place() -> None:
     listener = AlarmListener(ReplayClock(NOW_NS))
     found = alarm(at_ns=NOW_NS)
     assert listener.site_of(address(found)) is None
-    hear(listener, description())
-    assert listener.site_of(address(found)) == description()
+    said = replace(description(), landmarks=SUPPORTS, site_yaml="zones: []\n" * 1000)
+    hear(listener, said)
+    kept = listener.site_of(address(found))
+    assert line_of(address(found), found, kept) == line_of(address(found), found, said)
+    assert kept is not None
+    unused = (kept.zones, kept.cameras, kept.ruler, kept.site_yaml)
+    assert unused == ((), (), (), ""), "they would be kept for as long as this runs"
+
+
+def test_who_invents_gateways_fills_no_memory_with_their_sites() -> None:
+    listener = AlarmListener(ReplayClock(NOW_NS))
+    for number in range(MOST_SITES + 50):
+        named = Address(prefix="mine", site=SITE, gateway=f"gw{number}", topic="site", id=None)
+        envelope = Envelope(
+            type="site", gateway=f"gw{number}", seq=1, sent_at_ns=NOW_NS, body=description()
+        )
+        listener.hear(named, envelope)
+    assert len(listener._sites) == MOST_SITES
+    first = Address(prefix="mine", site=SITE, gateway="gw0", topic="site", id=None)
+    fresh = replace(description(), landmarks=SUPPORTS)
+    listener.hear(first, Envelope(type="site", gateway="gw0", seq=2, sent_at_ns=NOW_NS, body=fresh))
+    known = listener.site_of(first)
+    assert known is not None
+    assert known.landmarks == SUPPORTS, "who is known already is heard"
 
 
 def test_json_lines_decode_by_the_schema(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,12 @@ import jsonschema
 import pytest
 
 from control_room.access.roles import API, ROUTES, Role
+from control_room.journal import Journal
 from control_room.open_api import CALLS, PATH, open_api
+from control_room.room import Room
+from control_room.server import serving
+from delivery.stream import stream_packets
+from scene.clock import SystemClock
 from tests.control_room.access.house import House
 from tests.control_room.fake_gateway import GATEWAY, SITE
 from tests.control_room.schema_run import DOCUMENT, furnished, run
@@ -21,6 +27,15 @@ from tests.write_schemas import as_file
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     with furnished(tmp_path, monkeypatch) as opened:
         yield opened
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """A control room where no login is asked for."""
+    with closing(Journal(None)) as journal:
+        room = Room(journal, SystemClock(), lambda *_: None, lambda *_: None, prefix="mine")
+        with serving(room, stream_packets) as address:
+            yield address
 
 
 def test_the_published_document_is_current() -> None:
@@ -62,6 +77,18 @@ def told(answer: httpx.Response, method: str, path: str) -> Any:
     found = answer.json()
     jsonschema.validate(found, schema | {"components": open_api()["components"]})
     return found
+
+
+def test_where_nobody_has_a_login_there_are_no_users_to_ask_for(url: str) -> None:
+    with httpx.Client(base_url=url, headers={"origin": url.rstrip("/")}) as anybody:
+        assert told(anybody.get("/api/me"), "get", "/api/me")["login"] is False
+        for row in CALLS:
+            method, path = row.split()
+            if path.startswith("/api/users"):
+                answer = anybody.request(method, path, json={"name": "Wang Fang"})
+                assert answer.status_code == 404
+                assert "no such thing" in told(answer, method.lower(), path)["error"]
+    assert "all of `/api/users` answers 404" in open_api()["info"]["description"]
 
 
 def test_what_is_there_is_told_as_the_document_says(home: House) -> None:

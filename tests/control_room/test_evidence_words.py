@@ -14,9 +14,12 @@ from types import ModuleType
 import pytest
 
 import control_room.completeness
+import control_room.desk
 import control_room.heartbeat
 import control_room.refusals
+import control_room.room
 import control_room.twins
+import control_room.watches
 import delivery.attendance
 import edge.camera_watch
 import edge.detection_watch
@@ -437,9 +440,14 @@ SOURCES: dict[ModuleType, str] = {
     edge.view.alarms: "",
     edge.view.camera: "",
     control_room.completeness: "",
+    # Told to who asks, or noted with an act.
+    control_room.desk: "there is no such alarm; a replayed alarm can't be ended; "
+    "the recording is as it is; The time is up",
     control_room.heartbeat: "",
     control_room.refusals: "",
+    control_room.room: "",
     control_room.twins: "started %Y-%m-%d %H:%M:%S UTC",
+    control_room.watches: "",
     delivery.attendance: "nothing heard from the control room for",  # told to the siren only
 }
 """Modules whose sentences all become evidence, and what in them does not."""
@@ -477,6 +485,12 @@ def test_no_sentence_that_becomes_evidence_is_without_words(module: ModuleType) 
         ("Person 3: ended by Li: seen again; he is well, last at x 1.0 m, y 2.0 m ± 0.1 m.",
          "人员 3：由 Li 结束：seen again; he is well，最后位置 x 1.0 米，y 2.0 米 ± 0.1 米。"),
         ("moved 0.4 m; and a lamp fell", "移动了 0.4 米；and a lamp fell"),
+        ("The control room was started again and tells of it as silent-gw1-1790000000000.",
+         "控制室已重启，此事改由报警 silent-gw1-1790000000000 说明。"),
+        ("machines' places come 7 s ahead of the pictures and are left out; set the clocks",
+         "设备位置时间比画面超前 7 秒，未采用；请校准时钟"),
+        ("zone A is nowhere: the place of shearer is 7 s ahead of the pictures",
+         "区域 A 无位置：设备 shearer 的位置时间比画面超前 7 秒"),
         ("has been told in English / 已用中文说明", "已用中文说明"),
         ("covered suddenly, within 2 s / 突然被遮挡; it fell", "突然被遮挡（2 秒内）；it fell"),
         ("; ".join(["moved 1.0 m"] * LONGEST), "; ".join(["moved 1.0 m"] * LONGEST)),

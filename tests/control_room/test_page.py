@@ -180,7 +180,7 @@ def test_an_alarm_appears_is_clicked_and_highlighted(stage: Stage, tab: Tab) -> 
     button = page.locator("#alarms button[data-alarm='man_down-3']")
     button.wait_for()
     assert "Man down" in button.inner_text()
-    assert "29.5 m" in button.inner_text()
+    assert "29.4 m" in button.inner_text()
     assert "conveyor" in button.inner_text()
     assert "Man down" in page.locator("#announcer").inner_text()
     page.wait_for_function(f"() => lamproom.tags.find(t => t.track === {FALLEN}).state === 'alarm'")

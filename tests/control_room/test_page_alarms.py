@@ -84,6 +84,69 @@ def test_muting_ends_by_itself_and_with_the_next_critical_alarm(stage: Stage, ta
     assert until.startswith("✕ SOUND IS OFF"), "a page that nobody has touched can't sound"
 
 
+def muted(page: Any) -> None:
+    page.click("#sound .sound-state")
+    page.wait_for_function("() => lamproom.sound.calls > 0")
+    page.select_option("#sound .mute", "10")
+    page.locator("#sound.muted").wait_for()
+
+
+def test_what_becomes_critical_while_it_is_muted_is_heard(stage: Stage, tab: Tab) -> None:
+    at_ns = time.time_ns()
+    stage.gateway.say(alarm("worse", at_ns=at_ns, severity="warning"))
+    page = tab.open(stage.url)
+    muted(page)
+    stage.gateway.say(alarm("worse", at_ns=at_ns + 10**9, raised_at_ns=at_ns, severity="critical"))
+    page.wait_for_function(
+        "() => lamproom.sound.state === 'on' && lamproom.sound.last === 'critical'"
+    )
+    page.locator("#announcer", has_text="Man down").wait_for(state="attached")
+
+
+def test_a_critical_alarm_from_while_the_page_was_away_is_heard(stage: Stage, tab: Tab) -> None:
+    stage.gateway.say(alarm("known", at_ns=time.time_ns()))
+    page = tab.open(stage.url)
+    muted(page)
+    page.goto("about:blank")
+    stage.gateway.say(alarm("missed", at_ns=time.time_ns(), track=WALKER))
+    page.goto(stage.url)
+    page.wait_for_function("() => window.lamproom && lamproom.connected")
+    page.keyboard.press("x")  # any touch will do for the browser
+    page.wait_for_function("() => lamproom.sound.state === 'on' && lamproom.sound.calls > 0")
+    page.locator("#announcer", has_text="2 new alarms").wait_for(state="attached")
+
+
+def test_an_open_group_stays_open_and_the_focus_stays_with_its_alarm(
+    stage: Stage, tab: Tab
+) -> None:
+    at_ns = time.time_ns()
+    stage.gateway.say(alarm("first", at_ns=at_ns, severity="warning", kind="immobile"))
+    page = tab.open(stage.url)
+    page.locator("#alarms button[data-alarm='first']").focus()
+    stage.gateway.say(alarm("second", at_ns=at_ns + 1))
+    page.locator("#alarms button.more").wait_for()
+    focused = "() => document.activeElement.dataset.alarm"
+    assert page.evaluate(focused) == "second", "the line of the group that it has gone into"
+    page.locator("#alarms button.more").press("Enter")
+    page.locator("#alarms .members button[data-alarm='first']").focus()
+    # The leader changes, and one more comes in.
+    stage.gateway.say(alarm("second", at_ns=at_ns + 2, raised_at_ns=at_ns + 1, state="cleared"))
+    stage.gateway.say(alarm("third", at_ns=at_ns + 3, kind="restricted_zone"))
+    page.locator("#alarms > li > button[data-alarm='third']", has_text="+2").wait_for()
+    assert page.locator("#alarms .members").is_visible()
+    assert page.evaluate(focused) == "first"
+    # The alarms of one person are one list for as long as they stay as they are.
+    assert page.evaluate(
+        f"""async () => {{
+          const {{ alarmsOf }} = await import("/model.js");
+          const found = alarmsOf("{SITE}/{GATEWAY}", {FALLEN});
+          return found === alarmsOf("{SITE}/{GATEWAY}", {FALLEN})
+            && found.map((one) => one.anomaly.id).join() === "third,first";
+        }}"""
+    )
+    assert tab.complaints == []
+
+
 def test_a_lost_line_is_heard(tab: Tab) -> None:
     with staged() as stage:
         page = tab.open(stage.url)

@@ -80,10 +80,10 @@ def test_an_alarm_that_is_over_tells_where_and_why_it_was_raised(stage: Stage, t
         """() => Object.fromEntries([...document.querySelectorAll("#details dt")]
              .map((name) => [name.textContent, name.nextSibling.textContent]))"""
     )
-    assert told["Where"].startswith("x 10.20")
+    assert told["Where"].startswith("10.2 m · x 10.20")
     assert told["Probability"] == "97 %"
     assert told["Evidence"] == "0.4 m high for 3.2 s; the limit is 1.0 m for 3 s"
-    assert told["Clearing"] == "x 33.00  y 1.00  z 0.00 m · Person 54: 0% likely inside"
+    assert told["Clearing"] == "33.0 m · x 33.00  y 1.00  z 0.00 m · Person 54: 0% likely inside"
     page.wait_for_function("() => lamproom.raised !== null")
     x, text = page.evaluate("() => [lamproom.raised.x, lamproom.raised.text]")
     width = page.locator("#panorama").bounding_box()["width"]

@@ -200,3 +200,22 @@ def test_a_click_on_somebody_in_the_muster_is_never_lost(stage: Stage, tab: Tab)
     page.mouse.up()
     page.wait_for_function(f"() => lamproom.selected?.track === {FALLEN}")
     assert tab.complaints == []
+
+
+def test_alarms_are_heard_from_behind_a_dialog(stage: Stage, tab: Tab) -> None:
+    page = tab.open(stage.url)
+    page.keyboard.press("?")
+    page.locator("#help").wait_for()
+    stage.gateway.say(alarm(at_ns=time.time_ns()))
+    page.locator("#help").wait_for(state="hidden")
+    page.wait_for_function("() => announcer.textContent.includes('New alarm: Man down')")
+    page.keyboard.press("m")
+    told = page.locator("#muster [role=alert]")
+    told.get_by_text("1 alarm not acknowledged · ▲ Man down").wait_for()
+    stage.gateway.say(alarm("near", at_ns=time.time_ns(), kind="immobile", severity="warning"))
+    told.get_by_text("2 alarms not acknowledged · ▲ Man down").wait_for()
+    tab_to(page, "#muster-alarms")
+    tab.shoot("told")
+    page.keyboard.press("Enter")
+    page.locator("#muster").wait_for(state="hidden")
+    assert tab.complaints == []

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
+from scene.landmarks import by_landmark, chainage_of, nearest
 from scene.messages import Landmark
 from tests.control_room.conftest import Tab
 from tests.control_room.fake_gateway import EVIL_NAME, FALLEN, alarm, description
@@ -34,7 +35,7 @@ def test_people_and_alarms_are_told_by_the_nearest_support(stage: Stage, tab: Ta
     stage.gateway.say(alarm(at_ns=time.time_ns(), evidence=EVIDENCE))
     page = tab.open(stage.url)
     line = page.locator("#alarms button[data-alarm='man_down-3']")
-    line.locator(".where", has_text="at 29.5 m · support 17 · conveyor").wait_for()
+    line.locator(".where", has_text="at 29.4 m · support 17 · conveyor").wait_for()
     page.click("#people summary")
     page.locator("#people-list button", has_text=f"#{FALLEN} · 29").filter(
         has_text="m · support 17 · lying"
@@ -74,6 +75,28 @@ def test_a_mark_is_told_with_the_way_to_it_and_as_plain_text(stage: Stage, tab: 
     page.locator("#alarms .where", has_text=f"{EVIL_NAME} + 9 m").wait_for()
     tell(stage)
     stage.gateway.say(alarm("again", at_ns=time.time_ns()))
-    page.locator("#alarms .where", has_text="at 29.5 m · conveyor").first.wait_for()
+    page.locator("#alarms .where", has_text="at 29.4 m · conveyor").first.wait_for()
     assert page.evaluate("() => window.hacked") is None
+    assert tab.complaints == []
+
+
+def test_the_page_says_the_same_of_a_place_as_the_text(stage: Stage, tab: Tab) -> None:
+    site = replace(description("ws://gw1:1/p"), landmarks=SUPPORTS)
+    page = tab.open(stage.url)
+    places = [(step / 20 - 20, 0.0, 0.0) for step in range(0, 1200, 3)]
+    said = page.evaluate(
+        """async ([site, places]) => {
+          const { byLandmark } = await import("/landmarks.js");
+          return places.map((xyz) => byLandmark(site, xyz));
+        }""",
+        [asdict(site), places],
+    )
+    expected = []
+    for place in places:
+        chainage_m = chainage_of(site, place)
+        assert chainage_m is not None
+        near = nearest(SUPPORTS, chainage_m)
+        assert near is not None
+        expected.append(by_landmark(near, chainage_m))
+    assert said == expected
     assert tab.complaints == []

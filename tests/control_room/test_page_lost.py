@@ -1,5 +1,6 @@
 """The line between page and control room is lost and comes back, in a real browser."""
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from scene.clock import SystemClock
 from tests.control_room.conftest import Tab
 from tests.control_room.fake_gateway import LocalGateway, alarm
 from tests.control_room.test_whole_way import BrokerGateway, answers, command, wait_until
+from tests.edge.processes import pid_below
 
 LIMIT_S = 5.0
 
@@ -42,6 +44,11 @@ def start(broker: EmbeddedBroker, folder: Path, port: int = 0) -> tuple[Any, str
     return process, url
 
 
+def hang(process: Any) -> None:
+    """Let what serves hang; no connection is closed."""
+    os.kill(pid_below(process.pid, "room-server"), signal.SIGSTOP)
+
+
 def end(process: Any) -> None:
     process.kill()
     process.communicate(timeout=30)
@@ -59,8 +66,7 @@ def test_a_restart_is_unmistakable_within_five_seconds_and_mends_itself(
             page.evaluate("() => { window.notReloaded = true; }")
             gateway.publisher.alarm(alarm(at_ns=time.time_ns()))
             page.locator("#alarms button[data-alarm='man_down-3']").wait_for()
-            # It hangs; no connection is closed.
-            process.send_signal(signal.SIGSTOP)
+            hang(process)
             five_seconds_pass(page)
             assert_unmistakable(page)
             tab.shoot("lost")
@@ -115,7 +121,7 @@ def test_a_muster_says_within_five_seconds_that_it_is_old(
             page.wait_for_function("() => lamproom.framesDrawn > 3")
             page.keyboard.press("m")
             page.locator("#muster .verdict").wait_for()
-            process.send_signal(signal.SIGSTOP)
+            hang(process)
             five_seconds_pass(page)
             assert "NOT CONNECTED" in page.locator("#muster-trouble").inner_text()
             assert page.locator("#muster-trouble").get_attribute("role") == "status"

@@ -73,14 +73,14 @@ def test_many_alarms_at_one_place_are_one_label_with_a_count_and_the_gravest_sha
         ".filter((one) => one.checkVisibility()).length === 2"
     )
     assert sorted(names.all_text_contents()) == [
-        "▲ 6 alarms · Man down", "▲ 9 alarms · In restricted zone",
+        "▲ 6 alarms · Man down +1 kind", "▲ 9 alarms · In restricted zone",
     ]  # fmt: skip
     assert page.locator("#plan .place").count() == 1, "one shape where nobody is"
     assert page.locator("#plan .place.critical .dot").get_attribute("d").count("L") == 1
     assert page.locator("#plan .person").count() == HEAP + 2, "whoever is there is still there"
     tags = page.evaluate("() => lamproom.tags.filter((t) => t.track >= 40)")
     texts = {tag["label"]["text"] for tag in tags}
-    assert texts == {"6 alarms · Man down"}
+    assert texts == {"6 alarms · Man down +1 kind"}
     assert page.evaluate("() => lamproom.tagGroups[0].length") == HEAP
     assert page.evaluate("() => lamproom.tagGroups[0][0]") == 42, "the gravest leads"
     tab.shoot("grouped")

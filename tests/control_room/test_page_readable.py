@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -158,3 +159,22 @@ def test_a_lost_line_can_be_read(tab: Tab) -> None:
         page.wait_for_function("() => lamproom.framesDrawn > 3")
     page.locator(".banner.lost").wait_for()
     assert not [one for one in page.evaluate(FAINT, 4.5) if "banner" in one]
+
+
+def test_a_count_stays_on_one_line_on_a_phone(stage: Stage, tab: Tab) -> None:
+    stage.gateway.names = {WALKER: "Ngabonziza Wolfeschlegelsteinhausen"}
+    stage.gateway.change = lambda positions: replace(
+        positions, people=tuple(replace(one, certainty="possibly") for one in positions.people)
+    )
+    tab.page.set_viewport_size({"width": 390, "height": 844})
+    page = tab.open(stage.url)
+    page.click("#lang-zh")
+    page.locator("#zone-counts .count", has_text="（至少").first.wait_for()
+    lines = page.evaluate(
+        """() => [...document.querySelectorAll("#zone-counts .count")].map((one) => {
+          const range = document.createRange();
+          range.selectNodeContents(one);
+          return new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size;
+        })"""
+    )
+    assert set(lines) == {1}

@@ -1,6 +1,7 @@
 import argparse
 import json
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -689,18 +690,134 @@ def test_missing_alarms_are_told_and_their_coming_too() -> None:
 def test_own_alarms_of_two_kinds_that_the_disk_refuses_are_both_tried_again() -> None:
     hall = Hall()
     hall.say(health(NOW_NS))
-    store = hall.journal.store
-
-    def refuse(*_: Any, **__: Any) -> bool:
-        raise JournalError("disk full")
-
-    hall.journal.store = refuse  # type: ignore[method-assign]
+    hall.journal._database.rows("PRAGMA query_only = ON")
     hall.room.refuse(PLACE, FORGED)
+    hall.room.join(hall.listen)
     hall.say(GatewayState(online=False, since_ns=1))
-    hall.journal.store = store  # type: ignore[method-assign]
+    assert kinds(hall) == [(SILENT, "active")], "told at once, tried again later"
+    hall.journal._database.rows("PRAGMA query_only = OFF")
     hall.room.tick()
     open_kinds = {entry.last.kind for entry in hall.journal.open_entries()}
     assert open_kinds == {SILENT, "message_refused"}
+
+
+class WaitedForJournal(CountingJournal):
+    """Lets a second go by for every write that somebody else's lock keeps waiting."""
+
+    clock: ReplayClock
+
+    def store_all(self, *args: Any, **kwargs: Any) -> list[bool]:
+        try:
+            return super().store_all(*args, **kwargs)
+        except JournalError:
+            self.clock.sleep(1.0)
+            raise
+
+    def store(self, *args: Any, **kwargs: Any) -> bool:
+        self.writes += 1
+        try:
+            return super().store(*args, **kwargs)
+        except JournalError:
+            self.clock.sleep(1.0)
+            raise
+
+
+def test_nobody_is_called_silent_because_the_journal_was_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_database, "LOCKED_S", 0.01)
+    hall, dead = Hall(), [f"dead{number}" for number in range(6)]
+    hall.journal = held = WaitedForJournal(tmp_path / "journal.sqlite")
+    held.clock = hall.clock
+    hall.room = hall.new_room(expected=tuple((SITE, gateway) for gateway in dead))
+    hall.room.join(hall.listen)
+    with closing(held), closing(_holder(tmp_path / "journal.sqlite")) as somebody:
+        for _ in range(20):
+            hall.clock.sleep(0.5)
+            hall.say(health(hall.clock.now_ns()))
+            held.writes = 0
+            hall.room.tick()
+            assert held.writes <= 1
+        assert {one["gateway"] for one in hall.alarms()} == set(dead), "those, and no healthy one"
+        held.writes = 0
+        for gateway in dead:
+            hall.say(health(hall.clock.now_ns()), gateway=gateway)
+        assert held.writes == 0, "hearing waits for no disk that has just refused"
+        assert kinds(hall)[-6:] == [(SILENT, "cleared")] * 6
+        somebody.execute("ROLLBACK")
+        hall.room.tick()
+        assert [one.last.state for one in held.open_entries()] == ["cleared"] * 6
+
+
+def _holder(file: Path) -> sqlite3.Connection:
+    """Lock a journal, as a backup that takes long does."""
+    somebody = sqlite3.connect(file, isolation_level=None)
+    somebody.execute("BEGIN IMMEDIATE")
+    return somebody
+
+
+@pytest.mark.parametrize("most_over", [1, 256])
+def test_an_end_that_the_disk_refused_is_not_lost_to_the_next_alarm_of_its_kind(
+    most_over: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("control_room.room.MOST_OVER", most_over)
+    hall = Hall()
+    hall.say(health(NOW_NS))
+    hall.clock.sleep(6)
+    hall.room.tick()
+    [first] = hall.journal.open_entries()
+    assert (first.last.kind, first.last.state) == (SILENT, "active")
+    hall.journal._database.rows("PRAGMA query_only = ON")
+    for _ in range(4):
+        hall.wait(1)
+        hall.clock.sleep(6)
+        hall.room.tick()
+    hall.wait(1)
+    assert len(hall.room._unstored) == min(5, most_over)
+    hall.journal._database.rows("PRAGMA query_only = OFF")
+    for _ in range(3):
+        hall.wait(1)
+        hall.room.tick()
+    stood = {one.last.id: one.last.state for one in hall.journal.open_entries()}
+    assert stood[first.last.id] == "cleared"
+    assert set(stood.values()) == {"cleared"}
+    if most_over == 256:
+        assert len(stood) == 5, "and each silence is in the journal"
+
+
+def test_an_alarm_of_ours_that_can_not_be_stored_takes_no_other_with_it() -> None:
+    hall = Hall()
+    hall.clock = clock = JumpingClock(now_ns=NOW_NS)
+    hall.room = hall.new_room()
+    hall.say(health(NOW_NS))
+    clock.set_back_s = -(2**63) // 10**9
+    hall.room.refuse(PLACE, FORGED)
+    clock.set_back_s = 0
+    hall.clock.sleep(5)
+    hall.room.tick()
+    assert [one.last.kind for one in hall.journal.open_entries()] == [SILENT]
+
+
+def test_silence_is_told_whatever_else_fails() -> None:
+    hall = Hall()
+
+    def fails() -> list[Any]:
+        raise OSError("a folder of keys that can't be read")
+
+    hall.room = Room(
+        hall.journal,
+        hall.clock,
+        lambda *_: None,
+        lambda *_: None,
+        prefix="mine",
+        expected=[(SITE, GATEWAY)],
+        distrusted=fails,
+    )
+    hall.room.join(hall.listen)
+    hall.clock.sleep(5)
+    with pytest.raises(OSError, match="a folder of keys"):
+        hall.room.tick()
+    assert kinds(hall) == [(SILENT, "active")]
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "many"])

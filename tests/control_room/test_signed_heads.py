@@ -83,7 +83,7 @@ def test_heads_are_signed_once_there_is_a_key(
 ) -> None:
     lines = heads.read_text().splitlines()
     assert [len(line.split(" ")) for line in lines] == [2, 2, 3, 3, 3]
-    code, said = verify("--key", keys[1])
+    code, said = verify("--key", keys[1], "--head", of_old(heads))
     assert code == 0, said
     assert "3 of them are signed with that key" in said
     assert f"signed head: {lines[-1]}" in said
@@ -91,6 +91,11 @@ def test_heads_are_signed_once_there_is_a_key(
     assert code == 0, said
     assert "3 of them are signed; nobody looked at that" in said
     assert verify("--key", keys[1], "--head", lines[-1])[0] == 0, "as it was printed"
+
+
+def of_old(heads: Path) -> str:
+    """The head from before there was a key, as somebody keeps it elsewhere."""
+    return heads.read_text().splitlines()[1].split(" ")[1]
 
 
 def change_line(heads: Path, i: int, change: Callable[[str], str]) -> None:
@@ -116,13 +121,17 @@ def test_a_head_that_is_not_as_it_was_signed_is_found(
         heads.write_text(before)
 
 
+def cut_off(place: Place, after: int) -> None:
+    with closing(open_database(place, lambda *_: None)) as database:
+        database.write(lambda session: session.change("DELETE FROM audit WHERE number > ?", after))
+
+
 def test_who_writes_all_anew_without_the_key_is_found(
     place: Place, heads: Path, keys: tuple[Path, Path], tmp_path: Path, verify: Verify
 ) -> None:
     """Somebody who can write the database and the file with the heads, but has not the key."""
     printed = heads.read_text().splitlines()[-1]
-    with closing(open_database(place, lambda *_: None)) as database:
-        database.write(lambda session: session.change("DELETE FROM audit WHERE number > 2"))
+    cut_off(place, 2)
     heads.unlink()
     act(place, None, 3, who="Eve")
     code, said = verify()
@@ -147,34 +156,84 @@ def test_a_key_may_be_changed(
 ) -> None:
     private, public = new_key(tmp_path, "next")
     act(place, private, 1)
-    assert verify("--key", public)[0] == 1
-    code, said = verify("--key", keys[1], "--key", public)
+    old = ("--head", of_old(heads))
+    assert verify("--key", public, *old)[0] == 1
+    code, said = verify("--key", keys[1], "--key", public, *old)
     assert (code, "4 of them are signed" in said) == (0, True), said
     both = tmp_path / "both.pub"
     both.write_text(keys[1].read_text() + public.read_text())
-    assert verify("--key", both)[0] == 0
+    assert verify("--key", both, *old)[0] == 0
 
 
 def test_what_nobody_vouches_for_yet_is_said(
     heads: Path, keys: tuple[Path, Path], verify: Verify
 ) -> None:
     heads.write_text("".join(heads.read_text().splitlines(keepends=True)[:-1]))
-    code, said = verify("--key", keys[1])
+    code, said = verify("--key", keys[1], "--head", of_old(heads))
     assert code == 0, said
     assert "entries after 4 have no signed head" in said
+
+
+def test_what_was_never_signed_is_known_only_by_a_head_from_elsewhere(
+    heads: Path, keys: tuple[Path, Path], verify: Verify
+) -> None:
+    """Lines without a signature are written by whoever wrote the chain anew."""
+    lines = [line.split(" ")[1] for line in heads.read_text().splitlines()]
+    code, said = verify("--key", keys[1])
+    assert (code, "TAMPERED" in said) == (1, False)
+    assert "UNPROVEN: entries before 3 have no signed head" in said
+    code, said = verify("--key", keys[1], "--head", lines[0])
+    assert (code, "TAMPERED" in said) == (1, False)
+    assert "UNPROVEN: entry 2 has no signed head" in said
+    assert verify("--key", keys[1], "--head", lines[1])[0] == 0
+    assert verify()[0] == 0, "nobody asked for signatures"
+
+
+def test_a_forged_chain_is_not_signed_by_a_control_room_that_starts(
+    place: Place, heads: Path, keys: tuple[Path, Path], verify: Verify
+) -> None:
+    """Who has no key takes the heads away, or those of what they write anew."""
+    whole = heads.read_text().splitlines(keepends=True)
+    for kept, unproven in (("", "before 6"), ("".join(whole[:3]), "4 to 5")):
+        cut_off(place, 3)
+        heads.unlink()
+        act(place, None, 2, who="Eve")
+        heads.write_text(kept) if kept else heads.unlink()
+        act(place, keys[0], 0)
+        assert len(heads.read_text().splitlines()[-1].split(" ")) == (3 if kept else 2)
+        act(place, keys[0], 1)
+        code, said = verify("--key", keys[1], *(("--head", of_old(heads)) if kept else ()))
+        assert (code, f"UNPROVEN: entries {unproven} have no signed head" in said) == (1, True)
+        assert "TAMPERED" not in said
+
+
+def test_where_no_head_is_signed_a_key_says_nothing_good(
+    heads: Path, keys: tuple[Path, Path], verify: Verify
+) -> None:
+    printed, old = heads.read_text().splitlines()[-1], of_old(heads)
+    heads.unlink()
+    code, said = verify("--key", keys[1], "--head", old)
+    assert (code, "UNPROVEN: entries 3 to 5 have no signed head" in said) == (1, True), said
+    code, said = verify("--key", keys[1])
+    assert (code, "UNPROVEN: there is no head that is signed" in said) == (1, True), said
+    code, said = verify("--key", keys[1], "--head", printed)
+    assert code == 0, said
+    code, said = verify("--key", keys[1], "--head", printed.replace("2026", "2025"))
+    assert (code, "is not signed with that key" in said) == (1, True), said
 
 
 def test_a_power_failure_in_the_middle_of_a_line_is_no_tampering(
     place: Place, heads: Path, keys: tuple[Path, Path], verify: Verify
 ) -> None:
-    whole = heads.read_text()
+    whole, old = heads.read_text(), of_old(heads)
     for cut in (1, 2, 30, 88, 89, 90, 120, 160):
         heads.write_text(whole[:-cut])
-        code, said = verify("--key", keys[1])
+        code, said = verify("--key", keys[1], "--head", old)
         assert code == 0, (cut, said)
     act(place, keys[0], 1)
-    code, said = verify("--key", keys[1])
-    assert code == 0, said
+    code, said = verify("--key", keys[1], "--head", old)
+    assert (code, "UNPROVEN: entry 5 has no" in said, "TAMPERED" in said) == (1, True, False)
+    assert verify("--key", keys[1], "--head", whole.splitlines()[-1])[0] == 0, "as it was printed"
     assert [line.split(" ")[1][:2] for line in heads.read_text().splitlines()][-1] == "6:"
 
 

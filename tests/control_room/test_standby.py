@@ -32,7 +32,8 @@ from control_room import standby
 folder = Path(sys.argv[1])
 standby.READY_AFTER_S = 0.1
 standby.PAUSES_S, standby.WORKED_S = (float(sys.argv[2]),) * 2, 3600.0
-if sys.argv[3:] == ["threads"]:
+mode = sys.argv[3:]
+if mode == ["threads"]:
     threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
 
 def note(name, text=""):
@@ -43,7 +44,14 @@ def told(*_):
     note("told")
     sys.exit(7)
 
-standby.stand_by(lambda: note("ready"), lambda text: note("said", text))
+def ready():
+    note("ready")
+    if mode == ["no room"]:
+        raise MemoryError
+    if mode == ["code taken"]:
+        os.wait()
+
+standby.stand_by(ready, lambda text: note("said", text))
 signal.signal(signal.SIGTERM, told)
 note("serves")
 while not (folder / "end").exists():
@@ -175,6 +183,39 @@ def test_a_loop_of_crashes_has_pauses_and_ends_when_told(tmp_path: Path) -> None
         assert len(both.notes("serves")) == 1
 
 
+def test_who_was_started_with_ends_of_children_ignored_hears_of_them(tmp_path: Path) -> None:
+    """As by a supervisor that wants no zombies; what is ignored is inherited."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with pair(tmp_path) as both:
+            signal.signal(signal.SIGCHLD, before)
+            wait_until(lambda: both.notes("ready"))  # it waits without a limit now
+            os.kill(both.pids("serves")[0], signal.SIGKILL)
+            wait_until(lambda: len(both.notes("serves")) == 2)
+            both.process.terminate()
+            assert both.code() == 7
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+def test_what_can_not_be_imported_before_ends_nobody(tmp_path: Path) -> None:
+    with pair(tmp_path, "no room") as both:
+        wait_until(lambda: both.notes("said"))
+        assert "a successor will start slower: MemoryError" in both.notes("said")[0]
+        os.kill(both.pids("serves")[0], signal.SIGKILL)
+        wait_until(lambda: len(both.notes("serves")) == 2)
+        (tmp_path / "end").touch()
+        assert both.code() == 3
+        assert len(both.notes("ready")) == 1
+
+
+def test_where_somebody_else_took_the_code_it_ends_too(tmp_path: Path) -> None:
+    with pair(tmp_path, "code taken") as both:
+        wait_until(lambda: both.notes("ready"))
+        os.kill(both.pids("serves")[0], signal.SIGKILL)
+        assert both.code() == 1
+
+
 def test_a_process_with_threads_serves_itself(tmp_path: Path) -> None:
     with pair(tmp_path, "threads") as both:
         assert both.pids("serves") == [both.process.pid]
@@ -187,6 +228,9 @@ def test_what_is_imported_before_alarms_are_taken_is_light() -> None:
     heavy = (
         "uvicorn",
         "control_room.server",
+        "control_room.access.certificate",
+        "control_room.access.doorkeeper",
+        "control_room.access.oidc_settings",
         "websockets",
         "cv2",
         "av",

@@ -23,7 +23,7 @@ from scene.clock import ReplayClock, SystemClock
 from scene.errors import WireError
 from scene.messages import Anomaly
 from scene.site import BrokerConfig
-from scene.topics import parse_topic
+from scene.topics import SILENT_AFTER_S, parse_topic
 from scene.wire import Envelope, Message, type_name
 from tests.control_room.test_lying_broker import HEALTH, states
 from tests.control_room.ticking import ticking
@@ -52,6 +52,7 @@ class Heard:
         self.clock = ReplayClock(DAY_NS)
         self.watch = TwinWatch(self.clock)
         self.raised: list[Anomaly] = []
+        self.over: list[Anomaly] = []
         self.said = 0
 
     def say(self, run: int, message: Message = HEALTH, sent_at_ns: int | None = None) -> None:
@@ -74,6 +75,19 @@ class Heard:
             self.say(RUNS[run])
         return self.raised
 
+    def alone(self, run: str) -> tuple[float, Anomaly]:
+        """Have only one speak, until the alarm is over; gives after how many seconds it is."""
+        began_s = self.clock.monotonic_s()
+        while not self.look():
+            assert self.clock.monotonic_s() - began_s < 4 * GONE_S
+            self.turns(run)
+        return self.clock.monotonic_s() - began_s, self.over[-1]
+
+    def look(self) -> list[Anomaly]:
+        """Look as the control room does twice a second; gives all that are over."""
+        self.over += [one for _, _, one in self.watch.check()]
+        return self.over
+
 
 @pytest.fixture
 def heard() -> Heard:
@@ -90,12 +104,10 @@ def test_two_that_take_turns_are_one_alarm_that_names_both(heard: Heard) -> None
 
 
 def test_it_is_over_when_only_one_is_left(heard: Heard) -> None:
-    (raised,) = heard.turns("ABABABAB")
-    heard.turns("B" * 20, every_s=GONE_S / 21)
-    assert heard.watch.check() == []
-    heard.turns("BB", every_s=GONE_S)
-    ((site_name, gateway, over),) = heard.watch.check()
-    assert (site_name, gateway, over.id, over.state) == (*PLACE, raised.id, "cleared")
+    (raised,) = heard.turns("ABABABABA")
+    assert heard.alone("B") == (GONE_S, heard.over[-1]), "counted from the other's last word"
+    over = heard.over[-1]
+    assert (over.id, over.state) == (raised.id, "cleared")
     assert "Only one gw1 is left" in over.evidence
     assert heard.watch.check() == []
     assert len(heard.turns("ABABABAB")) == 2, "and raised anew when the other one comes back"
@@ -148,10 +160,40 @@ def test_an_alarm_of_the_run_before_ends_when_only_one_is_heard(heard: Heard) ->
     later = Heard()
     assert later.watch.carry_on(*PLACE, before) == before
     later.clock.sleep(2 * GONE_S)
-    assert later.watch.check() == [], "nobody was heard yet"
-    later.say(RUNS["B"])
-    ((_, _, over),) = later.watch.check()
-    assert (over.id, over.state) == (before.id, "cleared")
+    assert later.look() == [], "nobody was heard yet"
+    later.turns("B")
+    assert later.look() == [], "the other may have been away no less than this one"
+    after_s, over = later.alone("B")
+    assert (after_s, over.id, over.state) == (GONE_S, before.id, "cleared")
+
+
+@pytest.mark.parametrize("away_s", [SILENT_AFTER_S + 1, GONE_S - 1, GONE_S + 1, 4 * GONE_S])
+@pytest.mark.parametrize("back", ["ABABABAB", "BABABABA"])
+def test_it_stands_while_nobody_is_heard_and_when_both_are_again(
+    heard: Heard, away_s: float, back: str
+) -> None:
+    heard.turns("ABABABAB")
+    for _ in range(int(away_s / 0.5)):
+        heard.clock.sleep(0.5)
+        assert heard.look() == [], "the broker is lost, not the other gateway"
+    for run in back * 4:
+        heard.turns(run)
+        assert heard.look() == []
+    assert len(heard.raised) == 1
+
+
+def test_after_a_break_who_is_left_is_found_out_anew(heard: Heard) -> None:
+    heard.turns("ABABABAB")
+    heard.clock.sleep(GONE_S - 1)
+    heard.turns("B")
+    assert heard.alone("B")[0] == GONE_S
+
+
+def test_who_is_left_and_speaks_as_after_a_new_start_counts_as_one(heard: Heard) -> None:
+    heard.turns("ABABABAB")
+    heard.turns("A" * 20)
+    assert heard.look() == []
+    assert heard.alone("C")[0] == GONE_S - 10, "C is what was A"
 
 
 class Listener:

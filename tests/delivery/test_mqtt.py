@@ -225,6 +225,36 @@ def test_the_will_is_said_when_a_client_is_killed(tmp_path: Path) -> None:
         ear.close()
 
 
+@pytest.mark.skipif(MOSQUITTO is None, reason=NO_MOSQUITTO)
+def test_a_renewed_will_is_said_instead_of_the_first(tmp_path: Path) -> None:
+    heard: list[bytes] = []
+    with mosquitto(tmp_path) as real:
+        ear = connection(real.url, "ear4")
+        ear.subscribe("will", 1, lambda _topic, payload, _kept: heard.append(payload))
+        ear.connect(HANG_S, wait=True)
+        code = (
+            "import os, signal, time\n"
+            "from delivery.mqtt import Connection\n"
+            "from scene.site import BrokerConfig\n"
+            f"c = Connection(BrokerConfig(url={real.url!r}), 'w', will=('will', b'first'))\n"
+            "calls = []\n"
+            "c.on_connect(lambda: calls.append(1))\n"
+            "c.connect(60, wait=True)\n"
+            "c.renew_will('will', b'anew')\n"
+            f"until_s = time.monotonic() + {HANG_S}\n"
+            "while len(calls) < 2 and time.monotonic() < until_s: time.sleep(0.01)\n"
+            "os.kill(os.getpid(), signal.SIGKILL)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], check=False, stderr=subprocess.PIPE, text=True
+        )
+        assert done.returncode == -signal.SIGKILL
+        assert "lost" not in done.stderr, "it was us who ended the connection"
+        wait_until(lambda: bool(heard))
+        assert heard == [b"anew"]
+        ear.close()
+
+
 def test_the_port_of_the_embedded_broker_is_taken() -> None:
     with EmbeddedBroker() as first:
         with pytest.raises(BrokerError, match=rf"127.0.0.1:{first.port}.*another"):
@@ -310,6 +340,57 @@ def test_two_with_one_client_name_do_not_throw_each_other_out_for_ever(
             made.close()
     assert len(connections) <= 8, "Mosquitto 2.0.11 does not say why it hangs up"
     assert any("is there a second one of us?" in text for text in said)
+
+
+def thrown_out(url: str, monkeypatch: pytest.MonkeyPatch, log: Log, hooks: list[str]) -> Connection:
+    """Give one that another client of its name has thrown out, and that goes on under another."""
+    monkeypatch.setattr("delivery.mqtt.MOST_SHORT", 1)
+    monkeypatch.setattr("delivery.mqtt.SHORT_S", HANG_S)
+    made = connection(url, "gw1", log)
+    made.on_connect(lambda: hooks.append("called"))
+    made.connect(HANG_S, wait=True)
+    copy = connection(url, "gw1")
+    copy.connect(HANG_S, wait=True)
+    wait_until(lambda: log.has("going on as gw1-"))
+    copy.close()
+    wait_until(lambda: made.connected)
+    return made
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason=NO_MOSQUITTO)
+def test_under_another_name_all_is_said_again_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker may publish the former connection's last will over what was said meanwhile."""
+    monkeypatch.setattr("delivery.mqtt.WILL_S", 0.2)
+    log, hooks = Log(), list[str]()
+    with mosquitto(tmp_path) as broker:
+        made = thrown_out(broker.url, monkeypatch, log, hooks)
+
+        def connections() -> int:
+            return sum("connected to" in line for line in log)
+
+        wait_until(lambda: made.connected and len(hooks) > connections())
+        assert len(hooks) == connections() + 1
+        made.close()
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason=NO_MOSQUITTO)
+def test_who_can_not_connect_under_another_name_takes_its_own_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, log = free_port(), Log()
+    with mosquitto(tmp_path, port=port) as broker:
+        made = thrown_out(broker.url, monkeypatch, log, [])
+    wait_until(lambda: log.has("no MQTT broker can be reached"))
+    taken: list[bool] = []
+    with mosquitto(tmp_path, port=port, rules="pattern readwrite of/%c\n") as broker:
+        wait_until(lambda: made.connected)
+        answer = partial(made.publish, "of/gw1", b"1", qos=1, retain=False)
+        wait_until(lambda: answer(on_result=lambda ok, _why: taken.append(ok)))
+        wait_until(lambda: bool(taken))
+        made.close()
+    assert taken == [True]
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason=NO_MOSQUITTO)

@@ -58,6 +58,7 @@ class World:
         self.heard: list[tuple[Address, Envelope]] = []
         self.bad: list[tuple[str, WireError]] = []
         self.link = self.broker.connection()
+        self.gateways_link = self.broker.connection()
         self.link.subscribe("#", 0, lambda topic, payload, _: self.raw.append((topic, payload)))
         self.subscriber = Subscriber(
             self.link,
@@ -71,7 +72,7 @@ class World:
         box = Outbox(self.folder / "state", CLOCK)
         made = Publisher(
             site(self.folder),
-            self.broker.connection(),
+            self.gateways_link,
             box,
             CLOCK,
             voice=Voice(CLOCK, run=CLOCK.now_ns(), signer=self.gateway),
@@ -272,6 +273,15 @@ def test_the_last_will_of_an_earlier_run_is_passed_over(world: World) -> None:
         world.link.publish(topic, will, qos=1, retain=True)
         made.positions(people())
         assert [address.topic for address, _ in world.heard] == ["state", "positions"]
+    assert world.bad == []
+
+
+def test_after_speaking_anew_the_last_will_is_believed(world: World) -> None:
+    with world.publisher() as (made, _):
+        made.speak_anew(2 * CLOCK.now_ns())
+        world.gateways_link.cut()
+    states = [one.body for _, one in world.heard if isinstance(one.body, GatewayState)]
+    assert [one.online for one in states] == [True, True, False]
     assert world.bad == []
 
 

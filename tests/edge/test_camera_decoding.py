@@ -15,8 +15,8 @@ from edge.camera_decoding import (
     devices,
     trouble_with,
 )
-from edge.camera_process import CameraThread
 from edge.camera_source import image_of, video_in
+from edge.camera_thread import CameraThread
 from scene.clock import SystemClock
 from scene.errors import SiteError
 from scene.site import CameraConfig, parse_site

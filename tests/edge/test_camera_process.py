@@ -1,5 +1,6 @@
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -11,15 +12,10 @@ from pathlib import Path
 import pytest
 
 from edge import camera_process
-from edge.camera_process import (
-    CameraHandle,
-    CameraProcess,
-    CameraThread,
-    failures,
-    keep_going,
-    start_cameras,
-)
+from edge.camera_going import keep_going
+from edge.camera_process import CameraHandle, CameraProcess, failures, start_cameras
 from edge.camera_source import CameraSource
+from edge.camera_thread import CameraThread
 from edge.frame_ring import FrameRing, SourceStatus
 from edge.together import Together
 from scene.clock import SystemClock
@@ -130,6 +126,77 @@ def test_a_process_that_hangs_is_killed_and_started_again(
             os.kill(hung, 0)
 
 
+def test_nobody_is_killed_because_the_whole_machine_stood_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a virtual machine that is paused, or Ctrl-Z: who could not look can't tell."""
+    monkeypatch.setattr(camera_process, "is_live", lambda config: True)
+    monkeypatch.setattr(camera_process, "RUNNING_QUIET_LIMIT_S", 2.0)
+    path = write_clip(tmp_path / "a.mp4")
+    with started(config("left", path), in_processes=True, loop=True) as (camera,):
+        assert isinstance(camera, CameraProcess)
+        assert wait_for(lambda: camera.status().state == "running")
+        pid = camera.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(2.2)  # we stand still, too
+        camera.look_after()
+        assert (camera.ring.status().state, camera.pid) == ("running", pid)
+        os.kill(pid, signal.SIGCONT)
+        seen = camera.ring.times()[-1][0]
+        assert wait_for(lambda: camera.ring.times()[-1][0] > seen + 2)
+        camera.look_after()
+        assert (camera.status().state, camera.pid) == ("running", pid)
+
+
+@contextlib.contextmanager
+def room_for(files: int) -> Iterator[None]:
+    """Let this process open so many files more and not one besides."""
+    free = [fd for fd in range(4096) if not _is_open(fd)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[files], hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("files", [0, 2])
+def test_a_process_for_which_there_is_no_room_is_started_later(tmp_path: Path, files: int) -> None:
+    path = write_clip(tmp_path / "a.mp4")
+    with started(config("left", path), in_processes=True, loop=True) as (camera,):
+        assert isinstance(camera, CameraProcess)
+        assert wait_for(lambda: camera.status().state == "running")
+        assert camera.pid is not None and camera._process is not None
+        os.kill(camera.pid, signal.SIGKILL)
+        camera._process.join()
+        camera._started_s -= 100.0  # it worked for long, so the next one is started at once
+        camera._checked_s = 0.0
+        with room_for(files):
+            camera.look_after()
+        status = camera.ring.status()
+        assert status.state == "reconnecting"
+        assert "it can't be started: " in status.detail
+        assert "Too many open files" in status.detail
+        assert wait_for(lambda: camera.status().state == "running")
+
+
+def test_one_for_which_there_was_no_room_can_be_stopped() -> None:
+    camera = CameraProcess(config("left", Path("a.mp4")))
+    with room_for(2), pytest.raises(OSError, match="Too many open files"):
+        camera.start()
+    camera.stop()
+    assert camera.pid is None
+
+
 def test_a_process_that_dies_again_and_again_is_given_growing_pauses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +280,7 @@ class Flaky:
     """A live camera that fails now and then; closes are counted."""
 
     note, corrupt_frames, full_range, name = "", 0, False, "left"
+    heard: Callable[[], None]
 
     def __init__(self, frames: int) -> None:
         self._frames = frames
@@ -273,3 +341,47 @@ def test_a_picture_without_room_is_an_error_that_is_told(monkeypatch: pytest.Mon
     keep_going(config("l", Path("a")), lambda: Flaky(1), ring, SystemClock(), threading.Event())
     assert ring.status().state == "failed"
     assert "16x16" in ring.status().detail
+
+
+class Signs(FrameRing):
+    """Counts the signs of life that say nothing else."""
+
+    count = 0
+
+    def alive(self) -> None:
+        super().alive()
+        self.count += 1
+
+
+class Damaged:
+    """A camera whose pictures are damaged after so many good ones; packets go on coming."""
+
+    note, full_range, name = "", False, "left"
+    heard: Callable[[], None]
+
+    def __init__(self, good: int, ring: Signs) -> None:
+        self.corrupt_frames = 0
+        self._good, self._ring = good, ring
+        self.told: list[tuple[str, int]] = []
+
+    def frames(self) -> Iterator[Frame]:
+        for index in range(self._good):
+            yield Frame(camera="left", captured_at_ns=index, image=picture(16, 16, index))
+        for index in range(4):
+            self.corrupt_frames += index % 2  # some packets are the half of a picture
+            before = self._ring.count
+            self.heard()
+            assert self._ring.count > before, "a sign of life"
+            status = self._ring.status()
+            self.told.append((status.state, status.corrupt_frames))
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(("good", "state"), [(0, "connecting"), (3, "running")])
+def test_damaged_pictures_are_signs_of_life_and_are_told(good: int, state: str) -> None:
+    ring = Signs("left")
+    source = Damaged(good, ring)
+    live = CameraConfig(name="left", url="rtsp://10.0.0.4/x")
+    keep_going(live, lambda: source, ring, SystemClock(), threading.Event())
+    assert source.told == [(state, 0), (state, 1), (state, 1), (state, 2)]

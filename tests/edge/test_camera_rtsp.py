@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.camera_process import CameraHandle, CameraProcess, CameraThread
+from edge.camera_process import CameraHandle, CameraProcess
 from edge.camera_rtsp import OPEN_LIMIT_S, READ_LIMIT_S, CaptureTimes, RtspCamera
 from edge.camera_source import masked, place_of
+from edge.camera_thread import CameraThread
 from scene.clock import SystemClock
 from scene.errors import CameraError
 from scene.messages import Frame
@@ -234,6 +235,19 @@ def test_nobody_there_is_one_clear_error_without_the_password() -> None:
     assert text == f"camera left: rtsp://127.0.0.1:{port}/cam: can't connect: Connection refused"
     assert error.value.__cause__ is None
     assert error.value.__suppress_context__
+
+
+def test_one_whose_packets_give_no_picture_is_alive_but_not_for_ever(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.camera_rtsp.FRUITLESS_LIMIT_S", 1.0)
+    camera = RtspCamera("left", server.url(), SystemClock())
+    monkeypatch.setattr(camera._decoder, "decode", lambda packet: iter(()))
+    heard: list[float] = []
+    camera.heard = lambda: heard.append(time.monotonic())
+    with pytest.raises(CameraError, match="/cam0: no picture in its packets for 1 s"):
+        list(camera.frames())
+    assert len(heard) > 1
 
 
 @pytest.mark.parametrize("in_process", [False, True])

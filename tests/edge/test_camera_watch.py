@@ -323,6 +323,9 @@ def test_damaged_frames_are_told() -> None:
     day.cameras["a"].count += 1
     day.watch.look(list(day.cameras.values()), [])
     assert day.health("a").detail == "3 damaged frames left out"
+    day.run(2.5)
+    assert day.health("a").detail.endswith(" s; 3 damaged frames left out")
+    assert day.health("a").detail.startswith("no picture for ")
 
 
 class SetClock(ReplayClock):

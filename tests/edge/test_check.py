@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from edge.calibration.made_for import changed_since, made_for, maker_of
+from edge.check import LOOKS
 from edge.main import main
 from scene.rig import load_rig, save_rig
 from scene.site import load_site
@@ -267,3 +268,12 @@ def test_every_camera_that_can_not_be_read_is_told_and_survey_points_all_the_sam
     [cameras] = [line for line in said.splitlines() if line.startswith("FAIL  cameras:")]
     assert "a.mp4" in cameras and "b.mp4" in cameras
     assert "FAIL  survey: rig.survey_points.0" in said
+
+
+def test_a_mistake_of_ours_is_no_mistake_of_the_site_file(
+    calibrated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = beside(calibrated, "spoilt", spoil_everything)
+    monkeypatch.setitem(LOOKS, "cameras", lambda site: "".nothing)  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="nothing"):
+        main(["check", str(site)])

@@ -15,6 +15,7 @@ DEBIANS = Path("/lib/systemd/system/mosquitto.service")
 SITE = "/etc/lamproom/site.yaml"
 UNITS = Path("etc/systemd/system")
 GATEWAY = UNITS / "lamproom-gateway.service"
+CONTROL_ROOM = UNITS / "lamproom-control-room.service"
 
 
 def install(root: Path, *words: str) -> int:
@@ -48,6 +49,22 @@ def test_bad_input_is_not_tried_again_without_a_pause(
     assert ended.returncode == (9 if waits else 0)
 
 
+@pytest.mark.parametrize(
+    ("result", "waits"),
+    [("exit-code", True), ("success", False), ("signal", False), ("oom-kill", False)],
+)
+def test_a_control_room_that_was_killed_is_back_at_once(
+    tmp_path: Path, result: str, waits: bool
+) -> None:
+    assert install(tmp_path, "control-room") == 0
+    said = settings(tmp_path / CONTROL_ROOM)
+    assert said["RestartSec"] == ["100ms"]
+    (line,) = said["ExecStopPost"]
+    words = shlex.split(line.replace("$$", "$").replace("sleep 1", "exit 9"))
+    ended = subprocess.run(words, env={"SERVICE_RESULT": result}, check=False)
+    assert ended.returncode == (9 if waits else 0)
+
+
 @pytest.mark.parametrize("kind", ["gateway", "control-room", "broker"])
 def test_everything_is_written_below_root(
     tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
@@ -67,7 +84,7 @@ def test_everything_is_written_below_root(
     ("kind", "unit"),
     [
         ("gateway", GATEWAY),
-        ("control-room", UNITS / "lamproom-control-room.service"),
+        ("control-room", CONTROL_ROOM),
         ("broker", UNITS / "mosquitto.service.d" / "lamproom.conf"),
     ],
 )
@@ -96,7 +113,8 @@ def test_it_runs_without_rights_for_ever_and_writes_only_its_state(
     if kind == "gateway":
         assert said["Type"] == ["notify"]
         assert said["WatchdogSec"] == ["10"]
-        assert said["OOMPolicy"] == ["continue"]
+    if kind != "broker":
+        assert said["OOMPolicy"] == ["continue"], "one process is made anew, not all are ended"
 
 
 @needs_systemd

@@ -1,5 +1,6 @@
 """A live run in threads, with a real camera file, stitcher and model."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -11,13 +12,17 @@ import pytest
 
 from detection.detector import Detector
 from edge import detection_watch, live
+from edge.drift.book import ReferenceBook
+from edge.drift.notes import DriftNotes, Noted
 from edge.fast import run_fast
 from edge.main import main
 from edge.options import RunOptions
 from edge.outlet import Result
 from edge.people_file import PeopleFile
+from edge.view.book import UsualViews
 from scene.errors import RigError
 from scene.messages import Anomaly, Detections, Frame, GatewayHealth, Positions
+from scene.rig import load_rig
 from tests.delivery.parts import alarm
 from tests.edge.camera_clips import write_clip
 from tests.edge.test_bad_input import SITE
@@ -172,6 +177,28 @@ def test_a_start_without_pictures_forgets_nobody(
     taken.run(site_file, lambda: len(taken.beats()) >= 2)
     over.set()
     assert PeopleFile(folder).load() == KEPT
+
+
+def test_a_start_waits_for_no_disk_that_hangs(
+    site_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("view.book", "drift.book", "drift.notes"):
+        monkeypatch.setattr(f"edge.{module}.PATIENCE_S", 0.1)
+    site = RunOptions(site_file=site_file).site()
+    rig = load_rig(site.rig.file)
+    folder = site.state_folder / "references"
+    folder.mkdir(parents=True)
+    for ending in ("npz", "views.npz", "notes.json"):
+        os.mkfifo(folder / f"{rig.id}.{ending}")  # who reads it waits for a writer
+    stalled = "can't be read, and is learned anew: its disk does not answer"
+    assert stalled in UsualViews(rig, site.rig.file, site.state_folder).trouble
+    book = ReferenceBook(rig, site.rig.file, site.state_folder)
+    assert "can't be read: its disk does not answer" in book.trouble
+    worst = Noted(unproven=frozenset(["cam1"]))
+    assert DriftNotes(folder, ["cam1"]).of(rig.id) == worst
+    live_run = Taken()
+    live_run.run(site_file, lambda: bool(live_run.beats()))
+    assert stalled in live_run.beats()[0].degraded
 
 
 def edited(site_file: Path, *changes: tuple[str, str]) -> None:

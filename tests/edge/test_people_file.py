@@ -1,5 +1,6 @@
 """The file that keeps people's numbers over a restart."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,17 @@ def test_a_note_without_sense_is_refused(tmp_path: Path) -> None:
     file = PeopleFile(tmp_path)
     assert file.load() is None
     assert "covariance" in file.trouble
+
+
+def test_a_disk_that_hangs_is_told_of_and_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.people_file.PATIENCE_S", 0.1)
+    os.mkfifo(tmp_path / NAME)  # who reads it waits for a writer
+    file = PeopleFile(tmp_path)
+    assert file.load() is None
+    assert file.trouble.startswith(f"{tmp_path / NAME}: can't be read: its disk does not answer")
+    file.save(KEPT)
+    assert file.settle(HANG_S)
+    assert file.trouble == ""
+    assert PeopleFile(tmp_path).load() == KEPT

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from edge.running import EARLY, REGULAR_S, START_LIMIT_S, Running, wanted_cpu_s
+from edge.running import EARLY, REGULAR_S, START_LIMIT_S, Effort, Running, wanted_cpu_s
 from edge.service import Signs
 from edge.service_health import read_process
 from tests.delivery.parts import wait_until
@@ -85,6 +85,21 @@ def test_who_gives_a_first_sign_and_then_hangs_is_not_waited_for_as_if_it_had_gi
         limits.append(running.limit_s(3.0, 0))
     assert limits == [START_LIMIT_S, *[EARLY * 3.0] * 3, 3.0]
     assert EARLY * 3.0 < START_LIMIT_S / 2
+
+
+def test_who_takes_processor_time_since_it_was_quiet_for_half_of_its_limit_works() -> None:
+    effort = Effort()
+    with endless(min(os.sched_getaffinity(0))) as process:
+        wait_until(lambda: wanted_cpu_s(process.pid) > 1.0)
+        effort.look(process.pid, 1.0, 3.0)
+        assert not effort.works(process.pid), "it was not quiet for long"
+        effort.look(process.pid, 2.0, 3.0)
+        wait_until(lambda: effort.works(process.pid))
+        os.kill(process.pid, signal.SIGSTOP)
+        wait_until(lambda: state_of(process.pid) == "T")
+        effort.look(process.pid, 0.0, 3.0)
+        effort.look(process.pid, 2.0, 3.0)
+        assert not effort.works(process.pid), "what it did before counts no more"
 
 
 def state_of(pid: int) -> str:

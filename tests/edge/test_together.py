@@ -1,5 +1,5 @@
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -277,6 +277,7 @@ class Source:
     """A file, for lockstep."""
 
     note, corrupt_frames, full_range = "", 0, False
+    heard: Callable[[], None]
 
     def __init__(self, name: str, times_ms: Iterable[float]) -> None:
         self.name = name

@@ -7,16 +7,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
-from edge import running, services
+from edge import camera_process, running, services
+from edge.camera_process import CameraProcess
+from edge.frame_ring import FrameRing, SourceStatus
 from edge.options import RunOptions
 from edge.services import Service, Supervisor
-from tests.delivery.parts import HANG_S, SITE
+from scene.site import CameraConfig
+from tests.delivery.parts import HANG_S, SITE, wait_until
 from tests.edge.fake_services import log_of, pids_of
 from tests.edge.processes import is_alive
+from tests.edge.test_running import state_of
 from tests.edge.test_services import supervisor_alarms
 from tests.faults.loop_disk import loop_disk, no_loop_disk, stalled
 
@@ -218,7 +223,9 @@ def test_the_end_of_a_run_does_not_wait_for_a_process_that_cannot_be_killed(
 RUN = """
 import sys
 from pathlib import Path
-from edge import running, services
+from edge import camera_process, running, services
+from edge.camera_process import CameraProcess
+from edge.frame_ring import FrameRing, SourceStatus
 from edge.options import RunOptions
 from edge.services import Supervisor
 from tests.edge.test_unkillable import row
@@ -229,3 +236,95 @@ if __name__ == "__main__":
     rows = {"freezes": row("freezes", 3.0, needed=False)}
     sys.exit(Supervisor(RunOptions(site_file=Path(sys.argv[1])), say, rows).run())
 """
+
+
+def freezing_camera(
+    config: CameraConfig, ring: FrameRing, _hold: Connection, _loop: bool, _at_ns: int | None
+) -> None:
+    """Give signs of life; write to the disk, for ever once that hangs, if we are the first."""
+    folder = Path(config.url)
+    with (folder / "camera").open("a", encoding="utf-8") as log:
+        log.write(f"{os.getpid()}\n")
+    first = len(pids_of(folder, "camera")) == 1
+    ring.report(SourceStatus(state="running"))
+    while True:
+        ring.alive()
+        if first and (folder / "write").exists():
+            (folder / "disk" / "file").write_bytes(bytes(10))
+        time.sleep(0.05)
+
+
+def frozen_camera(folder: Path, put: Callable[[object, str, object], None]) -> CameraProcess:
+    """Start one with `put`, that is `setattr`; it hangs once there is a file `write`."""
+    put(camera_process, "main", freezing_camera)
+    put(camera_process, "is_live", lambda config: True)
+    camera = CameraProcess(CameraConfig.model_construct(name="left", url=str(folder)))
+    camera.start()
+    wait_until(lambda: camera.status().state == "running")
+    return camera
+
+
+@pytest.mark.parametrize("most_left", [0, 3])
+def test_another_one_does_the_work_of_a_camera_that_cannot_be_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_left: int
+) -> None:
+    monkeypatch.setattr(camera_process, "RUNNING_QUIET_LIMIT_S", 2.0)
+    monkeypatch.setattr(camera_process, "MOST_LEFT", most_left)
+    with loop_disk(tmp_path) as (_, disk), ExitStack() as frozen:
+        camera = frozen_camera(tmp_path, monkeypatch.setattr)
+        first = camera.pid
+        assert first is not None
+        frozen.enter_context(stalled(disk))
+        (tmp_path / "write").touch()
+        wait_until(lambda: "can't be killed" in camera.status().detail)
+        if not most_left:
+            for _ in range(5):
+                camera._checked_s = 0.0
+                camera.look_after()
+            assert camera.pid == first, "the next one would hang, too"
+            assert camera.status().detail.endswith("can't be killed; none is started")
+            frozen.close()
+        wait_until(lambda: camera.status().state == "running" and camera.pid != first)
+        assert is_alive(first) is bool(most_left)
+        camera.stop()
+        assert pids_of(tmp_path, "camera") == [first, camera.pid]
+
+
+CAMERA = """
+import sys
+from pathlib import Path
+from tests.edge.test_unkillable import frozen_camera
+if __name__ == "__main__":
+    camera = frozen_camera(Path(sys.argv[1]), setattr)
+    print("up", flush=True)
+    sys.stdin.readline()
+    camera.stop()
+"""
+
+
+def test_the_end_does_not_wait_for_a_camera_that_cannot_be_killed(tmp_path: Path) -> None:
+    """As above, in a process of its own."""
+    (tmp_path / "run.py").write_text(CAMERA, encoding="utf-8")
+    with (
+        loop_disk(tmp_path) as (_, disk),
+        ExitStack() as frozen,
+        subprocess.Popen(
+            [sys.executable, str(tmp_path / "run.py"), str(tmp_path)],
+            env=os.environ | {"PYTHONPATH": os.getcwd()},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdout is not None and process.stdin is not None
+        assert process.stdout.readline() == "up\n"
+        frozen.enter_context(stalled(disk))
+        (tmp_path / "write").touch()
+        (pid,) = pids_of(tmp_path, "camera")
+        try:
+            wait_until(lambda: state_of(pid) == "D")
+            print(file=process.stdin, flush=True)
+            assert process.wait(HANG_S) == 0
+            assert is_alive(pid)
+        finally:
+            process.kill()

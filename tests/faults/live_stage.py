@@ -8,7 +8,7 @@ import itertools
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,11 +148,16 @@ class LiveStage:
 
 @contextmanager
 def live_stage(
-    folder: Path, *, length_s: float = 600.0, record: bool = False, rig: Path = RIG
+    folder: Path,
+    *,
+    length_s: float = 600.0,
+    record: bool = False,
+    rig: Path = RIG,
+    names: Sequence[str] = NAMES,
 ) -> Iterator[LiveStage]:
     """Start cameras, broker and gateway, and wait until all cameras are at work."""
     with ExitStack() as stack:
-        ports = {name: free_port() for name in NAMES}
+        ports = {name: free_port() for name in names}
         cameras = {}
         for name, port in ports.items():
             clip = faster(SAMPLES / f"{name}.mp4", folder / f"{name}.mp4", length_s)
@@ -183,6 +188,9 @@ def live_stage(
 def site_text(ports: dict[str, int], stream_port: int, state: Path, rig: Path) -> str:
     """Write the sample roadway's site file for cameras at these ports."""
     site = yaml.safe_load((SAMPLES / "site.yaml").read_text())
+    site["cameras"] = [camera for camera in site["cameras"] if camera["name"] in ports]
+    points = site["rig"]["survey_points"]
+    site["rig"]["survey_points"] = [point for point in points if point["camera"] in ports]
     for camera in site["cameras"]:
         camera["url"] = f"rtsp://127.0.0.1:{ports[camera['name']]}/cam0"
     site["rig"]["file"] = str(rig)

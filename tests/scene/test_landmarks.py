@@ -34,17 +34,23 @@ def words(found: tuple[Landmark, ...], chainage_m: float, language: str = "en") 
         (1.7, "support 1", "1 号支架"),
         (1.8, "support 2", "2 号支架"),
         (29.5, "support 20", "20 号支架"),
-        (32.0, "support 20 + 2 m", "20 号支架 + 2 米"),
+        (32.0, "support 20 + 3 m", "20 号支架 + 3 米"),
         (-4.0, "support 1 - 5 m", "1 号支架 - 5 米"),
         (35.4, "K12", "K12"),
         (36.0, "K12 + 1 m", "K12 + 1 米"),
         (37.2, "联络巷 3 - 1 m", "联络巷 3 - 1 米"),
+        (32.5, "K12 - 3 m", "K12 - 3 米"),
     ],
 )
 def test_a_place_is_told_by_what_is_nearest(chainage_m: float, english: str, chinese: str) -> None:
     found = landmarks(parse(GOOD + SUPPORTS + MARKS))
     assert words(found, chainage_m) == english
     assert words(found, chainage_m, "zh") == chinese
+
+
+def test_supports_that_stand_close_have_nobody_zero_metres_away() -> None:
+    close = SUPPORTS.replace("spacing_m: 1.5", "spacing_m: 0.3")
+    assert words(landmarks(parse(GOOD + close)), 0.6) == "support 1"
 
 
 def test_supports_may_count_down() -> None:

@@ -1,5 +1,5 @@
 // The users' page: who may log in, and what an admin does with them. The server decides what may
-// be done; what it refuses is told in its own words. Names were written by others: only ever text.
+// be done; what it refuses it names by a code. Names were written by others: only ever text.
 
 import { button, element } from "/dom.js";
 
@@ -40,6 +40,28 @@ const WORDS = {
   done_password: ["{0} has another password, and is logged out.", "已更改 {0} 的密码，并已将其退出。"],
   done_logout: ["{0} is logged out.", "{0} 已退出。"],
   done_remove: ["{0} was removed.", "已删除 {0}。"],
+  refused: ["The control room refused (error {0}).", "控制室已拒绝（错误 {0}）。"],
+  refused_unknown_user: ["{0}: there is no such user any more.", "{0}：已没有此用户。"],
+  refused_taken_name: ["{0} is a user already.", "{0} 已是用户。"],
+  refused_last_admin: [
+    "{0} is the last admin: make another one first.", "{0} 是最后一位管理员：请先设置另一位管理员。",
+  ],
+  refused_own_role: [
+    "Another admin must change your role, or remove you.", "您的角色须由其他管理员更改，删除您也须由其他管理员进行。",
+  ],
+  refused_new_name: [
+    "{0}: give a name of letters, digits, spaces and . _ - · @, at most 64 characters, that begins "
+      + "with a letter or digit and is none that the journal uses itself.",
+    "{0}：用户名只能由文字、数字、空格和 . _ - · @ 组成，最多 64 个字符，须以文字或数字开头，且不能是日志自用的名称。",
+  ],
+  refused_password: [
+    "This password won't do: 12 to 256 characters, some words that nobody else would put together.",
+    "此密码不可用：须为 12 至 256 个字符，几个别人不会连在一起的词。",
+  ],
+  refused_users_file: [
+    "The users can't be read or written; the control room's log says why.", "无法读取或写入用户数据，原因见控制室日志。",
+  ],
+  refused_asked: ["The control room did not understand this page: load it anew.", "控制室无法理解此页面的请求：请重新加载页面。"],
   no_answer: ["The control room does not answer; nothing is known to be done.", "控制室无响应，不确定操作是否完成。"],
 };
 const by = (id) => document.getElementById(id);
@@ -182,7 +204,7 @@ async function act(action, body) {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
     });
     if (answer.ok) users = await answer.json();
-    else trouble.textContent = (await answer.json()).error;
+    else trouble.textContent = refusal(answer, await answer.json(), body.name);
   } catch {
     trouble.textContent = word("no_answer");
     return false;
@@ -193,6 +215,13 @@ async function act(action, body) {
   done.textContent = word(`done_${action}`, body.name);
   if (body.name === me?.name) await load();
   return true;
+}
+
+/** Say why something was refused, in the chosen language; English has the server's words for all else. */
+function refusal(answer, { error }, name = "") {
+  const code = answer.headers.get("Lamproom-Refused");
+  if (Object.hasOwn(WORDS, `refused_${code}`)) return word(`refused_${code}`, name);
+  return language === "en" && error ? error : word("refused", answer.status);
 }
 
 function toLogin() {
@@ -209,7 +238,7 @@ async function load() {
     me = await who.json();
     const told = await list.json();
     if (list.ok) users = told;
-    else trouble.textContent = told.error;
+    else trouble.textContent = refusal(list, told);
   } catch {
     trouble.textContent = word("no_answer");
   }

@@ -251,6 +251,27 @@ def test_after_a_shift_somebody_looks_on_but_acts_only_after_a_login(home: House
         assert dispatcher.post("/api/alarms/acknowledge", json=ALARM).status_code == 200
 
 
+def test_after_a_shift_a_page_that_is_for_acting_asks_for_a_login(home: House) -> None:
+    browser = {"accept": "text/html,*/*;q=0.8"}
+    with home.as_role("admin") as admin:
+        home.clock.ahead_s += ACT_S + 1
+        led = admin.get("/users", headers=browser)
+        assert (led.status_code, led.headers["location"]) == (303, "/login?next=/users")
+        assert "Log in again to act." in admin.get(led.headers["location"]).text
+        for answer in (
+            admin.get("/users"),
+            admin.get("/api/users"),
+            admin.post("/api/users/logout", json={"name": "Wall"}, headers=browser),
+        ):
+            assert answer.status_code == 401, "a program is told"
+            assert answer.json()["error"].startswith("log in again to act")
+        form = {"name": "Ada", "password": PASSWORD, "next": "/users"}
+        assert admin.post("/login", data=form).headers["location"] == "/users"
+        assert admin.get("/users", headers=browser).status_code == 200
+    with home.as_role("operator") as operator:
+        assert operator.get("/users", headers=browser).status_code == 403
+
+
 def test_a_browser_that_was_closed_for_an_hour_does_not_act(home: House) -> None:
     with home.as_role("operator") as dispatcher:
         home.clock.ahead_s += ACT_UNUSED_S - 60

@@ -108,7 +108,23 @@ def test_what_is_refused_is_told(home: House, tab: Tab) -> None:
     assert page.input_value("#new-name") == "Li Wei", "what was typed stays"
     change_users(home.users, lambda users: users.remove("Wall"))
     row_of(page, "Wall").locator(".logout").click()
-    page.get_by_role("alert").filter(has_text="nobody of that name").wait_for()
+    page.get_by_role("alert").filter(has_text="no such user any more").wait_for()
+    page.click("#lang-zh")
+    page.evaluate("() => document.getElementById('new-password').removeAttribute('minlength')")
+    for name, password, told in (
+        ("Li Wei", NEW, "已是用户"),
+        ("?", NEW, "用户名只能由"),
+        ("operator", NEW, "日志自用"),
+        ("Zhao", "short", "此密码不可用"),
+    ):
+        page.fill("#new-name", name)
+        page.fill("#new-password", password)
+        page.click("#add [type=submit]")
+        page.get_by_role("alert").filter(has_text=told).wait_for()
+    home.users.chmod(0o640)  # whatever ails the file
+    page.fill("#new-password", NEW)
+    page.click("#add [type=submit]")
+    page.get_by_role("alert").filter(has_text="原因见控制室日志").wait_for()
 
 
 def test_names_are_only_text(users_file: Path, tab: Tab) -> None:
@@ -144,6 +160,7 @@ def test_all_of_it_by_keyboard_and_in_chinese(home: House, tab: Tab) -> None:
     page.keyboard.press("Enter")
     page.locator("#ask[open]").wait_for()
     page.keyboard.press("Enter")
+    page.locator("#ask[open]").wait_for(state="hidden")
     assert read_users(home.users).find("Wall") is not None, "Enter alone removes nobody"
     page.keyboard.press("Enter")
     page.locator("#ask[open]").wait_for()
