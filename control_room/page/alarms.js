@@ -170,7 +170,11 @@ function newGroupLine() {
   const item = newLine();
   const members = element("ol", "members");
   members.hidden = true;
-  const more = makeButton("more", "", () => { members.hidden = !members.hidden; later(); });
+  const more = makeButton("more", "", () => {
+    members.hidden = !members.hidden;
+    more.setAttribute("aria-expanded", String(!members.hidden));
+    later();
+  });
   item.append(more, members);
   return item;
 }
