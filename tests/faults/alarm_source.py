@@ -3,7 +3,6 @@
 What it notes has been given back by the outbox, so it must arrive whatever happens afterwards.
 """
 
-import os
 import time
 from pathlib import Path
 
@@ -40,7 +39,8 @@ def main(context: Context) -> None:
             if (folder / ENOUGH).exists():
                 continue
             number += 1
-            alarm = an_alarm(f"man_down-{os.getpid()}-{number}", time.time_ns())
+            at_ns = time.time_ns()  # in the id, too: process numbers come again
+            alarm = an_alarm(f"man_down-{at_ns}-{number}", at_ns)
             outlet.send(alarm)
             if outlet.settle(SETTLE_S):
                 notes.write(f"{alarm.id}\n")

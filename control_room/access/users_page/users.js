@@ -69,7 +69,11 @@ const [trouble, done, rows, form, ask] = ["trouble", "done", "users", "add", "as
 
 let language = "en";
 let me = null;
+let settle = () => {};
 let users = [];
+
+// Told late, perhaps when the next question is open already.
+ask.addEventListener("close", () => { if (!ask.open) settle(ask.returnValue === "yes"); });
 
 function word(key, name = "") {
   return WORDS[key][language === "zh" ? 1 : 0].replace("{0}", () => name);
@@ -190,9 +194,8 @@ function answered(title, yes, note, withPassword) {
   ask.returnValue = "";
   ask.showModal();
   (withPassword ? password : by("ask-no")).focus();
-  return new Promise((resolve) => {
-    ask.addEventListener("close", () => resolve(ask.returnValue === "yes"), { once: true });
-  });
+  settle(false); // what was asked before
+  return new Promise((resolve) => { settle = resolve; });
 }
 
 /** Have something done; tells whether it was. */
