@@ -41,6 +41,7 @@ MAX_REFUSED = 200
 """Of so many topics at most it is said that the broker does not take them."""
 BACKOFF_S = (0.1, 2.0)
 """First and longest pause between two attempts."""
+_DICE = random.Random()  # of our own: a program's seed is not for us to use up
 BACKOFF_SHARE = 0.25
 """A pause is that part of the time since the connection was there: who is away for a second is not
 waited for much longer."""
@@ -255,7 +256,7 @@ class Connection:
                 self._client_id = self._wanted_id
                 self._say_once(f"{self._address.url}: {self._trouble}; trying again")
             gone_s = float("inf") if self._not_us else time.monotonic() - lost_s
-            self._closing.wait(pause_s(gone_s) * random.uniform(0.7, 1.3))
+            self._closing.wait(pause_s(gone_s) * _DICE.uniform(0.7, 1.3))
 
     def _session(self, protocol: MQTTProtocolVersion) -> tuple[bool, bool]:
         """Run one session; tells whether it was connected, and whether to try an older MQTT."""

@@ -28,6 +28,7 @@ from scene.messages import PanoramaPacket
 from scene.packet import MAX_BYTES, pack, unpack
 
 PATH = "/panorama"
+_DICE = random.Random()  # of our own: a program's seed is not for us to use up
 BEHIND_PACKETS = 10
 """A client with so many packets unsent is behind."""
 MAX_IN_FLIGHT = 64
@@ -308,7 +309,7 @@ async def stream_packets(
                     yield packet
         except (OSError, WebSocketException, TimeoutError, WireError) as error:
             trouble = str(error) or type(error).__name__
-        await asyncio.sleep(wait_s(pause_s * random.uniform(0.7, 1.3)))
+        await asyncio.sleep(wait_s(pause_s * _DICE.uniform(0.7, 1.3)))
         pause_s = min(pause_s * 2, BACKOFF_S[1])
 
 

@@ -7,15 +7,17 @@ url?` is as good for a site as for a plan.
 import difflib
 import re
 from types import SimpleNamespace
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, ValidationError
-from pydantic_core import InitErrorDetails
+from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core.core_schema import ErrorType
 from yaml.composer import Composer
 
 from scene.errors import SiteError, printable
 
+MISTAKES = frozenset(get_args(ErrorType))
 MOST_VALUES = 100_000
 MOST_PROBLEMS = 30
 """So many mistakes are told at once: more is no longer read."""
@@ -36,11 +38,19 @@ def together(
     """Put further mistakes to those that reading a section has found."""
     first = [
         InitErrorDetails(
-            type=one["type"], loc=one["loc"], input=one["input"], ctx=one.get("ctx", {})
+            # Some of pydantic's own mistakes, as of paths, are none that can be made anew.
+            type=one["type"] if one["type"] in MISTAKES else _same(one["type"], one["msg"]),
+            loc=one["loc"],
+            input=one["input"],
+            ctx=one.get("ctx", {}),
         )
         for one in (error.errors(include_url=False) if error is not None else ())
     ]
     return ValidationError.from_exception_data(kind.__name__, first + more)
+
+
+def _same(kind: str, message: str) -> PydanticCustomError:
+    return PydanticCustomError(kind, "{message}", {"message": message})
 
 
 def fits(pattern: str, words: str) -> AfterValidator:

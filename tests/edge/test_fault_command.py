@@ -208,11 +208,19 @@ def test_a_camera_goes_on_though_the_drill_itself_is_killed(mine: Mine, number: 
     pid = mine.pid("cam1" if number == signal.SIGKILL else "cam4")
     name = Path(f"/proc/{pid}/comm").read_text().strip()
     words = mine.command("camera-hang", name, "--for", "300", "--yes")
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as drill:
-        try:
-            wait_until(lambda: is_stopped(pid))
-        finally:
-            drill.send_signal(number)
+    drills = [subprocess.Popen(words, stdout=subprocess.DEVNULL)]
+
+    def has_begun() -> bool:
+        if not is_stopped(pid) and drills[-1].poll() is not None:  # the one before is still undone
+            drills.append(subprocess.Popen(words, stdout=subprocess.DEVNULL))
+        return is_stopped(pid)
+
+    try:
+        wait_until(has_begun)
+    finally:
+        drills[-1].send_signal(number)
+        for drill in drills:
+            drill.wait()
     wait_until(lambda: not is_stopped(pid))
 
 

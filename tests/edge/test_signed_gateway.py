@@ -62,6 +62,7 @@ def test_a_gateway_with_keys_signs_everything_its_last_will_too(tmp_path: Path) 
                 sending.outlet.send(people())
                 sending.outlet.send(alarm())
                 wait_until(lambda: any(address.topic == "alarm" for address, _ in heard))
+            wait_until(lambda: getattr(heard[-1][1].body, "online", True) is False)
             bodies = [envelope.body for _, envelope in heard]
             assert any(isinstance(body, SiteDescription) for body in bodies)
             assert bodies[-1] == GatewayState(online=False, since_ns=bodies[-1].since_ns)  # type: ignore[union-attr]

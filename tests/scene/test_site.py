@@ -208,6 +208,15 @@ def test_what_does_not_fit_together_comes_at_once_too() -> None:
     ]
 
 
+def test_what_is_no_path_comes_together_with_the_others() -> None:
+    text = GOOD.replace("rig:", "rig:\n  file: [rig.yaml]")
+    assert text != GOOD
+    text += "detection: {tiles: {cameras: [cam9]}}\n"
+    lines = error_of(text).splitlines()
+    assert [line.split(": ")[1] for line in lines] == ["rig.file", "detection.tiles.cameras.0"]
+    assert "give the path of a file" in lines[0]
+
+
 @pytest.mark.parametrize(
     ("polygon", "off_m"),
     [
