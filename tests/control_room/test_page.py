@@ -297,10 +297,10 @@ def test_a_shelved_alarm_is_counted_and_comes_back(stage: Stage, tab: Tab) -> No
     page.click("#details button.shelve")
     page.locator("#shelved-count", has_text="Shelved: 1").wait_for()
     page.locator("#alarms button[data-alarm='man_down-3']").wait_for(state="detached")
-    assert "Li Wei · drill <b> in zone 3" in page.locator("#details").inner_text()
+    page.locator("#details", has_text="Li Wei · drill <b> in zone 3").wait_for()
     page.click("#shelved-count")
     line = page.locator("#shelved-alarms button[data-alarm='man_down-3']")
-    assert "shelved until" in line.inner_text()
+    page.locator("#shelved-alarms button", has_text="shelved until").wait_for()
     tab.shoot("shelved")
     said = {"site": SITE, "gateway": GATEWAY, "id": "other", "reason": "x", "minutes": 5}
     stage.room.do(wish_of("shelve", said))
@@ -311,7 +311,7 @@ def test_a_shelved_alarm_is_counted_and_comes_back(stage: Stage, tab: Tab) -> No
     line.click()
     page.click("#details button.unshelve")
     page.locator("#alarms button.unacknowledged[data-alarm='man_down-3']").wait_for()
-    assert page.locator("#shelved-count").inner_text() == "Shelved: 1"
+    page.locator("#shelved-count", has_text="Shelved: 1").wait_for()
     assert page.locator("#details .who").input_value() == "Li Wei"
     assert tab.complaints == []
 
