@@ -20,7 +20,7 @@ from scene.messages import (
 from scene.topics import topic_name
 from scene.wire import Message, encode, type_name
 from tests.delivery.keys import Keys
-from tests.delivery.parts import HEALTH, alarm, people
+from tests.delivery.parts import HANG_S, HEALTH, alarm, people
 
 NOW_NS = 1_790_000_000_000_000_000
 ORDER = Order(alarm="man_down-1", action="end", by="Li", reason="out", ordered_at_ns=5)
@@ -49,6 +49,10 @@ class Mine:
     def new_guard(self, *, required: bool = False) -> Guard:
         trust = Trust([self.keys.trusted], self.clock)
         return Guard(trust, required=required, memory=self.memory, clock=self.clock)
+
+    def let_write(self) -> None:
+        """Wait until what a guard has begun to write is on the disk, as it is a moment later."""
+        assert self.guard._disk is not None and self.guard._disk.settle(HANG_S)
 
     def restart(self, who: str) -> None:
         self.clock.sleep(1)
@@ -178,6 +182,7 @@ def test_a_restart_of_the_listener_forgets_no_run_and_little_of_it(mine: Mine) -
         old.append(mine.say(HEALTH))
         assert mine.hears(old[-1])
         mine.clock.sleep(1)
+    mine.let_write()
     mine.guard = mine.new_guard()
     believed = 0
     for one in old:
@@ -188,6 +193,7 @@ def test_a_restart_of_the_listener_forgets_no_run_and_little_of_it(mine: Mine) -
     assert believed <= SAVE_EVERY_S
     mine.restart("gateway")
     assert mine.hears(mine.say(HEALTH))
+    mine.let_write()
     mine.guard = mine.new_guard()
     with pytest.raises(RefusedError):
         mine.hears(old[-1])
