@@ -38,7 +38,9 @@ const later = oncePerFrame(draw);
 
 /** Start showing alarms. */
 export function start() {
-  for (const about of ["alarms", "selected", "language", "gateways", "me"]) on(about, later);
+  for (const about of ["alarms", "language", "gateways", "me"]) on(about, later);
+  // At once: until the next frame the desk would still be another alarm's, and take words for it.
+  on("selected", draw);
   on("link", drawNone);
   onFilter(later);
   older.addEventListener("click", loadOlder);

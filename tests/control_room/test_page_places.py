@@ -99,7 +99,9 @@ def test_many_alarms_at_one_place_are_one_label_with_a_count_and_the_gravest_sha
     # and on the plan; whoever is selected has a label of their own again.
     page.click("#panorama-fit")
     page.click("#plan-fit")
-    label = page.locator("#plan .name", has_text="9 alarms").bounding_box()
+    name = page.locator("#plan .name", has_text="9 alarms").filter(visible=True)
+    name.wait_for()
+    label = name.bounding_box()
     page.mouse.click(label["x"] + 12, label["y"] + 6)
     page.wait_for_function("() => document.querySelectorAll('.place-alarm').length === 9")
     assert tab.complaints == []
