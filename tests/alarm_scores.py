@@ -58,7 +58,7 @@ class KindScore:
     false: int = 0
     """Alarms of this kind that fit no event, or repeat one."""
     delays_s: list[float] = field(default_factory=list)
-    """From the event's start to the alarm, less the configured delay."""
+    """From when the event was wholly there to the alarm, less the configured delay."""
     places_m: list[float] = field(default_factory=list)
     """How far the alarm is from where the person truly was then."""
 
@@ -101,14 +101,15 @@ def score_alarms(
         taken = {alarm.id for (_, alarm), _ in own}
         left = [item for item in left if item[1].id not in taken]
         end_s = ends_s if event["t_end_s"] is None else event["t_end_s"]
-        if end_s - event["t_start_s"] < min(delays_s) + MARGIN_S:
+        began_s = event.get("t_whole_s", event["t_start_s"])
+        if end_s - began_s < min(delays_s) + MARGIN_S:
             kind.too_short += 1
             continue
         kind.events += 1
         if own:
             (at_s, _), apart_m = own[0]
             kind.raised += 1
-            kind.delays_s.append(at_s - event["t_start_s"] - min(delays_s))
+            kind.delays_s.append(at_s - began_s - min(delays_s))
             kind.places_m += [] if apart_m is None else [apart_m]
     for _, alarm in left:
         scores.setdefault(_event_of(alarm.kind), KindScore()).false += 1

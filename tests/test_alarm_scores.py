@@ -93,6 +93,16 @@ def test_a_dead_camera_may_stall_first_and_be_lost_then() -> None:
     assert (other.raised, other.false) == (0, 1)
 
 
+def test_what_comes_slowly_is_due_from_when_it_is_wholly_there_and_may_be_told_before() -> None:
+    dust = event("camera_dead", 3.0, None, id=None, camera="cam2", t_whole_s=6.0)
+    for at_s, delay_s in ((8.1, 0.1), (5.0, -3.0)):
+        found = scored([dust], alarm("camera_lost", at_s, None, camera="cam2"))["camera_dead"]
+        assert (found.events, found.raised, found.false) == (1, 1, 0)
+        assert round(found.delays_s[0], 6) == delay_s
+    short = scored([dust], ends_s=8.5)["camera_dead"]
+    assert (short.events, short.too_short) == (0, 1)
+
+
 def test_an_alarm_without_any_event_is_false() -> None:
     assert scored([], alarm("man_down", 5.0))["fall"].false == 1
 

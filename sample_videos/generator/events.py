@@ -59,7 +59,7 @@ def find_events(scene: SceneSpec, courses: Courses, visible: Visible) -> list[Ev
     Each is `{type, id, camera, zone, t_start_s, t_end_s, xyz_m}`. `id` is the miner, null where it
     is about none. `t_end_s` is null where it lasts to the clip's end. `xyz_m` is in mine metres:
     where it began, for a fall where it ended, for a camera where that hangs, null where it has no
-    place.
+    place. What comes slowly has `t_whole_s` too: until then there is only a part of it.
     """
     story = Story(scene=scene, courses=courses, visible=visible)
     events = [event for find in KINDS.values() for event in find(story)]
@@ -161,6 +161,8 @@ def happenings(story: Story) -> Iterator[Event]:
             continue
         before.add(row)
         event = _blank(kind, at_s)
+        if kind == "lens_dust":
+            event["t_whole_s"] = round(at_s + happening.over_s, 4)
         if camera is not None:
             event["camera"] = camera
             event["xyz_m"] = _plain(story.scene.axis.mine([places[camera]])[0])

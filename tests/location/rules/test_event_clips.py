@@ -16,7 +16,7 @@ CLIPS = {
     "camera_dead": "camera_dead",
     "helmet_off": "helmet_off",
     "over_capacity": "over_capacity",
-    "lens_dust": None,
+    "lens_dust": "lens_dust",
     "lamp_outage": "lamp_outage",
     "quiet": None,
 }
