@@ -4,13 +4,13 @@ Knows nothing about MQTT.
 """
 
 import contextlib
-import os
 import threading
 from pathlib import Path
 
 from delivery.aside import Aside, StalledError
 from delivery.signing import Signer
 from scene.clock import Clock
+from scene.whole_file import write_whole
 from scene.wire import Message, encode, type_name
 
 PATIENCE_S = 1.5
@@ -35,9 +35,7 @@ def next_run(file: Path, clock: Clock, *, after: int = 0) -> int:
         runs.append(run)
         with contextlib.suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
-            fresh = file.with_name(f"{file.name}.new")
-            fresh.write_text(f"{run}\n", encoding="ascii")
-            os.replace(fresh, file)
+            write_whole(file, f"{run}\n".encode())
 
     with contextlib.suppress(StalledError):
         Aside("run-number").do(count, PATIENCE_S)

@@ -5,7 +5,6 @@ Knows nothing about how it was found.
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from scene.ribbon import Ribbon
 from scene.rig_reading import check_names, read_anchor, read_camera, read_quality, read_surface
 from scene.section import read_yaml
 from scene.surface import Cylinder
+from scene.whole_file import write_whole
 
 VERSION = 1
 Surface = Cylinder | Ribbon
@@ -67,21 +67,6 @@ def save_rig(rig: Rig, path: Path, notes: Mapping[str, Any] | None = None) -> No
         raise RigError(
             f"{path}: the rig can't be written: {error.strerror}; give another rig.file"
         ) from None
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that, power cuts included, it is the old or the new one. Raises `OSError`."""
-    partial = path.with_suffix(path.suffix + ".partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def load_rig(path: Path) -> Rig:

@@ -5,7 +5,6 @@ Knows nothing about how a proposal is found. Beside `rig.yaml` lie `rig.proposed
 is always the right one.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import yaml
 
 from scene.errors import RigError
 from scene.rig import Rig, load_rig, save_rig
+from scene.whole_file import write_whole
 
 MADE_FOR = "made_for"
 """The field in which a rig file says what it was made for."""
@@ -241,13 +241,8 @@ def _keep(path: Path, id: str) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     """Copy a file so that the target is the old or the new one, never a part."""
-    partial = target.with_suffix(target.suffix + ".partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(source.read_bytes())
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
+        write_whole(target, source.read_bytes())
     except OSError as error:
         raise RigError(f"{target}: can't be written: {error.strerror}; see who owns it") from None

@@ -29,6 +29,7 @@ from scene.errors import LamproomError
 from scene.floor import Floor
 from scene.messages import Frame, YuvImage
 from scene.site import Site
+from scene.whole_file import write_whole
 from stitching.calibrate import Calibration
 from stitching.maps import CameraMap, camera_map
 from stitching.stitcher import Stitcher
@@ -106,10 +107,8 @@ def report_html(judged: Judged, progress: Progress) -> str:
 
 def write_report(html: str, path: Path) -> None:
     """Write it so that the file is the old or the new one, never a part. Raises `LamproomError`."""
-    partial = path.with_suffix(path.suffix + ".partial")
     try:
-        partial.write_text(html, encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, html.encode())
     except OSError as error:
         raise LamproomError(
             f"{path}: the report can't be written: {error.strerror}; the rig file is written; give "

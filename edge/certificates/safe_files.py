@@ -3,12 +3,10 @@
 Knows nothing about what is in them.
 """
 
-import contextlib
-import os
-import secrets
 from pathlib import Path
 
 from scene.errors import CertificateError
+from scene.whole_file import write_whole
 
 SECRET = 0o600
 PUBLIC = 0o644
@@ -29,19 +27,10 @@ def write_file(path: Path, content: bytes, mode: int = PUBLIC) -> None:
 
     `mode` counts from the first byte on. Raises `CertificateError` where it can't be written.
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(handle, mode)
-            file.write(content)
-            file.flush()
-            os.fsync(handle)
-        part.replace(path)
+        write_whole(path, content, mode=mode)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
         raise CertificateError(f"{path}: can't be written: {error.strerror}") from None
 
 

@@ -1,0 +1,39 @@
+"""Write a file whole: whoever reads it finds the former one or the new one, never a part.
+
+Knows nothing about what is in it.
+"""
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+
+def write_whole(path: Path, content: bytes, *, mode: int | None = None) -> None:
+    """Write a file so that a crash or a power cut leaves it as it was, or as it is to be.
+
+    Once this returns, the new one is on the disk, so it takes as long as the disk takes. `mode` are
+    its permissions from the first byte on; none leaves them to the umask. Raises `OSError`, and
+    then leaves nothing unfinished behind.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        handle = os.open(
+            part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode
+        )
+        with os.fdopen(handle, "wb") as file:
+            if mode is not None:  # whatever the umask is
+                os.fchmod(handle, mode)
+            file.write(content)
+            file.flush()
+            os.fsync(handle)
+        part.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # its new name, too
+    finally:
+        os.close(folder)
