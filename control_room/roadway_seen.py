@@ -4,16 +4,29 @@ Knows nothing about people.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from control_room.whole_mine import MineGateway
+from scene.arrays import Floats
+from scene.floor import Floor
+from scene.floor_config import FloorConfig
+from scene.floor_metres import metres_touched
+from scene.landmarks import floor_of
 from scene.messages import XY
 
 SAME_FLOOR_M = 3.0
-"""Metres of two gateways with the same x and this near across are the same metre."""
+"""Where two centre lines are this near to each other, and alike in direction, it is one roadway."""
+SAME_WAY = 0.7
+"""Cosine between two directions that are alike, there or back."""
+NEXT_M = 0.01
+"""A line's direction at a place is that of so short a piece of it."""
+WITHIN = (0.02, 0.5, 0.98)
+"""Where each metre is asked whether another line's metres see it, too; its middle is its place."""
 SAME_TIME_S = 5.0
+ALONG_X = FloorConfig(centre_line_m=((0.0, 0.0, 0.0), (1.0, 0.0, 0.0)))
+"""Where the roadway of a gateway lies that tells of metres and not of its floor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,131 +34,204 @@ class Blind:
     """A stretch that no camera sees: nobody knows who is there."""
 
     from_x_m: float
+    """Chainage along the roadway of the first of `gateways`: on a straight one along x, its x."""
     to_x_m: float
     gateways: tuple[str, ...]
     """Whose cameras should see it."""
     since_ns: int | None
-    """None where that is not known."""
+    """None where that is not known, and where it is `never_seen`."""
+    never_seen: bool = False
+    """Whether no camera has seen it since its gateway started: it was not lost at any time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Metre:
-    """One metre of roadway, from `x_m` on."""
+    """One metre of roadway."""
 
-    x_m: int
-    y_m: float
-    """Of the roadway's middle."""
+    floor: Floor
+    """Of the first of `gateways`."""
+    from_m: int
+    """Chainage on it where the metre starts."""
     gateways: tuple[str, ...]
     seen: bool
     since_ns: int | None
-    """Since when it is not seen; none while it is, and where that is not known."""
+    """Since when it is not seen; none while it is, where that is not known, and if `never_seen`."""
+    never_seen: bool = False
+    """Whether its gateways have never seen it since they started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What one gateway says of one metre."""
+
+    gateway: str
+    seen: bool
+    since_ns: int | None
+    never_seen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Line:
+    """A centre line, and what the gateways that share it say of its metres."""
+
+    floor: Floor
+    told: dict[int, list[_Told]]
+
+    def spots(self) -> Floats:
+        """Give the chainages (3 N,) `WITHIN` all metres."""
+        return np.asarray((np.array(list(self.told))[:, None] + np.array(WITHIN)).ravel())
+
+    def places(self, chainage_m: Floats) -> Floats:
+        """Give mine positions (N, 2) on the line."""
+        return self.floor.at(chainage_m, np.zeros(len(chainage_m)))[:, :2]
+
+    def ways(self, chainage_m: Floats) -> Floats:
+        """Give unit directions (N, 2) of the line there."""
+        step = self.places(chainage_m + NEXT_M) - self.places(chainage_m - NEXT_M)
+        return np.asarray(step / np.linalg.norm(step, axis=1, keepdims=True))
+
+    def metres_at(self, other: "_Line") -> list[list[int | None]]:
+        """Tell in which of its metres the spots of another line's metres lie, three each."""
+        spots = other.spots()
+        chainage, left = self.floor.place(other.places(spots)).T
+        alike = np.abs(np.sum(self.ways(chainage) * other.ways(spots), axis=1)) >= SAME_WAY
+        good = (np.abs(left) <= SAME_FLOOR_M) & alike
+        found = [
+            int(metre) if fits and metre in self.told else None
+            for metre, fits in zip(np.floor(chainage).tolist(), good.tolist(), strict=True)
+        ]
+        return [found[n : n + len(WITHIN)] for n in range(0, len(found), len(WITHIN))]
 
 
 def metres_of(gateways: Sequence[MineGateway]) -> tuple[Metre, ...]:
-    """Tell of every metre whether any gateway sees it, along each roadway."""
-    found: dict[int, list[Metre]] = {}
-    for gateway in gateways:
-        for metre in _of_one(gateway):
-            row = found.setdefault(metre.x_m, [])
-            for index, other in enumerate(row):
-                if abs(other.y_m - metre.y_m) <= SAME_FLOOR_M:
-                    row[index] = _both(other, metre)
-                    break
-            else:
-                row.append(metre)
-    return tuple(metre for x_m in sorted(found) for metre in found[x_m])
+    """Tell of every metre whether any gateway sees it, along each roadway.
+
+    Gateways that share a centre line count the same metres; where two lines lie on one roadway,
+    its metres are those of the first one.
+    """
+    lines = [line for line in _lines(gateways) if line.told]
+    boxes = [_box(line) for line in lines]
+    found = []
+    for number, line in enumerate(lines):
+        beside = [
+            (other, lines[other].metres_at(line))
+            for other in range(len(lines))
+            if other != number and _near(boxes[number], boxes[other])
+        ]
+        for index, (from_m, own) in enumerate(line.told.items()):
+            if any(other < number and at[index][1] is not None for other, at in beside):
+                continue
+            parts = [list(own) for _ in WITHIN]
+            for other, at in beside:
+                for part, metre in zip(parts, at[index], strict=True):
+                    part.extend([] if metre is None else lines[other].told[metre])
+            found.append(_metre(line.floor, from_m, parts))
+    return tuple(found)
 
 
 def blind_stretches(metres: Iterable[Metre]) -> tuple[Blind, ...]:
     """Put neighbouring unseen metres together that went blind at the same time."""
     stretches: list[Blind] = []
-    ends: dict[int, float] = {}
+    before: Metre | None = None
     for metre in metres:
         if metre.seen:
             continue
-        for index, stretch in enumerate(stretches):
-            beside = stretch.to_x_m == metre.x_m and stretch.gateways == metre.gateways
-            if (
-                beside
-                and abs(ends[index] - metre.y_m) <= SAME_FLOOR_M
-                and _same_time(stretch.since_ns, metre.since_ns)
-            ):
-                stretches[index] = Blind(
-                    from_x_m=stretch.from_x_m,
-                    to_x_m=metre.x_m + 1.0,
-                    gateways=stretch.gateways,
-                    since_ns=stretch.since_ns,
-                )
-                ends[index] = metre.y_m
-                break
+        last = stretches[-1] if stretches else None
+        if (
+            last is not None
+            and before is not None
+            and (before.floor, before.from_m + 1) == (metre.floor, metre.from_m)
+            and (last.gateways, last.never_seen) == (metre.gateways, metre.never_seen)
+            and _same_time(last.since_ns, metre.since_ns)
+        ):
+            stretches[-1] = replace(last, to_x_m=metre.from_m + 1.0)
         else:
-            ends[len(stretches)] = metre.y_m
             stretches.append(
                 Blind(
-                    from_x_m=float(metre.x_m),
-                    to_x_m=metre.x_m + 1.0,
+                    from_x_m=float(metre.from_m),
+                    to_x_m=metre.from_m + 1.0,
                     gateways=metre.gateways,
                     since_ns=metre.since_ns,
+                    never_seen=metre.never_seen,
                 )
             )
-    return tuple(stretches)
+        before = metre
+    return tuple(sorted(stretches, key=lambda stretch: stretch.from_x_m))
 
 
-def seen_within(metres: Iterable[Metre], polygon_m: Sequence[XY]) -> tuple[int, int]:
+def seen_within(metres: Sequence[Metre], polygon_m: Sequence[XY]) -> tuple[int, int]:
     """Count the metres that an area touches: seen ones, and all."""
-    xs, ys = [x for x, _ in polygon_m], [y for _, y in polygon_m]
-    here = [
-        metre
-        for metre in metres
-        if metre.x_m + 1 > min(xs)
-        and metre.x_m < max(xs)
-        and min(ys) - SAME_FLOOR_M <= metre.y_m <= max(ys) + SAME_FLOOR_M
-    ]
+    touched = {floor: metres_touched(floor, polygon_m) for floor in {one.floor for one in metres}}
+    here = [metre for metre in metres if metre.from_m in touched[metre.floor]]
     return sum(metre.seen for metre in here), len(here)
 
 
-def _of_one(gateway: MineGateway) -> list[Metre]:
+def _lines(gateways: Sequence[MineGateway]) -> list[_Line]:
+    """Gather by centre line what all gateways tell; who has none is taken to lie along x."""
+    lines: dict[object, _Line] = {}
+    for gateway in gateways:
+        description, health = gateway.description, gateway.health
+        if description is None and health is None:
+            continue
+        floor = None if description is None else floor_of(description)
+        key = () if floor is None or description is None else description.centre_line_m
+        line = lines.setdefault(key, _Line(floor=floor or Floor(ALONG_X), told={}))
+        metres = range(0) if floor is None else floor.metres
+        for metre, told in _of_one(gateway, metres).items():
+            line.told.setdefault(metre, []).append(told)
+    return [replace(line, told=dict(sorted(line.told.items()))) for line in lines.values()]
+
+
+def _of_one(gateway: MineGateway, metres: range) -> dict[int, _Told]:
     """Tell of one gateway's metres; all are unseen while it is silent or tells of none."""
-    description, health = gateway.description, gateway.health
-    given = description.centre_line_m if description else ()
-    line = np.array(given or ((0.0, 0.0, 0.0),))
-    line = line[np.argsort(line[:, 0])]
+    health = gateway.health
+    first, counts = metres.start, [0] * len(metres)
     if health is not None and health.coverage:
         first, counts = round(health.coverage_from_x_m), list(health.coverage)
-    elif description is not None:
-        first = int(np.floor(line[0, 0]))
-        counts = [0] * max(0, int(np.ceil(line[-1, 0])) - first)
-    else:
-        return []
     since = list(health.coverage_unseen_since_ns) if health is not None else []
-    if len(since) != len(counts):
+    is_told = len(since) == len(counts)
+    if not is_told:
         since = [None] * len(counts)
-    if gateway.silent_since_ns is not None:
-        silent_ns = gateway.silent_since_ns
-        since = [silent_ns if count else one for one, count in zip(since, counts, strict=True)]
-        counts = [0] * len(counts)
-    return [
-        Metre(
-            x_m=first + index,
-            y_m=float(np.interp(first + index + 0.5, line[:, 0], line[:, 1])),
-            gateways=(gateway.gateway,),
-            seen=count > 0,
-            since_ns=None if count > 0 else since_ns,
+    silent_ns = gateway.silent_since_ns
+    return {
+        first + index: _Told(
+            gateway=gateway.gateway,
+            seen=count > 0 and silent_ns is None,
+            since_ns=silent_ns if count > 0 else since_ns,
+            # Before a silence, too, that floor was not seen once.
+            never_seen=is_told and not count and since_ns is None,
         )
         for index, (count, since_ns) in enumerate(zip(counts, since, strict=True))
-    ]
+    }
 
 
-def _both(one: Metre, two: Metre) -> Metre:
-    seen = one.seen or two.seen
-    known = one.since_ns is not None and two.since_ns is not None
+def _metre(floor: Floor, from_m: int, parts: Sequence[Sequence[_Told]]) -> Metre:
+    """Join gateways' words of the parts of a metre: it is seen where all of its parts are.
+
+    It was lost when the last one that saw it lost it.
+    """
+    unseen = [part for part in parts if not any(told.seen for told in part)]
+    first = unseen[0] if unseen else ()
+    lost_ns = [told.since_ns for told in first if not told.never_seen]
+    known_ns = [since_ns for since_ns in lost_ns if since_ns is not None]
     return Metre(
-        x_m=one.x_m,
-        y_m=one.y_m,
-        gateways=tuple(sorted({*one.gateways, *two.gateways})),
-        seen=seen,
-        since_ns=max(one.since_ns or 0, two.since_ns or 0) if known and not seen else None,
+        floor=floor,
+        from_m=from_m,
+        gateways=tuple(dict.fromkeys(told.gateway for told in parts[1])),
+        seen=not unseen,
+        since_ns=max(known_ns) if 0 < len(known_ns) == len(lost_ns) else None,
+        never_seen=bool(unseen) and not lost_ns,
     )
+
+
+def _box(line: _Line) -> Floats:
+    """Give the least and the greatest x and y, (2, 2), of a line's metres."""
+    spots = line.places(line.spots())
+    return np.array([spots.min(axis=0), spots.max(axis=0)])
+
+
+def _near(one: Floats, two: Floats) -> bool:
+    return bool(np.all((one[0] <= two[1] + SAME_FLOOR_M) & (two[0] <= one[1] + SAME_FLOOR_M)))
 
 
 def _same_time(one: int | None, two: int | None) -> bool:

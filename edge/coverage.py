@@ -1,7 +1,7 @@
 """Which metres of roadway the cameras can see now, and how well.
 
-Knows nothing about people: "cannot see" is never "nobody there". Machines that stand in the way
-are not modelled yet.
+Metres are whole ones of chainage along the floor's centre line (`scene.floor`). Knows nothing about
+people: "cannot see" is never "nobody there". Machines that stand in the way are not modelled yet.
 """
 
 from collections.abc import Collection, Mapping
@@ -35,14 +35,18 @@ MOST_KNOWN = 256
 """Of so many states of the cameras it is remembered what they cover."""
 EVERY_M = 3
 """Expected errors change slowly along the roadway."""
+OFF_FLOOR_M = 1.0
+"""A roadway may be so much wider than its floor; a line of sight further off the floor ends."""
+SIGHTS = 32
+"""At so many places of a line of sight it is looked whether it is in rock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Covered:
-    """What some cameras cover, metre by metre of x."""
+    """What some cameras cover, metre by metre of chainage."""
 
-    from_x_m: float
-    """Where the first metre starts."""
+    from_m: float
+    """Chainage at which the first metre starts."""
     cameras: tuple[int, ...]
     """How many of them see most of the metre's floor."""
     sigma_m: tuple[float | None, ...]
@@ -54,8 +58,9 @@ class Roadway:
     """Coverage of one rig's cameras; each camera is computed once, each set of them once more.
 
     A camera sees a metre when it has at least three of five points across the floor in its
-    picture, no further than `FAR_M`. The error is that of `edge.planning.error`, for somebody who
-    stands in the middle of the roadway and has been followed for two seconds.
+    picture, no further than `FAR_M` and not behind the rib of a bend. The error is that of
+    `edge.planning.error`, for somebody who stands in the middle of the roadway and has been
+    followed for two seconds.
 
     `like` is the roadway before cameras were hung anew: its errors are kept, which take a second to
     compute and hardly change by the degree or two of a re-registration.
@@ -66,7 +71,7 @@ class Roadway:
     ) -> None:
         self._cameras = {camera.name: camera for camera in rig.cameras}
         self._floor = floor
-        self._from_x_m, self._points = _floor_points(floor, config)
+        self._points = _floor_points(floor, config)
         self._cells: dict[str, Ints] = {}
         """(metres, 5) by camera: the cell of its picture in which each point lies, -1 for none."""
         self._facts: dict[str, Floats] = {} if like is None else dict(like._facts)
@@ -94,7 +99,7 @@ class Roadway:
             facts += seen[:, None, None] * self._tells(name)
         sigma = _published_sigma_m(facts)
         return Covered(
-            from_x_m=self._from_x_m,
+            from_m=float(self._floor.metres.start),
             cameras=tuple(int(count) for count in counts),
             sigma_m=tuple(
                 round(float(one), 2) if count and np.isfinite(one) else None
@@ -108,6 +113,7 @@ class Roadway:
             camera, flat = self._cameras[name], self._points.reshape(-1, 3)
             pixels, shown = project(camera, flat)
             shown &= np.linalg.norm(flat - camera.centre_m, axis=1) <= FAR_M
+            shown[shown] = _in_sight(self._floor, camera.centre_m, flat[shown])
             columns, rows = ((pixels + 0.5) / camera.size_px * CELLS)[shown].T.astype(int)
             cells = np.full(len(flat), -1)
             cells[shown] = rows * CELLS[0] + columns
@@ -137,14 +143,6 @@ class Roadway:
         return self._facts[name]
 
 
-def coverage(
-    rig: Rig, floor: Floor, config: FloorConfig, healthy: Collection[str]
-) -> tuple[float, tuple[int, ...]]:
-    """Give the x of the first metre's start and how many healthy cameras see each metre."""
-    covered = Roadway(rig, floor, config).covered(healthy)
-    return covered.from_x_m, covered.cameras
-
-
 def _published_sigma_m(facts: Floats) -> Floats:
     """Tell the sigma (N,) after `FOLLOWED_S` of looks that tell (N, 2, 2) each; inf for none.
 
@@ -170,14 +168,24 @@ def _published_sigma_m(facts: Floats) -> Floats:
     return out
 
 
-def _floor_points(floor: Floor, config: FloorConfig) -> tuple[float, Floats]:
-    """Give the first metre's x and (metres, 5, 3) points across the floor of every metre."""
-    line = np.array(config.centre_line_m)
-    order = np.argsort(line[:, 0])
-    first, last = np.floor(line[order[0], 0]), np.ceil(line[order[-1], 0])
-    x = np.arange(first, last) + 0.5
-    middle = np.interp(x, line[order, 0], line[order, 1])
+def _floor_points(floor: Floor, config: FloorConfig) -> Floats:
+    """Give (metres, 5, 3) points across the middle of every metre of floor, from right to left."""
+    middles = np.array(floor.metres) + 0.5
     across = np.linspace(-config.right_m, config.left_m, 7)[1:-1]
-    grid_x, grid_y = np.repeat(x, 5), (middle[:, None] + across).ravel()
-    z = floor.z_m(np.column_stack([grid_x, grid_y]))
-    return float(first), np.column_stack([grid_x, grid_y, z]).reshape(len(x), 5, 3)
+    points = floor.at(np.repeat(middles, 5), np.tile(across, len(middles)))
+    return points.reshape(len(middles), 5, 3)
+
+
+def _in_sight(floor: Floor, camera_m: Floats, points_m: Floats) -> Bools:
+    """Tell which of (N, 3) points on the floor no rock hides: only bends have some in between.
+
+    A camera may hang in a niche or beyond the floor's end: until its line of sight comes to the
+    floor, that is as far off as it may be.
+    """
+    free, entered = np.ones(len(points_m), bool), np.zeros(len(points_m), bool)
+    from_m = max(float(floor.outside_m(camera_m[None, :2])[0]), OFF_FLOOR_M)
+    for share in (np.arange(SIGHTS) + 0.5) / SIGHTS:
+        off_m = floor.outside_m((1 - share) * camera_m[:2] + share * points_m[:, :2])
+        entered |= off_m <= OFF_FLOOR_M
+        free &= off_m <= np.where(entered, OFF_FLOOR_M, from_m)
+    return free

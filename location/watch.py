@@ -33,6 +33,7 @@ from location.rules.machine_places import MachinePlaces
 from location.rules.moment import Moment, Rule
 from location.rules.rest import Rests
 from location.rules.table import KINDS, rules
+from scene.floor import Floor
 from scene.limits import ImmobileLimits, LostLimits, time_zone_of
 from scene.messages import Anomaly, GatewayHealth, Machines, Order, Position, Positions
 from scene.site import Site
@@ -51,7 +52,7 @@ class Watch:
         self._site, self._rules = site, rules(site)
         self._cases = Cases()
         self._inbox = Inbox()
-        self._machines, self._coverage = MachinePlaces(), Coverage()
+        self._machines, self._coverage = MachinePlaces(), Coverage(Floor(site.floor))
         self._rests, self._crossings, self._absences = Rests(), Crossings(), Absences()
         self._now_ns: int | None = None
         self._adopted: list[Anomaly] = []

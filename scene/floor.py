@@ -3,6 +3,8 @@
 Knows nothing about cameras, pictures or people.
 """
 
+from math import ceil, floor
+
 import numpy as np
 
 from scene.arrays import Bools, Floats
@@ -10,6 +12,8 @@ from scene.floor_config import FloorConfig
 
 MAX_RANGE_M = 200.0
 """A line of sight that meets the floor further away counts as not meeting it."""
+SAME_M = 1e-6
+"""What rounding adds to a length makes no metre more of it."""
 
 
 class Floor:
@@ -59,6 +63,12 @@ class Floor:
         """Chainage of the centre line's first and last point."""
         return self._first_m, self._first_m + self._sign * float(self._passed[-1])
 
+    @property
+    def metres(self) -> range:
+        """Whole metres of chainage that the centre line reaches into, each by where it starts."""
+        low, high = sorted(self.chainages_m)
+        return range(floor(low + SAME_M), ceil(high - SAME_M))
+
     def place(self, xy_m: Floats) -> Floats:
         """Tell chainage and metres to the left of the centre line, (N, 2), of (N, 2) positions.
 
@@ -74,7 +84,7 @@ class Floor:
 
         >>> config = FloorConfig(centre_line_m=((0, 0, 0), (10, 0, 0), (10, 10, 1)))
         >>> Floor(config).at(np.array([15.0]), np.array([-2.0])).round(3).tolist()
-        [[12.0, 5.029, 0.5]]
+        [[12.0, 4.0, 0.5]]
         """
         passed = (np.asarray(chainage_m, float) - self._first_m) * self._sign
         left = np.asarray(left_m, float)
@@ -86,10 +96,7 @@ class Floor:
         along, aside = self._along[segment], self._left[segment]
         starts = _cut(along, aside, self._first_bisector[segment], left)
         ends = length + _cut(along, aside, self._last_bisector[segment], left)
-        # Between two bisectors that are not parallel, the share falls with either's distance.
-        lean0 = np.sum(along * self._first_bisector[segment], axis=1) * (1 - share)
-        lean1 = np.sum(along * self._last_bisector[segment], axis=1) * share
-        s = (starts * lean0 + ends * lean1) / (lean0 + lean1)
+        s = starts + share * (ends - starts)
         s = np.where((share < 0) | (share > 1), share * length, s)
         xy = self._start[segment, :2] + s[:, None] * along + left[:, None] * aside
         z = self._start[segment, 2] + self._grade[segment] * length * share
@@ -183,6 +190,9 @@ class Floor:
         segment = np.argmin(distance, axis=1)
         row = np.arange(len(xy))
         e0, e1 = past[row, segment], ahead[row, segment]
+        # Along the stretch, not square to the bisectors, lest metres of the line grow or shrink.
+        e0 = e0 / np.sum(self._along * self._first_bisector, axis=1)[segment]
+        e1 = e1 / np.sum(self._along * self._last_bisector, axis=1)[segment]
         # On a bisector, rounding must not throw a point out of both stretches.
         between = (e0 >= -1e-9) & (e1 >= -1e-9) & (e0 + e1 > 1e-9)
         share = np.where(

@@ -345,7 +345,7 @@ def told(
         detection_fps=0.0,
         detection_age_s=None,
         detection_provider="",
-        coverage_from_x_m=covered.from_x_m,
+        coverage_from_x_m=covered.from_m,
         coverage=covered.cameras,
     )
     shearer = world(folder)[number].get("movers", {}).get("shearer_xyz_m")

@@ -1,31 +1,43 @@
-// What a gateway's cameras see of its roadway, metre by metre. Draws nothing.
-// A gateway counts metres by the mine's x (`edge/coverage.py`): what goes more across than along x,
-// or twice over one x, it does not count, and nobody knows what is seen there.
+// What a gateway's cameras see of its roadway, metre by metre of chainage. Draws nothing.
 
 import { SILENT_AFTER_S, silentFor } from "./model.js";
-import { isDrawable } from "./roadway.js";
+import { legsOf } from "./roadway.js";
 
 const MAX_METRES = 5000;
 /** Shorter than this two stretches do not overlap, metres. */
 const TOUCH_M = 1e-6;
 
 /**
- * Cut the coverage of a gateway into { from, to, seen }, about a metre each, by the mine's x. Without
+ * Cut the coverage of a gateway into { from, to, seen }, about a metre each, by chainage. Without
  * word of what its cameras see of a metre that is unseen; [] when even the roadway is unknown.
  */
 export function coverageOf(known) {
-  return [...metresOf(known), ...uncounted(legsOf(known.site))];
+  const { health, site } = known;
+  const deaf = silentFor(known, "health") > SILENT_AFTER_S;
+  const told = (health?.coverage ?? []).slice(0, MAX_METRES).map((cameras, i) => ({
+    from: health.coverage_from_x_m + i,
+    to: health.coverage_from_x_m + i + 1,
+    seen: !deaf && cameras > 0,
+  }));
+  const [low, high] = endsOf(site);
+  if (told.length === 0) return untold(low, high);
+  return [...untold(low, told[0].from), ...told, ...untold(told.at(-1).to, high)];
 }
 
-/** The same, neighbours that are alike joined. */
+/**
+ * The same as the plan's ruler shows it, which counts the mine's x: { from, to, seen }. Where two
+ * stretches lie over one x the unseen one comes later, to be drawn over the other.
+ */
 export function stretchesOf(known) {
-  const joined = [];
-  for (const metre of coverageOf(known)) {
-    const last = joined.at(-1);
-    if (last !== undefined && last.seen === metre.seen && last.to === metre.from) last.to = metre.to;
-    else joined.push({ ...metre });
-  }
-  return joined;
+  const { site } = known;
+  const stretches = joined(coverageOf(known));
+  return legsOf(site).flatMap((leg) => {
+    const [a, b] = [site.centre_line_m[leg.number][0], site.centre_line_m[leg.number + 1][0]];
+    return within(stretches, leg).map(({ from, to, seen }) => {
+      const xs = [from, to].map((share) => a + share * (b - a));
+      return { from: Math.min(...xs), to: Math.max(...xs), seen };
+    });
+  }).sort((one, two) => two.seen - one.seen);
 }
 
 /**
@@ -33,71 +45,47 @@ export function stretchesOf(known) {
  * point of the centre line, number `leg`, to the next. What is not told of is among it.
  */
 export function unseenFloor(known) {
-  const metres = metresOf(known);
-  return legsOf(known.site).flatMap((leg) => {
-    const whole = { leg: leg.number, from: 0, to: 1 };
-    if (!leg.counted || metres.length === 0) return [whole];
-    const gaps = [[-Infinity, metres[0].from], [metres.at(-1).to, Infinity],
-      ...metres.filter(({ seen }) => !seen).map(({ from, to }) => [from, to])];
-    return gaps.map(([from, to]) => [Math.max(from, leg.low), Math.min(to, leg.high)])
-      .filter(([from, to]) => to - from > TOUCH_M)
-      .map(([from, to]) => ({ leg: leg.number, from: shareOf(leg, from), to: shareOf(leg, to) }));
-  });
+  const metres = coverageOf(known);
+  const [first, last] = [metres[0]?.from ?? Infinity, metres.at(-1)?.to ?? Infinity];
+  const gaps = [{ from: -Infinity, to: first }, ...metres.filter(({ seen }) => !seen),
+    { from: last, to: Infinity }];
+  return legsOf(known.site).flatMap((leg) =>
+    within(gaps, leg).map(({ from, to }) => ({ leg: leg.number, from, to })));
 }
 
-function shareOf({ a, dx }, x) {
-  return (x - a[0]) / dx;
-}
-
-/** The metres that the gateway counts, or would. */
-function metresOf(known) {
-  const { health, site } = known;
-  const legs = legsOf(site);
-  const deaf = silentFor(known, "health") > SILENT_AFTER_S;
-  const told = health === undefined || health.coverage.length === 0 ? roadwayByX(site)
-    : health.coverage.slice(0, MAX_METRES).map((cameras, i) => ({
-      from: health.coverage_from_x_m + i,
-      to: health.coverage_from_x_m + i + 1,
-      seen: !deaf && cameras > 0,
-    }));
-  // Most roadways go one way along x.
-  if (legs.every(({ counted, dx }) => counted && dx * legs[0].dx > 0)) return told;
-  return told.map((metre) => {
-    const over = legs.filter(({ low, high }) =>
-      Math.min(high, metre.to) - Math.max(low, metre.from) > TOUCH_M);
-    const once = over.every(({ dx }) => dx * over[0].dx > 0);
-    return { ...metre, seen: metre.seen && once, counted: over.length === 0 || over.some(({ counted }) => counted) };
-  }).filter(({ counted }) => counted);
-}
-
-function roadwayByX(site) {
-  if (!isDrawable(site)) return [];
-  const xs = site.centre_line_m.map(([x]) => x);
-  const from = Math.min(...xs);
-  const to = Math.max(...xs);
-  const metres = Math.min(MAX_METRES, Math.ceil(to - from));
-  return Array.from({ length: metres }, (_, i) => ({
-    from: from + i, to: Math.min(to, from + i + 1), seen: false,
-  }));
-}
-
-/** The legs of the centre line: from `a` by `dx` and `dy`. */
-function legsOf(site) {
-  if (!isDrawable(site)) return [];
-  return site.centre_line_m.slice(1).map((b, number) => {
-    const a = site.centre_line_m[number];
-    const [dx, dy] = [b[0] - a[0], b[1] - a[1]];
-    return { number, a, dx, dy, low: Math.min(a[0], b[0]), high: Math.max(a[0], b[0]),
-      counted: Math.abs(dx) >= Math.abs(dy) };
-  }).filter(({ dx, dy }) => dx !== 0 || dy !== 0);
-}
-
-function uncounted(legs) {
-  return legs.filter(({ counted }) => !counted).flatMap(({ a, dx, dy }) => {
-    const metres = Math.min(MAX_METRES, Math.ceil(Math.hypot(dx, dy)));
-    return Array.from({ length: metres }, (_, i) => {
-      const [one, two] = [a[0] + dx * i / metres, a[0] + dx * (i + 1) / metres];
-      return { from: Math.min(one, two), to: Math.max(one, two), seen: false };
+/** What of some stretches lies on a leg, in shares (0 to 1) of the way along it. */
+function within(stretches, leg) {
+  const [low, high] = [Math.min(leg.from, leg.to), Math.max(leg.from, leg.to)];
+  return stretches
+    .map(({ from, to, ...rest }) => ({ ...rest, from: Math.max(from, low), to: Math.min(to, high) }))
+    .filter(({ from, to }) => to - from > TOUCH_M)
+    .map(({ from, to, ...rest }) => {
+      const shares = [from, to].map((chainage) => (chainage - leg.from) / (leg.to - leg.from));
+      return { ...rest, from: Math.min(...shares), to: Math.max(...shares) };
     });
-  });
+}
+
+/** Neighbours that are alike as one. */
+function joined(metres) {
+  const found = [];
+  for (const metre of metres) {
+    const last = found.at(-1);
+    if (last !== undefined && last.seen === metre.seen && last.to === metre.from) last.to = metre.to;
+    else found.push({ ...metre });
+  }
+  return found;
+}
+
+/** The lowest and the highest chainage of a roadway; nothing lies between those of an unknown one. */
+function endsOf(site) {
+  const ends = legsOf(site).flatMap(({ from, to }) => [from, to]);
+  return [Math.min(...ends), Math.max(...ends)];
+}
+
+/** Metres that a gateway should tell of, and does not. */
+function untold(low, high) {
+  const metres = Math.min(MAX_METRES, Math.max(0, Math.ceil(high - low - TOUCH_M)));
+  return Array.from({ length: metres }, (_, i) => ({
+    from: low + i, to: Math.min(high, low + i + 1), seen: false,
+  }));
 }

@@ -30,6 +30,19 @@ export function along(site, [x, y]) {
   return [line[0][0] + sign * best.along, best.left];
 }
 
+/** The legs of the centre line, each with the chainage at both ends: { number, from, to }. */
+export function legsOf(site) {
+  if (!isDrawable(site)) return [];
+  const line = site.centre_line_m;
+  const sign = line[line.length - 1][0] >= line[0][0] ? 1 : -1;
+  let at = line[0][0];
+  return line.slice(1).map(([x, y], number) => {
+    const from = at;
+    at += sign * Math.hypot(x - line[number][0], y - line[number][1]);
+    return { number, from, to: at };
+  }).filter(({ from, to }) => from !== to);
+}
+
 /** Tell the chainage of a place, or its x where no roadway is known. */
 export function chainageOf(site, xyz) {
   return along(site, xyz)?.[0] ?? xyz[0];

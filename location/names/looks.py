@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from location.names.places import LEAST_SIGMA_M, Places, S, misfit, places_at, usable
+from scene.arrays import Floats
 from scene.floor import Floor
 from scene.messages import XY, GatewayHealth, TagFix
 
@@ -169,10 +170,15 @@ class Looks:
         if self._floor is not None and self._floor.outside_m(place)[0] > 0:
             return "outside"
         reach = ROUND_M + ROUND_SIGMAS * max(min(fix.sigma_m, 1e3), LEAST_SIGMA_M)
-        middle = fix.xy_m[0] - health.coverage_from_x_m
+        middle = self._chainage_m(place) - health.coverage_from_x_m
         metres = range(whole(middle - reach), whole(middle + reach) + 1)
         count = len(health.coverage)
         seen = [0 <= metre < count and health.coverage[metre] > 0 for metre in metres]
         if all(seen):
             return "alone"
         return "outside" if not any(seen) else "unknown"
+
+    def _chainage_m(self, place_m: Floats) -> float:
+        """Give the chainage of a (1, 2) place, by which coverage is told; its x without a floor."""
+        by_floor = place_m if self._floor is None else self._floor.place(place_m)
+        return float(by_floor[0, 0])

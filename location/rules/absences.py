@@ -100,9 +100,7 @@ class Absences:
             before = self._last.get(track)
             if before is None or person.seen_at_ns > before.person.seen_at_ns:
                 seen = at_look(person)
-                self._last[track] = Sighting(
-                    person=seen, to_exit_m=coverage.to_exit_m(seen.xyz_m[0])
-                )
+                self._last[track] = Sighting(person=seen, to_exit_m=coverage.to_exit_m(seen.xyz_m))
             self._first.setdefault(track, self._last[track])
             self._first_ns.setdefault(track, now_ns)
         for track in self._absent.keys() & here.keys():
@@ -205,9 +203,8 @@ def _judge(
     if absence.found_by is not None:
         absence.why = "found"
         return
-    x_m = absence.person.xyz_m[0]
     watched = coverage.known and coverage.any_ok(absence.person.cameras)
-    watched = watched and (exit_m == 0 or coverage.covers(x_m))
+    watched = watched and (exit_m == 0 or coverage.covers(absence.person.xyz_m))
     absence.blind_s += unwatched_s + (0.0 if watched else step_s)
     to_exit_m = absence.last.to_exit_m
     if exit_m > 0 and to_exit_m is not None and absence.blind_s * WALK_M_S > to_exit_m:

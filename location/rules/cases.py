@@ -179,7 +179,7 @@ class Cases:
                 if (moment.at_ns - case.known_at_ns) / S > case.rule.forgotten_after_s:
                     del self._cases[key]
                 continue
-            if moment.coverage.blind(case.last.xyz_m[0]):
+            if moment.coverage.blind(case.last.xyz_m):
                 case.known_at_ns = moment.at_ns
             limit = case.rule.gone_after_s
             if limit is not None and (moment.at_ns - case.known_at_ns) / S >= limit:

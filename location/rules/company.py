@@ -103,7 +103,7 @@ def lone_worker(site: Site, zone: ZoneConfig, person: Position, moment: Moment) 
         clears=here * alone < limits.leave_probability,
         probability=here * alone,
         what=what,
-        doubtful=not moment.coverage.covers_around(person.xyz_m[0], within_m),
+        doubtful=not moment.coverage.covers_around(person.xyz_m, within_m),
     )
 
 

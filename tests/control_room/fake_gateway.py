@@ -32,6 +32,8 @@ from scene.wire import Envelope, Message, type_name
 SITE, GATEWAY = "roadway", "gw1"
 WIDTH, HEIGHT, FPS, KEY_EVERY = 1280, 240, 10, 5
 LENGTH_M = 40.0
+BENT_END_M = (20.0 + 399.0**0.5, 1.0, 0.2)
+"""The roadway's end, `LENGTH_M` along its line, which bends a little at 20 m."""
 WALKER, FALLEN = 12, 3
 EVIL_NAME = '<img src=x onerror="window.hacked=1">'
 WALKER_RGB, FALLEN_RGB = (255, 0, 255), (255, 255, 0)
@@ -127,7 +129,7 @@ def description(stream_url: str = "ws://127.0.0.1:1/panorama") -> SiteDescriptio
         software="lamproom test",
         geometry="rig-1",
         panorama_size_px=(WIDTH, HEIGHT),
-        centre_line_m=((0.0, 0.0, 0.0), (20.0, 0.0, 0.0), (LENGTH_M, 1.0, 0.2)),
+        centre_line_m=((0.0, 0.0, 0.0), (20.0, 0.0, 0.0), BENT_END_M),
         left_m=2.5,
         right_m=2.5,
         zones=(

@@ -92,3 +92,16 @@ def test_rising_floor_is_met_earlier_than_a_flat_one() -> None:
 def test_a_line_without_direction_is_refused() -> None:
     with pytest.raises(ValueError, match="at least two different"):
         Floor(FloorConfig(centre_line_m=((1, 1, 0), (1, 1, 5))))
+
+
+def test_metres_of_the_line_are_metres_however_it_bends() -> None:
+    """The page and the ruler count so, too; between unlike bends the line is not stretched."""
+    floor = Floor(FloorConfig(centre_line_m=((0, 0, 0), (20, 0, 0), (20, 10, 1), (0, 10, 1))))
+    on_line = np.array([[5.0, 0], [19, 0], [20, 3], [20, 9], [17, 10], [2, 10]])
+    assert floor.place(on_line) == pytest.approx(
+        np.column_stack([[5, 19, 23, 29, 33, 48], np.zeros(6)])
+    )
+    assert floor.at(np.array([5.0, 23, 33]), np.zeros(3)) == pytest.approx(
+        np.array([[5, 0, 0], [20, 3, 0.3], [17, 10, 1]])
+    )
+    assert floor.metres == range(50)

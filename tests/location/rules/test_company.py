@@ -30,6 +30,7 @@ def test_one_too_many_is_the_zones_alarm_and_clears_when_one_leaves() -> None:
     assert raised.id == f"over_capacity-bay-{raised.raised_at_ns // 1_000_000}"
     assert raised.xyz_m == pytest.approx((19.833, 0.333, 0.0))
     assert raised.evidence.startswith("3 people in bay, where 2 may be, for 2.0 s")
+    assert story.last.evidence.startswith("2 people in bay, where 2 may be, at x ")
 
 
 def test_the_count_is_by_probability() -> None:

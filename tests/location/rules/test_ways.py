@@ -1,9 +1,15 @@
 """Gates, and people who are lost from view."""
 
+from pathlib import Path
+
 import pytest
 
+from location.rules.coverage import Coverage
+from scene.floor import Floor
+from scene.floor_config import FloorConfig
 from scene.messages import Position
-from tests.location.rules.story import ROADWAY_M, Story, at, named, nobody, site, stays
+from scene.site import Site, parse_site
+from tests.location.rules.story import HEAD, ROADWAY_M, Story, at, named, nobody, site, stays
 from tests.location.test_watch import LOW_M, People, person, seen
 
 GATE = site(
@@ -13,6 +19,13 @@ GATE = site(
 """As one looks from (20, -2) to (20, 2), right is up the roadway: along x."""
 LOST = site("limits: {immobile: null, lost: {after_s: 15, exit_m: 2}}\n")
 SHUT = site("limits: {immobile: null, lost: {after_s: 15, exit_m: 0}}\n")
+
+
+def bent(centre_line_m: str) -> Site:
+    """`LOST` on another roadway."""
+    straight = "[[0, 0, 0], [40, 0, 0]]"
+    text = HEAD.replace(straight, centre_line_m) + "limits: {immobile: null, lost: {exit_m: 2}}\n"
+    return parse_site(text, name="site.yaml", folder=Path())
 
 
 def walks(start_m: float, end_m: float, *, speed_m_s: float = 1.0, y_m: float = 0.0) -> People:
@@ -72,6 +85,41 @@ def test_who_vanishes_where_cameras_look_is_lost() -> None:
     assert raised.certainty == "certainly"
     assert "not seen any more, though healthy cameras look there, for 15." in raised.evidence
     assert [absence.person.track for absence in story.watch.unseen()] == [1]
+
+
+def test_who_vanishes_in_a_roadway_across_the_mines_x_is_lost_just_the_same() -> None:
+    north = bent("[[0, 0, 0], [0, 40, 0]]")
+    story = Story(north).go(10, stays(at(0, 20))).go(20, nobody)
+    assert [(kind, state) for _, kind, state in story.events] == [("worker_lost", "active")]
+    # Within 2 m of where coverage ends, by chainage, one walks out.
+    assert Story(north).go(10, stays(at(0, 38.5))).go(20, nobody).events == []
+
+
+def test_cameras_of_the_other_arm_over_the_same_x_make_nobody_lost() -> None:
+    """Only the first arm, 40 m, is seen: where the second one lies over it nobody looks."""
+    u_turn = bent("[[0, 0, 0], [40, 0, 0], [40, 12, 0], [0, 12, 0]]")
+    here, there = at(20, 0), at(20, 12, track=2)
+    for one, lost in ((here, True), (there, False)):
+        story = Story(u_turn)
+        story.covered = [1] * 40 + [0] * 52
+        story.go(10, stays(one)).go(20, nobody)
+        assert [kind for _, kind, _ in story.events] == ["worker_lost"] * lost
+
+
+def test_an_area_is_blind_by_the_metres_of_its_own_arm() -> None:
+    u_turn = FloorConfig(centre_line_m=((0, 0, 0), (40, 0, 0), (40, 12, 0), (0, 12, 0)))
+    near, far = [((10.0, y - 2), (14.0, y - 2), (14.0, y + 2), (10.0, y + 2)) for y in (0.0, 12.0)]
+    coverage, story = Coverage(Floor(u_turn)), Story(LOST)
+    for counts in ([1] * 92, [1] * 40 + [0] * 52):
+        story.covered = counts
+        story.ms += 1000
+        coverage.hear(story.health())
+        coverage.look_at(story.now_ns)
+    assert not coverage.blind_in(near)
+    assert coverage.blind_in(far)
+    assert coverage.covers((12.0, 0.0, 0.0))
+    assert coverage.blind((12.0, 12.0, 0.0))
+    assert not coverage.covers_around((40.0, 0.0, 0.0), 3.0), "round the corner nobody looks"
 
 
 def test_it_stays_until_somebody_is_found_whom_he_may_be() -> None:
