@@ -22,6 +22,11 @@ VERSION = 3
 """In an SQLite file as `user_version`, on a server in `journal_version`. 1 (written as 0) had
 `change` and `acknowledgement` only, 2 no `audit`. PostgreSQL begins with 3."""
 
+_GIVE = (
+    "no journal: that is the file which `lamproom control-room --journal` writes on its own "
+    "machine (state/journal.sqlite where nothing else is said); give it as --journal"
+)
+
 _TABLES = (
     """
     CREATE TABLE IF NOT EXISTS change (
@@ -163,9 +168,13 @@ def check(database: Database) -> None:
 
 
 def _version(session: Session) -> int:
-    """Tell the version of the tables, 0 without any; raises `JournalError` for a newer one."""
+    """Tell the version of the tables, 0 without any.
+
+    Raises `JournalError` for a newer one, and for a file of ours that is no journal.
+    """
     if session.kind == "sqlite":
         ((version,),) = session.rows("PRAGMA user_version")
+        _refuse_what_else(session, version)
     elif session.rows("SELECT 1 WHERE to_regclass('journal_version') IS NOT NULL"):
         ((version,),) = session.rows("SELECT version FROM journal_version")
     else:
@@ -173,6 +182,15 @@ def _version(session: Session) -> int:
     if version > VERSION:
         raise JournalError(f"it is of version {version}, and this Lamproom knows {VERSION}")
     return int(version)
+
+
+def _refuse_what_else(session: Session, version: int) -> None:
+    """Raise `JournalError` for the two other databases of ours, which lie where a journal may."""
+    columns = session.rows("SELECT name FROM pragma_table_info('alarm')") if version == 0 else ()
+    if ("receipted_at_ns",) in [tuple(column) for column in columns]:
+        raise JournalError(f"it is a gateway's outbox (alarms on their way out), and {_GIVE}")
+    if version == 1 and list(session.rows("SELECT 1 FROM sqlite_master WHERE name = 'position'")):
+        raise JournalError(f"it holds only the positions beside a journal, and {_GIVE}")
 
 
 def _bring_up_to_date(session: Session) -> None:

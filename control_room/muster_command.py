@@ -72,7 +72,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_prefix_argument(parser)
     add_trust_arguments(parser)
     add_memory_argument(parser, Path("state/muster"))
-    parser.add_argument("--site", help="which site; needed where the broker carries several")
+    parser.add_argument(
+        "--site",
+        help="which site; needed where the broker carries several that have not ended (all of "
+        "whose gateways are offline)",
+    )
     parser.add_argument(
         "--roster", type=Path, metavar="FILE", help="who is underground: name or name,tag a line"
     )
@@ -107,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
             listener.refuse(parse_topic(topic), error)
 
     Subscriber(connection, args.prefix, on_message=listener.hear, on_bad=on_bad, guard=guard)
-    everybody = False
+    everybody, left_out = False, listener.left_out()
     try:
         connection.connect(CONNECT_S, wait=True)
         listener.wait(LISTEN_S)
@@ -115,6 +119,7 @@ def run(args: argparse.Namespace) -> int:
             while True:
                 told = listener.count(roster)
                 refused = listener.refused()
+                left_out = _say_left_out(listener.left_out(), left_out, told.site)
                 everybody = told.everybody and connection.connected and not refused
                 if not connection.connected:
                     say("LOST THE BROKER: this count is an old one")
@@ -156,6 +161,8 @@ class MusterListener:
         self._positions: dict[tuple[str, str], int] = {}
         self._beats: set[tuple[str, str]] = set()
         self._known = set(self._expected)
+        self._counted = ""
+        """The site of the last count."""
         self._lock = threading.Lock()
 
     def hear(self, address: Address, envelope: Envelope) -> None:
@@ -208,11 +215,7 @@ class MusterListener:
         """Count heads now; raises `LamproomError` where several sites speak and none was named."""
         at_ns = self._clock.now_ns()
         with self._lock:
-            sites = sorted({*self._mines, *(site for site, _ in self._expected)})
-            if len(sites) > 1:
-                names = printable(", ".join(sites))
-                raise LamproomError(f"--site: there are several sites; give one of {names}")
-            site = sites[0] if sites else self._site or ""
+            site = self._counted = self._site_to_count()
             mine = self._mines.get(site) or WholeMine(site)
             gateways = mine.gateways(at_ns)
             return muster(
@@ -225,6 +228,24 @@ class MusterListener:
                 listening_since_ns=mine.listening_since_ns,
                 never_heard=self._never_heard(site, {one.gateway for one in gateways}),
             )
+
+    def left_out(self) -> tuple[str, ...]:
+        """List the sites that the last count left out, because all their gateways are gone."""
+        with self._lock:
+            return tuple(sorted(name for name in self._mines if name != self._counted))
+
+    def _site_to_count(self) -> str:
+        """Choose the site that was named, the only one, or the only one that has not ended."""
+        sites = sorted({*self._mines, *(site for site, _ in self._expected)})
+        # Which should speak has not ended: it is silent, and that must be told.
+        named = {site for site, _ in self._expected}
+        live = [one for one in sites if one in named or not self._mines[one].ended]
+        if len(sites) > 1 and not live and self._counted in sites:
+            return self._counted  # it has ended while it was counted
+        if len(sites) > 1 and len(live) != 1:
+            names = printable(", ".join(live or sites))
+            raise LamproomError(f"--site: there are several sites; give one of {names}")
+        return (live or sites or [self._site or ""])[0]
 
     def _never_heard(self, site: str, heard: Collection[str]) -> dict[str, int]:
         """List those of a site that should have spoken, and since when they are waited for."""
@@ -245,6 +266,17 @@ class MusterListener:
 def say(text: object) -> None:
     """Tell the operator something on stderr."""
     print(f"lamproom muster: {text}", file=sys.stderr, flush=True)
+
+
+def _say_left_out(sites: tuple[str, ...], before: tuple[str, ...], counted: str) -> tuple[str, ...]:
+    """Say which sites are not in the count, unless that was said `before`; gives them back."""
+    if sites and sites != before:
+        names = printable(", ".join(sites))
+        say(
+            f"this counts site {printable(counted)} only: all gateways of {names} are offline, and "
+            "who is there is not in it; to count there, give --site"
+        )
+    return sites
 
 
 def _seconds(text: str) -> float:

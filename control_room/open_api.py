@@ -12,7 +12,7 @@ from functools import cache
 from control_room import history_api, journal_api
 from control_room.access.gate import COSTLY, MAX_BODY_BYTES, cookie_name
 from control_room.access.roles import ROUTES, WRITES_DOWN, Need
-from control_room.access.users_api import Act
+from control_room.access.users_api import CODE, FILE_TROUBLE, REFUSALS, Act
 from control_room.journal_export import FORMATS
 from control_room.journal_query import WHATS
 from control_room.lifecycle import SEVERITIES, Action
@@ -221,7 +221,7 @@ def _operation(row: str, call: Call, need: Need) -> Json:
         "security": [] if need == "anybody" else [{COOKIE: []}],
         "parameters": [*place, *call.query],
         "responses": {"200": {"description": "Done.", "content": _contents(call.gives)}}
-        | {str(status): _refusal(status) for status in _refusals(row, call, need)},
+        | {str(status): _refusal(row, status) for status in _refusals(row, call, need)},
     }
     if call.takes is not None:
         told["requestBody"] = {"required": True, "content": _contents(_json(call.takes))}
@@ -244,8 +244,16 @@ def _refusals(row: str, call: Call, need: Need) -> list[int]:
     return sorted(found)
 
 
-def _refusal(status: int) -> Json:
+def _refusal(row: str, status: int) -> Json:
     said: Json = {"description": WHY[status], "content": _contents(_json(ref("Error")))}
+    headers: Json = {}
     if status == TOO_MANY:
-        said["headers"] = {"Retry-After": {"required": True, "schema": {"type": "integer"}}}
-    return said
+        headers["Retry-After"] = {"required": True, "schema": {"type": "integer"}}
+    codes = sorted(code for of, code in {*REFUSALS.values(), FILE_TROUBLE} if of == status)
+    if row.startswith("POST /api/users/") and codes:
+        headers[CODE] = {
+            "description": "Why, for programs: which sentence of `error` it is. Absent where "
+            "the call did not come so far.",
+            "schema": {"enum": codes},
+        }
+    return said | ({"headers": headers} if headers else {})

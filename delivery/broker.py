@@ -7,6 +7,7 @@ this machine only unless told otherwise; a mine runs Mosquitto.
 import argparse
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import select
@@ -17,6 +18,7 @@ import threading
 import time
 from types import TracebackType
 
+from delivery.address import address_of
 from scene.errors import BrokerError
 
 START_LIMIT_S = 60.0
@@ -33,10 +35,26 @@ class EmbeddedBroker:
         self.port = port
         self._process: subprocess.Popen[bytes] | None = None
 
+    @classmethod
+    def at(cls, url: str) -> "EmbeddedBroker":
+        """Prepare a broker where `url` says; raises `BrokerError` where it would have to encrypt.
+
+        An address of another machine is told when it is started.
+        """
+        address = address_of(url)
+        if address.tls:
+            raise BrokerError(
+                f"broker.url: {url}: our own MQTT broker does not encrypt; give mqtt://host:port, "
+                "or run a broker that does (docs/security.md) and leave out --embedded-broker"
+            )
+        # One of the two that this name has: nobody waits at the other one.
+        return cls(address.port, "127.0.0.1" if address.host == "localhost" else address.host)
+
     @property
     def url(self) -> str:
         """The address to connect to."""
         host = "127.0.0.1" if self._bind in ("0.0.0.0", "") else self._bind
+        host = f"[{host}]" if ":" in host else host
         return f"mqtt://{host}:{self.port}"
 
     @property
@@ -105,16 +123,28 @@ def _usable_port(bind: str, port: int) -> int:
             return int(probe.getsockname()[1])
     except (OSError, OverflowError) as error:
         raise BrokerError(
-            f"mqtt://{bind}:{port}: our own MQTT broker can't listen there: {error}; "
-            "stop what uses the port, or give another one"
+            f"mqtt://{bind}:{port}: our own MQTT broker can't listen there: {_why_not(error)}"
         ) from None
+
+
+def _why_not(error: OSError | OverflowError) -> str:
+    """Say why nobody can listen at an address, and what to do."""
+    code = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, socket.gaierror) or code == errno.EADDRNOTAVAIL:
+        return (
+            "that is no address of this machine; give one that is (mqtt://127.0.0.1:1883) as "
+            "broker.url, or leave out --embedded-broker to use the broker over there"
+        )
+    why = "the port is in use" if code == errno.EADDRINUSE else str(error)
+    return f"{why}; stop what uses it (another broker?), or give another port in broker.url"
 
 
 async def _serve(bind: str, port: int) -> None:
     from amqtt.broker import Broker
 
+    host = f"[{bind}]" if ":" in bind else bind
     config = {
-        "listeners": {"default": {"type": "tcp", "bind": f"{bind}:{port}"}},
+        "listeners": {"default": {"type": "tcp", "bind": f"{host}:{port}"}},
         "plugins": {
             "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True},
         },

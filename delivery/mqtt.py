@@ -17,12 +17,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from delivery.address import address_of
 from delivery.link import OnMessage, OnResult
 from delivery.tls import hung_up, soon_expired, tls_context, why_refused
 from scene.errors import BrokerError, why_unreadable
@@ -66,14 +66,6 @@ _BAD_PROTOCOL = 132
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Address:
-    url: str
-    host: str
-    port: int
-    tls: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Subscription:
     filter: str
     qos: int
@@ -100,7 +92,7 @@ class Connection:
         `will` is (topic, payload) that the broker publishes, retained, when we vanish.
         """
         self._broker = broker
-        self._address = _address_of(broker.url)
+        self._address = address_of(broker.url)
         if self._address.tls:
             tls_context(broker)
         self._username = broker.username
@@ -539,24 +531,6 @@ def _hang_up(client: paho.Client, ended: threading.Event) -> None:
         with contextlib.suppress(OSError):
             raw.shutdown(socket.SHUT_RDWR)
     client.loop_stop()
-
-
-def _address_of(url: str) -> _Address:
-    parts = urlsplit(url)
-    if parts.username is not None or parts.password is not None:
-        host = url.rpartition("@")[2]
-        raise BrokerError(
-            f"broker.url: {parts.scheme}://...@{host}: give the name as broker.username and the "
-            "password as broker.password_file; a URL ends up in logs"
-        )
-    tls = parts.scheme == "mqtts"
-    try:
-        port = parts.port or (8883 if tls else 1883)
-    except ValueError:
-        raise BrokerError(f"broker.url: {url}: the port is no number up to 65535") from None
-    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-        raise BrokerError(f"broker.url: {url}: give mqtt://host:port or mqtts://host:port")
-    return _Address(url=url, host=parts.hostname, port=port, tls=tls)
 
 
 def _password_of(broker: BrokerConfig) -> str | None:

@@ -5,8 +5,10 @@ report beside it, and says in short how good it is.
 """
 
 import argparse
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,14 +20,14 @@ from rich.table import Table
 from edge.calibration.figures import AWAY_M, CameraFit
 from edge.calibration.made_for import changed_since, made_for, maker_of, write_rig
 from edge.calibration.verdict import MIDDLE, headline, worst
-from edge.camera_source import is_live, open_source
+from edge.camera_source import is_live, open_source, place_of
 from edge.drift.book import keep_references
-from scene.clock import SystemClock
+from scene.clock import Clock, SystemClock
 from scene.errors import CameraError, LamproomError, RigError
 from scene.messages import YuvImage
 from scene.rig import load_rig, save_rig
 from scene.rig_history import MADE_FOR, kept_file
-from scene.site import Site, load_site
+from scene.site import CameraConfig, Site, load_site
 from stitching.calibrate import calibrate_with_evidence
 from stitching.calibration.survey import Survey
 
@@ -40,6 +42,10 @@ The same pictures give the same files. A rig file that is there already is kept 
 A running gateway takes a new rig file over within seconds. A rig that is not good enough (red) does
 not replace the one that is there: it is written to rig.rejected.yaml, and the exit status is 1."""
 
+REACH_IT = (
+    "; check its address and password (cameras.url), that it has power and that the network leads "
+    "there: `lamproom doctor SITE` listens to all of them; nothing was written"
+)
 OTHER_PLACE = "give another file with --out"
 OTHER_REPORT = "give another file with --report, or --no-report"
 STYLES = {"green": "green", "amber": "yellow", "red": "bold red"}
@@ -183,26 +189,32 @@ def take_pictures(
     for number, camera in enumerate(site.cameras):
         if progress:
             progress(f"from {camera.name}", number / len(site.cameras))
-        source = open_source(
-            camera, clock, pace="as_fast_as_possible", loop=False, start_at_ns=None
-        )
-        try:
-            images = taken.setdefault(camera.name, [])
-            for index, frame in enumerate(source.frames()):
-                if index % every == 0:
-                    images.append(frame.image)
-                    if progress:
-                        share = (number + len(images) / count) / len(site.cameras)
-                        progress(f"{camera.name}: {len(images)} of {count}", share)
-                if len(images) >= count:
-                    break
-        finally:
-            source.close()
-        if not taken[camera.name]:
-            raise CameraError(f"camera {camera.name}: {camera.url} gives no picture")
+        images = taken.setdefault(camera.name, [])
+        for image in _pictures_of(camera, clock, count, every):
+            images.append(image)
+            if progress:
+                share = (number + len(images) / count) / len(site.cameras)
+                progress(f"{camera.name}: {len(images)} of {count}", share)
     if progress:
         progress("done", 1.0)
     return taken
+
+
+def _pictures_of(camera: CameraConfig, clock: Clock, count: int, every: int) -> Iterator[YuvImage]:
+    """Give up to `count` pictures of a camera; raises `CameraError` where there is none."""
+    found = False
+    try:
+        source = open_source(
+            camera, clock, pace="as_fast_as_possible", loop=False, start_at_ns=None
+        )
+        with contextlib.closing(source):
+            for frame in islice(source.frames(), 0, (count - 1) * every + 1, every):
+                found = True
+                yield frame.image
+        if not found:
+            raise CameraError(f"camera {camera.name}: {place_of(camera.url)} gives no picture")
+    except CameraError as error:
+        raise CameraError(f"{error}{REACH_IT if is_live(camera) else ''}") from None
 
 
 def say_listening(site: Site, count: int, every: int) -> None:

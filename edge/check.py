@@ -19,12 +19,18 @@ from scene.messages import KINDS
 from scene.rig import load_rig
 from scene.site import CameraConfig, Site, load_site, readable_parts
 
+
+class Unasked(str):
+    """What a look says where some of it is known only to somebody whom it does not ask."""
+
+
 SHOWN = 5
 """So many mistakes of one part are told at once."""
 HELP = """\
 Check a site file: its fields, the camera files (one picture of each), the survey points, the rig
 file (is it there, and is it this site's, with the survey points as they are now), the model and
-the broker's address and password file. Nobody is connected to.
+the broker's address and password file. Nobody is connected to: "?" marks what only asking would
+tell, and says what asks.
 Every mistake is one line with its place in the file. A part of the file that has mistakes of its
 own is looked into once they are mended; all others are at once."""
 
@@ -35,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one line per part; 0 when all of them are right, 1 otherwise.
+    """Print one line per part; 0 when none of them is known to be wrong, 1 otherwise.
 
     Raises `SiteError` with the mistakes of the file itself, once all else has been looked at.
     """
@@ -47,13 +53,36 @@ def run(args: argparse.Namespace) -> int:
         for what, look in LOOKS.items():
             _check(what, look, parts)
         raise
-    print(f"ok    {args.site}: {len(site.cameras)} cameras, {len(site.zones)} zones")
+    print(f"ok    {args.site}: {_summary(site)}")
     return int(not all([_check(what, look, site) for what, look in LOOKS.items()]))
+
+
+def _summary(site: Site) -> str:
+    """Count what there is, so that who forgot something sees it."""
+    supports = site.supports
+    counts = {
+        "camera": len(site.cameras),
+        "zone": len(site.zones),
+        "gate": len(site.gates),
+        "support": abs(supports.last - supports.first) + 1 if supports is not None else 0,
+        "mark": len(site.marks),
+    }
+    return ", ".join(many(count, what) for what, count in counts.items())
+
+
+def many(count: int, what: str) -> str:
+    """Write a number of things.
+
+    >>> many(1, "zone"), many(2, "zone")
+    ('1 zone', '2 zones')
+    """
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _check(what: str, look: Callable[[Site], str], site: Site) -> bool:
     try:
-        print(f"ok    {what}: {look(site)}")
+        said = look(site)
+        print(f"{'?    ' if isinstance(said, Unasked) else 'ok   '} {what}: {said}")
     except AttributeError as error:
         if isinstance(site, Site) or error.obj is not site:  # a mistake of ours
             raise
@@ -74,8 +103,11 @@ def _cameras(site: Site) -> str:
     if wrong:
         raise CameraError("; ".join(wrong))
     live = [camera.name for camera in site.cameras if is_live(camera)]
-    said = [f"{name} {width}x{height}" for name, (width, height) in pictures.items()]
-    return ", ".join(said + [f"{name} not asked" for name in live])
+    said = ", ".join(f"{name} {width}x{height}" for name, (width, height) in pictures.items())
+    if not live:
+        return said
+    asks = f"not asked: {', '.join(live)} (use `lamproom doctor SITE`, which listens to them)"
+    return Unasked(f"{said}; {asks}" if said else asks)
 
 
 def _sizes_of(site: Site) -> tuple[dict[str, tuple[int, int]], list[str]]:
@@ -126,13 +158,15 @@ def _survey(site: Site) -> str:
         more = f"; and {len(mistakes) - SHOWN} more" if len(mistakes) > SHOWN else ""
         raise RigError("; ".join(mistakes[:SHOWN]) + more)
     markers = len(site.rig.markers.tags) if site.rig.markers else 0
-    return f"{len(site.rig.survey_points)} points, {markers} markers, {len(site.rig.poses)} poses"
+    counts = {"point": len(site.rig.survey_points), "marker": markers, "pose": len(site.rig.poses)}
+    return ", ".join(many(count, what) for what, count in counts.items())
 
 
 def _broker(site: Site) -> str:
     """Look at the address and the password file; the broker itself is not asked."""
     Connection(site.broker, client_id="lamproom-check")
-    return f"{site.broker.url} (not asked)"
+    url = site.broker.url
+    return Unasked(f"{url}: not asked (use `lamproom alarms --broker {url}`, which connects to it)")
 
 
 def _signing(site: Site) -> str:

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from scene.floor import Floor
-from scene.site import Site, SurveyPoint
+from scene.site import ENOUGH_POINTS, Site, SurveyPoint
 
-ENOUGH = 4
 FAR_OFF_M = 30.0
 """A point so far beyond the floor is hardly part of the roadway: another unit, or a slip."""
 FAR_UP_M = 15.0
@@ -60,8 +59,8 @@ def _too_few(site: Site) -> list[str]:
         if point.camera in counts:  # else told by the site file's own check
             counts[point.camera] += 1
     return [
-        f"camera {name}: {count} survey points, and a camera of a strip rig needs {ENOUGH}, or a "
-        "pose in rig.poses"
+        f"camera {name}: {count} survey points, and a camera of a strip rig needs "
+        f"{ENOUGH_POINTS}, or a pose in rig.poses"
         for name, count in counts.items()
-        if count < ENOUGH and name not in drawn
+        if count < ENOUGH_POINTS and name not in drawn
     ]

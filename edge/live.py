@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from delivery.link import Link
-from delivery.mqtt import Connection
+from delivery.mqtt import Connection, say
 from delivery.outbox import Outbox
 from edge.calibration.made_for import check_same_site, doubt
 from edge.camera_kept import Kept
@@ -294,7 +294,11 @@ def main(context: Context) -> None:
     options = context.options
     site = options.site()
     line = LineOut(context.door_out, LIMITS)
-    connection = Connection(site.broker, client_id=f"{site.gateway}-{site.site}-inlet")
+    connection = Connection(
+        site.broker,
+        client_id=f"{site.gateway}-{site.site}-inlet",
+        log=options.broker_log(say),
+    )
     connection.connect(timeout_s=0.0)
     outlet = LineOutlet(line, lambda: Outbox(site.state_folder, SystemClock()))
     try:

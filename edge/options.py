@@ -3,12 +3,16 @@
 Knows nothing about how it is done.
 """
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.site_signature import read_site_text
 from scene.errors import LamproomError
 from scene.site import Site, parse_site
+
+_BROKER_URL = re.compile(r"\bbroker\.url\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,23 @@ class RunOptions:
         if self.state_folder is not None:
             changes["state_folder"] = self.state_folder
         return site.model_copy(update=changes)
+
+    def broker_words(self) -> Callable[[str], str]:
+        """Make what names in a text about the broker where its address comes from.
+
+        `broker.url` is a field of the site file, and nobody can mend there what was never there.
+        """
+        name = "broker.url"
+        if self.broker_url is not None:
+            name = "--broker"
+        elif "url" not in self.site().broker.model_fields_set:
+            name = "broker.url (the site file gives none: this is the usual one)"
+        return lambda text: _BROKER_URL.sub(name, text)
+
+    def broker_log(self, say: Callable[[str], None]) -> Callable[[str], None]:
+        """Make a log that says in `broker_words` what it is told."""
+        words = self.broker_words()
+        return lambda text: say(words(text))
 
     def stream_url(self) -> str:
         """Tell where the panorama is served on this machine."""

@@ -20,6 +20,7 @@ from edge.planning.page import page
 from edge.planning.search import Layout, search
 from edge.planning.section import Section
 from edge.planning.words import (
+    CAMERA_LEGEND,
     METRE_LEGEND,
     Answer,
     as_json,
@@ -282,10 +283,12 @@ def _show(answer: Answer, args: argparse.Namespace, out: Path) -> None:
 
     say(verdict(answer)[0])
     say(
-        f"({answer.detector} works on pictures {answer.detector_px[0]} px wide: standing people "
-        f"of {answer.plan.wishes.person_px:g} px there count as seen)"
+        f"({answer.detector} works on pictures {answer.detector_px[0]} px wide: who stands counts "
+        f"as seen from {answer.plan.wishes.person_px:g} px there, who lies from "
+        f"{answer.plan.wishes.lying_px:g} px)"
     )
     console.print(camera_table(answer))
+    say(CAMERA_LEGEND)
     console.print(metre_table(answer, each=args.metres))
     say(METRE_LEGEND)
     for title, lines in (

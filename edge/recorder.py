@@ -8,10 +8,11 @@ else: see `edge/storage_watch.py`.
 
 import contextlib
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from delivery.guard import Guard
-from delivery.mqtt import Connection
+from delivery.mqtt import Connection, say
 from delivery.recording import DiskFullError, RecordingWriter, Trusted
 from delivery.signing import SigningError
 from delivery.stream import StreamFollower
@@ -56,10 +57,11 @@ class Recorder:
         *,
         name: str = "recorder",
         guard: Guard | None = None,
+        say: Callable[[str], None] = say,
     ) -> None:
         """Begin; `name` is the client's at the broker: two at once need two names.
 
-        And a `guard` each: what both hear is not played again.
+        And a `guard` each: what both hear is not played again. `say` is told of the broker.
         """
         make_folder(path)
         self._writer = RecordingWriter(path, clock)
@@ -70,7 +72,7 @@ class Recorder:
         self._writing = threading.Lock()
         self._closed = False
         self._stream_trouble: Exception | None = None
-        self._connection = Connection(site.broker, client_id=f"{site.gateway}-{name}")
+        self._connection = Connection(site.broker, client_id=f"{site.gateway}-{name}", log=say)
         for topic, row in TOPICS.items():
             name = topic_name(
                 topic, site=site.site, gateway=site.gateway, id="+", prefix=LIVE_PREFIX
@@ -223,6 +225,7 @@ class Recordings:
                 self._clock,
                 name=name,
                 guard=self._new_guard(),
+                say=self._context.options.broker_log(say),
             )
         except DiskFullError as error:  # a quota, say: the disk itself has room
             self._pause(str(error))

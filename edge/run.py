@@ -4,19 +4,21 @@ Knows nothing about the stages; it decides between processes, threads and one fr
 """
 
 import argparse
+import contextlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from delivery.address import address_of
 from edge import log
 from edge.calibration.made_for import check_same_site
 from edge.camera_source import is_live
 from edge.options import RunOptions
 from edge.sd_notify import Systemd
 from edge.storage_watch import make_folder
-from scene.errors import LamproomError, RigError
+from scene.errors import BrokerError, LamproomError, RigError
 from scene.rig import load_rig
 from scene.site import Site
 
@@ -44,7 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--broker", metavar="URL", help="MQTT broker instead of the site file's")
     parser.add_argument(
-        "--embedded-broker", action="store_true", help="start a broker of our own (trials only)"
+        "--embedded-broker",
+        action="store_true",
+        help="start a broker of our own, at the address that --broker or the site file gives, "
+        "which must be one of this machine (trials only)",
     )
     parser.add_argument("--record", type=Path, metavar="FILE", help="record the run (.mcap)")
     parser.add_argument(
@@ -103,6 +108,8 @@ def run(args: argparse.Namespace) -> int:
         trusted_key=args.trusted_key,
     )
     site = options.site()
+    with _broker_named_as_given(options):
+        address_of(site.broker.url)
     # A gateway whose cameras were just hung tells how they are (`edge/no_rig.py`).
     if not may_wait_for_rig(site) or args.fast or args.single_process:
         check_ready(site)
@@ -156,8 +163,19 @@ def _with_broker(
         return work(options)
     from delivery.broker import EmbeddedBroker
 
-    with EmbeddedBroker(port=1883) as broker:
+    with contextlib.ExitStack() as stack:
+        with _broker_named_as_given(options):
+            broker = stack.enter_context(EmbeddedBroker.at(options.site().broker.url))
         return work(replace(options, broker_url=broker.url))
+
+
+@contextlib.contextmanager
+def _broker_named_as_given(options: RunOptions) -> Iterator[None]:
+    """Have errors about the broker's address name what it was given by."""
+    try:
+        yield
+    except BrokerError as error:
+        raise BrokerError(options.broker_words()(str(error))) from None
 
 
 def _in_one_process(options: RunOptions, args: argparse.Namespace) -> int:

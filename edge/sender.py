@@ -133,7 +133,12 @@ def open_sending(site: Site, options: RunOptions) -> Sending:
     # Who was here before and can't be killed may hold the port: alarms need none.
     panorama, again = site.panorama, options.again
     stream = StreamServer(panorama.host, panorama.port, waits_for_port=again)
-    connection = Connection(site.broker, client_id=f"{site.gateway}-{site.site}", will=will)
+    connection = Connection(
+        site.broker,
+        client_id=f"{site.gateway}-{site.site}",
+        will=will,
+        log=options.broker_log(say),
+    )
     outbox = Outbox(state, clock)
     attendance = Attendance(
         clock,

@@ -44,7 +44,7 @@ def off_floor(
 
 
 def _beyond(place: str, what: str, floor: Floor, line_m: Sequence[XY]) -> list[str]:
-    off_m = float(floor.outside_m(_points(line_m)).min())
+    off_m = float(floor.outside_m(points_along(line_m)).min())
     if off_m <= BESIDE_M:
         return []
     first_m, last_m = sorted(floor.chainages_m)
@@ -54,7 +54,7 @@ def _beyond(place: str, what: str, floor: Floor, line_m: Sequence[XY]) -> list[s
     ]
 
 
-def _points(line_m: Sequence[XY]) -> Floats:
+def points_along(line_m: Sequence[XY]) -> Floats:
     """Give points (N, 2) along a line, close enough to each other not to step over the floor."""
     corners, points = np.asarray(line_m, float), []
     for start, end in pairwise(corners):

@@ -143,12 +143,21 @@ def read_yaml(text: str, *, name: str) -> tuple[yaml.Node | None, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
-        raise SiteError(f"{name}:{place}: not YAML: {printable(str(error.problem))}") from None
+        problem = _tab(text, mark) or printable(str(error.problem))
+        raise SiteError(f"{name}:{place}: not YAML: {problem}") from None
     except RecursionError:
         raise SiteError(f"{name}:1:1: nested too deep, or refers to itself") from None
     except (yaml.YAMLError, ValueError) as error:
         line = printable(str(error).splitlines()[0])
         raise SiteError(f"{name}:1:1: not YAML: {line}") from None
+
+
+def _tab(text: str, mark: yaml.Mark | None) -> str:
+    """Say that a tab is what makes a text no YAML; empty where it is something else."""
+    line = text.split("\n")[mark.line : mark.line + 1] if mark else []
+    if not mark or not line or line[0][mark.column : mark.column + 1] != "\t":
+        return ""
+    return f"line {mark.line + 1} has a tab where YAML wants spaces; put spaces in its place"
 
 
 def _count(node: yaml.Node, known: dict[int, int]) -> int:
@@ -289,12 +298,13 @@ def _repeated_keys(node: yaml.Node, loc: tuple[Any, ...] = ()) -> list[Problem]:
     """Find keys given twice, of which YAML would silently take the last."""
     found: list[Problem] = []
     if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
+        seen: dict[str, int] = {}
         for key, value in node.value:
             if key.value in seen:
                 mark = (key.start_mark.line, key.start_mark.column)
-                found.append((mark, _place_of((*loc, key.value)), "is given twice; keep one"))
-            seen.add(key.value)
+                words = f"is given twice, first in line {seen[key.value]}; keep one"
+                found.append((mark, _place_of((*loc, key.value)), words))
+            seen.setdefault(key.value, key.start_mark.line + 1)
             found += _repeated_keys(value, (*loc, key.value))
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):

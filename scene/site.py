@@ -40,6 +40,8 @@ from scene.zones import (
     ZoneConfig,
 )
 
+ENOUGH_POINTS = 4
+"""So many survey points anchor a rotation rig, or a camera of a strip."""
 WIDEST_BROWN_DEG = 110.0
 """Wider lenses are fisheyes unless the site says otherwise."""
 
@@ -198,9 +200,11 @@ class RigConfig(Section):
             return self
         if self.poses:
             raise ValueError("poses: a rotation rig hangs in one place; give a mount instead")
-        if self.mount is None and self.markers is None and len(self.survey_points) < 4:
+        found = len(self.survey_points)
+        if self.mount is None and self.markers is None and found < ENOUGH_POINTS:
             raise ValueError(
-                "the rig is not anchored: give at least 4 survey_points, markers, or a mount"
+                f"the rig is not anchored: it has {found} survey_points and needs at least "
+                f"{ENOUGH_POINTS}; give more, or markers, or a mount"
             )
         return self
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from scene.floor import Floor
 from scene.floor_config import FloorConfig
-from scene.landmarks_config import SupportsConfig, supports_beside
+from scene.landmarks_config import MarkConfig, SupportsConfig, beyond_floor
 from scene.off_floor import off_floor
 from scene.section import Section
 from scene.zones import GateConfig, ZoneConfig
@@ -21,7 +21,7 @@ S = TypeVar("S", bound=Section)
 def mistakes_between(given: Mapping[Any, Any], *, on_the_floor: bool) -> list[str]:
     """List the mistakes between the parts of a site file's content, each as `place: mistake`.
 
-    `on_the_floor` asks, too, whether zones, gates and supports are there.
+    `on_the_floor` asks, too, whether zones, gates, supports and marks are there.
     """
     found = [*_names_given_twice(given), *_unknown_cameras(given)]
     floor = _read(FloorConfig, given.get("floor"))
@@ -30,21 +30,23 @@ def mistakes_between(given: Mapping[Any, Any], *, on_the_floor: bool) -> list[st
         gates = [_read(GateConfig, one) for one in _list(given, "gates")]
         found += off_floor(floor, zones, gates)
         supports = _read(SupportsConfig, given.get("supports"))
-        found += supports_beside(supports, Floor(floor).chainages_m)
+        marks = [_read(MarkConfig, one) for one in _list(given, "marks")]
+        found += beyond_floor(supports, marks, Floor(floor).chainages_m)
     return found
 
 
 def _names_given_twice(given: Mapping[Any, Any]) -> list[str]:
     found = []
     for what in ("cameras", "zones", "gates", "marks"):
-        seen = set[str]()
+        seen = dict[str, int]()
         for index, one in enumerate(_list(given, what)):
             name = _text(one, "name")
             if name is not None and name in seen:
                 found.append(
-                    f"{what}.{index}.name: the name {name!r} is given twice; names are unique"
+                    f"{what}.{index}.name: the name {name!r} is given twice, first as "
+                    f"{what}.{seen[name]}.name; names are unique"
                 )
-            seen.add(name or "")
+            seen.setdefault(name or "", index)
     return found
 
 

@@ -11,28 +11,31 @@ from typing import Literal
 import numpy as np
 
 from edge.planning.section import Section
-from edge.planning.view import View
+from edge.planning.view import Postures, View
 from scene.arrays import Bools, Ints
 from scene.geometry import CameraModel, project, rays
 
-Cause = Literal["outside", "cut", "small", "hidden"]
+Cause = Literal["outside", "cut", "small", "hidden", "apart"]
+"""`apart`: one camera shows who stands there, another who lies there, and none both."""
+Stance = Literal["standing", "lying", "both"]
 Where = Literal["whole", "left", "middle", "right"]
 WORTH_SAYING = 0.12
-"""A metre's blind part that is smaller than this share of its floor is not listed."""
+"""A metre of whose floor no more than this is blind is not listed, unless that is too much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlindSpot:
-    """Where somebody is not seen as wished."""
+    """Where somebody in some posture is not seen as wished."""
 
     from_m: float
     to_m: float
     where: Where
+    stance: Stance
     cause: Cause
     by: str
     """The obstacle's name, if it is one."""
     share: float
-    """Of the floor between, unseen."""
+    """Of the floor between, blind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,38 +59,86 @@ def counts(seen: Sequence[View]) -> Ints:
     return np.asarray(np.sum([view.seen for view in seen], axis=0, dtype=np.int64))
 
 
-def blind_spots(
-    section: Section, cameras: Sequence[CameraModel], seen: Sequence[View]
-) -> list[BlindSpot]:
-    """List what is not covered: neighbouring metres with one cause on one side are one spot."""
+def blind_by_metre(
+    section: Section, cameras: Sequence[CameraModel], seen: Sequence[Postures]
+) -> list[list[BlindSpot]]:
+    """List for each metre what is blind in it: who stands, who lies, or both for one reason.
+
+    Whatever a metre lacks is named, so that none is short without a word.
+    """
+    standing = np.any([one.standing.seen for one in seen], axis=0)
+    lying = np.any([one.lying.seen for one in seen], axis=0)
+    together = np.any([one.standing.seen & one.lying.seen for one in seen], axis=0)
+    lacks: dict[Stance, Bools] = {
+        "standing": ~standing,
+        "lying": ~lying,
+        "both": standing & lying & ~together,
+    }
+    worth_saying = min(WORTH_SAYING, 1 - section.plan.wishes.share + 1e-9)
     places = section.places
-    unseen = (counts(seen) == 0) & ~places.taken
-    found: list[BlindSpot] = []
+    found: list[list[BlindSpot]] = []
     for index in range(section.metres):
         here = (places.metre == index) & ~places.taken
-        blind = here & unseen
-        if not here.any() or blind.sum() / here.sum() < WORTH_SAYING:
+        found.append([])
+        if not here.any() or (here & ~together).sum() / here.sum() < worth_saying:
             continue
-        cause, by = _cause(section, cameras, seen, np.flatnonzero(blind))
-        low, high = section.metre_m(index)
-        spot = BlindSpot(
-            from_m=low,
-            to_m=high,
-            where=_where(section, here, blind),
-            cause=cause,
-            by=by,
-            share=float(blind.sum() / here.sum()),
-        )
-        last = found[-1] if found else None
-        same = last and (last.where, last.cause, last.by) == (spot.where, spot.cause, spot.by)
-        if last and same and abs(last.to_m - spot.from_m) < 1e-6:
-            metres = last.to_m - last.from_m
-            found[-1] = replace(
-                last, to_m=spot.to_m, share=(last.share * metres + spot.share) / (metres + 1)
+        low_m, high_m = section.metre_m(index)
+        shares = {one: float((here & lack).sum() / here.sum()) for one, lack in lacks.items()}
+        for stance, share in shares.items():
+            if share < worth_saying and share < max(shares.values()):
+                continue
+            blind = here & lacks[stance]
+            cause, by = _cause(section, cameras, seen, np.flatnonzero(blind), stance)
+            found[-1].append(
+                BlindSpot(
+                    from_m=low_m,
+                    to_m=high_m,
+                    where=_where(section, here, blind),
+                    stance=stance,
+                    cause=cause,
+                    by=by,
+                    share=share,
+                )
             )
-        else:
-            found.append(spot)
     return found
+
+
+def blind_spots(by_metre: Sequence[Sequence[BlindSpot]]) -> list[BlindSpot]:
+    """List what is blind: neighbouring metres with one cause on one side are one spot."""
+    found: list[BlindSpot] = []
+    for metre in by_metre:
+        for spot in _alike(metre):
+            before = next(
+                (
+                    index
+                    for index, one in enumerate(found)
+                    if _what(one) == _what(spot) and abs(one.to_m - spot.from_m) < 1e-6
+                ),
+                None,
+            )
+            if before is None:
+                found.append(spot)
+                continue
+            one = found[before]
+            metres, more = one.to_m - one.from_m, spot.to_m - spot.from_m
+            share = (one.share * metres + spot.share * more) / (metres + more)
+            found[before] = replace(one, to_m=spot.to_m, share=share)
+    return found
+
+
+def _alike(spots: Sequence[BlindSpot]) -> list[BlindSpot]:
+    """Make one of what is blind to both postures in one place, for one reason."""
+    by = {spot.stance: spot for spot in spots}
+    stands, lies = by.get("standing"), by.get("lying")
+    if stands is None or lies is None or "both" in by:
+        return list(spots)
+    if _what(stands) != _what(replace(lies, stance="standing")):
+        return list(spots)
+    return [replace(stands, stance="both", share=max(stands.share, lies.share))]
+
+
+def _what(spot: BlindSpot) -> tuple[Where, Stance, Cause, str]:
+    return spot.where, spot.stance, spot.cause, spot.by
 
 
 def _where(section: Section, here: Bools, blind: Bools) -> Where:
@@ -99,17 +150,24 @@ def _where(section: Section, here: Bools, blind: Bools) -> Where:
 
 
 def _cause(
-    section: Section, cameras: Sequence[CameraModel], seen: Sequence[View], blind: Ints
+    section: Section,
+    cameras: Sequence[CameraModel],
+    seen: Sequence[Postures],
+    blind: Ints,
+    stance: Stance,
 ) -> tuple[Cause, str]:
-    """Tell why most of some places are not covered; what could be mended first comes first."""
-    hidden = np.any([view.hidden[blind] for view in seen], axis=0)
-    whole = np.any([view.whole[blind] for view in seen], axis=0)
-    part = np.any([view.part[blind] for view in seen], axis=0)
+    """Tell why most of some places are blind; what could be mended first comes first."""
+    if stance == "both":
+        return "apart", ""
+    views = [one.standing if stance == "standing" else one.lying for one in seen]
+    hidden = np.any([view.hidden[blind] for view in views], axis=0)
+    small = np.any([view.small[blind] for view in views], axis=0) & ~hidden
+    cut = np.any([view.cut[blind] for view in views], axis=0) & ~hidden & ~small
     votes: dict[Cause, int] = {
         "hidden": int(hidden.sum()),
-        "small": int((whole & ~hidden).sum()),
-        "cut": int((part & ~whole & ~hidden).sum()),
-        "outside": int((~part & ~whole & ~hidden).sum()),
+        "small": int(small.sum()),
+        "cut": int(cut.sum()),
+        "outside": int((~hidden & ~small & ~cut).sum()),
     }
     cause = max(votes, key=lambda one: votes[one])
     if cause != "hidden":
@@ -118,7 +176,7 @@ def _cause(
     hits = {
         name: sum(
             int(section.blocked(camera.centre_m, feet_m, name).sum())
-            for camera, view in zip(cameras, seen, strict=True)
+            for camera, view in zip(cameras, views, strict=True)
             if view.hidden[blind].any()
         )
         for name in dict.fromkeys(block.name for block in section.blocks)

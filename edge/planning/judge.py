@@ -9,9 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.planning.error import LOOKS_PER_S, expected, radius_m
-from edge.planning.gaps import BlindSpot, Overlap, blind_spots, counts, overlaps_of
+from edge.planning.gaps import (
+    BlindSpot,
+    Overlap,
+    blind_by_metre,
+    blind_spots,
+    counts,
+    overlaps_of,
+)
 from edge.planning.section import Section
-from edge.planning.view import View, views
+from edge.planning.view import Postures, View, postures, shrunk, views
 from scene.arrays import Bools, Floats, Ints
 from scene.geometry import CameraModel
 
@@ -29,6 +36,12 @@ class Metre:
     """Share of the floor that nothing stands on; where it is 0 the others mean nothing."""
     seen_share: float
     """Some camera sees a standing and a lying body, whole and large enough."""
+    standing_share: float
+    """Some camera sees a standing body as wished."""
+    lying_share: float
+    """Some camera, perhaps another one, sees a lying body as wished."""
+    blind: tuple[BlindSpot, ...]
+    """What it lacks, and why; empty where it is covered."""
     twice_share: float
     hidden_share: float
     """Nobody sees it, but would if nothing stood in the way."""
@@ -39,7 +52,8 @@ class Metre:
     cameras: tuple[str, ...]
     """Those that cover at least half of it."""
     person_px: float
-    """Height of a standing person in the best camera, median over the metre; NaN: in none."""
+    """Height of a standing person in the best camera, in pixels of the picture that the detector
+    works on, median over the metre; NaN: in none."""
     lying_px: float
     along_m: float
     """Expected error of one look, one sigma along the roadway; NaN where nobody can be placed."""
@@ -94,9 +108,22 @@ def judge(
 ) -> Judgement:
     """Judge cameras that hang in a section of roadway."""
     seen = views(section, cameras, section.plan, detector_px)
+    closely = postures(section, cameras, section.plan, detector_px)
     errors, ellipses = _errors(section, cameras, seen, looks_per_s)
+    scales = [shrunk(camera.size_px, detector_px) for camera in cameras]
+    names = [camera.name for camera in cameras]
+    blind = blind_by_metre(section, cameras, closely)
     metres = tuple(
-        _metre(section, index, [c.name for c in cameras], seen, errors.get(index))
+        _metre(
+            section,
+            index,
+            names,
+            seen=seen,
+            closely=closely,
+            scales=scales,
+            blind=blind[index],
+            error=errors.get(index),
+        )
         for index in range(section.metres)
     )
     return Judgement(
@@ -104,7 +131,7 @@ def judge(
         cameras=tuple(cameras),
         views=tuple(seen),
         metres=metres,
-        blind=tuple(blind_spots(section, cameras, seen)),
+        blind=tuple(blind_spots(blind)),
         overlaps=tuple(overlaps_of(section, cameras, seen)),
         ellipses=tuple(ellipses),
         short_m=tuple(short_metres(section, counts(seen))),
@@ -147,7 +174,11 @@ def _metre(
     section: Section,
     index: int,
     names: list[str],
+    *,
     seen: list[View],
+    closely: list[Postures],
+    scales: list[float],
+    blind: list[BlindSpot],
     error: tuple[float, float, float, float] | None,
 ) -> Metre:
     places = section.places
@@ -156,8 +187,10 @@ def _metre(
     some = len(here) > 0
     count = counts(seen)[here]
     hidden = np.any([view.hidden[here] for view in seen], axis=0) & (count == 0)
-    tall = np.max([view.standing_px[here] for view in seen], axis=0)
-    long = np.max([view.lying_px[here] for view in seen], axis=0)
+    tall = np.max([v.standing_px[here] / n for v, n in zip(seen, scales, strict=True)], axis=0)
+    long = np.max([v.lying_px[here] / n for v, n in zip(seen, scales, strict=True)], axis=0)
+    stands = np.any([one.standing.seen[here] for one in closely], axis=0)
+    lies = np.any([one.lying.seen[here] for one in closely], axis=0)
     along, across, look, followed = error or (np.nan,) * 4
     from_m, to_m = section.metre_m(index)
     return Metre(
@@ -165,6 +198,9 @@ def _metre(
         to_m=to_m,
         open_share=len(here) / max(1, int(all_here.sum())),
         seen_share=float((count >= 1).mean()) if some else 0.0,
+        standing_share=float(stands.mean()) if some else 0.0,
+        lying_share=float(lies.mean()) if some else 0.0,
+        blind=tuple(blind),
         twice_share=float((count >= 2).mean()) if some else 0.0,
         hidden_share=float(hidden.mean()) if some else 0.0,
         feet_cameras=float(np.sum([v.feet[here] for v in seen], axis=0).mean()) if some else 0.0,

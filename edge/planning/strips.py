@@ -9,7 +9,7 @@ from math import ceil, isfinite
 
 from edge.html_page import Both
 from edge.planning.judge import Metre
-from edge.planning.view import Needs, needs
+from edge.planning.view import Needs
 from edge.planning.words import Answer
 
 BAR_PX, GAP_PX = 34, 12
@@ -31,7 +31,8 @@ def strips(
     answer: Answer, scale: float, left_px: float, top_px: float, stretch_m: tuple[float, float]
 ) -> str:
     """Draw the four strips of a stretch, `scale` pixels a metre."""
-    need = needs(answer.plan, answer.judgement.cameras[0].size_px, answer.detector_px)
+    wishes = answer.plan.wishes
+    need = Needs(person_px=wishes.person_px, lying_px=wishes.lying_px)
     found = []
     for number, (title, bar) in enumerate(_kinds(need)):
         y = top_px + number * (BAR_PX + GAP_PX)

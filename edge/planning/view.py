@@ -4,7 +4,7 @@ Knows nothing about how cameras are chosen. A standing person is as high as `loc
 one to be; one who lies does so along the line of sight, the smallest picture that a body makes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,8 +39,6 @@ class View:
 
     feet: Bools
     """The feet are in the picture, and nothing stands before them."""
-    part: Bools
-    """Something of a standing body: feet, a shoulder or the head."""
     whole: Bools
     """A standing body is in the picture from feet to helmet, and nothing hides it."""
     seen: Bools
@@ -51,6 +49,31 @@ class View:
     """Height of a standing body; 0 where it is not whole."""
     lying_px: Floats
     """Longer side of a lying body's box; 0 where its middle can't be seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Posture:
+    """What one camera shows of bodies in one posture at N places, and why not more.
+
+    At each place at most one of the four is true; at none of them no camera looks there.
+    """
+
+    seen: Bools
+    """As wished: large enough (of a lying body what the picture shows), and nothing hides it."""
+    small: Bools
+    """Whole, and too small for the detector."""
+    cut: Bools
+    """The picture cuts off some of it."""
+    hidden: Bools
+    """It would be `seen` but for an obstacle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Postures:
+    """What one camera shows of people who stand and of people who lie."""
+
+    standing: Posture
+    lying: Posture
 
 
 def camera_of(
@@ -107,10 +130,15 @@ def _focal_px(lens: LensChoice) -> float:
 
 def needs(plan: PlanConfig, size_px: tuple[int, int], detector_px: tuple[int, int]) -> Needs:
     """Carry what the detector needs, in its own picture of `detector_px`, to a camera's pixels."""
-    scale = max(
+    scale = shrunk(size_px, detector_px)
+    return Needs(person_px=plan.wishes.person_px * scale, lying_px=plan.wishes.lying_px * scale)
+
+
+def shrunk(size_px: tuple[int, int], detector_px: tuple[int, int]) -> float:
+    """Tell how many pixels of a camera's picture make one of the detector's."""
+    return max(
         1.0, *(camera / detector for camera, detector in zip(size_px, detector_px, strict=True))
     )
-    return Needs(person_px=plan.wishes.person_px * scale, lying_px=plan.wishes.lying_px * scale)
 
 
 def reach_m(camera: CameraModel, need: Needs, above_m: float) -> float:
@@ -190,8 +218,24 @@ def spot(section: Section, places: Places, centre_m: Floats, within_m: float) ->
     )
 
 
-def look(camera: CameraModel, at: Spot, need: Needs) -> View:
-    """Tell what a camera that hangs at a spot shows."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Shown:
+    """What a camera shows at the M places within reach of its spot."""
+
+    feet: Bools
+    upright: Bools
+    """A standing body is in the picture as a whole."""
+    some_upright: Bools
+    """Feet, a shoulder or the head, and nothing stands before it."""
+    lain: Bools
+    """A lying body is in the picture, be it not as a whole."""
+    all_lain: Bools
+    some_lain: Bools
+    tall: Floats
+    long: Floats
+
+
+def _shown(camera: CameraModel, at: Spot) -> _Shown:
     m = len(at.near)
     pixels, ahead = _pixels(camera, at.bodies_m.reshape(-1, 3))
     pixels, ahead = pixels.reshape(m, 8, 2), ahead.reshape(m, 8)
@@ -199,23 +243,66 @@ def look(camera: CameraModel, at: Spot, need: Needs) -> View:
     shown = ahead & (pixels >= -0.5).all(axis=2)
     shown &= (pixels[..., 0] <= width - 0.5) & (pixels[..., 1] <= height - 0.5)
     feet = shown[:, FOOT] & at.free[:, 0]
-    upright = shown[:, [FOOT, HEAD, LEFT, RIGHT]].all(axis=1)
-    tall = np.where(upright, np.linalg.norm(pixels[:, FOOT] - pixels[:, HEAD], axis=1), 0.0)
-    lain = ahead[:, NEAR:].all(axis=1) & shown[:, [SIDE, OTHER]].any(axis=1)
+    upright = np.asarray(shown[:, [FOOT, HEAD, LEFT, RIGHT]].all(axis=1))
+    lain = np.asarray(ahead[:, NEAR:].all(axis=1) & shown[:, [SIDE, OTHER]].any(axis=1))
     cut = np.clip(pixels[:, NEAR:], -0.5, np.array([width, height]) - 0.5)
-    long = np.where(lain, np.ptp(cut, axis=1).max(axis=1), 0.0)
-    large = (tall >= need.person_px) & (long >= need.lying_px)
-    free_up = at.free[:, 0] & at.free[:, 1]
-    whole = upright & free_up
-    part = feet | (shown[:, [HEAD, LEFT, RIGHT]].any(axis=1) & at.free[:, 1])
+    return _Shown(
+        feet=feet,
+        upright=upright,
+        some_upright=feet | (shown[:, [HEAD, LEFT, RIGHT]].any(axis=1) & at.free[:, 1]),
+        lain=lain,
+        all_lain=np.asarray(lain & shown[:, NEAR:].all(axis=1)),
+        some_lain=shown[:, NEAR:].any(axis=1) & at.free[:, 2],
+        tall=np.where(upright, np.linalg.norm(pixels[:, FOOT] - pixels[:, HEAD], axis=1), 0.0),
+        long=np.where(lain, np.ptp(cut, axis=1).max(axis=1), 0.0),
+    )
+
+
+def look(camera: CameraModel, at: Spot, need: Needs) -> View:
+    """Tell what a camera that hangs at a spot shows."""
+    one = _shown(camera, at)
+    large = (one.tall >= need.person_px) & (one.long >= need.lying_px)
+    whole = one.upright & at.free[:, 0] & at.free[:, 1]
     return View(
-        feet=_spread(at, feet),
-        part=_spread(at, part),
+        feet=_spread(at, one.feet),
         whole=_spread(at, whole),
         seen=_spread(at, large & at.free.all(axis=1)),
         hidden=_spread(at, large & at.inside & ~at.free.all(axis=1)),
-        standing_px=_spread_px(at, np.where(whole, tall, 0.0)),
-        lying_px=_spread_px(at, np.where(at.free[:, 2], long, 0.0)),
+        standing_px=_spread_px(at, np.where(whole, one.tall, 0.0)),
+        lying_px=_spread_px(at, np.where(at.free[:, 2], one.long, 0.0)),
+    )
+
+
+def look_closely(camera: CameraModel, at: Spot, need: Needs) -> Postures:
+    """Tell of each posture what a camera that hangs at a spot shows, and why not more."""
+    one = _shown(camera, at)
+    return Postures(
+        standing=_posture(
+            at,
+            large=one.tall >= need.person_px,
+            whole=one.upright,
+            free=at.free[:, 0] & at.free[:, 1],
+            some=one.some_upright,
+        ),
+        lying=_posture(
+            at,
+            large=one.long >= need.lying_px,
+            whole=one.all_lain,
+            free=at.free[:, 2],
+            some=one.some_lain,
+        ),
+    )
+
+
+def _posture(at: Spot, *, large: Bools, whole: Bools, free: Bools, some: Bools) -> Posture:
+    """Part the places by what is the matter; only what is shown at all is `large`."""
+    seen, hidden = large & free, large & at.inside & ~free
+    small = whole & ~large & free
+    return Posture(
+        seen=_spread(at, seen),
+        small=_spread(at, small),
+        cut=_spread(at, some & ~seen & ~small & ~hidden),
+        hidden=_spread(at, hidden),
     )
 
 
@@ -223,12 +310,23 @@ def views(
     section: Section, cameras: Iterable[CameraModel], plan: PlanConfig, detector_px: tuple[int, int]
 ) -> list[View]:
     """Tell what each camera of a layout shows of the section's places."""
-    found = []
+    return [look(*one) for one in _spots(section, cameras, plan, detector_px)]
+
+
+def postures(
+    section: Section, cameras: Iterable[CameraModel], plan: PlanConfig, detector_px: tuple[int, int]
+) -> list[Postures]:
+    """Tell the same by posture, and why not more is seen."""
+    return [look_closely(*one) for one in _spots(section, cameras, plan, detector_px)]
+
+
+def _spots(
+    section: Section, cameras: Iterable[CameraModel], plan: PlanConfig, detector_px: tuple[int, int]
+) -> Iterator[tuple[CameraModel, Spot, Needs]]:
     for camera in cameras:
         need = needs(plan, camera.size_px, detector_px)
         within = max(reach_m(camera, need, plan.height_m), SHOWN_M)
-        found.append(look(camera, spot(section, section.places, camera.centre_m, within), need))
-    return found
+        yield camera, spot(section, section.places, camera.centre_m, within), need
 
 
 def _pixels(camera: CameraModel, points_m: Floats) -> tuple[Floats, Bools]:

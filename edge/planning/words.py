@@ -5,14 +5,14 @@ Knows nothing about pages or drawings.
 
 from dataclasses import asdict, dataclass
 from math import ceil, isfinite
-from typing import Any
+from typing import Any, Literal
 
 from rich.box import SIMPLE
 from rich.table import Column, Table
 
 from edge.html_page import Both
 from edge.planning.file import PER_GATEWAY, HungCamera, PlanConfig
-from edge.planning.gaps import BlindSpot, Cause, Overlap, Where
+from edge.planning.gaps import BlindSpot, Cause, Overlap, Stance, Where
 from edge.planning.judge import Judgement, Metre
 from edge.planning.search import Layout
 
@@ -124,28 +124,57 @@ def metre_text(value: float) -> str:
     return f"{round(value, 1):g}"
 
 
+WHO: dict[Stance, Both] = {
+    "standing": ("who stands", "站立者"),
+    "lying": ("who lies", "倒地者"),
+    "both": ("who stands or lies", "站立者和倒地者"),
+}
+SHORT: dict[Cause, Both] = {
+    "outside": ("no view", "无视野"),
+    "hidden": ("hidden", "被遮挡"),
+    "cut": ("cut", "被截"),
+    "small": ("small", "过小"),
+    "apart": ("apart", "分属两台"),
+}
+"""The same reasons as in `blind_spot`, for tables."""
+
+
 def blind_spot(spot: BlindSpot) -> Both:
-    """Say where nobody is seen as wished, and why."""
+    """Say where who is not seen as wished, and why."""
     en, zh = WHERE[spot.where]
     share = f"{100 * spot.share:.0f}"
     reasons: dict[Cause, Both] = {
-        "outside": ("nobody is seen there: no camera looks there", "看不到人：没有摄像机朝向那里"),
-        "hidden": (
-            f"nobody is seen there: {spot.by} hides it",
-            f"看不到人：被 {spot.by} 遮挡",
-        ),
+        "outside": ("no camera looks there", "没有摄像机朝向那里"),
+        "hidden": (f"{spot.by} hides it", f"被 {spot.by} 遮挡"),
         "cut": (
-            "people are seen in part, and not who lies: the picture cuts off feet or helmet",
-            "站立者只能看到一部分，倒地者看不到：画面截去脚或头",
+            "cut off by the edge of the picture, seen in part only",
+            "被画面边缘截去，只见一部分",
         ),
-        "small": (
-            "people are too small for the detector, standing or lying",
-            "人像太小，检测器难以发现（站立或倒地）",
+        "small": ("too small for the detector", "人像太小，检测器难以发现"),
+        "apart": (
+            "apart: one camera shows who stands, another who lies, and none both",
+            "分属两台：一台可见站立者，另一台可见倒地者，没有一台两者皆可见",
         ),
     }
-    why, why_zh = reasons[spot.cause]
-    place = f"{metre_text(spot.from_m)}-{metre_text(spot.to_m)} m"
-    return f"{place}, {en} ({share} %): {why}", f"{place}，{zh}（{share}%）：{why_zh}"
+    (who, who_zh), (why, why_zh) = WHO[spot.stance], reasons[spot.cause]
+    place = f"{metre_text(spot.from_m)}-{metre_text(spot.to_m)}"
+    return (
+        f"{place} m, {en} ({share} %), {who}: {why}",
+        f"{place} m，{zh}（{share}%），{who_zh}：{why_zh}",
+    )
+
+
+def shown(metre: Metre, stance: Literal["standing", "lying"]) -> Both:
+    """Say which share of a metre shows who stands, or who lies, and if too little, why."""
+    share = metre.standing_share if stance == "standing" else metre.lying_share
+    why = why_blind(metre, stance) or why_blind(metre, "both")
+    en, zh = SHORT[why] if why else ("", "")
+    return f"{share:.0%} {en}".strip(), f"{share:.0%} {zh}".strip()
+
+
+def why_blind(metre: Metre, stance: Stance) -> Cause | None:
+    """Give why a metre is short of who stands, or lies, or of one camera for both, if it is."""
+    return next((spot.cause for spot in metre.blind if spot.stance == stance), None)
 
 
 def side_of(hung: HungCamera) -> Both:
@@ -156,11 +185,14 @@ def side_of(hung: HungCamera) -> Both:
 
 
 def looks(answer: Answer, hung: HungCamera) -> Both:
-    """Say where a camera looks: up or down the chainage, and turned to its left or right."""
+    """Say where a camera looks: along the roadway to more or less chainage, and how far off that.
+
+    Left or right is as the camera sees it.
+    """
     off = (hung.yaw_deg - answer.judgement.section.heading_deg(hung.chainage_m) + 180) % 360 - 180
     ahead = abs(off) <= 90
     turn = off if ahead else (180 - abs(off)) * (-1 if off > 0 else 1)
-    way, way_zh = ("→ up", "→ 里程增大") if ahead else ("← down", "← 里程减小")
+    way, way_zh = ("→ more m", "→ 里程增大") if ahead else ("← less m", "← 里程减小")
     if abs(turn) < 0.5:
         return way, way_zh
     hand, hand_zh = ("left", "偏左") if turn > 0 else ("right", "偏右")
@@ -170,7 +202,7 @@ def looks(answer: Answer, hung: HungCamera) -> Both:
 def camera_table(answer: Answer) -> Table:
     """List where each camera hangs."""
     texts = ("camera", "side", "looks", "lens")
-    names = ("camera", "gw", "at m", "side", "up m", "looks", "yaw°", "pitch°", "lens")
+    names = ("camera", "gw", "at m", "side", "high m", "looks", "yaw°", "pitch°", "lens")
     table = Table(*(_column(name, text=name in texts) for name in names), **STYLE)
     for index, one in enumerate(answer.hung):
         table.add_row(
@@ -189,22 +221,31 @@ def camera_table(answer: Answer) -> Table:
 
 def metre_table(answer: Answer, *, each: bool) -> Table:
     """Show coverage and expected error: each metre, or stretches that the same cameras cover."""
-    names = ["metres", "cameras", "seen", "twice", "hid", "stand", "lie", "along", "across"]
+    twice = bool(answer.plan.wishes.twice_m)
+    names = ["metres", "cameras", "seen", *["twice"] * twice, "stand", "px", "lie", "px"]
     names += ["95 %", "foll."]
-    table = Table(*(_column(name, text=name == "cameras") for name in names), **STYLE)
+    texts = ("cameras", "stand", "lie")
+    table = Table(*(_column(name, text=name in texts) for name in names), **STYLE)
     rows = [[metre] for metre in answer.judgement.metres]
     if not each:
         rows = _alike(answer.judgement.metres)
     for row in rows:
-        table.add_row(*_cells(row))
+        table.add_row(*_cells(row, twice=twice))
     return table
 
 
 STYLE: dict[str, Any] = {"box": SIMPLE, "padding": (0, 1, 0, 0), "pad_edge": False}
+CAMERA_LEGEND = (
+    "at m: chainage; high m: above the floor; looks: along the roadway, to more (→) or less (←) "
+    "chainage, and turned from it so far to the camera's left or right; yaw°: from the mine's x "
+    "axis to the left; pitch°: up"
+)
 METRE_LEGEND = (
-    "seen, twice, hid(den): of the floor; stand, lie: a body's px in the best camera; "
-    "along, across: one look's sigma, m; 95 %: of looks are nearer, m; foll(owed): the same for "
-    "published positions. Of a stretch the worst."
+    "seen: share of the floor where one camera shows who stands and who lies as wished; stand, "
+    "lie: the share for each, and if it is too little, why (no view; hidden; cut: by the edge of "
+    "the picture; small: for the detector; apart: each by another camera); px: their size in the "
+    "best camera, in the detector's picture; 95 %: of looks are nearer, m; foll(owed): the same "
+    "for published positions; -: nobody is shown. Of a stretch the worst"
 )
 
 
@@ -218,37 +259,41 @@ def _column(name: str, *, text: bool) -> Column:
 
 
 def _alike(metres: tuple[Metre, ...]) -> list[list[Metre]]:
+    """Part metres into stretches that the same cameras show, with the same to say of each."""
     rows: list[list[Metre]] = []
     for metre in metres:
-        before = rows[-1][-1] if rows else None
-        if before and (before.cameras, before.seen_share >= 0.9) == (
-            metre.cameras,
-            metre.seen_share >= 0.9,
-        ):
+        if rows and _said(rows[-1][-1]) == _said(metre):
             rows[-1].append(metre)
         else:
             rows.append([metre])
     return rows
 
 
-def _cells(row: list[Metre]) -> list[str]:
+def _said(metre: Metre) -> tuple[object, ...]:
+    figures = (metre.person_px, metre.lying_px, metre.look_radius_m)
+    why = [(spot.stance, spot.cause) for spot in metre.blind]
+    return metre.cameras, why, [isfinite(figure) for figure in figures]
+
+
+def _cells(row: list[Metre], *, twice: bool) -> list[str]:
     """Write some metres as one line: of every figure the worst."""
 
     def worst(name: str, pick: Any, form: str) -> str:
         values = [getattr(metre, name) for metre in row]
-        good = [value for value in values if isfinite(value)]
-        return format(pick(good), form) if good else "-"
+        # Where one of them shows nobody, that is the worst.
+        return format(pick(values), form) if all(map(isfinite, values)) else "-"
 
+    stand = min(row, key=lambda metre: metre.standing_share)
+    lie = min(row, key=lambda metre: metre.lying_share)
     return [
         f"{metre_text(row[0].from_m)}-{metre_text(row[-1].to_m)}",
         " ".join(row[0].cameras) or "-",
         worst("seen_share", min, ".0%"),
-        worst("twice_share", min, ".0%"),
-        worst("hidden_share", max, ".0%"),
+        *([worst("twice_share", min, ".0%")] if twice else []),
+        shown(stand, "standing")[0],
         worst("person_px", min, ".0f"),
+        shown(lie, "lying")[0],
         worst("lying_px", min, ".0f"),
-        worst("along_m", max, ".2f"),
-        worst("across_m", max, ".2f"),
         worst("look_radius_m", max, ".2f"),
         worst("followed_radius_m", max, ".2f"),
     ]
@@ -279,12 +324,18 @@ def as_json(answer: Answer) -> dict[str, Any]:
             {"gateway": gateway_of(answer, index), **one.model_dump()}
             for index, one in enumerate(answer.hung)
         ],
-        "metres": [_plain(asdict(metre)) for metre in judged.metres],
+        "metres": [_metre_json(metre) for metre in judged.metres],
         "blind_spots": [
             {**_plain(asdict(spot)), "text": blind_spot(spot)[0]} for spot in judged.blind
         ],
         "overlaps": [_plain(asdict(one)) for one in judged.overlaps],
     }
+
+
+def _metre_json(metre: Metre) -> dict[str, Any]:
+    fields = _plain(asdict(metre))
+    fields["blind"] = [{"stance": spot.stance, "cause": spot.cause} for spot in metre.blind]
+    return fields
 
 
 def _plain(fields: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from control_room.access.roles import API, ROUTES, Role
+from control_room.access.users_api import FILE_TROUBLE, REFUSALS
 from control_room.journal import Journal
 from control_room.open_api import CALLS, PATH, open_api
 from control_room.room import Room
@@ -77,6 +78,29 @@ def told(answer: httpx.Response, method: str, path: str) -> Any:
     found = answer.json()
     jsonschema.validate(found, schema | {"components": open_api()["components"]})
     return found
+
+
+def test_why_a_user_is_refused_is_told_by_a_code_that_the_document_lists(home: House) -> None:
+    path = "/api/users/add"
+    responses = open_api()["paths"][path]["post"]["responses"]
+    wishes = [{}, {"name": "x" * 500, "role": "viewer", "password": "a" * 20}]
+    wishes += [{"name": "王芳", "role": "viewer", "password": "1"}]
+    codes = []
+    with home.as_role("admin") as admin:
+        for wish in wishes:
+            answer = admin.post(path, json=wish)
+            assert answer.status_code == 400
+            headers = responses["400"]["headers"]
+            codes.append(answer.headers["Lamproom-Refused"])
+            assert codes[-1] in headers["Lamproom-Refused"]["schema"]["enum"]
+    assert codes == ["asked", "new_name", "password"]
+    everything = {
+        code
+        for status in ("400", "404", "409")
+        for code in responses[status]["headers"]["Lamproom-Refused"]["schema"]["enum"]
+    }
+    assert everything == {FILE_TROUBLE[1], *(code for _, code in REFUSALS.values())}
+    assert "headers" not in open_api()["paths"]["/api/users"]["get"]["responses"]["404"]
 
 
 def test_where_nobody_has_a_login_there_are_no_users_to_ask_for(url: str) -> None:

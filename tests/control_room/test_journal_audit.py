@@ -11,10 +11,13 @@ from control_room import journal_audit
 from control_room.journal import Journal
 from control_room.journal_audit import START, AuditEntry, faults_of, hash_of, head_from
 from control_room.journal_database import JournalError, Place, Session, beside, open_database
+from control_room.journal_positions import prepare_positions
 from control_room.journal_reading import open_to_read
 from control_room.journal_schema import check, prepare
 from control_room.lifecycle import Act, Action, Key
+from delivery.outbox import Outbox
 from edge.main import main
+from scene.clock import SystemClock
 from tests.control_room.fake_gateway import alarm
 from tests.control_room.postgres import Postgres, wait_until
 
@@ -337,6 +340,28 @@ def test_what_is_not_there_can_not_be_verified(tmp_path: Path, verify: Verify) -
     assert code == 2
     assert "there is no journal" in said
     assert not (tmp_path / "none.sqlite").exists()
+
+
+@pytest.mark.parametrize("what", ["outbox", "positions"])
+def test_another_file_of_ours_is_told_from_a_journal(
+    tmp_path: Path, verify: Verify, what: str
+) -> None:
+    if what == "outbox":
+        outbox = Outbox(tmp_path, SystemClock())
+        outbox.put(alarm(at_ns=5))
+        outbox.close()
+        file, words = tmp_path / "outbox.sqlite", "it is a gateway's outbox"
+    else:
+        file, words = tmp_path / "j.positions.sqlite", "it holds only the positions beside a jo"
+        open_database(file, prepare_positions).close()
+    before = file.read_bytes()
+    code, said = verify(file)
+    assert code == 2
+    assert f"{file}: {words}" in said
+    assert "give it as --journal" in said and "brings it up to date" not in said
+    with pytest.raises(JournalError, match="no journal"):
+        open_database(file, prepare)
+    assert file.read_bytes() == before
 
 
 def test_old_alarms_are_forgotten_and_the_chain_stays_whole(acted: Journal, place: Place) -> None:

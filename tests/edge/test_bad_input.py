@@ -1,5 +1,6 @@
 """Each mistake a user can make gives one clear line (or one alarm), no traceback, no hang."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +9,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from delivery.mqtt import Connection
 from delivery.outbox import Outbox
 from edge.main import main
+from edge.options import RunOptions
 from scene.clock import SystemClock
+from scene.errors import BrokerError
 from tests.edge.camera_clips import write_clip
 
 LIMIT_S = 120
@@ -86,6 +90,59 @@ def test_an_unreachable_broker_is_said_once_and_nothing_is_lost(site: Path) -> N
     code, said = lamproom("alarms", "--broker", "mqtt://127.0.0.1:1", "--timeout", "3")
     assert code == 2
     assert "mqtt://127.0.0.1:1" in said
+
+
+@pytest.mark.parametrize(
+    ("given", "by"),
+    [
+        ('broker: {url: "mqtt://127.0.0.1:1"}', "or mend broker.url"),
+        ("", "or mend broker.url (the site file gives none: this is the usual one)"),
+        ("--broker", "or mend --broker"),
+    ],
+)
+def test_who_finds_no_broker_reads_where_its_address_came_from(
+    tmp_path: Path, given: str, by: str
+) -> None:
+    option = "mqtt://127.0.0.1:1" if given == "--broker" else None
+    without = SITE.replace('broker: {url: "mqtt://127.0.0.1:1"}\n', "")
+    (tmp_path / "cam1.mp4").touch()
+    path = tmp_path / "site.yaml"
+    path.write_text(without + (given if option is None else ""), encoding="utf-8")
+    said: list[str] = []
+    options = RunOptions(site_file=path, broker_url=option)
+    site = options.site()
+    if given == "":  # the usual one may be there on this machine
+        options.broker_log(said.append)("start one there, or mend broker.url")
+    else:
+        link = Connection(site.broker, client_id="gw1", log=options.broker_log(said.append))
+        with pytest.raises(BrokerError):
+            link.connect(20, wait=True)
+    assert said and said[0].removesuffix("; trying again").endswith(by)
+
+
+def test_an_address_of_the_option_that_is_none_is_said_at_once(site: Path) -> None:
+    for words in (["--fast"], ["--embedded-broker"]):
+        code, said = lamproom("run", site, "--broker", "http://127.0.0.1", *words)
+        assert (code, said) == (
+            2,
+            "lamproom run: --broker: http://127.0.0.1: give mqtt://host:port or mqtts://host:port\n",
+        )
+
+
+def test_the_embedded_broker_is_where_the_site_file_or_the_option_says(site: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        url = f"mqtt://127.0.0.1:{taken.getsockname()[1]}"
+        code, said = lamproom("run", site, "--fast", "--embedded-broker", "--broker", url)
+        assert code == 2 and f"{url}: our own MQTT broker can't listen there" in said
+        assert "or give another port in --broker" in said
+    site.write_text(SITE.replace("mqtt://127.0.0.1:1", url), encoding="utf-8")
+    code, said = lamproom("run", site, "--single-process", "--embedded-broker")
+    assert code == 0 and f"broker {url}," in said
+    site.write_text(SITE.replace("mqtt://127.0.0.1:1", "mqtt://192.0.2.1"), encoding="utf-8")
+    code, said = lamproom("run", site, "--fast", "--embedded-broker")
+    assert code == 2 and "no address of this machine" in said and "as broker.url" in said
 
 
 def test_a_model_without_metadata(site: Path) -> None:

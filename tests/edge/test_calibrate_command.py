@@ -194,13 +194,12 @@ def test_a_report_that_can_not_replace_the_old_one_leaves_the_rig_written(
     tmp_path: Path,
 ) -> None:
     site = write_site(tmp_path)
-    # A folder in the way of the file that is written first and then renamed.
-    (tmp_path / "rig.report.html.partial").mkdir()
-    code, said = lamproom("calibrate", site)
+    report = tmp_path / ("r" * 250)  # no disk takes the longer name that it has at first
+    code, said = lamproom("calibrate", site, "--report", report)
     assert code == 2
     assert [line for line in said.splitlines() if line.strip()] == [
-        f"lamproom calibrate: {tmp_path}/rig.report.html: the report can't be written: Is a "
-        "directory; the rig file is written; give another file with --report, or --no-report"
+        f"lamproom calibrate: {report}: the report can't be written: File name too long; the rig "
+        "file is written; give another file with --report, or --no-report"
     ]
     assert load_rig(tmp_path / "rig.yaml").cameras[0].name == "left"
 
@@ -285,3 +284,16 @@ def test_who_waits_for_real_cameras_is_told_how_long(
     files = [one.model_copy(update={"url": str(tmp_path)}) for one in site.cameras]
     say_listening(site.model_copy(update={"cameras": tuple(files)}), 10, 25)
     assert capsys.readouterr().out == ""
+
+
+def test_a_camera_that_can_not_be_reached_is_said_with_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = write_site(tmp_path)
+    changed(site, lambda content: content["cameras"][1].update(url="rtsp://u:pw@127.0.0.1:9/main"))
+    assert main(["calibrate", str(site)]) == 2
+    said = capsys.readouterr().err
+    assert "rtsp://127.0.0.1:9/main: can't connect" in said and "pw" not in said.split("cameras")[0]
+    assert "check its address and password (cameras.url)" in said
+    assert "`lamproom doctor SITE`" in said
+    assert not (tmp_path / "rig.yaml").exists()

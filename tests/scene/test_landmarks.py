@@ -69,6 +69,19 @@ def test_the_samples_supports_are_those_of_its_scene() -> None:
         assert 2 * one.reach_m == pytest.approx(scene.longwall.pitch_m)
 
 
+def test_at_one_distance_the_mark_names_the_place() -> None:
+    """docs/alarms.md says so."""
+    board = "marks: [{name: K2, chainage_m: 2.5}]\n"
+    found = landmarks(parse(GOOD + SUPPORTS + board))
+    assert words(found, 2.5) == "K2", "support 2 stands at 2.5 m, too"
+    assert words(found, 3.5) == "support 3"
+
+
+def test_who_stands_across_the_floors_end_is_along_it() -> None:
+    parse(GOOD + SUPPORTS.replace("last: 20, chainage_m: 1.0", "last: 27, chainage_m: -0.5"))
+    parse(GOOD + "marks: [{name: K0, chainage_m: -0.4}]\n")
+
+
 def test_without_landmarks_nothing_is_said() -> None:
     assert nearest((), 5.0) is None
     assert landmarks(parse(GOOD)) == ()
@@ -91,7 +104,29 @@ def test_chainage_is_along_the_roadway_and_a_roadway_that_is_none_tells_nothing(
         ("last: 20", "last: 2.5", "supports.last: give a whole number"),
         ("chainage_m: 1.0", "chainage_m: 1000", "supports: they stand at chainage 1000 to 1028.5"),
         ("first: 1", "first: -1", "supports.first: give a number of at least 0"),
-        ("name: K12", "name: 联络巷 3", "marks.1.name: the name '联络巷 3' is given twice"),
+        (
+            "last: 20",
+            "last: 40",
+            "supports: 13 of 40 (28 at 41.5 m to 40 at 59.5 m) stand beyond the floor, which "
+            "reaches from 0 to 40 m; give those along it, first: 1, last: 27, chainage_m: 1,",
+        ),
+        (
+            "last: 20, chainage_m: 1.0",
+            "last: 20, chainage_m: -2.0",
+            "supports: 1 of 20 (1 at -2 m) stand beyond the floor",
+        ),
+        (
+            "chainage_m: 35",
+            "chainage_m: 47",
+            "marks.0.chainage_m: 'K12' stands at 47 m, beyond the floor, which reaches from 0 to "
+            "40 m; is the unit metres?",
+        ),
+        ("chainage_m: 35", "chainage_m: -0.6", "marks.0.chainage_m: 'K12' stands at -0.6 m"),
+        (
+            "name: K12",
+            "name: 联络巷 3",
+            "marks.1.name: the name '联络巷 3' is given twice, first as marks.0.name;",
+        ),
         ("name: K12", "name: ' '", "marks.0.name: give 1 to 40 signs"),
         ("name: K12", 'name: "K\\u202e12"', "marks.0.name: give 1 to 40 signs"),
         ("name: K12", "name: 12", "marks.0.name: give a text"),

@@ -61,7 +61,11 @@ def test_all_mistakes_come_at_once_in_file_order() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
-        ("version: 1", "version: 1\nversion: 1", "site.yaml:2:1: version: is given twice"),
+        (
+            "version: 1",
+            "version: 1\nversion: 1",
+            "site.yaml:2:1: version: is given twice, first in line 1",
+        ),
         (
             "xyz_m: [0, 0, 2.5]",
             "xyz_m: [0, 0, .nan]",
@@ -71,6 +75,15 @@ def test_all_mistakes_come_at_once_in_file_order() -> None:
         ("url: rtsp://10.0.0.1/main", "url: nowhere.mp4", "cameras.0.url: there is no file"),
         ("url: rtsp://10.0.0.1/main", f"url: {'x' * 5000}", "cameras.0.url: there is no file"),
         ("site: roadway", "site: [", "not YAML"),
+        ("    url", "\turl", "site.yaml:6:1: not YAML: line 6 has a tab where YAML wants spaces"),
+        ("  - name", "\t- name", "site.yaml:5:1: not YAML: line 5 has a tab where YAML wants"),
+        ("- name", "-\tname", "site.yaml:5:4: not YAML: line 5 has a tab where YAML wants"),
+        ("name: cam1", "name: @cam1", "site.yaml:5:11: not YAML: found character that cannot"),
+        (
+            "mount: {xyz_m: [0, 0, 2.5]}",
+            "survey_points: [{camera: cam1, pixel: [1, 2], mine_m: [1, 2, 0]}]",
+            "rig: the rig is not anchored: it has 1 survey_points and needs at least 4",
+        ),
         ("site: roadway", "site: a/b", "site.yaml:2:1: site: give up to 64 letters"),
     ],
 )
@@ -184,7 +197,9 @@ def test_a_floor_leads_somewhere() -> None:
 
 def test_names_are_unique_and_survey_points_belong_to_a_camera() -> None:
     twice = GOOD.replace("rig:", "  - {name: cam1, url: rtsp://b/1}\nrig:")
-    assert error_of(twice).startswith("site.yaml:7:6: cameras.1.name: the name 'cam1' is given")
+    assert error_of(twice).startswith(
+        "site.yaml:7:6: cameras.1.name: the name 'cam1' is given twice, first as cameras.0.name;"
+    )
     foreign = GOOD.replace(
         "rig:", "rig:\n  survey_points: [{camera: cam9, pixel: [1, 2], mine_m: [1, 2, 3]}]"
     )

@@ -143,7 +143,69 @@ def test_the_sample_site_is_judged_as_it_hangs(
     for overlap in content["overlaps"]:
         assert overlap["degrees"] == pytest.approx(20, abs=4), "70 degree lenses, 50 apart"
     below = [spot for spot in content["blind_spots"] if spot["from_m"] <= 20 < spot["to_m"]]
-    assert [spot["cause"] for spot in below] == ["cut"], "who stands below is seen in part only"
+    why = {spot["stance"]: spot["cause"] for spot in below}
+    assert why == {"standing": "cut", "lying": "outside"}, "a head is seen, nothing of who lies"
+
+
+def rows_of(said: str) -> list[list[str]]:
+    """Give the cells of the table of metres, columns two or more spaces or a bar apart."""
+    lines = said.splitlines()
+    head = next(n for n, line in enumerate(lines) if line.strip().startswith("metres"))
+    end = next(n for n, line in enumerate(lines) if n > head + 1 and not line.strip())
+    return [line.split() for line in lines[head + 2 : end]]
+
+
+def test_table_and_reasons_agree_for_who_stands_and_who_lies(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words: list[str | Path] = ["--site", FOLDER / "site.yaml", "--out", tmp_path / "plan.html"]
+    lamproom_plan(*words, "--metres")
+    said = capsys.readouterr().out
+    lamproom_plan(*words, "--json")
+    metres = json.loads(capsys.readouterr().out)["metres"]
+    rows = rows_of(said)
+    assert len(rows) == len(metres) == 40
+    short = {"cut": "cut", "small": "small", "outside": "view", "hidden": "hidden"}
+    for row, metre in zip(rows, metres, strict=True):
+        why = {one["stance"]: one["cause"] for one in metre["blind"]}
+        assert bool(why) == (metre["seen_share"] < 0.9), "what is short has a reason"
+        for stance, share in (("standing", "standing_share"), ("lying", "lying_share")):
+            assert f"{metre[share]:.0%}" in row
+            if stance in why:
+                assert metre[share] <= 0.9
+                assert short[why[stance]] in row
+        assert set(why) <= {"standing", "lying"}
+    far, below = metres[0], metres[20]
+    assert (far["standing_share"], far["lying_share"]) == (1.0, 0.0)
+    assert 40 <= far["person_px"] < 60, "in the detector's pixels; the camera has twice as many"
+    assert far["lying_px"] < 32
+    assert "0-9 m, whole width (100 %), who lies: too small for the detector" in said
+    assert below["look_radius_m"] is None and rows[20][-2:] == ["-", "-"]
+    assert "looks: along the roadway, to more (→) or less (←) chainage" in said
+
+
+def test_a_stretch_in_which_one_metre_shows_nobody_does_not_hide_that(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lamproom_plan("--site", FOLDER / "site.yaml", "--out", tmp_path / "plan.html")
+    said = capsys.readouterr().out
+    for row in rows_of(said):
+        low, high = (int(end) for end in row[0].split("-"))
+        assert (row[-1] == "-") == (18 <= low < high <= 21), row
+
+
+def test_what_two_cameras_show_apart_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = "  - {name: cam2, chainage_m: 18, left_m: -1.0, height_m: 2.5, yaw_deg: 182, "
+    (tmp_path / "gate.yaml").write_text(GATE + second + "pitch_deg: -14}\n", encoding="utf-8")
+    lamproom_plan(tmp_path / "gate.yaml", "--out", tmp_path / "r.html", "--json")
+    content = json.loads(capsys.readouterr().out)
+    [metre] = [one for one in content["metres"] if one["from_m"] == 3]
+    assert metre["blind"] == [{"stance": "both", "cause": "apart"}]
+    assert min(metre["standing_share"], metre["lying_share"]) > 0.9 > metre["seen_share"]
+    texts = [spot["text"] for spot in content["blind_spots"] if spot["cause"] == "apart"]
+    assert any("3-4 m" in text and "none both" in text for text in texts)
 
 
 def test_a_site_whose_line_runs_the_other_way_is_judged_alike(
