@@ -60,7 +60,8 @@ def line_of(
         where.append(say("camera", name=anomaly.camera))
     if anomaly.track is not None:
         where.append(f"#{anomaly.track}" + (f" {anomaly.worker}" if anomaly.worker else ""))
-    sure = say(anomaly.certainty, p=anomaly.probability)
+    # Of a clearing the probability is what is left of the cause: nothing to be sure of.
+    sure = say(anomaly.certainty, p=anomaly.probability) if anomaly.state == "active" else ""
     evidence = in_chinese(anomaly.evidence) if chinese else anomaly.evidence
     severity = say(anomaly.severity)
     severity += " " * (0 if chinese else 8 - len(severity))

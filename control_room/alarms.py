@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from control_room.alarm_line import line_of
+from control_room.broker_loss import BrokerLoss
 from control_room.broker_options import (
     add_broker_arguments,
     add_memory_argument,
@@ -116,7 +117,8 @@ def run(args: argparse.Namespace) -> int:
         distrusted=guard.distrusted,
         over=over,
     )
-    connection = Connection(broker, client_id=client_name("alarms"), log=in_options(say))
+    loss = BrokerLoss(in_options(say), "alarms do not arrive")
+    connection = Connection(broker, client_id=client_name("alarms"), log=loss.log)
     complain = Complaints(say)
 
     def on_bad(topic: str, error: WireError) -> None:
@@ -131,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
         connection.connect(CONNECT_S, wait=True)
         say(f"listening to {broker.url}")
         with contextlib.suppress(KeyboardInterrupt):
-            for change in _changes(listener, connection, args.timeout):
+            for change in _changes(listener, connection, loss, args.timeout):
                 address, anomaly, message = change
                 if args.kind and anomaly.kind not in args.kind:
                     continue
@@ -301,14 +303,11 @@ class AlarmListener:
 
 
 def _changes(
-    listener: AlarmListener, connection: Connection, timeout_s: float | None
+    listener: AlarmListener, connection: Connection, loss: BrokerLoss, timeout_s: float | None
 ) -> Iterator[Change]:
     until_s = None if timeout_s is None else time.monotonic() + timeout_s
-    connected = True
     while until_s is None or time.monotonic() < until_s:
-        if connection.connected != connected:
-            connected = connection.connected
-            say("the broker is back" if connected else "LOST THE BROKER: alarms do not arrive")
+        loss.look(connection.connected, time.monotonic())
         left_s = 0.5 if until_s is None else min(0.5, max(0.0, until_s - time.monotonic()))
         change = listener.next(left_s)
         if change is not None:

@@ -16,10 +16,18 @@ LONGEST, DEEPEST = 1200, 12
 """Longer texts are none of ours, and patterns could take long over them."""
 NUMBER = r"-?[\d.]+(?:e[+-]?\d+)?|-?inf|nan|\?"
 PLACE = r"x -?[\d.]+ m, y -?[\d.]+ m(?: ± [\d.]+ m)?"
-HOLES = {"": r"(?:(?!; ).)+?", "#": NUMBER, "@": PLACE, "*": r".+", "~": r".+", "!": r".+"}
-"""What a `{name}` in the table takes: a text within one part, `#` a number, `@` a place, `*` what
-is worded in its turn, `~` what may have words of its own, as an error has, `!` somebody's words,
-which stay as they are."""
+HOLES = {
+    "": r"(?:(?!; ).)+?",
+    ",": r"(?:(?!; ).)+?",
+    "#": NUMBER,
+    "@": PLACE,
+    "*": r".+",
+    "~": r".+",
+    "!": r".+",
+}
+"""What a `{name}` in the table takes: a text within one part, `,` several such, `#` a number, `@` a
+place, `*` what is worded in its turn, `~` what may have words of its own, as an error has, `!`
+somebody's words, which stay as they are."""
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -79,6 +87,8 @@ def _filled(row: _Row, found: re.Match[str], depth: int) -> _Said:
         kind, value = row.kinds[name], text
         if kind == "@":
             value = text.replace(" m", " 米").replace(", ", "，")
+        elif kind == ",":
+            value = text.replace(", ", "、")
         elif kind in ("*", "~"):
             value, more = _say(text, depth + 1)
             left += more if kind == "*" else ()
@@ -125,9 +135,9 @@ def _rows() -> tuple[_Row, ...]:
 
 
 def _row(english: str, chinese: str) -> _Row:
-    holes = re.compile(r"\{(\w+)([#@*~!]?)\}")
+    holes = re.compile(r"\{(\w+)([#@*~!,]?)\}")
     kinds: dict[str, str] = {name: kind for name, kind in holes.findall(english)}
-    fixed = [part for part in re.split(r"\{\w+[#@*~!]?\}", english) if part]
+    fixed = [part for part in re.split(r"\{\w+[#@*~!,]?\}", english) if part]
     pattern = _between(english, holes, lambda name, kind: f"(?P<{name}>{HOLES[kind]})")
     return _Row(
         pattern=re.compile(pattern, re.IGNORECASE | re.DOTALL),

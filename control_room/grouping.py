@@ -4,7 +4,7 @@ Knows nothing about storing or pages. Grouping hides nothing: a group is as bad,
 unacknowledged as the worst of its members, and every member stays in it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from control_room.heartbeat import KIND as SILENT
@@ -43,15 +43,19 @@ class Group:
         return any(entry.acknowledged is None for entry in self.members)
 
 
-def group(entries: Iterable[Entry]) -> list[Group]:
+def group(
+    entries: Iterable[Entry], goes_by_name: Callable[[Entry], bool] = lambda _: False
+) -> list[Group]:
     """Group alarms by cause, groups and members worst first; every entry is in exactly one group.
 
     The rules, all within one gateway:
 
     1. Alarms about one person (the same track) belong together.
-    2. `camera_stalled` and `camera_lost` of one camera belong together.
-    3. Cameras stalled or lost, each within `TOGETHER_S` of the one before, belong together.
-    4. A silent gateway takes in its own alarms about the system raised since
+    2. Alarms of one kind in one zone about one named worker belong together, whatever the tracks
+       are, where all of them `goes_by_name`: two people are never one line.
+    3. `camera_stalled` and `camera_lost` of one camera belong together.
+    4. Cameras stalled or lost, each within `TOGETHER_S` of the one before, belong together.
+    5. A silent gateway takes in its own alarms about the system raised since
        `BEFORE_SILENCE_S` before it fell silent. People's alarms it never takes in.
 
     Where a person has gone from one gateway to another, the alarms stay two groups.
@@ -65,7 +69,7 @@ def group(entries: Iterable[Entry]) -> list[Group]:
             i = cause_of[i]
         return i
 
-    for one, other in _links(listed):
+    for one, other in _links(listed, goes_by_name):
         cause_of[root(one)] = root(other)
     members: dict[int, list[Entry]] = {}
     for i, entry in enumerate(listed):
@@ -74,7 +78,9 @@ def group(entries: Iterable[Entry]) -> list[Group]:
     return sorted(groups, key=_group_badness)
 
 
-def _links(entries: list[Entry]) -> Iterable[tuple[int, int]]:
+def _links(
+    entries: list[Entry], goes_by_name: Callable[[Entry], bool]
+) -> Iterable[tuple[int, int]]:
     """Give the pairs that have one cause, as places in the list; chains of pairs are enough."""
     first_of: dict[tuple[str, ...], int] = {}
     newest_gone: dict[tuple[str, str], int] = {}
@@ -87,6 +93,9 @@ def _links(entries: list[Entry]) -> Iterable[tuple[int, int]]:
         same = _one_thing(entry)
         if same is not None:
             yield i, first_of.setdefault((*place, *same), i)
+        if _is_of_track(entry) and goes_by_name(entry):
+            again = ("worker", entry.last.worker or "", entry.last.kind, entry.last.zone or "")
+            yield i, first_of.setdefault((*place, *again), i)
         if entry.last.kind in CAMERA_GONE:
             before = newest_gone.get(place)
             if before is not None and _later_s(entry, entries[before]) <= TOGETHER_S:
@@ -103,11 +112,15 @@ def _links(entries: list[Entry]) -> Iterable[tuple[int, int]]:
 
 def _one_thing(entry: Entry) -> tuple[str, str] | None:
     """Name the person or the camera that the alarm is about; none if another rule decides."""
-    if _about(entry) == "person" and entry.last.track is not None:
+    if _is_of_track(entry):
         return "person", str(entry.last.track)
     if entry.last.kind in CAMERA_GONE and entry.last.camera is not None:
         return "camera", entry.last.camera
     return None
+
+
+def _is_of_track(entry: Entry) -> bool:
+    return _about(entry) == "person" and entry.last.track is not None
 
 
 def _about(entry: Entry) -> str:

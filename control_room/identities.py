@@ -449,4 +449,5 @@ class Identities:
             worker_probability=person.worker_probability,
             certainty="certainly" if sure else "possibly",
             perhaps=tuple(sorted(person.perhaps)),
+            seen_now=any(track.is_seen for track in speaking),
         )

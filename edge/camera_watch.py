@@ -152,7 +152,8 @@ class _Watched:
     def judge(self, limits: CameraLimits, now_s: float) -> None:
         """Decide the state."""
         self._fps = self._rate(now_s)
-        quiet_s, said = now_s - self._came_s, self._status.detail
+        quiet_s = now_s - self._came_s
+        said = self._status.detail.removeprefix(f"camera {self._name}: ")
         self._was_quiet = quiet_s > limits.stalled_after_s
         failing = self._status.state in (*OVER, "reconnecting")
         if quiet_s > limits.lost_after_s or (failing and quiet_s > limits.stalled_after_s):

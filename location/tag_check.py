@@ -21,6 +21,7 @@ from location.names.case import Case, Key, at, cleared, raised, rounded, slug, s
 from location.names.looks import Looks, Window
 from location.names.pairs import Pair, pairs_of
 from location.names.places import S, places_of
+from location.who import who
 from scene.floor import Floor
 from scene.limits import TagLimits
 from scene.messages import XYZ, Anomaly, GatewayHealth, Order, Position, Positions, Tags
@@ -224,9 +225,10 @@ class TagCheck:
                 )
                 changes.append(case.alarm)
             elif case.alarm is not None and case.fine_s(heard_ns) >= limits.clear_after_s:
-                who = f"named {person.worker}" if person.worker else f"a tag fits {fit:.0%}"
-                what = f"Person {person.track}: {who}, at {at(person.xyz_m)}."
-                changes.append(cleared(case, now_ns, fit, what, person.xyz_m))
+                why = f"named {person.worker}" if person.worker else f"a tag fits {fit:.0%}"
+                what = f"Person {person.track}: {why}, at {at(person.xyz_m)}."
+                over = cleared(case, now_ns, fit, what, person.xyz_m)
+                changes.append(replace(over, worker=person.worker))
         return changes
 
     def _carry_on(self, case: Case, person: Position, now_ns: int) -> list[Anomaly]:
@@ -349,11 +351,12 @@ class TagCheck:
             now_ns,
             probability=pair.share,
             xyz_m=person.xyz_m,
-            evidence=f"Person {person.track}: tags {first} and {second} have both moved with the "
-            f"same person for {case.wrong_s(heard_ns):.0f} s and {case.moved_m:.0f} m, now at "
-            f"{at(person.xyz_m)}.",
+            evidence=f"{who(person.track, person.worker)}: tags {first} and {second} have both "
+            f"moved with the same person for {case.wrong_s(heard_ns):.0f} s and "
+            f"{case.moved_m:.0f} m, now at {at(person.xyz_m)}.",
             certainty=person.certainty,
             track=person.track,
+            worker=person.worker,
         )
         return case.alarm
 

@@ -129,7 +129,7 @@ class ViewWatch:
             which = ", ".join(dim)
             text = (
                 f"{which}: less light than usual ({shown} of it): a lamp may have failed "
-                f"/ {which}：照明比平时弱，可能有灯具故障"
+                f"/ {'、'.join(dim)}：照明比平时弱，可能有灯具故障"
             )
             found[LIGHT_LOST, NO_CAMERA] = (dim, text)
         return found

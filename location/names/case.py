@@ -77,6 +77,7 @@ def raised(
     evidence: str,
     certainty: Certainty = "certainly",
     track: int | None = None,
+    worker: str | None = None,
 ) -> Anomaly:
     """Make a new alarm; `certainty` is the most that it may claim."""
     kind, subject = key
@@ -92,6 +93,7 @@ def raised(
         track=track,
         xyz_m=rounded(xyz_m),
         evidence=evidence,
+        worker=worker,
     )
 
 

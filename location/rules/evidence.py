@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from location.rules.moment import Judgement, Rule
 from location.rules.places import sigma_m
+from location.who import who
 from scene.messages import Anomaly, Certainty, Position
 
 
@@ -28,7 +29,9 @@ def raised(rule: Rule, person: Position, judged: Judgement, now_ns: int, held_s:
         track=track,
         zone=rule.zone,
         xyz_m=_rounded(person),
-        evidence=_sentence(track, f"{judged.what} for {held_s:.1f} s, at {place(person)}"),
+        evidence=_sentence(
+            track, person.worker, f"{judged.what} for {held_s:.1f} s, at {place(person)}"
+        ),
         worker=person.worker,
     )
 
@@ -36,13 +39,14 @@ def raised(rule: Rule, person: Position, judged: Judgement, now_ns: int, held_s:
 def carried(alarm: Anomaly, person: Position, now_ns: int) -> Anomaly:
     """Write that another track is the same person."""
     before = "" if alarm.track == person.track else f", who was person {alarm.track} before,"
+    worker = person.worker or alarm.worker
     return replace(
         alarm,
         captured_at_ns=now_ns,
         track=person.track,
         xyz_m=_rounded(person),
-        evidence=f"Person {person.track}{before} carries this alarm on, at {place(person)}.",
-        worker=person.worker or alarm.worker,
+        evidence=f"{who(person.track, worker)}{before} carries this alarm on, at {place(person)}.",
+        worker=worker,
     )
 
 
@@ -51,6 +55,7 @@ def cleared(
 ) -> Anomaly:
     """Write the message that clears an alarm, with the reason."""
     where = "" if "last at" in what else f", at {place(person)}"
+    worker = person.worker or alarm.worker
     return replace(
         alarm,
         state="cleared",
@@ -58,8 +63,8 @@ def cleared(
         probability=round(probability, 3),
         certainty=_certainty(1 - probability, person, False),
         xyz_m=_rounded(person),
-        evidence=_sentence(alarm.track, what + where),
-        worker=person.worker or alarm.worker,
+        evidence=_sentence(alarm.track, worker, what.removesuffix(",") + where),
+        worker=worker,
     )
 
 
@@ -85,8 +90,8 @@ def place(person: Position) -> str:
     return f"x {x:.1f} m, y {y:.1f} m ± {sigma_m(person.covariance_m2):.1f} m"
 
 
-def _sentence(track: int | None, what: str) -> str:
-    return f"Person {track}: {what}." if track else f"{what[0].upper()}{what[1:]}."
+def _sentence(track: int | None, worker: str | None, what: str) -> str:
+    return f"{who(track, worker)}: {what}." if track else f"{what[0].upper()}{what[1:]}."
 
 
 def _certainty(probability: float, person: Position, doubtful: bool) -> Certainty:

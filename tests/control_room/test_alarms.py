@@ -20,6 +20,7 @@ from control_room.alarms import (
     add_arguments,
     run,
 )
+from control_room.broker_loss import REASON_S, BrokerLoss
 from control_room.broker_options import client_name, guard_of
 from control_room.over import OverAlarms
 from delivery.broker import EmbeddedBroker
@@ -174,6 +175,14 @@ def test_a_line_says_what_where_and_how_sure() -> None:
         "0.97",
     ):
         assert part in line
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_clearing_is_sure_of_nothing(language: str) -> None:
+    for state, sure in (("active", True), ("cleared", False)):
+        found = alarm(at_ns=NOW_NS, state=state, probability=0.0, certainty="certainly")
+        line = line_of(address(found), found, language=language)
+        assert ("0.00" in line) is sure
 
 
 def test_a_line_holds_no_control_characters() -> None:
@@ -391,6 +400,61 @@ def test_an_unreachable_broker_is_one_clear_line(monkeypatch: pytest.MonkeyPatch
         run(parser.parse_args(["--broker", "mqtt://127.0.0.1:1"]))
     with pytest.raises(BrokerError, match="mqtt://host:port"):
         run(parser.parse_args(["--broker", "nonsense"]))
+
+
+def test_a_lost_broker_is_one_line_and_its_return_another(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said: list[str] = []
+
+    def told(words: str) -> bool:
+        said.extend(capsys.readouterr().err.splitlines())
+        return any(words in line for line in said)
+
+    broker = EmbeddedBroker()
+    with broker:
+        args = args_of(broker, "--once", "--kind", "man_down")
+        listening = threading.Thread(target=run, args=(args,), daemon=True)
+        listening.start()
+        wait_until(lambda: told("listening to "))
+        said.clear()
+    wait_until(lambda: told("LOST THE BROKER"))
+    [line] = said
+    assert line.startswith("lamproom alarms: LOST THE BROKER: alarms do not arrive (")
+    assert "MQTT broker" in line
+    with EmbeddedBroker(port=broker.port) as again:
+        wait_until(lambda: told("is back"))
+        assert said[-1] == "lamproom alarms: the broker is back"
+        steps = ("alarms: lost the MQTT broker", "alarms: connected to", "LOST THE BROKER")
+        assert [sum(step in line for line in said) for step in steps] == [0, 0, 1]
+        with Sender(again, alarm(at_ns=time.time_ns())):
+            listening.join(HANG_S)
+    assert not listening.is_alive()
+    assert "Man down" in capsys.readouterr().out
+
+
+def test_a_broker_that_says_nothing_is_told_as_lost_without_a_reason_in_time() -> None:
+    said: list[str] = []
+    loss = BrokerLoss(said.append, "alarms do not arrive")
+    loss.log("connected")
+    loss.look(True, 0.0)
+    loss.log("not authorized for a topic")
+    loss.look(True, 0.5)
+    loss.log("lost the broker")
+    loss.look(False, 1.0)
+    assert said == ["connected", "not authorized for a topic"]
+    loss.look(False, 1.0 + REASON_S)
+    assert said[2:] == ["LOST THE BROKER: alarms do not arrive (lost the broker)"]
+    loss.log("it refuses us")
+    loss.look(False, 3.0)
+    loss.log("connected")
+    loss.look(True, 3.5)
+    assert said[3:] == ["it refuses us", "the broker is back"]
+    # As short as this it is told all the same: alarms may come late.
+    for text in ("lost the broker", "connected"):
+        loss.log(text)
+    loss.look(True, 4.0)
+    assert said[5:] == ["lost the broker", "connected"]
 
 
 def test_help_tells_the_exit_codes() -> None:

@@ -29,6 +29,7 @@ import edge.drift.state
 import edge.drift.unplaced
 import edge.failing_watch
 import edge.health
+import edge.no_rig
 import edge.storage_watch
 import edge.view.alarms
 import edge.view.camera
@@ -93,6 +94,8 @@ def ended(_: Path) -> Said:
 
 def restricted(_: Path) -> Said:
     story = zones("exempt: [Li]").go(5, stays(at(20))).go(5, stays(named(at(20), "Li")))
+    story.go(5, stays(named(at(20, track=3), "Wang")))
+    story.go(5, stays(named(at(20.2, track=4), "Wang")))
     story.go(5, stays(at(20))).go(5, stays(at(30))).go(5, stays(at(20)))
     story.go(40, nobody).go(5, stays(at(20, track=2)))
     story.watch.change(site("limits: {immobile: null, lost: null}\n"))
@@ -193,7 +196,8 @@ def cameras(_: Path) -> Said:
     day.run(15, "a", "b")
     day.run(15, "a", "b", frozen="a", left_out="b")
     day.run(15, "a", "b")
-    day.cameras["a"].said = SourceStatus(state="failed", detail="Connection refused")
+    hung = "camera a: its process hung and was killed; starting it again"
+    day.cameras["a"].said = SourceStatus(state="failed", detail=hung, corrupt_frames=3)
     day.run(
         5, "b", unfit={"b": "it is not in the rig; run `lamproom calibrate` again for all cameras"}
     )
@@ -247,6 +251,8 @@ def reports(folder: Path) -> Said:
     texts.append(("gateway_trouble", story.watch.trouble))
     story.machine(0.0)
     texts.append(("gateway_trouble", story.go(9, nobody).watch.trouble))
+    no_rig = f"{edge.no_rig.NOBODY}: there is no rig file rig.yaml; run `lamproom calibrate a.yaml`"
+    texts.append(("gateway_trouble", no_rig))
     said: Said = []
     for kind, text in texts:
         day = knock_day.Day(folder)
@@ -426,7 +432,7 @@ SOURCES: dict[ModuleType, str] = {
     location.rules.machine_places: "",
     location.rules.ways: "",
     location.tag_check: "no tag near for",
-    edge.camera_watch: "damaged frames left out",
+    edge.camera_watch: "",
     edge.detection_watch: "",
     edge.drift.alarms: "",
     edge.drift.proposer: "",
@@ -436,6 +442,7 @@ SOURCES: dict[ModuleType, str] = {
     "when this was said; found in its picture",
     edge.failing_watch: "",
     edge.health: "",
+    edge.no_rig: "there is a rig file now; people are looked for",  # in the log
     edge.storage_watch: "there can't be a folder; give another file",
     edge.view.alarms: "",
     edge.view.camera: "",
@@ -485,6 +492,15 @@ def test_no_sentence_that_becomes_evidence_is_without_words(module: ModuleType) 
         ("Person 3: ended by Li: seen again; he is well, last at x 1.0 m, y 2.0 m ± 0.1 m.",
          "人员 3：由 Li 结束：seen again; he is well，最后位置 x 1.0 米，y 2.0 米 ± 0.1 米。"),
         ("moved 0.4 m; and a lamp fell", "移动了 0.4 米；and a lamp fell"),
+        ("Li Wei (person 66): moved 0.4 m, at x 1.0 m, y 2.0 m.",
+         "Li Wei（人员 66）：移动了 0.4 米，位置 x 1.0 米，y 2.0 米。"),
+        ("Li Wei (person 7), who was person 6 before, carries this alarm on, at x 1.0 m, y 2.0 m.",
+         "Li Wei（人员 7，此前编号 6）延续此报警，位置 x 1.0 米，y 2.0 米。"),
+        ("camera c1: no picture for 4.1 s: rtsp://10.0.0.11/main: Connection refused",
+         "摄像机 c1：4.1 秒无画面：rtsp://10.0.0.11/main：连接被拒绝"),
+        ("cam1, cam2: less light than usual (0.35, 0.36 of it): a lamp may have failed / "
+         "cam1、cam2：照明比平时弱，可能有灯具故障",
+         "cam1、cam2：照明比平时弱，可能有灯具故障（为平时的 0.35、0.36）"),
         ("The control room was started again and tells of it as silent-gw1-1790000000000.",
          "控制室已重启，此事改由报警 silent-gw1-1790000000000 说明。"),
         ("machines' places come 7 s ahead of the pictures and are left out; set the clocks",

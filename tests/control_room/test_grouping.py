@@ -1,9 +1,13 @@
 import random
+from dataclasses import replace
 from typing import Any
 
 from control_room.grouping import BEFORE_SILENCE_S, TOGETHER_S, Group, group
 from control_room.lifecycle import Act, Entry, Key
+from control_room.namesakes import MOST_NAMES, MOST_TRACKS, Namesakes
+from location.rules.evidence import lost_person
 from scene.alarms import ALARMS
+from scene.messages import Positions
 from tests.control_room.fake_gateway import alarm
 
 S_NS = 1_000_000_000
@@ -117,6 +121,72 @@ def test_a_silence_that_is_over_takes_in_nothing_later() -> None:
         entry("later", "camera_moved", 101 + TOGETHER_S, camera="c2"),
     ]
     assert sorted(names(group(listed))) == [["later"], ["silent", "within"]]
+
+
+def zone_alarm(id: str, at_s: float, track: int, **more: Any) -> Entry:
+    named: dict[str, Any] = {"worker": "Li Wei", "zone": "conveyor"}
+    return entry(id, "restricted_zone", at_s, track=track, **(named | more))
+
+
+def told(listed: list[Entry], *follows: set[int], late_s: float = 0.0) -> list[Group]:
+    """Group alarms that came one after the other, while their gateways followed these numbers."""
+    namesakes = Namesakes()
+    for one, tracks in zip(listed, follows, strict=True):
+        at_ns = one.last.captured_at_ns + int(late_s * S_NS)
+        people = tuple(lost_person(replace(one.last, track=track)) for track in sorted(tracks))
+        positions = Positions(captured_at_ns=at_ns, people=people)
+        namesakes.note(one.key.site, one.key.gateway, one.last, positions)
+    return group(
+        listed, lambda one: namesakes.goes_by_name(one.key.site, one.key.gateway, one.last)
+    )
+
+
+def test_one_cause_about_one_named_worker_is_one_line_whatever_the_number() -> None:
+    listed = [
+        zone_alarm("first", 0, track=3),
+        zone_alarm("again", 60, track=9),
+        entry("helmet", "helmet_missing", 65, track=9),
+        zone_alarm("now", 120, track=17),
+        zone_alarm("elsewhere", 200, track=20, zone="bay"),
+        entry("fell", "man_down", 300, track=21, worker="Li Wei"),
+    ]
+    follows = [{3}, {9, 10}, {9}, {17}, {20}, {21}]
+    assert names(told(listed, *follows)) == [
+        ["fell"],
+        ["elsewhere"],
+        ["now", "again", "first", "helmet"],
+    ]
+    assert len(told(listed, *follows, late_s=9.0)) == 5, "who was followed then is not known"
+    assert len(group(listed)) == 5
+
+
+def test_two_people_are_never_one_line() -> None:
+    first, second = zone_alarm("one", 0, track=3), zone_alarm("other", 60, track=9)
+    assert len(told([first, second], {3}, {9})) == 1
+    # The first one, called by a wrong name, is still there when the second one is.
+    assert len(told([first, second], {3}, {3, 9})) == 2
+    third = zone_alarm("third", 120, track=12)
+    fell = entry("fell", "man_down", 90, track=9, worker="Li Wei")
+    for follows in (({3}, {3, 9}, {12}), ({3}, {9}, {9, 12})):
+        found = names(told([first, second, third], *follows))
+        assert ["third"] in found, "no later alarm brings two together"
+    assert len(told([first, fell, second, third], {3}, {3, 9}, {9}, {12})) == 3
+    for other in (
+        zone_alarm("other", 60, track=9, worker="Wang Fang"),
+        zone_alarm("other", 60, track=9, worker=None),
+        zone_alarm("other", 60, track=9, gateway="gw2"),
+    ):
+        assert len(told([first, other], {3}, {9})) == 2
+
+
+def test_who_invents_names_and_numbers_fills_no_memory() -> None:
+    namesakes = Namesakes()
+    for i in range(MOST_NAMES + MOST_TRACKS + 10):
+        worker = f"w{i}" if i < MOST_NAMES + 5 else "one"
+        said = zone_alarm("a", 0, track=i, worker=worker).last
+        namesakes.note("s", "g", said, Positions(captured_at_ns=said.captured_at_ns, people=()))
+    assert len(namesakes._tracks) == MOST_NAMES
+    assert max(map(len, namesakes._tracks.values())) == MOST_TRACKS
 
 
 def test_an_active_critical_alarm_stands_before_a_group_whose_critical_one_is_over() -> None:

@@ -316,6 +316,15 @@ def test_a_gap_in_our_own_work_is_not_blamed_on_a_camera() -> None:
     assert day.health("a").state == "ok"
 
 
+def test_a_camera_is_named_once_though_its_source_names_it_too() -> None:
+    day = Day("a")
+    day.run(1, "a")
+    day.cameras["a"].said = SourceStatus(state="failed", detail="camera a: its process hung")
+    day.run(5)
+    assert day.alarms[-1].evidence.count("camera a") == 1
+    assert day.alarms[-1].evidence.endswith(" s: its process hung")
+
+
 def test_damaged_frames_are_told() -> None:
     day = Day("a")
     day.run(1, "a")

@@ -126,6 +126,15 @@ def test_a_card_left_behind_is_an_alarm_until_somebody_is_with_it_again() -> Non
     assert play.check.active() == ()
 
 
+def test_a_card_is_alone_by_what_is_covered_along_a_roadway_across_x() -> None:
+    north = Floor(FloorConfig(centre_line_m=((0, 0, 0), (0, 40, 0)), left_m=2.5, right_m=2.5))
+    card: Tagged = lambda _: {"a": (1.0, 30.0)}  # noqa: E731
+    assert Play(floor=north).go(40.0, nobody, card).events == [("tag_without_person", "active")]
+    half = Play(floor=north)
+    half.covered = (0.0, 20.0)
+    assert half.go(40.0, nobody, card).events == [], "there no camera looks"
+
+
 def test_gross_errors_and_lost_places_put_off_no_alarm_and_raise_none() -> None:
     def now_and_then(t: float) -> dict[str, Spot]:
         if round(t) % 5 == 3:
@@ -305,7 +314,8 @@ def test_two_tags_that_move_with_one_person_are_an_alarm_until_they_part() -> No
     assert play.events == [("two_tags", "active")]
     assert alarm.id == f"two_tags-a-b-{alarm.raised_at_ns // 1_000_000}"
     assert alarm.track == 1
-    assert "tags a and b have both moved with the same person" in alarm.evidence
+    assert alarm.worker == "a"
+    assert alarm.evidence.startswith("a (person 1): tags a and b have both moved with the same ")
     two: People = lambda t: {1: (walk(t), "a"), 2: ((30.0, 0.0), "b")}  # noqa: E731
     play.go(20.0, two, lambda t: {"a": walk(t), "b": (30.0, 0.0)})
     assert play.events[1:] == [("two_tags", "cleared")]

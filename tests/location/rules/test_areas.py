@@ -9,7 +9,7 @@ from location.rules.areas import in_force
 from scene.errors import SiteError
 from scene.messages import MachinePlace, Machines, Position
 from scene.site import Site
-from tests.location.rules.story import Story, at, named, site, square, stays
+from tests.location.rules.story import Story, at, named, nobody, site, square, stays
 from tests.location.test_watch import START_NS
 
 START = datetime.fromtimestamp(START_NS / 1e9, timezone(timedelta(hours=8)))
@@ -59,6 +59,15 @@ def test_who_is_exempt_may_be_there_if_the_name_is_sure() -> None:
     assert Story(EXEMPT).go(10, stays(named(at(20), "Li"))).events == []
     for other in (named(at(20), "Wang"), named(at(20), "Li", 0.6), at(20)):
         assert Story(EXEMPT).go(10, stays(other)).events == [(1.0, "restricted_zone", "active")]
+
+
+def test_evidence_names_whoever_is_named() -> None:
+    story = Story(EXEMPT).go(5, stays(named(at(20), "Wang")))
+    assert story.last.evidence.startswith("Wang (person 1): 100% likely inside shaft for 1.0 s")
+    story.go(2, nobody).go(5, stays(at(20, track=2)))
+    assert story.last.evidence.startswith("Wang (person 2), who was person 1 before, carries")
+    story.go(9, stays(at(30, track=2)))
+    assert story.last.evidence.startswith("Wang (person 2): 0% likely inside shaft, at ")
 
 
 def test_a_name_that_comes_later_clears() -> None:
