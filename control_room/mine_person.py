@@ -22,6 +22,8 @@ CLOCKS_SIGMA_S = 0.05
 """How far the clocks of gateways may be apart."""
 SPEED_SIGMA_M_S = 0.25
 """How well a gateway knows a speed, once it has followed somebody for a while."""
+SEEN_NOW_S = 1.0
+"""Who was not seen for longer is not seen now (`PREDICTED_AFTER_S` of the page)."""
 SEEN_AGO_S = 60.0
 """A gateway's word that it saw somebody longer ago than this is not believed."""
 MOST_M, MOST_M_S, LEAST_SIGMA_M, MOST_SIGMA_M = 1e6, 10.0, 0.01, 50.0
@@ -52,6 +54,8 @@ class MinePerson:
     """`possibly`: may be nobody, or one of `perhaps`."""
     perhaps: tuple[int, ...] = ()
     """Other people, by `id`, of whom this may be one."""
+    seen_now: bool = True
+    """Whether a camera shows them: else, in view though, their place is only foretold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,6 +72,11 @@ class Track:
     worker: str | None
     worker_probability: float | None
     certain: bool
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether a camera showed them at the instant of `now`, or a moment before."""
+        return self.now.at_ns - self.seen.at_ns <= SEEN_NOW_S * 1e9
 
     @property
     def sure_name(self) -> str | None:

@@ -4,7 +4,7 @@ Knows nothing about MQTT or how people are told apart. A count never looks compl
 can't see: it says "at least".
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,6 +131,10 @@ class Muster:
     lost_numbers: int = 0
     """Of `out_of_view`, those without a name. They are no head-count: who is lost and found again
     has a new number, so that one person may be several of them, and may be in view, too."""
+    seen: int = 0
+    """Of `people`, those whom a camera shows: the others' places are only foretold just now."""
+    seen_at_least: int = 0
+    """Of `seen`, certainly as many different people."""
 
 
 _MUSTER: TypeAdapter[Muster] = TypeAdapter(Muster)
@@ -172,8 +176,11 @@ def muster(
     told = all(metres_of([gateway]) for gateway in gateways)
     complete = told and not silent and seen == len(metres) > 0
     in_view = [person for person in people if person.state == "in_view"]
-    areas = [_area(zone, people, known, seen_within(metres, zone.polygon_m)) for zone in zones]
-    areas.append(_outside(people, known))
+    different, seen_now = _different(in_view), [one for one in in_view if one.seen_now]
+    areas = [
+        _area(zone, people, known, different, seen_within(metres, zone.polygon_m)) for zone in zones
+    ]
+    areas.append(_outside(known, different))
     return Muster(
         site=site,
         at_ns=at_ns,
@@ -181,7 +188,7 @@ def muster(
         complete=complete,
         everybody=complete and bool(expected) and not missing and not away,
         people=len(here),
-        at_least=_different(in_view),
+        at_least=len(different),
         out_of_view=sum(one.state == "out_of_view" for one in away),
         unknown=sum(one.state == "unknown" for one in away),
         unnamed=sum(one.worker is None for one in here),
@@ -198,6 +205,8 @@ def muster(
         never_heard=tuple(sorted(never_heard)),
         clocks_off=tuple((g.gateway, g.clock_off_s) for g in gateways if g.clock_off_s),
         lost_numbers=_lost_numbers(away),
+        seen=len(seen_now),
+        seen_at_least=len(_different(seen_now)),
     )
 
 
@@ -261,13 +270,14 @@ def _somebody(
     )
 
 
-def _different(people: Sequence[MinePerson]) -> int:
-    """Tell how many different people these are at least: who may be one of them is not counted."""
+def _different(people: Sequence[MinePerson]) -> frozenset[int]:
+    """Give those who are different people for certain, by `id`: who may be one of them is none."""
     ids = {person.id for person in people}
-    return sum(
-        person.certainty == "certainly"
-        or (bool(person.perhaps) and not ids.intersection(person.perhaps))
+    return frozenset(
+        person.id
         for person in people
+        if person.certainty == "certainly"
+        or (bool(person.perhaps) and not ids.intersection(person.perhaps))
     )
 
 
@@ -275,30 +285,32 @@ def _area(
     zone: ZoneDescription,
     people: Sequence[MinePerson],
     known: Sequence[Somebody],
+    different: frozenset[int],
     metres: tuple[int, int],
 ) -> AreaCount:
     chances = [_chance(person, zone) for person in people]
     inside = [n for n, chance in enumerate(chances) if chance >= LIKELY]
-    surely = [people[n] for n in inside if chances[n] >= SURE]
-    return _count(zone.name, [known[n] for n in inside], surely, metres)
+    surely = {people[n].id for n in inside if chances[n] >= SURE}
+    return _count(zone.name, [known[n] for n in inside], surely & different, metres)
 
 
-def _outside(people: Sequence[MinePerson], known: Sequence[Somebody]) -> AreaCount:
-    out = [n for n, one in enumerate(known) if one.last.zone is None]
-    return _count(None, [known[n] for n in out], [people[n] for n in out], (0, 0))
+def _outside(known: Sequence[Somebody], different: frozenset[int]) -> AreaCount:
+    out = [one for one in known if one.last.zone is None]
+    return _count(None, out, different, (0, 0))
 
 
 def _count(
     zone: str | None,
     inside: Sequence[Somebody],
-    surely: Sequence[MinePerson],
+    different: Collection[int],
     metres: tuple[int, int],
 ) -> AreaCount:
+    """Count those inside; `different` are who is certainly somebody, whatever the area."""
     here = [one for one in inside if one.state == "in_view"]
     return AreaCount(
         zone=zone,
         people=len(here),
-        at_least=_different([one for one in surely if one.state == "in_view"]),
+        at_least=sum(one.id in different for one in here),
         workers=tuple(sorted(one.worker for one in here if one.worker is not None)),
         unnamed=sum(one.worker is None for one in here),
         last_seen=len(inside) - len(here),

@@ -29,6 +29,8 @@ WORDS: dict[str, tuple[str, str]] = {
                     "!! 从未收到网关 {gateway} 的信号（自 {since} 起等待）"),
     "blind": ("!! cannot see x {a:g} to {b:g} m since {since}",
               "!! 看不到 x {a:g} 至 {b:g} 米，自 {since} 起"),
+    "never_seen": ("!! cannot see x {a:g} to {b:g} m: never seen since the gateway started",
+                   "!! 看不到 x {a:g} 至 {b:g} 米：自网关启动以来从未看到"),
     "clock": ("!  the clock of gateway {gateway} is off by {s:g} s",
               "!  网关 {gateway} 的时钟偏差 {s:g} 秒"),
     "zones": ("ZONE", "区域"),
@@ -38,7 +40,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "elsewhere": ("(elsewhere)", "（其他位置）"),
     "more": ("{n} without a name", "{n} 人未识别"),
     "left": ("{n} last seen here", "{n} 人最后在此出现"),
-    "lost_here": ("numbers lost here: {n}", "{n} 个编号在此中断"),
+    "lost_here": ("lost sight of here, without a name: {n}", "在此失去视野（未识别）：{n}"),
     "missing": ("MISSING: {n} of {all}", "未见人员：{all} 人中 {n} 人"),
     "missing_none": ("Missing: none of {all}", "未见人员：{all} 人中 0 人"),
     "by_tags": (" (by tags heard, no roster given)", "（按近期标识卡，未提供名单）"),
@@ -47,7 +49,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "one_of": ("a missing worker may be one of {n} without a name",
                "未见人员可能在 {n} 名未识别者之中"),
     "last": ("last seen {where} at {at}", "最后出现：{where}，{at}"),
-    "never": ("not seen since {at}", "自 {at} 起未见"),
+    "never": ("not seen yet (listening since {at})", "尚未出现（自 {at} 起监听）"),
     "doubtful": ("perhaps in view, {where}", "可能在视野内，{where}"),
     "tag": ("tag heard {where} at {at} (a tag is no person)",
             "标识卡：{where}，{at}（卡不等于人）"),
@@ -99,7 +101,8 @@ class _Writer:
             out.append(self._say(word, gateway=gateway, since=_clock(since_ns, day=True)))
         for blind in told.blind:
             since = self._since(blind.since_ns)
-            out.append(self._say("blind", a=blind.from_x_m, b=blind.to_x_m, since=since))
+            word = "never_seen" if blind.never_seen else "blind"
+            out.append(self._say(word, a=blind.from_x_m, b=blind.to_x_m, since=since))
         for gateway, off_s in told.clocks_off:
             out.append(self._say("clock", gateway=gateway, s=off_s))
         out += ["", *self._areas(told), "", *self._missing(told), *self._away(told)]

@@ -19,6 +19,7 @@ from control_room.journal_entries import Entries
 from control_room.journal_schema import JournalError, UnfitAlarmError
 from control_room.lifecycle import Act, Entry, Key, Wish
 from control_room.loss import LossRate
+from control_room.namesakes import Namesakes
 from control_room.plan_words import plan_words
 from control_room.roster import Worker
 from control_room.told import alarm_fields, message_text
@@ -32,6 +33,7 @@ from scene.messages import (
     Anomaly,
     ControlRoomBeat,
     Machines,
+    Positions,
     Receipt,
     SiteDescription,
     Stored,
@@ -105,7 +107,8 @@ class Room:
         """What a plan shows of their site files."""
         self._machines: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
         """Of each site's machines when it was heard last, and where it is."""
-        self._viewers = Viewers(journal, clock, lambda: self._rate_of(journal))
+        self._namesakes = Namesakes()
+        self._viewers = Viewers(journal, clock, lambda: self._rate_of(journal), self._namesakes)
         self._lock = threading.RLock()
         self._trouble = ""
         self._unstored: dict[Key, Anomaly] = {}
@@ -440,6 +443,11 @@ class Room:
         """
         if not words:
             return
+        for key, anomaly in words:
+            place = (key.site, key.gateway)
+            told = self._last.get(place, {}).get("positions")
+            positions = told.body if told and isinstance(told.body, Positions) else None
+            self._namesakes.note(*place, anomaly, positions)
         self._viewers.alarms_changed()
         if not self._viewers:
             return

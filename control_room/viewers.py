@@ -12,6 +12,7 @@ from control_room.alarm_rate import AlarmRate
 from control_room.grouping import group
 from control_room.journal import Journal
 from control_room.lifecycle import Entry, is_shelved
+from control_room.namesakes import Namesakes
 from control_room.told import alarm_fields, alarm_name
 from scene.clock import Clock
 
@@ -19,8 +20,9 @@ RATE_EVERY_S = 10.0
 """So often viewers are told the alarm rate."""
 GROUPS_PACE = 10.0
 """Telling the groups may take this part of the time, one in so many."""
-HEADS_EVERY_S = 1.0
-"""So often viewers are told how many are where; less often where counting takes long."""
+HEADS_EVERY_S, HEADS_LATEST_S = 1.0, 3.0
+"""So often viewers are told how many are where; where counting takes long at the latest after the
+second: a page calls what is older than 5 s unknown, and so it would stay."""
 HEADS_TOLD = (
     "site",
     "at_ns",
@@ -28,6 +30,8 @@ HEADS_TOLD = (
     "everybody",
     "people",
     "at_least",
+    "seen",
+    "seen_at_least",
     "out_of_view",
     "unknown",
     "unnamed",
@@ -47,10 +51,17 @@ Listener = Callable[[str, str], None]
 class Viewers:
     """Tells all listeners; to be used by one thread at a time."""
 
-    def __init__(self, journal: Journal, clock: Clock, rate: Callable[[], AlarmRate]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        rate: Callable[[], AlarmRate],
+        namesakes: Namesakes,
+    ) -> None:
         self._journal = journal
         self._clock = clock
         self._rate = rate
+        self._namesakes = namesakes
         self._listeners: list[Listener] = []
         self._groups_told = True
         """Whether they know the groups as they are now."""
@@ -114,7 +125,8 @@ class Viewers:
 
     def tell_heads(self, musters: Sequence[dict[str, Any]], took_s: float) -> None:
         """Tell how many are where in every site (`muster.to_json`), which took so long to count."""
-        self._heads_due_s = self._clock.monotonic_s() + max(HEADS_EVERY_S, GROUPS_PACE * took_s)
+        wait_s = min(HEADS_LATEST_S, max(HEADS_EVERY_S, GROUPS_PACE * took_s))
+        self._heads_due_s = self._clock.monotonic_s() + wait_s
         counts = [
             {name: one[name] for name in HEADS_TOLD} | {"missing": len(one["missing"])}
             for one in musters
@@ -125,4 +137,8 @@ class Viewers:
         """Give the names of the listed alarms, one list for each line; raises `JournalError`."""
         now_ns = self._clock.now_ns()
         listed = (one for one in self._journal.open_entries() if not is_shelved(one, now_ns))
-        return [[alarm_name(entry.key) for entry in one.members] for one in group(listed)]
+        found = group(listed, self._goes_by_name)
+        return [[alarm_name(entry.key) for entry in one.members] for one in found]
+
+    def _goes_by_name(self, entry: Entry) -> bool:
+        return self._namesakes.goes_by_name(entry.key.site, entry.key.gateway, entry.last)

@@ -136,6 +136,13 @@ class WholeMine:
                 for name, gateway in sorted(self._gateways.items())
             )
 
+    @property
+    def ended(self) -> bool:
+        """Whether there are gateways and each is gone, by its own word or the broker's."""
+        with self._lock:
+            gateways = self._gateways.values()
+            return bool(gateways) and all(one.gone_at_ns is not None for one in gateways)
+
     def tags(self) -> tuple[TaggedWorker, ...]:
         """Give everybody whose tag was ever heard, by tag."""
         with self._lock:

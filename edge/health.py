@@ -16,8 +16,8 @@ from scene.rig import Rig
 from scene.site import Site
 
 KINDS = {
-    "degraded_inference": "inference has run as the site file asks for",
-    "gateway_trouble": "all that the site file asks for is in force and watched",
+    "degraded_inference": "inference has run as the site file asks",
+    "gateway_trouble": "all that the site file asks for has been in force and watched",
 }
 """Alarms of this report, and what is well again when they clear."""
 CLEAR_AFTER_S = 10.0
@@ -33,6 +33,7 @@ class HealthReport:
         self._roadway = Roadway(rig, Floor(site.floor), site.floor)
         self._roadway.covered([camera.name for camera in rig.cameras])  # before anybody waits
         self._unseen_since_ns: tuple[int | None, ...] = ()
+        self._seen_once: tuple[bool, ...] = ()
         self._raised: dict[str, Anomaly] = {}
         self._bad_s: dict[str, float] = {}
         self.panorama_rate = Rate(clock)
@@ -75,7 +76,7 @@ class HealthReport:
             detection_age_s=age_s,
             detection_provider=provider,
             degraded=degraded,
-            coverage_from_x_m=covered.from_x_m,
+            coverage_from_x_m=covered.from_m,
             coverage=covered.cameras,
             coverage_sigma_m=covered.sigma_m,
             coverage_unseen_since_ns=self._unseen_since_ns,
@@ -105,13 +106,21 @@ class HealthReport:
         if raised is None or now_s - self._bad_s[kind] < CLEAR_AFTER_S:
             return ()
         del self._raised[kind]
-        what = f"{KINDS[kind]} for {CLEAR_AFTER_S:.0f} s"
+        what = f"for {CLEAR_AFTER_S:.0f} s {KINDS[kind]}"
         return (replace(raised, state="cleared", captured_at_ns=now_ns, evidence=what),)
 
     def _note_unseen(self, covered: Covered, now_ns: int) -> None:
-        """Keep, metre by metre, since when nobody looks there: this run can't say of before it."""
-        before = self._unseen_since_ns or (None,) * len(covered.cameras)
+        """Keep, metre by metre, since when nobody looks there; nothing where nobody did yet.
+
+        This run can't say of before it: what it has never seen it must not claim to have lost.
+        """
+        metres = len(covered.cameras)
+        before = self._unseen_since_ns or (None,) * metres
+        once = self._seen_once or (False,) * metres
+        self._seen_once = tuple(
+            count > 0 or seen for count, seen in zip(covered.cameras, once, strict=True)
+        )
         self._unseen_since_ns = tuple(
-            None if count else now_ns if since_ns is None else since_ns
-            for count, since_ns in zip(covered.cameras, before, strict=True)
+            None if count or not seen else now_ns if since_ns is None else since_ns
+            for count, seen, since_ns in zip(covered.cameras, once, before, strict=True)
         )

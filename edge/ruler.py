@@ -34,20 +34,26 @@ def ruler(rig: Rig, config: FloorConfig) -> tuple[RulerMark, ...]:
     for chainage_m in np.arange(first, last + 1):
         across_m = np.linspace(config.left_m, -config.right_m, POINTS_ACROSS)
         points = floor.at(np.full(POINTS_ACROSS, chainage_m), across_m)
-        line = _inside(rig, points)
-        if len(line) > 1:
+        pixels = rig.surface.panorama_from_mine(points)
+        first_in, end = _inside(rig, pixels)
+        if end - first_in > 1:
             marks.append(
                 RulerMark(
                     chainage_m=float(chainage_m),
-                    across_px=tuple((round(float(x), 1), round(float(y), 1)) for x, y in line),
+                    across_px=tuple(
+                        (round(float(x), 1), round(float(y), 1)) for x, y in pixels[first_in:end]
+                    ),
+                    left_m=(
+                        round(float(across_m[first_in]), 3),
+                        round(float(across_m[end - 1]), 3),
+                    ),
                 )
             )
     return tuple(marks)
 
 
-def _inside(rig: Rig, points_m: Floats) -> Floats:
-    """Give the longest run of (N, 3) points that lie next to each other in the picture."""
-    pixels = rig.surface.panorama_from_mine(points_m)
+def _inside(rig: Rig, pixels: Floats) -> tuple[int, int]:
+    """Give start and end of the longest run of (N, 2) that lie side by side in the picture."""
     inside = rig.surface.inside(pixels)
     width = rig.surface.size_px[0]
     best, start = (0, 0), 0
@@ -62,4 +68,4 @@ def _inside(rig: Rig, points_m: Floats) -> Floats:
             if index - start > best[1] - best[0]:
                 best = (start, index)
             start = index if jumps else index + 1
-    return np.asarray(pixels[best[0] : best[1]])
+    return best

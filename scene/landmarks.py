@@ -16,15 +16,23 @@ from scene.messages import XYZ, Landmark, SiteDescription
 NAMES = {"support": ("support {}", "{} 号支架"), "mark": ("{}", "{}")}
 
 
-def chainage_of(site: SiteDescription, xyz_m: XYZ) -> float | None:
-    """Tell the chainage of a place by a gateway's description; none where that has no roadway."""
+def floor_of(site: SiteDescription) -> Floor | None:
+    """Give the floor of a gateway's description; none where that has no roadway."""
     try:
         config = FloorConfig(
             centre_line_m=site.centre_line_m, left_m=site.left_m, right_m=site.right_m
         )
     except ValidationError:  # a gateway's mistake, not a reason to tell nothing
         return None
-    chainage_m = float(Floor(config).place(np.array([xyz_m[:2]]))[0, 0])
+    return Floor(config)
+
+
+def chainage_of(site: SiteDescription, xyz_m: XYZ) -> float | None:
+    """Tell the chainage of a place by a gateway's description; none where that has no roadway."""
+    floor = floor_of(site)
+    if floor is None:
+        return None
+    chainage_m = float(floor.place(np.array([xyz_m[:2]]))[0, 0])
     # As the page does, where `round` would be half to even; and half is half for both, whatever
     # the last bits of their sums.
     return math.floor(chainage_m * 10 + 0.5 + 1e-6) / 10

@@ -258,13 +258,17 @@ class GatewayHealth:
     degraded: str = ""
     """Why inference is not what the site file asks for; empty when it is."""
     coverage_from_x_m: float = 0.0
+    """Chainage at which the first metre of `coverage` starts: metres along the floor's centre line,
+    in plan, from the x of its first point, as the ruler counts. Only on a straight floor along x
+    is that the mine's x."""
     coverage: tuple[int, ...] = ()
-    """Per metre of roadway from `coverage_from_x_m`: how many healthy cameras see its floor."""
+    """Per metre of chainage from `coverage_from_x_m` on: how many healthy cameras see its floor."""
     coverage_sigma_m: tuple[float | None, ...] = ()
     """Per metre, how far off the place of somebody who stands there is expected to be (one sigma,
     along the worse axis); none where no healthy camera shows a whole body. Empty: not known."""
     coverage_unseen_since_ns: tuple[int | None, ...] = ()
-    """Per metre, since when no healthy camera sees it; none while one does. Empty: not known."""
+    """Per metre, since when no healthy camera sees it; none while one does, and where none has
+    since the gateway started. Empty: not known."""
     services: tuple[ServiceHealth, ...] = ()
     """The gateway's processes. Empty: not known."""
     alarms_waiting: int | None = None
@@ -317,7 +321,10 @@ class RulerMark:
 
     chainage_m: float
     across_px: tuple[XY, ...]
-    """Panorama pixels of a line across the floor, from its left edge to its right one."""
+    """Panorama pixels of a line across the floor, from left to right: what the picture has."""
+    left_m: tuple[float, float] | None = None
+    """How far left of the roadway's middle the line's first and last points are; the others lie
+    evenly between them. None: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

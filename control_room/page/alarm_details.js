@@ -4,7 +4,7 @@ import { actText, desk, show as showDesk } from "./desk.js";
 import { element, setText } from "./dom.js";
 import { msOf, parse } from "./json.js";
 import { byLandmark } from "./landmarks.js";
-import { alarmKey, isUnacknowledged, model, nowMs, on, personOf, raiseOf, select } from "./model.js";
+import { alarmKey, isUnacknowledged, model, nowMs, on, raiseOf, select, whoOf } from "./model.js";
 import { chainageOf } from "./roadway.js";
 import { clockTime } from "./times.js";
 import { kindName, newestEvidence, raisedEvidence } from "./words_of_alarms.js";
@@ -32,7 +32,7 @@ export function endMs(anomaly) {
 /** Tell the state of an alarm; of the group that it leads, how many nobody has seen. */
 export function stateOf(entry, unseen = 0) {
   const parts = [word(entry.anomaly.severity), word(entry.anomaly.state)];
-  if (raiseOf(entry).certainty === "possibly") parts.push(word("possibly"));
+  if (hasRaise(entry) && raiseOf(entry).certainty === "possibly") parts.push(word("possibly"));
   if (entry.ending !== null && entry.anomaly.state === "active") parts.push(word("ending"));
   if (entry.phase === "shelved") {
     parts.push(word("shelved_until", clockTime(msOf(entry.shelved.until_ns))));
@@ -67,15 +67,14 @@ function rowsOf(entry) {
   const { anomaly } = entry;
   const raise = raiseOf(entry);
   const isOver = anomaly.state !== "active";
-  const person = anomaly.track === null ? null
-    : personOf(`${entry.site}/${entry.gateway}`, anomaly.track)?.worker ?? anomaly.worker
-      ?? `#${anomaly.track}`;
+  const isKnown = hasRaise(entry);
   return [
-    ["severity", `${word(anomaly.severity)} · ${word(raise.certainty)}`],
+    ["severity", word(anomaly.severity)],
+    ["certainty", isKnown ? word(raise.certainty) : null],
     ["state", stateOf(entry)],
-    ["where", isOver && !entry.raised ? null : placeText(entry, raise.xyz_m)],
+    ["where", isKnown ? placeText(entry, raise.xyz_m) : null],
     ["zone", anomaly.zone],
-    ["person", person],
+    ["person", personText(entry)],
     ["camera", anomaly.camera],
     ["gateway", `${entry.site} / ${entry.gateway}`],
     ["raised", clockTime(msOf(anomaly.raised_at_ns), true)],
@@ -85,12 +84,24 @@ function rowsOf(entry) {
     ["shelved", entry.phase === "shelved" ? actText(entry.shelved, clockTime) : null],
     ["ended", entry.ending === null ? null : actText(entry.ending, clockTime)],
     ["stored", clockTime(msOf(entry.stored_at_ns), true)],
-    ["probability", isOver && !entry.raised ? null : `${(raise.probability * 100).toFixed(0)} %`],
-    ["evidence", isOver && !entry.raised ? null : raisedEvidence(entry)],
+    ["probability", isKnown ? `${(raise.probability * 100).toFixed(0)} %` : null],
+    ["evidence", isKnown ? raisedEvidence(entry) : null],
     ["clearing", isOver
       ? [placeText(entry, anomaly.xyz_m), newestEvidence(entry)].filter(Boolean).join(" · ") || null : null],
     ["alarm_id", anomaly.id],
   ];
+}
+
+/** Whether it is known what an alarm was raised on: a clearing alone is sure of nothing. */
+function hasRaise({ anomaly, raised }) {
+  return anomaly.state === "active" || Boolean(raised);
+}
+
+/** A name with its number: what was said before somebody had a name speaks of the number. */
+function personText(entry) {
+  const who = whoOf(entry);
+  const number = entry.anomaly.track === null ? null : `#${entry.anomaly.track}`;
+  return who === null || number === null || who === number ? who : `${who} (${number})`;
 }
 
 function placeText({ site, gateway }, xyz_m) {

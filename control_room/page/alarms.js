@@ -3,11 +3,13 @@
 import { drawDetails, endMs, stateOf } from "./alarm_details.js";
 import { button as makeButton, element, fill, setText } from "./dom.js";
 import { drawHidden, isWanted, onFilter } from "./filters.js";
+import { gatewayName } from "./gateway_names.js";
 import { msOf, parse } from "./json.js";
 import { byLandmark } from "./landmarks.js";
 import { oncePerFrame } from "./later.js";
 import {
   alarmKey, isOpen, isUnacknowledged, mayAct, model, on, raiseOf, selectAlarm, takeHistory, weight,
+  whoOf,
 } from "./model.js";
 import { chainageOf } from "./roadway.js";
 import { SIGN } from "./signs.js";
@@ -47,19 +49,24 @@ export function start() {
   setInterval(drawTimes, 1000);
 }
 
-/** Tell where an alarm is, in words. */
-export function whereOf(entry) {
+/** Tell whom an alarm is about, if anybody, and where it is, in words. */
+export function whoAndWhereOf(entry) {
   const { anomaly, gateway } = entry;
   const { xyz_m } = raiseOf(entry);
-  const parts = [];
+  const place = `${entry.site}/${gateway}`;
+  const who = whoOf(entry);
+  const parts = who === null ? [] : [who];
   if (xyz_m !== null) {
-    const site = model.gateways.get(`${entry.site}/${gateway}`)?.site;
+    const site = model.gateways.get(place)?.site;
     const near = byLandmark(site, xyz_m);
     parts.push(word("at", chainageOf(site, xyz_m).toFixed(1)), ...(near === null ? [] : [near]));
   }
   if (anomaly.zone !== null) parts.push(anomaly.zone);
   if (anomaly.camera !== null) parts.push(`${word("camera")} ${anomaly.camera}`);
-  if (parts.length === 0 || model.gateways.size > 1) parts.push(gateway);
+  // Of one gateway alone everybody knows which; but an alarm may be of one that is not heard.
+  if (parts.length === 0 || model.gateways.size > 1 || !model.gateways.has(place)) {
+    parts.push(gatewayName(entry.site, gateway));
+  }
   return parts.join(" · ");
 }
 
@@ -214,7 +221,7 @@ function fillLine(button, entry, group) {
   setText(icon, SIGN[anomaly.severity] ?? SIGN.notice);
   icon.setAttribute("aria-hidden", "true");
   setText(kind, group.length > 1 ? `${kindName(entry.anomaly)} +${group.length - 1}` : kindName(entry.anomaly));
-  setText(where, whereOf(entry));
+  setText(where, whoAndWhereOf(entry));
   setText(since, sinceOf(entry));
   setText(words, stateOf(entry, group.length > 1 ? unseen : 0));
 }
@@ -228,7 +235,10 @@ function sinceOf({ anomaly, cleared_at_ns }) {
 function drawTimes() {
   for (const item of [...lines.values(), ...groupLines.map((line) => line.item)]) {
     const entry = model.alarms.get(item.firstChild.dataset.key);
-    if (entry !== undefined) setText(item.firstChild.children[3], sinceOf(entry));
+    if (entry === undefined) continue;
+    const [, , where, since] = item.firstChild.children;
+    setText(where, whoAndWhereOf(entry)); // somebody may have got a name since
+    setText(since, sinceOf(entry));
   }
 }
 

@@ -1,7 +1,7 @@
 // Tells a screen reader what matters, and never floods it: what comes together is told together.
 
 import { kindName } from "./words_of_alarms.js";
-import { whereOf } from "./alarms.js";
+import { whoAndWhereOf } from "./alarms.js";
 import { setText } from "./dom.js";
 import { on, weight } from "./model.js";
 import { word } from "./words.js";
@@ -37,7 +37,7 @@ function tell() {
   timer = null;
   dueAt = performance.now() + AGAIN_MS;
   const worst = waiting.reduce((a, b) => (weight(b) > weight(a) ? b : a));
-  const one = word("new_alarm", `${kindName(worst.anomaly)}, ${whereOf(worst)}`);
+  const one = word("new_alarm", `${kindName(worst.anomaly)}, ${whoAndWhereOf(worst)}`);
   told = waiting.length === 1 ? one : word("new_alarms", waiting.length, one);
   (worst.anomaly.severity === "critical" ? loud : calm).textContent = told;
   waiting = [];

@@ -84,10 +84,10 @@ function ofLink() {
 function ofPicture() {
   if (picture === null || !picture.supported || model.shown === null || replayEnded()) return [];
   if (picture.quiet_s > OLD_PICTURE_S) {
-    return [["picture", word("picture_old", model.shown, picture.quiet_s.toFixed(0))]];
+    return [["picture", word("picture_old", picture.name, picture.quiet_s.toFixed(0))]];
   }
   if (picture.late_s > OLD_PICTURE_S) {
-    return [["late", word("picture_late", model.shown, picture.late_s.toFixed(1))]];
+    return [["late", word("picture_late", picture.name, picture.late_s.toFixed(1))]];
   }
   return [];
 }

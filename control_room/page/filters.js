@@ -2,7 +2,7 @@
 // What is hidden is always counted.
 
 import { button, element, setText } from "./dom.js";
-import { alarmKey, changed, isUnacknowledged, model, on, personOf } from "./model.js";
+import { alarmKey, changed, isUnacknowledged, model, on, whoOf } from "./model.js";
 import { oncePerFrame } from "./later.js";
 import { kindName } from "./words_of_alarms.js";
 import { word } from "./words.js";
@@ -82,11 +82,6 @@ export function drawHidden(entries) {
 
 function isFiltering() {
   return search.value.trim() !== "" || Object.values(choices).some(({ field }) => field.value !== "");
-}
-
-function whoOf({ site, gateway, anomaly }) {
-  if (anomaly.track === null) return anomaly.worker;
-  return personOf(`${site}/${gateway}`, anomaly.track)?.worker ?? anomaly.worker ?? `#${anomaly.track}`;
 }
 
 function filtered() {

@@ -1,17 +1,16 @@
 // Head-count, and the strip of gateways and cameras. Knows nothing about how pictures come.
 
-import { countText } from "./counts.js";
+import { countIsOld, countText } from "./counts.js";
 import { coverageOf } from "./coverage.js";
 import { button, element, fill, setText } from "./dom.js";
-import { msOf } from "./json.js";
+import { gatewayName } from "./gateway_names.js";
 import { oncePerFrame } from "./later.js";
-import { PREDICTED_AFTER_S, SILENT_AFTER_S, model, nowMs, on, show, silentFor } from "./model.js";
+import { SILENT_AFTER_S, model, nowMs, on, show, silentFor } from "./model.js";
 import { locale } from "./times.js";
 import { kindName } from "./words_of_alarms.js";
 import { technical, word } from "./words.js";
 
 const COUNT_OLD_S = 3;
-const HEADS_OLD_S = 6;
 
 const strip = document.getElementById("health-strip");
 const count = document.getElementById("count");
@@ -24,7 +23,6 @@ export function start() {
   const later = oncePerFrame(draw);
   for (const about of ["health", "state", "alarms", "heads"]) on(about, later);
   on("gateways", () => { later(); drawChooser(); });
-  on("positions", oncePerFrame(drawCount));
   on("alarm rate", drawRate);
   on("picture", (state) => { picture = state; });
   on("language", () => { draw(); drawChooser(); drawRate(); });
@@ -54,7 +52,7 @@ function drawCount() {
   const parts = [word("count_unknown")];
   if (now !== null) {
     // However many are seen, where cameras can't see there may be more.
-    parts[0] = now.people === 1 && !now.text ? word("count_one") : word("count", now.text || now.people);
+    parts[0] = now.seen === 1 && !now.text ? word("count_one") : word("count", now.text || now.seen);
     if (now.lately > 0) parts.push(word("count_lately", now.lately));
   }
   if (unplaced > 0) parts.push(word("count_unplaced", unplaced));
@@ -67,35 +65,19 @@ function drawCount() {
   count.classList.toggle("partly", partly);
 }
 
-/** Who is seen now: { people, lately, text }; null while that is not known. */
+/**
+ * Who is seen now: { seen, lately, text }; null while that is not known. The control room counts, as
+ * for the table of zones and the muster: a second count on the page contradicted them.
+ */
 function peopleSeen() {
-  if (!model.link.open) return null;
-  const speaking = [...model.gateways.values()].filter((known) =>
-    known.positions !== undefined && silentFor(known, "positions") < COUNT_OLD_S);
-  if (speaking.length === 0) return null;
-  let people = 0;
-  let lately = 0;
-  let certain = 0;
-  for (const { positions } of speaking) {
-    const seen = positions.people.filter((person) => isSeenNow(person, positions));
-    people += seen.length;
-    certain += seen.filter(({ certainty }) => certainty === "certainly").length;
-    lately += positions.people.length - seen.length;
-  }
-  const isOld = performance.now() - model.headsAt > HEADS_OLD_S * 1000;
-  // Of one gateway the positions say all; who is only possibly there is not counted as if surely.
-  if (isOld || model.gateways.size < 2) return { people, lately, text: maybe(people, certain) };
-  // Whom two gateways see is one person: only the control room's count knows. It counts as in view
-  // who is followed, also where the place is only predicted just now.
+  const speaks = (known) => known.positions !== undefined && silentFor(known, "positions") < COUNT_OLD_S;
+  if (countIsOld() || ![...model.gateways.values()].some(speaks)) return null;
   const sum = (name) => model.heads.reduce((all, told) => all + told[name], 0);
-  const seen = Math.min(people, sum("people"));
+  const [seen, surely] = [sum("seen"), sum("seen_at_least")];
   return {
-    people: seen, lately: sum("people") - seen + sum("unknown"), text: maybe(seen, sum("at_least")),
+    seen, lately: sum("people") - seen + sum("unknown"),
+    text: surely < seen ? countText(seen, surely, true) : "",
   };
-}
-
-function maybe(people, surely) {
-  return surely < people ? countText(people, surely, true) : "";
 }
 
 /** Tell whether a gateway says nothing of its cameras any more, or never did. */
@@ -110,30 +92,30 @@ function floorSeen() {
     const coverage = coverageOf(known);
     found.metres += coverage.length;
     found.unseen += coverage.filter(({ seen }) => !seen).length;
-    if (coverage.length === 0) found.unknown.push(known.gateway);
+    if (coverage.length === 0) found.unknown.push(gatewayName(known.siteName, known.gateway));
   }
   return found;
 }
 
-/** Whose place is only predicted is not seen, and must not be counted as if. */
-function isSeenNow(person, positions) {
-  return msOf(positions.captured_at_ns) - msOf(person.seen_at_ns) <= PREDICTED_AFTER_S * 1000;
-}
-
+/** Every gateway with its cameras: every one may have a "cam1". */
 function drawStrip() {
   const about = camerasAlarms();
-  const chips = [];
-  for (const known of model.gateways.values()) {
+  const groups = [...model.gateways.values()].map((known) => {
     const [quiet, silent] = [silentFor(known, "health"), isSilent(known)];
-    chips.push(gatewayChip(known, quiet, silent));
-    for (const camera of known.health?.cameras ?? known.site?.cameras ?? []) {
-      chips.push(cameraChip(known, camera, silent, about));
-    }
-  }
-  const text = JSON.stringify(chips);
+    const cameras = known.health?.cameras ?? known.site?.cameras ?? [];
+    return [gatewayName(known.siteName, known.gateway), [gatewayChip(known, quiet, silent),
+      ...cameras.map((camera) => cameraChip(known, camera, silent, about))]];
+  });
+  const text = JSON.stringify(groups);
   if (strip.dataset.text === text) return;
   strip.dataset.text = text;
-  strip.replaceChildren(...chips.map(([name, said, state]) => chip(name, said, state)));
+  strip.replaceChildren(...groups.map(([name, chips]) => {
+    const group = element("div", "chips");
+    group.setAttribute("role", "group");
+    group.setAttribute("aria-label", name);
+    group.append(...chips.map((one) => chip(...one)));
+    return group;
+  }));
 }
 
 function gatewayChip({ place, gateway, health, state, siteName }, quiet, silent) {
@@ -156,7 +138,8 @@ function gatewayChip({ place, gateway, health, state, siteName }, quiet, silent)
   const off_s = clockOff(siteName, gateway);
   if (off_s !== 0) words.push(word("clock_off", off_s));
   const doubtful = health?.degraded || lost > 0 || off_s !== 0;
-  return [gateway, words.join(" · "), offline || silent ? "bad" : doubtful ? "doubtful" : "good"];
+  const look = offline || silent ? "bad" : doubtful ? "doubtful" : "good";
+  return [gatewayName(siteName, gateway), words.join(" · "), look, lost > 0 ? word("why_positions_lost") : ""];
 }
 
 function clockOff(siteName, gateway) {
@@ -187,8 +170,9 @@ function camerasAlarms() {
   return found;
 }
 
-function chip(name, text, state) {
+function chip(name, text, state, why = "") {
   const made = element("span", `chip ${state}`);
+  made.title = why;
   made.append(element("b", "", { good: "✓", doubtful: "!", bad: "✕" }[state]), " ",
     element("strong", "", name), ` ${text}`);
   return made;
@@ -224,7 +208,9 @@ function drawRate() {
   if (rate.standing.length > 0) parts.push(word("rate_standing", rate.standing.length));
   const worst = rate.offenders[0];
   if (worst !== undefined && worst.count > 1) {
-    parts.push(word("rate_most", `${kindName(worst)} ${worst.place || worst.gateway} ×${worst.count}`));
+    // A zone's name may be used at several sites, too.
+    const where = gatewayName(worst.site, worst.place || worst.gateway);
+    parts.push(word("rate_most", `${kindName(worst)} ${where} ×${worst.count}`));
   }
   rateLine.className = state;
   setText(rateLine, parts.join(" · "));
@@ -232,12 +218,13 @@ function drawRate() {
 
 function drawChooser() {
   chooser.hidden = model.gateways.size < 2;
-  const had = new Map([...chooser.children].map((one) => [one.textContent, one]));
+  const had = new Map([...chooser.children].map((one) => [one.dataset.place, one]));
   // Kept, so that whoever chose one by keyboard stays there.
-  fill(chooser, [...model.gateways.keys()].map(
-    (place) => had.get(place) ?? button("", place, () => show(place)),
-  ));
-  for (const one of chooser.children) {
-    one.setAttribute("aria-pressed", String(one.textContent === model.shown));
-  }
+  fill(chooser, [...model.gateways.values()].map(({ place, siteName, gateway }) => {
+    const one = had.get(place) ?? button("", "", () => show(place));
+    one.dataset.place = place;
+    setText(one, gatewayName(siteName, gateway));
+    one.setAttribute("aria-pressed", String(place === model.shown));
+    return one;
+  }));
 }

@@ -12,10 +12,15 @@ export function byLandmark(site, xyz_m) {
   const near = (site?.landmarks ?? []).reduce(
     (best, one) => (best === null || far(one) < far(best) ? one : best), null,
   );
-  if (near === null) return null;
+  return near === null ? null : besideLandmark(near, chainage_m);
+}
+
+/** Say how a place at `chainage_m`, metres, lies to a support or mark. */
+export function besideLandmark(near, chainage_m) {
+  const far_m = Math.abs(near.chainage_m - chainage_m);
   const name = near.kind === "support" ? word("support", near.name) : near.name;
-  const whole_m = Math.floor(far(near) + 0.5);
-  if (far(near) <= near.reach_m || whole_m === 0) return name;
+  const whole_m = Math.floor(far_m + 0.5);
+  if (far_m <= near.reach_m || whole_m === 0) return name;
   const side = chainage_m > near.chainage_m ? "+" : "-";
   return `${name} ${side} ${whole_m} ${word("metres")}`;
 }

@@ -15,6 +15,8 @@ export const model = {
   gateways: new Map(),
   /** Map of "site/gateway/id" to the journal's entry. */
   alarms: new Map(),
+  /** The names of all sites that were ever heard of. */
+  sites: new Set(),
   /** Map of "site/machine" to where a machine is; `heardAt` is when that was said. */
   machines: new Map(),
   /** How many are where, one for each site; `headsAt` is when that was said. */
@@ -72,7 +74,7 @@ export function takeSnapshot(said) {
   const before = new Map(model.alarms);
   model.alarms.clear();
   worst = null;
-  for (const entry of said.alarms) model.alarms.set(alarmKey(entry), entry);
+  said.alarms.forEach(keep);
   followAlarm();
   model.groups = said.groups;
   model.alarmRate = said.alarm_rate;
@@ -95,6 +97,7 @@ export function takeMessage({ site, gateway, topic, envelope, plan, age_s = 0 })
   if (known === undefined) {
     known = { place, siteName: site, gateway, heardAt: {} };
     model.gateways.set(place, known);
+    model.sites.add(site);
     if (model.shown === null) model.shown = place;
   }
   known[topic] = envelope.body;
@@ -121,7 +124,7 @@ export function takeHeads({ heads }) {
 /** Take alarms that were over long ago. */
 export function takeHistory(entries) {
   for (const entry of entries) {
-    if (!model.alarms.has(alarmKey(entry))) model.alarms.set(alarmKey(entry), entry);
+    if (!model.alarms.has(alarmKey(entry))) keep(entry);
   }
   forgetOldAlarms();
   worst = null;
@@ -132,12 +135,17 @@ export function takeHistory(entries) {
 export function takeAlarm(entry) {
   const key = alarmKey(entry);
   const before = model.alarms.get(key);
-  model.alarms.set(key, entry);
+  keep(entry);
   worst = null;
   forgetOldAlarms();
   followAlarm();
   changed("alarms");
   if (isNews(before, entry)) changed("new alarm", entry);
+}
+
+function keep(entry) {
+  model.alarms.set(alarmKey(entry), entry);
+  model.sites.add(entry.site);
 }
 
 /** Tell whether an alarm is new, has got worse, or has come off the shelf with nobody's word for it. */
@@ -286,4 +294,16 @@ function forgetOldAlarms() {
 /** Tell what people call somebody: a name, or a number. */
 export function nameOf(person) {
   return person.worker ?? `#${person.track}`;
+}
+
+/**
+ * Tell whom an alarm is about, by name or number, also when that person has gone; null if nobody.
+ * While it is active the name is the one that plan and panorama show; when it is over, the last
+ * one that it had: the number may be somebody else's by now.
+ */
+export function whoOf({ site, gateway, anomaly }) {
+  if (anomaly.track === null) return anomaly.worker;
+  const now = personOf(`${site}/${gateway}`, anomaly.track)?.worker ?? null;
+  const [first, second] = anomaly.state === "active" ? [now, anomaly.worker] : [anomaly.worker, now];
+  return first ?? second ?? `#${anomaly.track}`;
 }

@@ -1,9 +1,10 @@
 // The muster: how many are where, who is missing, where they were last. To be read, and printed.
 // Counts nobody itself.
 
-import { countText, countWhy, isBlind, seenText, whoText } from "./counts.js";
+import { countText, countWhy, countWhyHere, isBlind, lostWhy, seenText, whoText } from "./counts.js";
 import { button, element, setText } from "./dom.js";
 import { msOf, parse } from "./json.js";
+import { besideLandmark } from "./landmarks.js";
 import { model, on, selectTrack } from "./model.js";
 import { clockTime } from "./times.js";
 import { word } from "./words.js";
@@ -130,8 +131,7 @@ function parts() {
     line(word("cameras_see", told.metres_seen, told.metres)),
     ...told.silent.map(([gateway, since_ns]) => warning(word(
       told.never_heard.includes(gateway) ? "never_heard" : "silent_since", gateway, time(since_ns)))),
-    ...told.blind.map((one) => warning(word("blind_from", one.from_x_m, one.to_x_m,
-      one.since_ns === null ? "?" : time(one.since_ns)))),
+    ...told.blind.map((one) => warning(blindText(one))),
     ...told.clocks_off.map(([gateway, off_s]) => warning(word("clock_off_of", gateway, off_s))),
     element("h3", "", missingTitle()), ...missing(),
     element("h3", "", word("by_zone")), zones(),
@@ -143,6 +143,12 @@ function parts() {
     found.push(line(word("listening_since", clockTime(msOf(told.listening_since_ns), true))));
   }
   return found;
+}
+
+function blindText({ from_x_m, to_x_m, since_ns, never_seen }) {
+  if (never_seen) return word("blind_always", from_x_m, to_x_m);
+  return since_ns === null ? word("blind_some_time", from_x_m, to_x_m)
+    : word("blind_from", from_x_m, to_x_m, time(since_ns));
 }
 
 function missingTitle() {
@@ -170,7 +176,9 @@ function zones() {
     whoText(area),
   ]), "zones");
   told.areas.forEach((area, i) => {
-    made.rows[i + 1].cells[1].title = countWhy(area.people, area.at_least);
+    const { cells } = made.rows[i + 1];
+    cells[1].title = countWhyHere(area.people, area.at_least);
+    cells[3].title = lostWhy(area);
   });
   return made;
 }
@@ -225,9 +233,10 @@ function tableOf(titles, rows, name) {
 
 function where(place) {
   const [x, y] = place.xyz_m;
-  const spot = place.chainage_m === null ? `x ${x.toFixed(1)}, y ${y.toFixed(1)}`
-    : `${place.chainage_m.toFixed(0)} m`;
-  return [spot, place.zone, place.gateway].filter(Boolean).join(" · ");
+  const { chainage_m, landmark } = place;
+  const spot = chainage_m === null ? `x ${x.toFixed(1)}, y ${y.toFixed(1)}` : `${chainage_m.toFixed(0)} m`;
+  const near = landmark && chainage_m !== null ? besideLandmark(landmark, chainage_m) : null;
+  return [spot, near, place.zone, place.gateway].filter(Boolean).join(" · ");
 }
 
 function ago(ns) {

@@ -2,17 +2,18 @@
 // Knows nothing about MQTT: people and picture come out of the same packet.
 
 import { setText } from "./dom.js";
+import { gatewayName } from "./gateway_names.js";
 import { msOf } from "./json.js";
 import { oncePerFrame } from "./later.js";
 import {
-  OLD_PICTURE_S, alarmKey, alarmsOf, changed, model, nowMs, on, personOf, replayEnded, selectAlarm,
-  selectTrack,
+  OLD_PICTURE_S, alarmKey, alarmOf, alarmsOf, changed, model, nowMs, on, personOf, replayEnded, selectAlarm,
+  selectTrack, weight,
 } from "./model.js";
 import { openOnEnter } from "./place_alarms.js";
-import { activePlace, drawPlaces, drawRaised } from "./raised_place.js";
+import { activePlace, drawPlaces, drawRaised, writeRaised } from "./raised_place.js";
 import { drawRuler } from "./ruler.js";
 import { PanoramaStream } from "./stream.js";
-import { DARK, drawTags, tagsOf } from "./tags.js";
+import { DARK, NARROW_PX, drawTags, tagsOf } from "./tags.js";
 import { View, whenClicked } from "./view.js";
 import { technical, word } from "./words.js";
 
@@ -20,6 +21,8 @@ import { technical, word } from "./words.js";
 const LOST_MS = 2000;
 /** A view that nobody has touched for so long shows all again: it must not hide who comes. */
 const UNTOUCHED_MS = 30_000;
+/** On a phone a long panorama would be a thread: it is at least so high, and shows a part of itself. */
+const PHONE_PX = 190;
 
 const canvas = document.getElementById("panorama");
 const stamp = document.getElementById("zoom-stamp");
@@ -58,7 +61,9 @@ export const drawn = {
  * `late_s` between its capture and its drawing.
  */
 export function pictureState() {
+  const known = model.gateways.get(model.shown);
   return {
+    name: known === undefined ? "" : gatewayName(known.siteName, known.gateway),
     quiet_s: (performance.now() - drawnAt) / 1000,
     late_s: model.prefix !== "replay" && header !== null ? late_s : 0,
     captured_ms: header === null ? null : msOf(header.captured_at_ns),
@@ -104,12 +109,18 @@ function showAll() {
   later();
 }
 
-/** Show all again once nobody is followed any more, or nobody has touched anything for long. */
+function rest() {
+  follows = false;
+  view.rest();
+  later();
+}
+
+/** Go back once nobody is followed any more, or nobody has touched anything for long. */
 function leaveZoom() {
-  if (view.isWhole) return;
+  if (view.isWhole || view.isAtRest) return;
   const now = performance.now();
   if (follows && selectedXy() !== null) followedAt = now;
-  if (now - touchedAt > UNTOUCHED_MS || (follows && now - followedAt > LOST_MS)) showAll();
+  if (now - touchedAt > UNTOUCHED_MS || (follows && now - followedAt > LOST_MS)) rest();
 }
 
 function isSupported() {
@@ -124,7 +135,7 @@ function showGateway() {
   trouble = "";
   drawnAt = performance.now();
   drawn.tags = [];
-  showAll();
+  rest();
   if (model.shown === null) return;
   if (isSupported()) stream = new PanoramaStream(model.shown, take, takeTrouble);
   later();
@@ -148,7 +159,9 @@ function resize() {
   boxWidth ||= canvas.parentElement.getBoundingClientRect().width;
   const width = Math.max(1, Math.floor(boxWidth));
   const most = Math.max(120, innerHeight * 0.55);
-  const height = Math.round(Math.min(most, Math.max(120, width * size.height / size.width)));
+  const whole_px = width * size.height / size.width;
+  view.fills = frame !== null && width < NARROW_PX && whole_px < PHONE_PX;
+  const height = Math.round(Math.min(most, Math.max(view.fills ? PHONE_PX : 120, whole_px)));
   const ratio = devicePixelRatio || 1;
   const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== wide || canvas.height !== high) {
@@ -179,9 +192,13 @@ function draw() {
   drawn.raised = drawRaised(context, over, stream.place, site, marks(), onCanvas);
   drawn.tags = tagsOf(header, stream.place, view, onCanvas);
   drawn.groups = drawTags(context, drawn.tags, view.box);
+  const taken = [...drawn.ruler, ...drawn.tags.map(({ label }) => label).filter((label) => label !== null)];
+  if (drawn.raised !== null) {
+    drawn.raised.label = writeRaised(context, drawn.raised, view.box, taken);
+    taken.push(drawn.raised.label);
+  }
   const picture = { place: stream.place, site, marks: marks(), onCanvas, box: view.box };
-  drawn.places = drawPlaces(context, picture, new Set(drawn.tags.map(({ track }) => track)),
-    drawn.tags.map(({ label }) => label).filter((label) => label !== null));
+  drawn.places = drawPlaces(context, picture, new Set(drawn.tags.map(({ track }) => track)), taken);
   drawn.scale = view.scale;
   drawStamp();
   if (!isNew) return;
@@ -260,7 +277,7 @@ function flyToSelected() {
     const place = activePlace(model.alarms.get(model.selected?.alarm));
     // A number may change: `leaveZoom` waits for the new one.
     if (place !== null) flyToChainage(place);
-    else if (follows && model.selected?.track == null) showAll();
+    else if (follows && model.selected?.track == null) rest();
     return;
   }
   follows = true;
@@ -268,8 +285,23 @@ function flyToSelected() {
   view.centre(...xy, 2);
 }
 
-/** Keep the selected person in the middle part of the view. */
+/** On a phone, while nobody moves the view: the middle of whom the gravest alarm is about, or of the first. */
+function gravestXy() {
+  const people = header.positions.people.filter(({ panorama_xy }) => panorama_xy !== null);
+  const graveness = ({ track }) => {
+    const alarm = alarmOf(stream.place, track);
+    return alarm === null ? 0 : weight(alarm);
+  };
+  return people.toSorted((a, b) => graveness(b) - graveness(a) || a.track - b.track)[0]?.panorama_xy ?? null;
+}
+
+/** Keep the selected person, or the gravest alarm's, in the middle part of the view. */
 function follow() {
+  if (view.fills && view.isAtRest) {
+    const xy = gravestXy();
+    if (xy !== null && Math.abs(onCanvas(xy)[0] - view.box.width / 2) > view.box.width / 5) view.rest(xy[0]);
+    return;
+  }
   const xy = follows ? selectedXy() : null;
   if (xy === null) return;
   const [x, y] = onCanvas(xy);
@@ -313,7 +345,7 @@ function showAge() {
   if (!state.supported) text = word("no_webcodecs");
   else if (state.trouble !== "") text = word("decode_trouble", technical(state.trouble));
   else if (nobody) text = word("no_gateway");
-  else if (state.never) text = word("no_picture", model.shown);
+  else if (state.never) text = word("no_picture", state.name);
   note.textContent = text;
   note.hidden = text === "";
   const old = state.quiet_s > OLD_PICTURE_S && !state.never && !replayEnded();

@@ -1,6 +1,7 @@
 // Everybody as a list, for the keyboard and for screen readers, and what is known of the selected one.
 
 import { button, element, fill, setText } from "./dom.js";
+import { gatewayName } from "./gateway_names.js";
 import { msOf } from "./json.js";
 import { byLandmark } from "./landmarks.js";
 import { oncePerFrame } from "./later.js";
@@ -11,8 +12,8 @@ import { ellipse } from "./plan_people.js";
 import { along, chainageOf } from "./roadway.js";
 import { SIGN } from "./signs.js";
 import { postureOf } from "./tags.js";
-import { kindName } from "./words_of_alarms.js";
 import { word } from "./words.js";
+import { kindBeside } from "./zone_left.js";
 
 const EVERY_MS = 500;
 /** Older news of people are called old. */
@@ -67,8 +68,8 @@ function drawList(everybody) {
       nameOf(person), `${chainageOf(known.site, person.xyz_m).toFixed(1)} m`,
       byLandmark(known.site, person.xyz_m), postureOf(person),
     ].filter((part) => part !== null);
-    if (alarm !== null) parts.unshift(`${SIGN[alarm.anomaly.severity] ?? ""} ${kindName(alarm.anomaly)}`);
-    if (model.gateways.size > 1) parts.push(known.gateway);
+    if (alarm !== null) parts.unshift(`${SIGN[alarm.anomaly.severity] ?? ""} ${kindBeside(alarm, person, known.site)}`);
+    if (model.gateways.size > 1) parts.push(gatewayName(known.siteName, known.gateway));
     const silent_s = silentFor(known, "positions");
     if (silent_s > OLD_S) parts.push(word("seconds_ago", silent_s.toFixed(0)));
     setText(item.firstChild, parts.join(" · "));
@@ -122,7 +123,7 @@ function rowsOf(person, known) {
     ["posture", postureOf(person)],
     ["helmet", person.helmet === null ? null : `${Math.round(person.helmet * 100)} %`],
     ["cameras", person.cameras.join(", ")],
-    ["gateway", known.place],
+    ["gateway", gatewayName(known.siteName, known.gateway)],
   ].filter(([, value]) => value !== null);
 }
 

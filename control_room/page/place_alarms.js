@@ -1,9 +1,9 @@
 // The alarms that share a label on panorama or plan, one by one, to choose from.
 
 import { stateOf } from "./alarm_details.js";
-import { whereOf } from "./alarms.js";
+import { whoAndWhereOf } from "./alarms.js";
 import { button, element, fill, setText } from "./dom.js";
-import { alarmKey, changed, model, on, personOf, selectAlarm, weight } from "./model.js";
+import { alarmKey, changed, model, on, selectAlarm, weight } from "./model.js";
 import { SIGN } from "./signs.js";
 import { kindName } from "./words_of_alarms.js";
 import { word } from "./words.js";
@@ -85,11 +85,9 @@ function lineOf(entry) {
     line.dataset.alarm = entry.anomaly.id;
     lines.set(key, line);
   }
-  const { anomaly, site, gateway } = entry;
-  const who = anomaly.track === null ? anomaly.worker
-    : personOf(`${site}/${gateway}`, anomaly.track)?.worker ?? anomaly.worker ?? `#${anomaly.track}`;
+  const { anomaly } = entry;
   line.className = `place-alarm ${anomaly.severity}`;
-  setText(line, [`${SIGN[anomaly.severity] ?? SIGN.notice} ${kindName(anomaly)}`, who, whereOf(entry),
-    stateOf(entry)].filter(Boolean).join(" · "));
+  setText(line, [`${SIGN[anomaly.severity] ?? SIGN.notice} ${kindName(anomaly)}`, whoAndWhereOf(entry),
+    stateOf(entry)].join(" · "));
   return line;
 }

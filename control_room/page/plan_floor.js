@@ -2,6 +2,7 @@
 
 import { stretchesOf, unseenFloor } from "./coverage.js";
 import { node } from "./dom.js";
+import { gatewayName } from "./gateway_names.js";
 import { SILENT_AFTER_S, model, silentFor } from "./model.js";
 import { edges, isDrawable, pieceOf } from "./roadway.js";
 import { word } from "./words.js";
@@ -71,7 +72,7 @@ export function drawFloors(sheet, ruler_px) {
   ];
 }
 
-function floor({ site, place, gateway, ...known }, sheet) {
+function floor({ site, place, siteName, gateway, ...known }, sheet) {
   const [left, right] = edges(site);
   const shown = model.gateways.size > 1 && place === model.shown;
   const shapes = [node("path", {
@@ -92,10 +93,11 @@ function floor({ site, place, gateway, ...known }, sheet) {
   shapes.push(node("path", { d: pathOf(site.centre_line_m, sheet, false), class: "centre" }));
   if (model.gateways.size > 1) {
     const [left_px, base] = sheet.px(right[0]);
-    const [x, y] = sheet.names.placeStart(gateway, [
+    const name = gatewayName(siteName, gateway);
+    const [x, y] = sheet.names.placeStart(name, [
       [left_px + 4, base - 5], [left_px + 4, base + 14], [left_px + 4, base - 21],
     ]);
-    shapes.push(node("text", { x, y, class: "gateway-name" }, gateway));
+    shapes.push(node("text", { x, y, class: "gateway-name" }, name));
   }
   return shapes;
 }
@@ -188,6 +190,14 @@ function cameras({ site, health, ...known }, sheet) {
   });
 }
 
+/** From where to where, along x, each roadway has floor. */
+function roadwaySpans() {
+  return [...model.gateways.values()].filter(({ site }) => isDrawable(site)).map(({ site }) => {
+    const xs = edges(site).flat().map(([x]) => x);
+    return [Math.min(...xs), Math.max(...xs)];
+  });
+}
+
 function ruler(sheet, ruler_px) {
   const { height, width, left: from, scale } = sheet;
   const wanted = 90 / scale;
@@ -203,7 +213,10 @@ function ruler(sheet, ruler_px) {
       shapes.push(rect);
     }
   }
+  const spans = roadwaySpans();
   for (let x = Math.ceil(from / step) * step; x <= from + width / scale; x += step) {
+    // Beyond the roadways' ends there is no floor to number.
+    if (!spans.some(([low, high]) => x >= low && x <= high)) continue;
     const [left] = sheet.px([x, 0]);
     shapes.push(node("path", { d: `M${left} ${height + 11}v6`, class: "tick" }));
     shapes.push(node("text", { x: left, y: height + 29, class: "ruler" }, `${Number(x.toFixed(1))} m`));

@@ -4,7 +4,7 @@
 
 import { widthOf } from "./labels.js";
 import { alarmKey, model, raiseOf, weight } from "./model.js";
-import { chainageOf } from "./roadway.js";
+import { along, chainageOf } from "./roadway.js";
 import { COLOUR, outline } from "./signs.js";
 import { kindName } from "./words_of_alarms.js";
 import { word } from "./words.js";
@@ -14,14 +14,15 @@ const DARK = "#0b1116";
 /** Marks stand a metre apart; where none is as near the picture does not show the place. */
 const NEAR_M = 1;
 const FONT = "700 13px system-ui, sans-serif";
+const RAISED_FONT = "500 12px system-ui, sans-serif";
 const HEIGHT = 20;
 const SIGN_R = 9;
 /** Alarms so near to each other share a sign. */
 const SHARED_PX = 40;
 
 /**
- * Draw the place of an alarm of the gateway `place`, if it is over and the picture has it; gives
- * `{ x, text }`, canvas pixels, or null. `marks` are the ruler's, `onCanvas` places their pixels.
+ * Draw the line where an alarm of the gateway `place` was, if it is over and the picture has it; gives
+ * `{ x, y, text }`, canvas pixels, or null. `marks` are the ruler's, `onCanvas` places their pixels.
  */
 export function drawRaised(context, entry, place, site, marks, onCanvas) {
   if (!entry || !site || entry.anomaly.state === "active") return null;
@@ -38,11 +39,20 @@ export function drawRaised(context, entry, place, site, marks, onCanvas) {
   context.setLineDash([]);
   const text = `${kindName(entry.anomaly)} · ${word("cleared")}`;
   const [x, y] = points.toSorted((a, b) => a[1] - b[1])[0];
-  context.font = "500 12px system-ui, sans-serif";
-  context.textBaseline = "bottom";
+  return { x, y, text };
+}
+
+/** Write what such a line is, where nothing else is written in a picture of the size `box`; gives its box. */
+export function writeRaised(context, { x, y, text }, box, taken) {
+  const width = widthOf(text, RAISED_FONT) + 8;
+  const [left, top] = roomFor(x, y, width, box, taken);
+  context.font = RAISED_FONT;
+  context.textBaseline = "middle";
+  context.fillStyle = "rgba(11, 17, 22, 0.82)";
+  context.fillRect(left, top, width, HEIGHT);
   context.fillStyle = GREY;
-  context.fillText(text, x + 4, y);
-  return { x, text };
+  context.fillText(text, left + 4, top + HEIGHT / 2 + 1);
+  return { left, top, width, height: HEIGHT };
 }
 
 /** On which gateway's roadway, and at which metre, an alarm is, `{ place, chainage_m }`, if it is active. */
@@ -84,10 +94,34 @@ function untagged(place, tracks) {
 
 /** Where an alarm is on the canvas; null where the picture doesn't show it. */
 function placeOf({ anomaly }, { site, marks, onCanvas, box }) {
-  const points = acrossAt(marks, chainageOf(site, anomaly.xyz_m))?.map(onCanvas);
-  if (points === undefined) return null;
-  const [x, y] = [0, 1].map((axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length);
+  const spot = spotOf(marks, site, anomaly.xyz_m);
+  if (spot === null) return null;
+  const [x, y] = onCanvas(spot);
   return x >= 0 && x <= box.width && y >= 0 && y <= box.height ? [x, y] : null;
+}
+
+/** Where a place `[x, y, z]` on the floor is in the panorama, pixels; null where no mark is near enough. */
+function spotOf(marks, site, xyz_m) {
+  const [chainage_m, left_m] = along(site, xyz_m) ?? [xyz_m[0], 0];
+  const far = (mark) => Math.abs(mark.chainage_m - chainage_m);
+  const [near, next] = marks.filter((mark) => far(mark) <= NEAR_M).sort((a, b) => far(a) - far(b));
+  if (near === undefined) return null;
+  const at = acrossTo(near, left_m);
+  if (next === undefined) return at;
+  const other = acrossTo(next, left_m);
+  // On either side of the cut of a panorama that goes all round nothing lies between them.
+  if (Math.abs(at[0] - other[0]) > site.panorama_size_px[0] / 4) return at;
+  const share = (chainage_m - near.chainage_m) / (next.chainage_m - near.chainage_m);
+  return at.map((value, axis) => value + share * (other[axis] - value));
+}
+
+/** Where a ruler's line is so far left of the roadway's middle; its own middle where that is unknown. */
+function acrossTo({ across_px: line, left_m: ends }, left_m) {
+  const told = ends !== null && ends !== undefined && ends[0] !== ends[1];
+  const share = told ? (left_m - ends[0]) / (ends[1] - ends[0]) : 0.5;
+  const index = Math.min(1, Math.max(0, share)) * (line.length - 1);
+  const [from, to] = [line[Math.floor(index)], line[Math.ceil(index)]];
+  return from.map((value, axis) => value + (index % 1) * (to[axis] - value));
 }
 
 /** The ruler's line at a metre, panorama pixels; undefined where none is near enough. */

@@ -8,7 +8,7 @@ const FAINT = "rgba(255, 255, 255, 0.2)";
 /**
  * Draw `marks` on `context`; `place` carries panorama pixels to the canvas, `box` is its size.
  * Where marks come too near to each other, only every fifth, tenth … is shown.
- * Gives what was written: `{ text, x, y }`.
+ * Gives what was written: `{ text, x, y }`, and the box that it takes: `{ left, top, width, height }`.
  */
 export function drawRuler(context, marks, place, box) {
   const written = [];
@@ -31,10 +31,11 @@ export function drawRuler(context, marks, place, box) {
     const at = Math.min(y, box.height - 3);
     context.fillStyle = "rgba(11, 17, 22, 0.6)";
     const wide = context.measureText(text).width + 6;
-    context.fillRect(x - wide / 2, at - 13, wide, 14);
+    const box_px = { left: x - wide / 2, top: at - 13, width: wide, height: 14 };
+    context.fillRect(box_px.left, box_px.top, box_px.width, box_px.height);
     context.fillStyle = COLOUR;
     context.fillText(text, x, at);
-    written.push({ text, x, y: at });
+    written.push({ text, x, y: at, ...box_px });
   }
   context.restore();
   return written;

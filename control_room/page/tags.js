@@ -10,6 +10,7 @@ import { chainageOf } from "./roadway.js";
 import { COLOUR, outline } from "./signs.js";
 import { kindName, kindsText } from "./words_of_alarms.js";
 import { word } from "./words.js";
+import { kindBeside } from "./zone_left.js";
 
 export const DARK = "#0b1116";
 /** A posture that no look has shown for so long is not told any more. */
@@ -17,7 +18,7 @@ const HEIGHT_OLD_S = 3;
 const LABEL_PX = 13;
 const HEIGHT = LABEL_PX + 7;
 const ICON = 18;
-const NARROW_PX = 500;
+export const NARROW_PX = 500;
 /** Whose alarms are so near to each other share a label. */
 const NEAR_PX = 90;
 const COLOURS = { seen: "#6fe3d6", possibly: "#a9b8ff", predicted: "#c9d1d6" };
@@ -83,7 +84,7 @@ function textsOf(person, place, unseen_s, alarm) {
   if (near !== null) parts.push("·", near);
   if (unseen_s > PREDICTED_AFTER_S) parts.push(word("seconds_ago", unseen_s.toFixed(0)));
   if (alarm === null) return [parts.join(" "), nameOf(person)];
-  const kind = kindName(alarm.anomaly);
+  const kind = kindBeside(alarm, person, site);
   return [[kind, "·", ...parts].join(" "), `${kind} · ${nameOf(person)}`, nameOf(person)];
 }
 

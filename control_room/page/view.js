@@ -12,16 +12,18 @@ export class View {
     this.onChange = onChange;
     this.box = { width: 1, height: 1 };
     this.picture = { width: 1, height: 1 };
-    this.fit();
+    /** Whether it rests as high as its box, however much lies beside it. */
+    this.fills = false;
+    this.rest();
     this.listen(element);
   }
 
-  /** Set the sizes; the whole picture stays in sight if it was. */
+  /** Set the sizes; the whole picture stays in sight if it was, and what rests goes on resting. */
   resize(box, picture) {
-    const whole = this.isWhole;
     this.box = box;
     this.picture = picture;
-    if (whole) this.fit();
+    if (this.isAtRest) this.rest();
+    else if (this.isWhole) this.fit();
     else this.settle();
   }
 
@@ -31,12 +33,25 @@ export class View {
     this.left = (this.box.width - this.picture.width * this.scale) / 2;
     this.top = (this.box.height - this.picture.height * this.scale) / 2;
     this.isWhole = true;
+    this.isAtRest = !this.fills;
     this.leaveScrolling();
   }
 
-  /** A finger on a picture that is all in sight scrolls the page: there is nothing to move. */
+  /** Show what is shown while nobody moves it: all, or as much as fills the box, round `x`. */
+  rest(x = this.picture.width / 2) {
+    if (!this.fills) return this.fit();
+    this.scale = this.box.height / this.picture.height;
+    this.left = this.box.width / 2 - x * this.scale;
+    this.top = 0;
+    this.isWhole = false;
+    this.settle();
+    this.isAtRest = true;
+  }
+
+  /** A finger that goes up or down scrolls the page where the picture has nothing to move that way. */
   leaveScrolling() {
-    this.element.style.touchAction = this.isWhole ? "pan-y" : "none";
+    const high = this.picture.height * this.scale > this.box.height + 1;
+    this.element.style.touchAction = high ? "none" : "pan-y";
   }
 
   /** Bring a point of the picture to the middle, at least `zoom` times enlarged. */
@@ -72,6 +87,7 @@ export class View {
 
   /** Keep the picture from leaving the box. */
   settle() {
+    this.isAtRest = false;
     const keep = (start, length, room) =>
       length <= room ? (room - length) / 2 : Math.min(0, Math.max(room - length, start));
     this.left = keep(this.left, this.picture.width * this.scale, this.box.width);

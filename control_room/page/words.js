@@ -36,7 +36,7 @@ const WORDS = {
   count_lately: ["{0} more not seen just now", "另有 {0} 人此刻不可见"],
   count_unplaced: ["up to {0} more seen but NOT placed", "另有至多 {0} 人可见但未定位"],
   count_unknown: ["head-count unknown", "人数未知"],
-  unseen_of: ["{0} m of {1} m not visible", "{1} 米中有 {0} 米不可见"],
+  unseen_of: ["{0} m of {1} m not fully seen", "{1} 米中有 {0} 米看不全"],
   all_seen: ["all {0} m visible", "{0} 米全部可见"],
   coverage_unknown: ["what is visible is unknown", "可见范围未知"],
   coverage_unknown_of: ["what {0} sees is unknown", "{0} 的可见范围未知"],
@@ -88,6 +88,7 @@ const WORDS = {
 
   kind: ["Kind", "类型"],
   severity: ["Severity", "级别"],
+  certainty: ["How sure", "确定程度"],
   state: ["State", "状态"],
   where: ["Where", "位置"],
   zone: ["Zone", "区域"],
@@ -146,11 +147,14 @@ const WORDS = {
   legend_gate: ["one-way gate", "单向通道"],
   legend_machine: ["machine", "设备"],
   legend_cleared: ["cleared", "已解除"],
-  legend_unseen: ["cameras cannot see", "摄像机不可见"],
+  left_zone: ["{0}: has left", "{0}：已离开"],
+  legend_unseen: ["not fully seen: others may be here", "看不全：可能还有人"],
   why_unseen: [
-    "No camera sees a whole person here: a picture that cuts off feet or helmet does not count as "
-      + "seen. Somebody may be there.",
-    "此处没有摄像机能看到完整的人：画面截去脚部或安全帽的不算可见。此处可能有人。",
+    "No camera surely sees a whole person here: a picture that cuts off feet or helmet, is dark or "
+      + "is searched too seldom does not count as seen. People drawn here are seen in part, or "
+      + "followed from elsewhere. Somebody else may be there, unseen.",
+    "此处没有摄像机能可靠地看到完整的人：画面截去脚部或安全帽、画面过暗或检测过慢的不算可见。"
+      + "图中画在此处的人员只是部分可见，或由别处跟踪而来。此处可能还有未被看到的人。",
   ],
   restricted: ["restricted zone", "限制区域"],
   danger: ["danger zone", "危险区域"],
@@ -206,13 +210,27 @@ const WORDS = {
   elsewhere: ["(elsewhere)", "（其他位置）"],
   without_name: ["{0} without a name", "{0} 人未识别"],
   last_seen_here: ["{0} last seen here", "{0} 人最后在此出现"],
-  lost_here: ["numbers lost here: {0}", "{0} 个编号在此中断"],
+  lost_here: ["lost sight of here, without a name: {0}", "在此失去视野（未识别）：{0}"],
+  why_lost_here: [
+    "The cameras followed somebody without a name here and then saw them no more. One person may be "
+      + "counted several times: whoever is found again gets a new number. Look at the picture, or "
+      + "call, to find out whether somebody is still there.",
+    "摄像机曾在此跟踪未识别的人员，之后失去视野。同一人可能被计多次：重新发现的人员会得到新编号。"
+      + "请查看画面或呼叫，确认此处是否仍有人。",
+  ],
   count_at_least: ["at least {0}", "至少 {0}"],
   count_maybe: ["{0} (at least {1})", "{0}（至少 {1}）"],
   why_maybe: [
     "{0} are counted; {1} of them are certainly people, and different ones. The others are only "
       + "possibly people, or one person counted twice. More may be where no camera sees.",
     "共计 {0} 人，其中 {1} 人可以确定且互不重复；其余只是可能为人员，或为同一人重复计数。摄像机不可见处可能还有人。",
+  ],
+  why_maybe_here: [
+    "{0} are counted here; {1} of them are certainly people, different ones, and in this zone. The "
+      + "others may stand beside it, are only possibly people, or one person counted twice. "
+      + "More may be where no camera sees.",
+    "此处共计 {0} 人，其中 {1} 人可以确定、互不重复且在此区域内；其余可能在区域旁边，只是可能为人员，"
+      + "或为同一人重复计数。摄像机不可见处可能还有人。",
   ],
   metres_of: ["{0} of {1} m", "{1} 米中 {0} 米"],
   people_count: ["People: {0}", "人员：{0}"],
@@ -253,6 +271,11 @@ const WORDS = {
   cameras_see: ["Cameras see {0} of {1} m", "摄像机可见 {1} 米中的 {0} 米"],
   never_heard: ["Incomplete: gateway {0} was never heard (waited for since {1})", "清点不完整：从未收到网关 {0} 的信号（自 {1} 起等待）"],
   silent_since: ["Gateway {0} silent since {1}", "网关 {0} 自 {1} 起无信号"],
+  blind_always: [
+    "Cameras can't see {0} to {1} m: never seen since the gateway started",
+    "看不到 {0} 至 {1} 米：自网关启动以来从未看到",
+  ],
+  blind_some_time: ["Cameras can't see {0} to {1} m; since when is not known", "看不到 {0} 至 {1} 米，起始时间不详"],
   blind_from: ["Cameras can't see {0} to {1} m since {2}", "自 {2} 起看不到 {0} 至 {1} 米"],
   clock_off_of: ["The clock of gateway {0} is off by {1} s", "网关 {0} 的时钟偏差 {1} 秒"],
   missing_of: ["MISSING: {0} of {1}", "未见人员：{1} 人中 {0} 人"],
@@ -268,7 +291,7 @@ const WORDS = {
   last_place: ["Seen last at", "最后位置"],
   last_time: ["Seen last", "最后时间"],
   tag_heard: ["Tag heard (a tag is no person)", "标识卡（卡不等于人）"],
-  never_seen: ["not seen", "未见"],
+  never_seen: ["not seen yet", "尚未出现"],
   in_view_title: ["In view: {0}", "当前可见：{0}"],
   away_title: ["Out of view with a name, or unknown: {0}", "已离开视野（已识别）或状况不明：{0}"],
   away_unnamed: [
@@ -320,7 +343,14 @@ const WORDS = {
   no_detection: ["no detection yet", "尚无检测"],
   degraded: ["degraded: {0}", "性能下降：{0}"],
   alarms_waiting: ["{0} alarms on their way", "{0} 条报警传送中"],
-  positions_lost: ["{0} % of positions lost on the way", "位置消息丢失 {0} %"],
+  positions_lost: ["{0} % of its position messages never arrived", "{0} % 的位置消息未送达"],
+  why_positions_lost: [
+    "The gateway sent them and the control room did not get them: people may stand still or be missing "
+      + "here for a moment. Alarms are sent again until they arrive. Have the network between gateway, "
+      + "broker and control room looked at.",
+    "网关已发送但控制室未收到：此处人员位置可能短暂停滞或缺失。报警会重发直至送达。"
+      + "请检查网关、MQTT 服务器与控制室之间的网络。",
+  ],
   clock_off: ["clock off by {0} s", "时钟偏差 {0} 秒"],
   ok: ["ok", "正常"],
   lost: ["lost", "丢失"],

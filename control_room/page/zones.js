@@ -1,12 +1,10 @@
 // Head-counts by zone, each with how much of it cameras see. Counts nobody itself.
 
-import { countText, countWhy, isBlind, seenText, whoText } from "./counts.js";
+import { countIsOld, countText, countWhyHere, isBlind, lostWhy, seenText, whoText } from "./counts.js";
 import { element } from "./dom.js";
 import { oncePerFrame } from "./later.js";
 import { model, on } from "./model.js";
 import { word } from "./words.js";
-
-const OLD_S = 5;
 
 const table = document.getElementById("zone-counts");
 const note = document.getElementById("zone-note");
@@ -20,7 +18,7 @@ export function start() {
 }
 
 function draw() {
-  const old = performance.now() - model.headsAt > OLD_S * 1000 || !model.link.open;
+  const old = countIsOld();
   note.hidden = !old;
   note.textContent = old ? word("count_unknown") : "";
   table.hidden = old;
@@ -28,7 +26,7 @@ function draw() {
     (model.heads.length > 1 ? `${told.site}: ` : "") + (area.zone ?? word("elsewhere")),
     countText(area.people, area.at_least, isBlind(area, told)),
     seenText(area),
-    whoText(area), isBlind(area, told), countWhy(area.people, area.at_least),
+    whoText(area), isBlind(area, told), countWhyHere(area.people, area.at_least), lostWhy(area),
   ]));
   const text = JSON.stringify([word("zone"), rows]);
   if (text === shown) return;
@@ -39,13 +37,15 @@ function draw() {
     cell.scope = "col";
     head.append(cell);
   }
-  table.replaceChildren(head, ...rows.map(([name, count, seen, who, blind, why]) => {
+  table.replaceChildren(head, ...rows.map(([name, count, seen, who, blind, why, lost]) => {
     const row = element("tr", blind ? "blind" : "");
     const title = element("th", "", name);
     title.scope = "row";
     const counted = element("td", "count", count);
     counted.title = why;
-    row.append(title, counted, element("td", "seen", seen), element("td", "", who));
+    const named = element("td", "", who);
+    named.title = lost;
+    row.append(title, counted, element("td", "seen", seen), named);
     return row;
   }));
 }

@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from control_room.head_count import HeadCount
+from control_room.journal import Journal
 from control_room.main import open_room
 from control_room.muster import from_json
 from control_room.muster_text import text_of
+from control_room.namesakes import Namesakes
 from control_room.roster import Worker
+from control_room.viewers import Viewers
 from delivery.broker import EmbeddedBroker
-from scene.clock import SystemClock
+from scene.clock import ReplayClock, SystemClock
 from scene.site import BrokerConfig
 from tests.control_room.long_roadway import SITE, ns, position, said
 
@@ -75,3 +78,14 @@ def test_the_control_room_hands_on_which_gateways_it_is_told_to_expect(tmp_path:
         told = room.muster(SITE)
     assert told is not None
     assert (told["complete"], told["never_heard"]) == (False, ["gw2"])
+
+
+def test_a_count_that_takes_long_is_told_before_the_page_calls_it_unknown() -> None:
+    clock = ReplayClock(ns(0))
+    viewers = Viewers(Journal(None), clock, lambda: pytest.fail("no rate"), Namesakes())
+    viewers.join(lambda *_: None)
+    viewers.tell_heads([], took_s=2.0)
+    clock.sleep(2.0)
+    assert not viewers.wants_heads(), "counting must not take all the time"
+    clock.sleep(1.5)
+    assert viewers.wants_heads()

@@ -234,7 +234,7 @@ def test_people_with_names_out_of_view_are_told_from_lost_numbers() -> None:
     text = text_of(told)
     assert "out of view, with a name: 1   unknown (gateway silent): 1" in text
     assert "numbers lost, without a name: 5 (one person may be several of them)" in text
-    assert "2 last seen here, numbers lost here: 5" in text
+    assert "2 last seen here, lost sight of here, without a name: 5" in text
     named, lost_part = text.split("OUT OF VIEW")[1].split("NUMBERS LOST")
     assert "Wang" in named
     assert "#10" not in named
@@ -253,6 +253,44 @@ def test_a_silent_gateways_metres_are_unseen_but_for_those_another_sees() -> Non
     assert [(one.from_x_m, one.to_x_m, one.since_ns) for one in told.blind] == [(0, 15, ns(900))]
     assert told.silent == (("gw1", ns(900)),)
     assert not told.complete
+
+
+U_TURN_M = ((0.0, 0.0, 0.0), (40.0, 0.0, 0.0), (40.0, 12.0, 0.0), (0.0, 12.0, 0.0))
+
+
+def along(one: MineGateway, *line_m: tuple[float, float, float]) -> MineGateway:
+    """Give the gateway another roadway, with a zone over `x` 10 to 15 m in a U-turn's far arm."""
+    assert one.description is not None
+    bay = ((10.0, 11.8), (15.0, 11.8), (15.0, 12.2), (10.0, 12.2))
+    zone = replace(CROSSCUT, name="bay", polygon_m=bay)
+    return replace(one, description=replace(one.description, centre_line_m=line_m, zones=(zone,)))
+
+
+def test_what_one_arm_of_a_u_turn_sees_is_not_seen_in_the_other() -> None:
+    near = along(gateway(coverage=(1,) * 40 + (0,) * 52, since_ns=ns(600)), *U_TURN_M)
+    told = count(person(1, 5), gateways=(near,))
+    assert (told.metres_seen, told.metres) == (40, 92)
+    assert [(one.from_x_m, one.to_x_m) for one in told.blind] == [(40, 92)]
+    assert (told.areas[0].metres_seen, told.areas[0].metres) == (0, 5)
+    mute = replace(near, health=None, silent_since_ns=ns(1))
+    assert count(gateways=(mute,)).metres == 92, "its length, though nobody told of it"
+
+
+def test_gateways_with_lines_of_their_own_see_one_roadway_between_them() -> None:
+    """The second one's chainage falls along it, and its metres begin at other places."""
+    first = along(gateway(coverage=(1,) * 20 + (0,) * 72, since_ns=ns(600)), *U_TURN_M)
+    round_the_corner = ((40.0, 2.3, 0.0), (40.0, 12.0, 0.0), (30.0, 12.0, 0.0))
+    second = along(gateway("gw2", coverage=(1,) * 20, from_x_m=20.0), *round_the_corner)
+    told = count(gateways=(first, second))
+    # It sees 42.3 to 62.3 m of the first one's chainage: of whole metres 43 to 62.
+    assert (told.metres_seen, told.metres) == (20 + 19, 92)
+    blind = [(one.from_x_m, one.to_x_m, one.gateways) for one in told.blind]
+    assert blind == [(20, 42, ("gw1",)), (42, 43, ("gw1", "gw2")), (62, 92, ("gw1",))]
+    silent = count(gateways=(first, replace(second, silent_since_ns=ns(900)))).blind
+    assert (43, 62, ns(900)) in [(one.from_x_m, one.to_x_m, one.since_ns) for one in silent]
+    # Where roadways only cross, each has its own metres.
+    across = along(gateway("gw3", coverage=(1,) * 30, from_x_m=10.0), (10, -15, 0), (10, 15, 0))
+    assert count(gateways=(first, across)).metres == 92 + 30
 
 
 def test_a_gateway_that_never_spoke_sees_nothing() -> None:
@@ -290,6 +328,37 @@ def test_an_old_gateway_tells_no_since() -> None:
     assert old.health is not None
     old = replace(old, health=replace(old.health, coverage_unseen_since_ns=()))
     assert [one.since_ns for one in count(gateways=(old,)).blind] == [None]
+
+
+def test_floor_that_was_never_seen_is_not_told_as_lost_at_some_time() -> None:
+    never = gateway(coverage=(1,) * 12 + (0,) * 5 + (1,) * 23)
+    told = count(gateways=(never,))
+    (stretch,) = told.blind
+    assert (stretch.never_seen, stretch.since_ns) == (True, None)
+    assert "cannot see x 12 to 17 m: never seen since the gateway started" in text_of(told)
+    assert "看不到 x 12 至 17 米：自网关启动以来从未看到" in text_of(told, "zh")
+    assert "since an unknown time" not in text_of(told)
+    # Once its gateway is silent, what it saw is lost since then; the rest was never seen at all.
+    silent = replace(never, silent_since_ns=ns(500))
+    stretches = [(one.never_seen, one.since_ns) for one in count(gateways=(silent,)).blind]
+    assert stretches == [(False, ns(500)), (True, None), (False, ns(500))]
+    # Floor that another gateway saw until a while ago was seen.
+    other = gateway("gw2", coverage=(0,) * 40, since_ns=ns(600))
+    found = count(gateways=(never, other)).blind
+    assert [(one.never_seen, one.since_ns) for one in found] == [(False, ns(600))]
+    nobody = count(roster=("Li",))
+    assert "Li  not seen yet (listening since an unknown time)" in text_of(nobody)
+
+
+def test_the_counts_of_areas_agree_with_the_count_of_all() -> None:
+    twice = person(2, 30, certainty="possibly", perhaps=(1,))
+    told = count(person(1, 5), twice)
+    assert (told.people, told.at_least) == (2, 1)
+    assert [area.at_least for area in told.areas] == [1, 0], "the second may be the first"
+    # Who is only foretold is in view, and not seen.
+    told = count(person(1, 5, seen_now=False), person(2, 30), person(3, 31, certainty="possibly"))
+    assert (told.people, told.at_least) == (3, 2)
+    assert (told.seen, told.seen_at_least) == (2, 1)
 
 
 def test_the_json_form_reads_back() -> None:

@@ -326,11 +326,11 @@ def test_health_tells_of_lost_positions_dust_and_less_light(stage: Stage, tab: T
     assert "Camera needs cleaning · Less light than usual" in chip.inner_text()
     miss(stage, 40)
     page.locator(
-        "#health-strip .chip.doubtful", has_text="% of positions lost on the way"
+        "#health-strip .chip.doubtful", has_text="% of its position messages never arrived"
     ).wait_for()
     page.click("#lang-zh")
     page.locator("#health-strip .chip", has_text="摄像机需清洁 · 照明减弱").wait_for()
-    page.locator("#health-strip .chip", has_text="位置消息丢失").wait_for()
+    page.locator("#health-strip .chip", has_text="位置消息未送达").wait_for()
     assert tab.complaints == []
 
 

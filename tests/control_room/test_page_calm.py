@@ -286,8 +286,9 @@ def test_counts_and_hatching_explain_themselves(stage: Stage, tab: Tab) -> None:
     count = page.locator("#zone-counts .count", has_text="(at least 0)").first
     count.wait_for()
     assert "possibly people, or one person counted twice" in count.get_attribute("title")
-    legend = page.locator("#legend li", has_text="cameras cannot see")
-    assert "cuts off feet or helmet does not count as seen" in legend.get_attribute("title")
+    legend = page.locator("#legend li", has_text="not fully seen")
+    assert "People drawn here are seen in part" in legend.get_attribute("title")
+    assert "cuts off feet or helmet" in legend.get_attribute("title")
     hatch = page.locator("#plan path.unseen title").first
     assert "cuts off feet or helmet" in hatch.text_content()
     page.click("#lang-zh")

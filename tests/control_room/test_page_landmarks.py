@@ -7,9 +7,11 @@ from dataclasses import asdict, replace
 import pytest
 
 from scene.landmarks import by_landmark, chainage_of, nearest
-from scene.messages import Landmark
+from scene.messages import Landmark, TagFix, Tags
+from scene.topics import Address
+from scene.wire import Envelope
 from tests.control_room.conftest import Tab
-from tests.control_room.fake_gateway import EVIL_NAME, FALLEN, alarm, description
+from tests.control_room.fake_gateway import EVIL_NAME, FALLEN, SITE, alarm, description, people_at
 from tests.control_room.page_stage import Stage, staged
 
 SUPPORTS = tuple(
@@ -77,6 +79,40 @@ def test_a_mark_is_told_with_the_way_to_it_and_as_plain_text(stage: Stage, tab: 
     stage.gateway.say(alarm("again", at_ns=time.time_ns()))
     page.locator("#alarms .where", has_text="at 29.4 m · conveyor").first.wait_for()
     assert page.evaluate("() => window.hacked") is None
+    assert tab.complaints == []
+
+
+def test_the_muster_says_by_which_support_somebody_was_last(stage: Stage, tab: Tab) -> None:
+    tell(stage, *SUPPORTS)
+    worker = replace(
+        people_at(0, time.time_ns()).people[1], worker="Li Wei", worker_probability=0.99
+    )
+    stage.gateway.change = lambda told: replace(
+        told, people=(replace(worker, seen_at_ns=told.captured_at_ns),)
+    )
+    at_ns = time.time_ns()
+    fix = TagFix(tag="7", worker="Li Wei", xy_m=(3.0, 0.0), sigma_m=0.5, at_ns=at_ns)
+    stage.room.hear(
+        Address(prefix="mine", site=SITE, gateway="", topic="tags"),
+        Envelope(
+            type="tags",
+            gateway="",
+            seq=1,
+            sent_at_ns=at_ns,
+            body=Tags(captured_at_ns=at_ns, fixes=(fix,)),
+        ),
+    )
+    page = tab.open(stage.url)
+    page.keyboard.press("m")
+    page.locator("#muster .somebody td", has_text="30 m · support 17 · conveyor · gw1").wait_for()
+    stage.gateway.change = lambda told: replace(told, people=())
+    missing = page.locator("#muster .missing td")
+    missing.filter(has_text="30 m · support 17 · conveyor · gw1").wait_for()
+    tab.shoot("muster")
+    page.click("#muster-close")
+    page.click("#lang-zh")
+    page.keyboard.press("m")
+    missing.filter(has_text="17 号支架").wait_for()
     assert tab.complaints == []
 
 

@@ -59,16 +59,26 @@ def test_it_is_told_since_when_a_metre_is_unseen(report: Report) -> None:
     first = report.beat()
     started_ns = first.captured_at_ns
     assert first.coverage_unseen_since_ns[30] is None
-    assert first.coverage_unseen_since_ns[20] == started_ns, "below the cameras nobody looks"
+    assert first.coverage[20] == 0, "below the cameras nobody looks"
+    assert first.coverage_unseen_since_ns[20] is None, "it was never seen, so never lost"
     report.clock.sleep(5.0)
     lost = report.beat(unsearched=("ahead",))
     report.clock.sleep(60.0)
     later = report.beat(unsearched=("ahead",))
     assert lost.coverage_unseen_since_ns == later.coverage_unseen_since_ns
     assert later.coverage_unseen_since_ns[30] == started_ns + 5_000_000_000
-    assert later.coverage_unseen_since_ns[20] == started_ns
+    assert later.coverage_unseen_since_ns[20] is None
     assert later.coverage_unseen_since_ns[10] is None
     assert report.beat().coverage_unseen_since_ns[30] is None
+
+
+def test_what_was_seen_once_and_lost_is_no_floor_that_was_never_seen(report: Report) -> None:
+    assert set(report.beat(blind=True).coverage_unseen_since_ns) == {None}, "not seen yet"
+    report.beat()
+    report.clock.sleep(5.0)
+    lost = report.beat(blind=True)
+    assert lost.coverage_unseen_since_ns[30] == lost.captured_at_ns
+    assert lost.coverage_unseen_since_ns[20] is None
 
 
 def test_how_well_a_metre_is_seen_is_told_with_the_cameras_that_are_healthy(

@@ -30,6 +30,12 @@ def test_each_mark_shows_its_own_metre(name: str) -> None:
         there = rig.surface.panorama_from_mine(points)
         gap = np.linalg.norm(there[:, None] - np.array(mark.across_px)[None], axis=2).min(axis=0)
         assert gap.max() < 0.1
+        assert mark.left_m is not None
+        across_m = np.linspace(*mark.left_m, len(mark.across_px))
+        there = rig.surface.panorama_from_mine(
+            floor.at(np.full(len(across_m), mark.chainage_m), across_m)
+        )
+        assert np.abs(there - np.array(mark.across_px)).max() < 0.2, "point by point"
 
 
 @pytest.mark.parametrize("name", ["longwall", "crossing"])

@@ -126,8 +126,9 @@ def test_a_covered_camera_is_said_and_what_it_looks_at_is_unseen(
     roadway = Roadway(load_rig(site.rig.file), Floor(site.floor), site.floor)
     assert blind.coverage == roadway.covered(["cam1"]).cameras
     assert sum(blind.coverage) < sum(roadway.covered(["cam1", "cam2"]).cameras)
-    unseen = [since for since in blind.coverage_unseen_since_ns if since is not None]
-    assert len(unseen) == blind.coverage.count(0)
+    both = roadway.covered(["cam1", "cam2"]).cameras
+    lost = [seen > 0 and not now for seen, now in zip(both, blind.coverage, strict=True)]
+    assert [since is not None for since in blind.coverage_unseen_since_ns] == lost
 
 
 def test_floor_behind_a_lens_that_is_covered_in_part_is_unseen(tmp_path: Path) -> None:

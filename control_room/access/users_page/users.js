@@ -12,7 +12,7 @@ const WORDS = {
   back: ["To the control room", "返回控制室"],
   name: ["Name", "用户名"],
   role: ["Role", "角色"],
-  sessions: ["Logged in", "登录数"],
+  sessions: ["Browsers logged in", "已登录的浏览器数"],
   acts: ["Acts", "操作"],
   new_user: ["New user", "新建用户"],
   password: ["Password", "密码"],

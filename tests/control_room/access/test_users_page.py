@@ -46,6 +46,9 @@ def test_an_admin_sees_adds_changes_and_removes_users(home: House, tab: Tab) -> 
     assert [one.split()[0] for one in page.locator("#users th").all_inner_texts()] == [
         "Ada", "Li", "Wall",
     ]  # fmt: skip
+    head = page.locator("thead th").all_inner_texts()
+    assert head[2] == "Browsers logged in"
+    assert row_of(page, "Ada").locator("td").nth(1).inner_text() == "1"
     assert page.locator("#new-role option").all_inner_texts()[0].startswith("viewer")
     page.fill("#new-name", "Wang Fang")
     page.select_option("#new-role", "operator")
