@@ -21,7 +21,10 @@ class Address:
 
 def address_of(url: str) -> Address:
     """Read `mqtt://host:port` or `mqtts://host:port`; raises `BrokerError`."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:  # half a pair of brackets
+        raise BrokerError(f"broker.url: {url}: no address: {error}") from None
     if parts.username is not None or parts.password is not None:
         host = url.rpartition("@")[2]
         raise BrokerError(

@@ -58,6 +58,11 @@ class EmbeddedBroker:
         return f"mqtt://{host}:{self.port}"
 
     @property
+    def is_open(self) -> bool:
+        """Whether it listens to more than this machine: it asks nobody who they are."""
+        return not (self._bind.startswith("127.") or self._bind == "::1")
+
+    @property
     def pid(self) -> int:
         """The broker's process, for tests that kill it."""
         assert self._process is not None
@@ -121,16 +126,16 @@ def _usable_port(bind: str, port: int) -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((bind, port))
             return int(probe.getsockname()[1])
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         raise BrokerError(
             f"mqtt://{bind}:{port}: our own MQTT broker can't listen there: {_why_not(error)}"
         ) from None
 
 
-def _why_not(error: OSError | OverflowError) -> str:
+def _why_not(error: OSError | OverflowError | UnicodeError) -> str:
     """Say why nobody can listen at an address, and what to do."""
     code = error.errno if isinstance(error, OSError) else None
-    if isinstance(error, socket.gaierror) or code == errno.EADDRNOTAVAIL:
+    if isinstance(error, socket.gaierror | UnicodeError) or code == errno.EADDRNOTAVAIL:
         return (
             "that is no address of this machine; give one that is (mqtt://127.0.0.1:1883) as "
             "broker.url, or leave out --embedded-broker to use the broker over there"
@@ -142,9 +147,8 @@ def _why_not(error: OSError | OverflowError) -> str:
 async def _serve(bind: str, port: int) -> None:
     from amqtt.broker import Broker
 
-    host = f"[{bind}]" if ":" in bind else bind
-    config = {
-        "listeners": {"default": {"type": "tcp", "bind": f"{host}:{port}"}},
+    config = {  # an IPv6 address without brackets: the port is what follows the last colon
+        "listeners": {"default": {"type": "tcp", "bind": f"{bind}:{port}"}},
         "plugins": {
             "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True},
         },

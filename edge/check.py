@@ -4,6 +4,7 @@ Knows nothing about how to mend it beyond what the errors say.
 """
 
 import argparse
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -15,6 +16,8 @@ from edge.calibration.made_for import check_made_for, maker_of
 from edge.check_survey import survey_mistakes
 from scene.clock import SystemClock
 from scene.errors import CameraError, LamproomError, ModelError, RigError, SiteError
+from scene.floor import Floor
+from scene.landmarks_config import beyond_floor, landmarks_of
 from scene.messages import KINDS
 from scene.rig import load_rig
 from scene.site import CameraConfig, Site, load_site, readable_parts
@@ -59,14 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _summary(site: Site) -> str:
     """Count what there is, so that who forgot something sees it."""
-    supports = site.supports
-    counts = {
-        "camera": len(site.cameras),
-        "zone": len(site.zones),
-        "gate": len(site.gates),
-        "support": abs(supports.last - supports.first) + 1 if supports is not None else 0,
-        "mark": len(site.marks),
-    }
+    counts = {"camera": len(site.cameras), "zone": len(site.zones), "gate": len(site.gates)}
     return ", ".join(many(count, what) for what, count in counts.items())
 
 
@@ -162,6 +158,22 @@ def _survey(site: Site) -> str:
     return ", ".join(many(count, what) for what, count in counts.items())
 
 
+def _landmarks(site: Site) -> str:
+    found = landmarks_of(site.supports, site.marks)
+    counts = Counter(one.kind for one in found)
+    said = f"{many(counts['support'], 'support')}, {many(counts['mark'], 'mark')}"
+    low_m, high_m = sorted(Floor(site.floor).chainages_m)
+    beyond = [f"{one.name} at {one.chainage_m:g} m" for one in beyond_floor(found, (low_m, high_m))]
+    if not beyond:
+        return said
+    names = ", ".join(beyond[:SHOWN])
+    more = f" and {len(beyond) - SHOWN} more" if len(beyond) > SHOWN else ""
+    return Unasked(
+        f"{said}; {names}{more}: beyond this floor, which reaches from {low_m:g} to {high_m:g} m; "
+        "is the unit metres?"
+    )
+
+
 def _broker(site: Site) -> str:
     """Look at the address and the password file; the broker itself is not asked."""
     Connection(site.broker, client_id="lamproom-check")
@@ -221,6 +233,7 @@ def _model(site: Site) -> str:
 LOOKS: dict[str, Callable[[Site], str]] = {
     "cameras": _cameras,
     "survey": _survey,
+    "landmarks": _landmarks,
     "rig": _rig,
     "model": _model,
     "broker": _broker,

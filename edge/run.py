@@ -166,6 +166,8 @@ def _with_broker(
     with contextlib.ExitStack() as stack:
         with _broker_named_as_given(options):
             broker = stack.enter_context(EmbeddedBroker.at(options.site().broker.url))
+        if broker.is_open:
+            say(f"{broker.url}: whoever is on the network can read and write at this broker")
         return work(replace(options, broker_url=broker.url))
 
 

@@ -3,7 +3,6 @@
 Knows nothing about how anybody is placed; `scene/landmarks.py` tells who is near which.
 """
 
-from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
@@ -87,45 +86,30 @@ def landmarks_of(
     return tuple(found)
 
 
-def beyond_floor(
-    supports: SupportsConfig | None,
-    marks: Iterable[MarkConfig | None],
-    floor_m: tuple[float, float],
-) -> list[str]:
-    """List, as `place: mistake`, the supports and marks that stand beyond the floor.
+def supports_beside(supports: SupportsConfig | None, floor_m: tuple[float, float]) -> list[str]:
+    """List, as `place: mistake`, that no support stands along the floor; its chainages `floor_m`.
 
-    `floor_m` are the floor's chainages; a mark that can't be read is none.
+    A face may be longer than what this gateway looks at; but then some of it is there.
+    """
+    if supports is None:
+        return []
+    (first_m, last_m), (low_m, high_m) = supports.chainages_m, sorted(floor_m)
+    if first_m <= high_m and last_m >= low_m:
+        return []
+    return [
+        f"supports: they stand at chainage {first_m:g} to {last_m:g} m, and the floor reaches from "
+        f"{low_m:g} to {high_m:g} m; is the unit metres?"
+    ]
+
+
+def beyond_floor(landmarks: tuple[Landmark, ...], floor_m: tuple[float, float]) -> list[Landmark]:
+    """List the supports and marks that stand beyond the floor; its chainages `floor_m`.
+
+    A board just outside names places inside, and a face may be longer: it need be no mistake.
     """
     low_m, high_m = sorted(floor_m)
-    floor = f"beyond the floor, which reaches from {low_m:g} to {high_m:g} m"
-    found = [] if supports is None else _supports_beyond(supports, low_m, high_m, floor)
-    for index, mark in enumerate(marks):
-        if mark and not low_m - AT_MARK_M <= mark.chainage_m <= high_m + AT_MARK_M:
-            found.append(
-                f"marks.{index}.chainage_m: {mark.name!r} stands at {mark.chainage_m:g} m, "
-                f"{floor}; is the unit metres?"
-            )
-    return found
-
-
-def _supports_beyond(
-    supports: SupportsConfig, low_m: float, high_m: float, floor: str
-) -> list[str]:
-    stands = landmarks_of(supports, ())
-    # Who stands across the floor's end is not beyond it.
-    along = [one for one in stands if low_m - one.reach_m <= one.chainage_m <= high_m + one.reach_m]
-    if len(along) == len(stands):
-        return []
-    if not along:
-        first_m, last_m = supports.chainages_m
-        return [
-            f"supports: they stand at chainage {first_m:g} to {last_m:g} m, {floor}; is the unit "
-            "metres?"
-        ]
-    gone = [f"{one.name} at {one.chainage_m:g} m" for one in stands if one not in along]
-    which = gone[0] if len(gone) == 1 else f"{gone[0]} to {gone[-1]}"
     return [
-        f"supports: {len(gone)} of {len(stands)} ({which}) stand {floor}; give those along it, "
-        f"first: {along[0].name}, last: {along[-1].name}, chainage_m: {along[0].chainage_m:g}, or "
-        "mend spacing_m"
+        one
+        for one in landmarks
+        if not low_m - one.reach_m <= one.chainage_m <= high_m + one.reach_m
     ]

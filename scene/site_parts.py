@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from scene.floor import Floor
 from scene.floor_config import FloorConfig
-from scene.landmarks_config import MarkConfig, SupportsConfig, beyond_floor
+from scene.landmarks_config import SupportsConfig, supports_beside
 from scene.off_floor import off_floor
 from scene.section import Section
 from scene.zones import GateConfig, ZoneConfig
@@ -21,7 +21,7 @@ S = TypeVar("S", bound=Section)
 def mistakes_between(given: Mapping[Any, Any], *, on_the_floor: bool) -> list[str]:
     """List the mistakes between the parts of a site file's content, each as `place: mistake`.
 
-    `on_the_floor` asks, too, whether zones, gates, supports and marks are there.
+    `on_the_floor` asks, too, whether zones, gates and supports are there.
     """
     found = [*_names_given_twice(given), *_unknown_cameras(given)]
     floor = _read(FloorConfig, given.get("floor"))
@@ -30,8 +30,7 @@ def mistakes_between(given: Mapping[Any, Any], *, on_the_floor: bool) -> list[st
         gates = [_read(GateConfig, one) for one in _list(given, "gates")]
         found += off_floor(floor, zones, gates)
         supports = _read(SupportsConfig, given.get("supports"))
-        marks = [_read(MarkConfig, one) for one in _list(given, "marks")]
-        found += beyond_floor(supports, marks, Floor(floor).chainages_m)
+        found += supports_beside(supports, Floor(floor).chainages_m)
     return found
 
 

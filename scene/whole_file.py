@@ -4,9 +4,14 @@ Knows nothing about what is in it.
 """
 
 import contextlib
+import glob
 import os
 import secrets
+import time
 from pathlib import Path
+
+ABANDONED_AFTER_S = 3600.0
+"""Nobody writes at one file for so long: a part this old is of somebody who was killed."""
 
 
 def write_whole(path: Path, content: bytes, *, mode: int | None = None) -> None:
@@ -14,8 +19,10 @@ def write_whole(path: Path, content: bytes, *, mode: int | None = None) -> None:
 
     Once this returns, the new one is on the disk, so it takes as long as the disk takes. `mode` are
     its permissions from the first byte on; none leaves them to the umask. Raises `OSError`, and
-    then leaves nothing unfinished behind.
+    then leaves nothing unfinished behind. Who is killed while it writes leaves a part behind,
+    which a later one removes.
     """
+    _remove_parts(path)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         handle = os.open(
@@ -32,8 +39,17 @@ def write_whole(path: Path, content: bytes, *, mode: int | None = None) -> None:
         with contextlib.suppress(OSError):
             part.unlink()
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # its new name, too
-    finally:
-        os.close(folder)
+    with contextlib.suppress(OSError):  # a folder nobody may list, a file system without it
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # its new name, too
+        finally:
+            os.close(folder)
+
+
+def _remove_parts(path: Path) -> None:
+    """Remove what those left who were killed while they wrote this file."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}"):
+        with contextlib.suppress(OSError):
+            if time.time() - part.lstat().st_mtime > ABANDONED_AFTER_S:
+                part.unlink()

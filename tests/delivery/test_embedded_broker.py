@@ -22,7 +22,13 @@ def test_it_listens_where_the_address_says(host: str) -> None:
         socket.create_connection((host, port), 5).close()
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_it_listens_at_an_ipv6_address() -> None:
+    with EmbeddedBroker.at(f"mqtt://[::1]:{free_port()}") as broker:
+        assert broker.url == f"mqtt://[::1]:{broker.port}"
+        socket.create_connection(("::1", broker.port), 5).close()
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid", "a..b"])
 def test_it_cannot_be_at_another_machines_address(host: str) -> None:
     with pytest.raises(BrokerError, match=f"mqtt://{host}:1883.*no address of this machine.*leave"):
         EmbeddedBroker.at(f"mqtt://{host}").__enter__()
@@ -31,6 +37,16 @@ def test_it_cannot_be_at_another_machines_address(host: str) -> None:
 def test_it_does_not_encrypt() -> None:
     with pytest.raises(BrokerError, match=r"mqtts://127.0.0.1:8883.*does not encrypt"):
         EmbeddedBroker.at("mqtts://127.0.0.1:8883")
+
+
+def test_half_an_address_is_said() -> None:
+    with pytest.raises(BrokerError, match=r"broker.url: mqtt://\[::1: no address: "):
+        EmbeddedBroker.at("mqtt://[::1")
+
+
+@pytest.mark.parametrize(("host", "is_open"), [("0.0.0.0", True), ("127.0.0.1", False)])
+def test_it_knows_whether_the_network_reaches_it(host: str, is_open: bool) -> None:
+    assert EmbeddedBroker.at(f"mqtt://{host}").is_open is is_open
 
 
 def test_a_busy_port_is_said() -> None:

@@ -285,14 +285,16 @@ def test_it_counts_what_there_is_and_says_what_it_did_not_ask(
     def with_real_cameras(content: dict[str, Any]) -> None:
         content["zones"] = [{"name": "bay", "polygon_m": [[1, 1], [2, 1], [2, 2]]}]
         content["supports"] = {"first": 4, "last": 2, "chainage_m": 2, "spacing_m": 1}
-        content["marks"] = [{"name": "K1", "chainage_m": 1}]
+        content["marks"] = [{"name": "K1", "chainage_m": 1}, {"name": "K9", "chainage_m": 900}]
         content["cameras"][1]["url"] = "rtsp://127.0.0.1:9/main"
 
     site = beside(calibrated, "counted", with_real_cameras)
     capsys.readouterr()
     main(["check", str(site)])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"ok    {site}: 3 cameras, 1 zone, 0 gates, 3 supports, 1 mark"
+    assert lines[0] == f"ok    {site}: 3 cameras, 1 zone, 0 gates"
+    [found] = [line for line in lines if line[6:].startswith("landmarks:")]
+    assert found.startswith("?     landmarks: 3 supports, 2 marks; K9 at 900 m: beyond this floor")
     [cameras] = [line for line in lines if line[6:].startswith("cameras:")]
     assert cameras.startswith("?     cameras: left ") and "; not asked: middle (use `" in cameras
     assert "`lamproom doctor SITE`" in cameras

@@ -191,8 +191,10 @@ def rows_of(journal: Path) -> list[tuple[str, float]]:
     with closing(sqlite3.connect(journal)) as db:
         try:
             return [(alarm, delay_ns / 1e9) for alarm, delay_ns in db.execute(sql)]
-        except sqlite3.OperationalError:  # not made yet
-            return []
+        except sqlite3.OperationalError as error:
+            if "no such table" not in str(error):
+                raise
+            return []  # not made yet
 
 
 def children(pid: int) -> list[int]:

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,18 @@ def test_what_can_not_be_written_leaves_the_former_one(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_whole(tmp_path / "nowhere" / "file", b"new")
     assert [one.name for one in tmp_path.iterdir()] == ["taken"]
+
+
+def test_parts_of_those_who_were_killed_long_ago_are_removed(tmp_path: Path) -> None:
+    file = tmp_path / "file[1]"
+    old, new, other = (tmp_path / f".{name}" for name in ("file[1].0badcafe", "file[1].deadbeef",
+                                                          "file[2].0badcafe"))  # fmt: skip
+    for part in (old, new, other):
+        part.write_bytes(b"half")
+    for part in (old, other):
+        os.utime(part, (time.time() - 7200,) * 2)
+    write_whole(file, b"whole")
+    assert {*tmp_path.iterdir()} == {file, new, other}
 
 
 def test_a_full_disk_leaves_the_former_one_and_nothing_unfinished(tmp_path: Path) -> None:
