@@ -70,7 +70,8 @@ def cut_at_random(folder: Path, cuts: int, dice: random.Random) -> tuple[int, li
 
 
 def test_a_power_cut_loses_no_alarm(tmp_path: Path) -> None:
-    dice, lost, seen = random.Random(3), [], 0
+    dice, seen = random.Random(3), 0
+    lost: list[str] = []
     for first in range(0, POWER_CUTS, CUTS_A_DISK):
         folder = tmp_path / f"from-{first}"
         folder.mkdir()
