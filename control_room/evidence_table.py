@@ -7,6 +7,8 @@ first row that fits is taken, so that the more special one stands first.
 ABOUT_PEOPLE = (
     ("{name} (person {n#}), who was person {m#} before, carries this alarm on, at {at@}.",
      "{name}（人员 {n}，此前编号 {m}）延续此报警，位置 {at}。"),
+    ("The cameras have lost {name}, last at {at@}: person {n#} is {other}.",
+     "摄像机已跟丢 {name}，最后位置 {at}：人员 {n} 是 {other}。"),
     ("{name} (person {n#}) carries this alarm on, at {at@}.",
      "{name}（人员 {n}）延续此报警，位置 {at}。"),
     ("{name} (person {n#}): tags {a} and {b} have both moved with the same person for {s#} s and "

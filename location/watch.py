@@ -194,7 +194,8 @@ class Watch:
             if rule is None:
                 changes.append(no_longer_watched(alarm, lost_person(alarm), now_ns))
                 continue
-            track = self._cases.take_back(rule, alarm, ZONE if alarm.track is None else None)
+            of_zone = alarm.track is None and rule.whom is not None
+            track = self._cases.take_back(rule, alarm, ZONE if of_zone else None)
             if rule.kind == "worker_lost":
                 self._absences.adopt(lost_person(alarm), track, now_ns)
         self._adopted = []

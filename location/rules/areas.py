@@ -6,13 +6,11 @@ Knows nothing about how long: the watch keeps time.
 from datetime import time
 
 from location.rules.moment import NEITHER, Judgement, Moment
+from location.who import surely
 from scene.limits import ZoneLimits
 from scene.messages import Position
 from scene.site import Site
 from scene.zones import ZoneConfig, hours_of
-
-NAMED = 0.9
-"""Who is surely a worker: a name less sure than this exempts nobody."""
 
 
 def forbidden_zone(
@@ -72,7 +70,6 @@ def _why_not(zone: ZoneConfig, person: Position, moment: Moment, age_s: float) -
         return f"{zone.name} is not watched at {moment.local:%H:%M}"
     if moment.machines.at_rest(zone, age_s):
         return f"{zone.follows} is at rest"
-    sure = person.worker_probability is None or person.worker_probability >= NAMED
-    if person.worker is not None and person.worker in zone.exempt and sure:
+    if surely(person) in zone.exempt:
         return f"{person.worker} may be in {zone.name}"
     return ""

@@ -3,6 +3,8 @@
 Knows nothing about how long: the watch keeps time.
 """
 
+from math import inf
+
 from location.man_down import SLOW_M_S, height_age_s, probability_lower, speed_m_s
 from location.rules.moment import NEITHER, Judgement, Moment
 from scene.messages import Position
@@ -49,7 +51,8 @@ def immobile(site: Site, person: Position, moment: Moment) -> Judgement:
         probability=rest.probability,
         what=what,
         anew=rest.moved or down,
-        after_s=_rest_after_s(site, person, moment, limits.after_s),
+        # A look elsewhere may be wrong and ends nothing; nor is it one to raise an alarm on.
+        after_s=inf if rest.away else _rest_after_s(site, person, moment, limits.after_s),
     )
 
 

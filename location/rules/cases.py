@@ -13,6 +13,7 @@ from location.rules import evidence
 from location.rules.held import Held, S
 from location.rules.moment import Judgement, Moment, Rule
 from location.rules.places import apart_m, at_look
+from location.who import surely
 from scene.messages import Anomaly, Position
 
 FRESH_S, FRESH_PERIODS, FRESH_MOST_S = 1.0, 2.5, 5.0
@@ -45,6 +46,10 @@ class Case:
     looked_at_ns: int | None = None
     """The newest look that has been judged."""
     alarm: Anomaly | None = None
+    fitted: Position | None = None
+    """The person as they last fitted the rule."""
+    worker: str | None = None
+    """Who that surely was; none where it was not known."""
 
 
 class Cases:
@@ -97,19 +102,20 @@ class Cases:
             person = at_look(person)
         judged = rule.judge(person, moment)
         changes: list[Anomaly] = []
+        gone_over = case is not None and rule.whom is None and _differ(case.worker, person)
+        if gone_over and not judged.raises:
+            changes += self._leave_behind(key, person)
+            case = None
         if case is None:
             if not judged.raises:
-                return []
+                return changes
             case = Case(rule, person, now_ns, Held(), Held())
-            if rule.whom is None and (now_ns - self._first_ns[person.track]) <= NEW_S * S:
-                lost = self._lost_near(rule, person)
-                if lost:
-                    changes += self._carry_on(lost[0], case, person)
-                    self._same.append((lost[0][1], person.track))
-                else:
-                    self._take_over_time(rule, case, person)
+            changes += self._go_on(case)
             self._cases[key] = case
         case.known_at_ns = now_ns
+        if judged.raises:
+            case.fitted = person
+            case.worker = surely(person) or case.worker
         if not self._count(case, person, judged, now_ns, step_ns):
             return changes
         case.last = person
@@ -126,6 +132,18 @@ class Cases:
             )
         return changes
 
+    def _go_on(self, case: Case) -> list[Anomaly]:
+        """Let a new case go on with what there was of somebody who vanished where it begins."""
+        rule, person = case.rule, case.last
+        if rule.whom is not None or self._now_ns - self._first_ns[person.track] > NEW_S * S:
+            return []
+        lost = self._lost_near(rule, person)
+        if not lost:
+            self._take_over_time(rule, case, person)
+            return []
+        self._same.append((lost[0][1], person.track))
+        return self._carry_on(lost[0], case, person)
+
     def same(self) -> list[tuple[int, int]]:
         """Give once the pairs of tracks, before and now, that are one person by a carried alarm.
 
@@ -137,9 +155,11 @@ class Cases:
     def take_back(self, rule: Rule, alarm: Anomaly, track: int | None) -> int:
         """Make a case of an adopted alarm; gives its track, a negative one for none."""
         if track is None:
-            track = min([0, *(track for _, track in self._cases)]) - 1
+            track = self._nobodys_track()
         person = evidence.lost_person(alarm)
-        self._cases[rule.key, track] = Case(rule, person, self._now_ns, Held(), Held(), alarm=alarm)
+        self._cases[rule.key, track] = Case(
+            rule, person, self._now_ns, Held(), Held(), alarm=alarm, worker=alarm.worker
+        )
         return track
 
     def end(self, alarm_id: str, why: str) -> tuple[Key, Anomaly] | None:
@@ -259,15 +279,37 @@ class Cases:
         for key, case in self._cases.items():
             if key[0] != rule.key or case.alarm is None or key[1] == person.track:
                 continue
+            if _differ(case.worker, person):
+                continue
             gone = key[1] not in self._first_ns or self._unseen(case)
             distance_m = apart_m(case.last, person)
             if gone and case.last.seen_at_ns <= since_ns and distance_m <= SAME_PLACE_M:
                 found.append((distance_m, key))
         return [key for _, key in sorted(found, key=lambda item: (item[0], item[1][1]))]
 
+    def _leave_behind(self, key: Key, person: Position) -> list[Anomaly]:
+        """Take a case from a number that is by now surely somebody else's.
+
+        Whom it is about counts as lost where they last fitted the rule: another's getting up is
+        not theirs.
+        """
+        case = self._cases.pop(key)
+        if case.alarm is None:
+            return []
+        case.last = case.fitted or case.last
+        case.alarm = evidence.left_behind(case.alarm, case.last, person, self._now_ns)
+        case.rising, case.falling = Held(), Held()
+        self._cases[key[0], self._nobodys_track()] = case
+        return [case.alarm]
+
+    def _nobodys_track(self) -> int:
+        """Give a number under which a case is kept whose person is not among the positions."""
+        return min([0, *(track for _, track in self._cases)]) - 1
+
     def _carry_on(self, lost: Key, case: Case, person: Position) -> list[Anomaly]:
         """Give a lost person's alarm to a person's case."""
-        alarm = self._cases.pop(lost).alarm
+        before = self._cases.pop(lost)
+        alarm, case.worker = before.alarm, case.worker or before.worker
         assert alarm is not None
         case.alarm = evidence.carried(alarm, person, self._now_ns)
         case.falling = Held()
@@ -287,6 +329,11 @@ class Cases:
     def _unseen(self, case: Case) -> bool:
         """Tell whether a case's person is known but has not been seen for a while."""
         return self._now_ns - case.last.seen_at_ns > self._fresh_ns
+
+
+def _differ(worker: str | None, person: Position) -> bool:
+    """Tell whether a person is surely not a certain worker."""
+    return worker is not None and surely(person) not in (None, worker)
 
 
 def no_longer_watched(alarm: Anomaly, person: Position, now_ns: int) -> Anomaly:

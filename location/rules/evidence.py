@@ -5,6 +5,7 @@ Knows nothing about when.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from zlib import crc32
 
 from location.rules.moment import Judgement, Rule
 from location.rules.places import sigma_m
@@ -14,7 +15,7 @@ from scene.messages import Anomaly, Certainty, Position
 
 def raised(rule: Rule, person: Position, judged: Judgement, now_ns: int, held_s: float) -> Anomaly:
     """Write the message that raises an alarm."""
-    parts: Sequence[str] = [rule.kind, *([rule.zone] if rule.zone else [])]
+    parts: Sequence[str] = [rule.kind, *([_token(rule.zone)] if rule.zone else [])]
     track = person.track or None
     parts = [*parts, *([str(track)] if track else [])]
     return Anomaly(
@@ -36,6 +37,16 @@ def raised(rule: Rule, person: Position, judged: Judgement, now_ns: int, held_s:
     )
 
 
+def _token(zone: str) -> str:
+    """Give what stands for a zone in an alarm's id, which is part of topics and addresses.
+
+    >>> _token("sump_2"), _token("泵房")
+    ('sump_2', 'z09ff851c')
+    """
+    plain = zone.isascii() and zone.replace("-", "").replace("_", "").isalnum()
+    return zone if plain else f"z{crc32(zone.encode()):08x}"
+
+
 def carried(alarm: Anomaly, person: Position, now_ns: int) -> Anomaly:
     """Write that another track is the same person."""
     before = "" if alarm.track == person.track else f", who was person {alarm.track} before,"
@@ -47,6 +58,19 @@ def carried(alarm: Anomaly, person: Position, now_ns: int) -> Anomaly:
         xyz_m=_rounded(person),
         evidence=f"{who(person.track, worker)}{before} carries this alarm on, at {place(person)}.",
         worker=worker,
+    )
+
+
+def left_behind(alarm: Anomaly, last: Position, person: Position, now_ns: int) -> Anomaly:
+    """Write that an alarm's number is by now another worker's, and its own person's is unknown."""
+    whom = alarm.worker or f"person {alarm.track}"
+    return replace(
+        alarm,
+        captured_at_ns=now_ns,
+        track=None,
+        xyz_m=_rounded(last),
+        evidence=f"The cameras have lost {whom}, last at {place(last)}: "
+        f"person {person.track} is {person.worker}.",
     )
 
 

@@ -400,3 +400,47 @@ def test_an_alarm_names_its_worker_and_keeps_the_name_when_nobody_tells_it_any_m
 
     said = [anomaly for _, anomaly in Play().go(9, people).said]
     assert [(one.state, one.worker) for one in said] == [("active", "Li"), ("cleared", "Li")]
+
+
+# ---- a number that goes over to somebody else ----
+
+
+def swapped(sure: float = 0.99) -> Play:
+    """Li lies; after 5 s his number is on Wang, who walks past."""
+
+    def people(at_s: float) -> list[Position]:
+        if at_s < 5:
+            return [replace(person(height_m=LOW_M), worker="Li", worker_probability=0.99)]
+        past = person(xy_m=(20.0 + at_s - 5, 1.0), speed_m_s=1.0)
+        return [replace(past, worker="Wang", worker_probability=sure)]
+
+    return Play().go(15, people)
+
+
+def test_anothers_getting_up_clears_nobodys_alarm() -> None:
+    play = swapped()
+    [alarm] = play.watch.active()
+    assert (alarm.kind, alarm.worker, alarm.track) == ("man_down", "Li", None)
+    assert alarm.xyz_m == (*HERE, 0.0)
+    assert alarm.evidence == (
+        "The cameras have lost Li, last at x 20.0 m, y 0.0 m ± 0.1 m: person 1 is Wang."
+    )
+    play.go(5, lambda _: [replace(person(2, LOW_M, (20.3, 0.0)), worker="Wang")])
+    assert [one.track for one in play.watch.active()] == [None, 2], "Wang is not Li"
+    play.go(5, lambda _: [person(2), person(3, LOW_M, (20.3, 0.0))])
+    assert [one.track for one in play.watch.active()] == [3], "he may be Li"
+    play.go(5, lambda _: [person(3)])
+    assert play.watch.active() == ()
+
+
+def test_two_who_lost_their_numbers_are_two_alarms_after_a_restart() -> None:
+    first = swapped().watch.active()[0]
+    second = replace(first, id="man_down-2", xyz_m=(*THERE, 0.0), worker="Zhang")
+    play = restarted((first, second)).go(1, lambda _: [])
+    assert {alarm.id for alarm in play.watch.active()} == {first.id, second.id}
+
+
+def test_a_name_that_is_not_sure_takes_no_alarm_from_anybody() -> None:
+    play = swapped(sure=0.5)
+    assert play.watch.active() == ()
+    assert [state for _, _, state in play.events] == ["active", "cleared"]

@@ -38,6 +38,18 @@ def test_every_move_starts_the_time_anew() -> None:
     assert len(story.go(6, stays(at(20.6))).events) == 1
 
 
+def test_no_alarm_rests_on_a_look_elsewhere() -> None:
+    """Such a look may be wrong, so it ends nothing; but its place would belie the alarm."""
+
+    def one_look_off(t: float) -> list[Position]:
+        return [at(20.9 if round(t, 1) == 20.0 else 20.0)]
+
+    [(at_s, raised)] = Story(IMMOBILE).go(25, one_look_off).said
+    assert at_s == 20.1
+    assert "moved 0.0 m" in raised.evidence
+    assert raised.probability > 0.9
+
+
 def test_unsure_places_need_a_longer_way_to_be_a_move() -> None:
     def wavers(t: float) -> list[Position]:
         return [at(20 + (0.7 if int(t) % 2 else 0.0), sigma_m=0.6)]
