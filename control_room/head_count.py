@@ -10,15 +10,14 @@ from typing import Any
 
 from control_room.muster import muster, to_json
 from control_room.roster import Worker
-from control_room.whole_mine import WholeMine
+from control_room.whole_mine import MOST_GATEWAYS, WholeMine
 from scene.messages import Positions
 from scene.topics import Address
 from scene.wire import Envelope
 
 EVERY_S = 0.4
 MOST_SITES = 64
-MOST_GATEWAYS = 256
-"""Of all sites together; more is a mistake or an attack."""
+"""More is a mistake or an attack, and gets no count."""
 
 
 class HeadCount:
@@ -48,9 +47,8 @@ class HeadCount:
             place = (address.site, address.gateway)
             if 0 <= now_ns - self._heard_ns.get(place, 0) < EVERY_S * 1e9:
                 return
-            if len(self._heard_ns) >= MOST_GATEWAYS and place not in self._heard_ns:
-                return
-            self._heard_ns[place] = now_ns
+            if place in self._heard_ns or len(self._heard_ns) < MOST_SITES * MOST_GATEWAYS:
+                self._heard_ns[place] = now_ns
         with self._lock:
             mine = self._mines.get(address.site)
             if mine is None:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from control_room.mine_person import NAME_SURE, MinePerson, Whereabouts
-from control_room.roadway_seen import Blind, blind_stretches, metres_of, seen_within
+from control_room.roadway_seen import Blind, blind_stretches, metres_of, seen_within, tells
 from control_room.roster import Worker
 from control_room.whole_mine import MineGateway, TaggedWorker
 from location.zones import probability_inside
@@ -123,9 +123,11 @@ class Muster:
     """`roster`, `tags`, or empty: nobody says who should be there."""
     blind: tuple[Blind, ...]
     silent: tuple[tuple[str, int], ...]
-    """Gateways that say nothing, and since when; `never_heard` among them."""
+    """Gateways that say nothing, and since when; `never_heard` and `passed_over` among them."""
     never_heard: tuple[str, ...] = ()
     """Gateways that should speak, and of which not one word was heard since the listening began."""
+    passed_over: tuple[str, ...] = ()
+    """Gateways that are not listened to, as there are too many."""
     clocks_off: tuple[tuple[str, float], ...] = ()
     """Gateways whose clock is slow by so many seconds; their times are put right here."""
     lost_numbers: int = 0
@@ -173,12 +175,13 @@ def muster(
         by = "tags" if expected else ""
     missing = _missing(expected, people, known, tags, at_ns)
     seen = sum(metre.seen for metre in metres)
-    told = all(metres_of([gateway]) for gateway in gateways)
-    complete = told and not silent and seen == len(metres) > 0
+    complete = all(map(tells, gateways)) and not silent and seen == len(metres) > 0
     in_view = [person for person in people if person.state == "in_view"]
     different, seen_now = _different(in_view), [one for one in in_view if one.seen_now]
+    within = seen_within(metres, [zone.polygon_m for zone in zones])
     areas = [
-        _area(zone, people, known, different, seen_within(metres, zone.polygon_m)) for zone in zones
+        _area(zone, people, known, different, counts)
+        for zone, counts in zip(zones, within, strict=True)
     ]
     areas.append(_outside(known, different))
     return Muster(
@@ -203,10 +206,11 @@ def muster(
         blind=blind_stretches(metres),
         silent=silent,
         never_heard=tuple(sorted(never_heard)),
+        passed_over=tuple(g.gateway for g in gateways if g.passed_over),
         clocks_off=tuple((g.gateway, g.clock_off_s) for g in gateways if g.clock_off_s),
         lost_numbers=_lost_numbers(away),
         seen=len(seen_now),
-        seen_at_least=len(_different(seen_now)),
+        seen_at_least=min(len(_different(seen_now)), len(different)),
     )
 
 

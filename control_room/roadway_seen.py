@@ -4,7 +4,7 @@ Knows nothing about people.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,16 +16,17 @@ from scene.floor_metres import metres_touched
 from scene.landmarks import floor_of
 from scene.messages import XY
 
-SAME_FLOOR_M = 3.0
-"""Where two centre lines are this near to each other, and alike in direction, it is one roadway."""
-SAME_WAY = 0.7
-"""Cosine between two directions that are alike, there or back."""
+SAME_WAY = 0.95
+"""Cosine between two directions that are alike, there or back: two lines are one roadway where
+they are, and each lies on the other's floor. A branch leaves another line by more."""
+SAME_LEVEL_M = 2.0
+"""And no further apart in height than this: roadways cross above one another."""
 NEXT_M = 0.01
 """A line's direction at a place is that of so short a piece of it."""
 WITHIN = (0.02, 0.5, 0.98)
 """Where each metre is asked whether another line's metres see it, too; its middle is its place."""
 SAME_TIME_S = 5.0
-ALONG_X = FloorConfig(centre_line_m=((0.0, 0.0, 0.0), (1.0, 0.0, 0.0)))
+ALONG_X = Floor(FloorConfig(centre_line_m=((0.0, 0.0, 0.0), (1.0, 0.0, 0.0))))
 """Where the roadway of a gateway lies that tells of metres and not of its floor."""
 
 
@@ -75,30 +76,38 @@ class _Line:
     """A centre line, and what the gateways that share it say of its metres."""
 
     floor: Floor
-    told: dict[int, list[_Told]]
+    told: dict[int, list[_Told]] = field(default_factory=dict)
+    untold: list[_Told] = field(default_factory=list)
+    """What holds of the metres of its floor of which not one of them tells."""
 
     def spots(self) -> Floats:
         """Give the chainages (3 N,) `WITHIN` all metres."""
         return np.asarray((np.array(list(self.told))[:, None] + np.array(WITHIN)).ravel())
 
     def places(self, chainage_m: Floats) -> Floats:
-        """Give mine positions (N, 2) on the line."""
-        return self.floor.at(chainage_m, np.zeros(len(chainage_m)))[:, :2]
+        """Give mine positions (N, 3) on the line."""
+        return self.floor.at(chainage_m, np.zeros(len(chainage_m)))
 
     def ways(self, chainage_m: Floats) -> Floats:
         """Give unit directions (N, 2) of the line there."""
-        step = self.places(chainage_m + NEXT_M) - self.places(chainage_m - NEXT_M)
+        step = (self.places(chainage_m + NEXT_M) - self.places(chainage_m - NEXT_M))[:, :2]
         return np.asarray(step / np.linalg.norm(step, axis=1, keepdims=True))
 
     def metres_at(self, other: "_Line") -> list[list[int | None]]:
         """Tell in which of its metres the spots of another line's metres lie, three each."""
         spots = other.spots()
-        chainage, left = self.floor.place(other.places(spots)).T
+        theirs = other.places(spots)
+        chainage, left = self.floor.place(theirs[:, :2]).T
+        ours = self.places(chainage)
+        back = other.floor.place(ours[:, :2])[:, 1]
+        held = (self.floor.aside_m(left) == 0) & (other.floor.aside_m(back) == 0)
+        held &= np.abs(ours[:, 2] - theirs[:, 2]) <= SAME_LEVEL_M
         alike = np.abs(np.sum(self.ways(chainage) * other.ways(spots), axis=1)) >= SAME_WAY
-        good = (np.abs(left) <= SAME_FLOOR_M) & alike
         found = [
             int(metre) if fits and metre in self.told else None
-            for metre, fits in zip(np.floor(chainage).tolist(), good.tolist(), strict=True)
+            for metre, fits in zip(
+                np.floor(chainage).tolist(), (held & alike).tolist(), strict=True
+            )
         ]
         return [found[n : n + len(WITHIN)] for n in range(0, len(found), len(WITHIN))]
 
@@ -109,7 +118,7 @@ def metres_of(gateways: Sequence[MineGateway]) -> tuple[Metre, ...]:
     Gateways that share a centre line count the same metres; where two lines lie on one roadway,
     its metres are those of the first one.
     """
-    lines = [line for line in _lines(gateways) if line.told]
+    lines = _lines(gateways)
     boxes = [_box(line) for line in lines]
     found = []
     for number, line in enumerate(lines):
@@ -159,26 +168,51 @@ def blind_stretches(metres: Iterable[Metre]) -> tuple[Blind, ...]:
     return tuple(sorted(stretches, key=lambda stretch: stretch.from_x_m))
 
 
-def seen_within(metres: Sequence[Metre], polygon_m: Sequence[XY]) -> tuple[int, int]:
-    """Count the metres that an area touches: seen ones, and all."""
-    touched = {floor: metres_touched(floor, polygon_m) for floor in {one.floor for one in metres}}
-    here = [metre for metre in metres if metre.from_m in touched[metre.floor]]
-    return sum(metre.seen for metre in here), len(here)
+def seen_within(
+    metres: Sequence[Metre], polygons_m: Iterable[Sequence[XY]]
+) -> list[tuple[int, int]]:
+    """Count the metres that each area touches: seen ones, and all."""
+    told: dict[Floor, dict[int, bool]] = {}
+    for metre in metres:
+        told.setdefault(metre.floor, {})[metre.from_m] = metre.seen
+    found = []
+    for polygon in polygons_m:
+        touched = ((seen, metres_touched(floor, polygon)) for floor, seen in told.items())
+        here = [seen[metre] for seen, at in touched for metre in at if metre in seen]
+        found.append((sum(here), len(here)))
+    return found
+
+
+def tells(gateway: MineGateway) -> bool:
+    """Tell whether it is known of any metres at all that a gateway should see them."""
+    return _floor(gateway) is not None or _has_told(gateway)
+
+
+def _floor(gateway: MineGateway) -> Floor | None:
+    return None if gateway.description is None else floor_of(gateway.description)
+
+
+def _has_told(gateway: MineGateway) -> bool:
+    return gateway.health is not None and bool(gateway.health.coverage)
 
 
 def _lines(gateways: Sequence[MineGateway]) -> list[_Line]:
     """Gather by centre line what all gateways tell; who has none is taken to lie along x."""
     lines: dict[object, _Line] = {}
-    for gateway in gateways:
-        description, health = gateway.description, gateway.health
-        if description is None and health is None:
-            continue
-        floor = None if description is None else floor_of(description)
+    for gateway in filter(tells, gateways):
+        floor, description = _floor(gateway), gateway.description
         key = () if floor is None or description is None else description.centre_line_m
-        line = lines.setdefault(key, _Line(floor=floor or Floor(ALONG_X), told={}))
+        line = lines.setdefault(key, _Line(floor=floor or ALONG_X))
         metres = range(0) if floor is None else floor.metres
         for metre, told in _of_one(gateway, metres).items():
             line.told.setdefault(metre, []).append(told)
+        line.untold.append(
+            _Told(gateway=gateway.gateway, seen=False, since_ns=None, never_seen=False)
+        )
+    for line in lines.values():
+        if line.floor is not ALONG_X:
+            for metre in line.floor.metres:
+                line.told.setdefault(metre, line.untold)
     return [replace(line, told=dict(sorted(line.told.items()))) for line in lines.values()]
 
 
@@ -186,7 +220,7 @@ def _of_one(gateway: MineGateway, metres: range) -> dict[int, _Told]:
     """Tell of one gateway's metres; all are unseen while it is silent or tells of none."""
     health = gateway.health
     first, counts = metres.start, [0] * len(metres)
-    if health is not None and health.coverage:
+    if health is not None and _has_told(gateway):
         first, counts = round(health.coverage_from_x_m), list(health.coverage)
     since = list(health.coverage_unseen_since_ns) if health is not None else []
     is_told = len(since) == len(counts)
@@ -225,13 +259,14 @@ def _metre(floor: Floor, from_m: int, parts: Sequence[Sequence[_Told]]) -> Metre
 
 
 def _box(line: _Line) -> Floats:
-    """Give the least and the greatest x and y, (2, 2), of a line's metres."""
-    spots = line.places(line.spots())
-    return np.array([spots.min(axis=0), spots.max(axis=0)])
+    """Give the least and the greatest x and y, (2, 2), of a line's floor and metres."""
+    spots = line.places(line.spots())[:, :2]
+    both = np.concatenate([spots, np.reshape(line.floor.box_m(0.0), (2, 2))])
+    return np.array([both.min(axis=0), both.max(axis=0)])
 
 
 def _near(one: Floats, two: Floats) -> bool:
-    return bool(np.all((one[0] <= two[1] + SAME_FLOOR_M) & (two[0] <= one[1] + SAME_FLOOR_M)))
+    return bool(np.all((one[0] <= two[1]) & (two[0] <= one[1])))
 
 
 def _same_time(one: int | None, two: int | None) -> bool:

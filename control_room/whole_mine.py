@@ -27,8 +27,9 @@ AGAIN_S = 2.0
 """Instants that are no news for so long are a clock that was set back."""
 TAGS_OFF_S = 10.0
 """A tag system whose clock is further off than this is taken to mean "now"."""
-MOST_GATEWAYS, MOST_TAGS = 64, 2000
-"""More than this is a mistake or an attack; what is beyond is not listened to."""
+MOST_GATEWAYS, MOST_TAGS = 256, 2000
+"""Of one site; more is a mistake or an attack, and not listened to. As many gateways beyond are
+named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,8 @@ class MineGateway:
     """None while it speaks."""
     clock_off_s: float = 0.0
     """By how much its clock is slow; 0 while that is little."""
+    passed_over: bool = False
+    """Whether it is one too many: it may speak, and is as silent here from its first word on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,8 @@ class WholeMine:
         """Start knowing nobody; messages of other sites are passed over."""
         self.site = site
         self._gateways: dict[str, _Gateway] = {}
+        self._passed_over_ns: dict[str, int] = {}
+        """Gateways that are too many, and when each was heard first."""
         self._identities = Identities()
         self._tags: dict[str, TaggedWorker] = {}
         self._since_ns: int | None = None
@@ -100,7 +105,11 @@ class WholeMine:
                 self._note_tags(body, heard_at_ns)
                 return
             if address.gateway not in self._gateways:
-                if not address.gateway or len(self._gateways) >= MOST_GATEWAYS:
+                if not address.gateway:
+                    return
+                if len(self._gateways) >= MOST_GATEWAYS:
+                    if len(self._passed_over_ns) < MOST_GATEWAYS:
+                        self._passed_over_ns.setdefault(address.gateway, heard_at_ns)
                     return
                 self._gateways[address.gateway] = _Gateway(first_at_ns=heard_at_ns)
             gateway = self._gateways[address.gateway]
@@ -125,7 +134,7 @@ class WholeMine:
     def gateways(self, at_ns: int) -> tuple[MineGateway, ...]:
         """Tell how every gateway is that has ever been heard of, by name."""
         with self._lock:
-            return tuple(
+            heard = [
                 MineGateway(
                     gateway=name,
                     description=gateway.description,
@@ -133,8 +142,19 @@ class WholeMine:
                     silent_since_ns=_silent_since_ns(gateway, at_ns),
                     clock_off_s=round(gateway.clock.off_s, 1),
                 )
-                for name, gateway in sorted(self._gateways.items())
-            )
+                for name, gateway in self._gateways.items()
+            ]
+            passed_over = [
+                MineGateway(
+                    gateway=name,
+                    description=None,
+                    health=None,
+                    silent_since_ns=since_ns,
+                    passed_over=True,
+                )
+                for name, since_ns in self._passed_over_ns.items()
+            ]
+        return tuple(sorted((*heard, *passed_over), key=lambda one: one.gateway))
 
     @property
     def ended(self) -> bool:

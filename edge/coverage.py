@@ -55,7 +55,7 @@ class Covered:
 
 
 class Roadway:
-    """Coverage of one rig's cameras; each camera is computed once, each set of them once more.
+    """Coverage of one rig's cameras; each is computed at the start, each set of them once more.
 
     A camera sees a metre when it has at least three of five points across the floor in its
     picture, no further than `FAR_M` and not behind the rib of a bend. The error is that of
@@ -76,6 +76,7 @@ class Roadway:
         """(metres, 5) by camera: the cell of its picture in which each point lies, -1 for none."""
         self._facts: dict[str, Floats] = {} if like is None else dict(like._facts)
         self._known: dict[frozenset[tuple[str, Cells]], Covered] = {}
+        self.covered(self._cameras)  # now, as whoever asks later must not wait
 
     def covered(self, healthy: Collection[str], gone: Gone = NOTHING_GONE) -> Covered:
         """Tell what these cameras cover; names that the rig lacks are passed over.

@@ -31,7 +31,6 @@ class HealthReport:
         self._site = site
         self._clock = clock
         self._roadway = Roadway(rig, Floor(site.floor), site.floor)
-        self._roadway.covered([camera.name for camera in rig.cameras])  # before anybody waits
         self._unseen_since_ns: tuple[int | None, ...] = ()
         self._seen_once: tuple[bool, ...] = ()
         self._raised: dict[str, Anomaly] = {}
@@ -82,10 +81,14 @@ class HealthReport:
             coverage_unseen_since_ns=self._unseen_since_ns,
         )
 
-    def rehung(self, rig: Rig) -> None:
-        """Count coverage by another rig from now on."""
+    def roadway_of(self, rig: Rig) -> Roadway:
+        """Work out what a rig's cameras see, for `rehung`: takes long, in any thread."""
         config = self._site.floor
-        self._roadway = Roadway(rig, Floor(config), config, like=self._roadway)
+        return Roadway(rig, Floor(config), config, like=self._roadway)
+
+    def rehung(self, roadway: Roadway) -> None:
+        """Count coverage by another rig's roadway from now on."""
+        self._roadway = roadway
 
     def adopt(self, alarm: Anomaly) -> bool:
         """Carry on an alarm of the run before; tells whether it is one of this report's."""

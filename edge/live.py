@@ -20,6 +20,7 @@ from edge.camera_kept import Kept
 from edge.camera_process import CameraHandle, failures, soon_ns, start_cameras, stop_cameras
 from edge.camera_source import is_live
 from edge.camera_watch import CameraWatch
+from edge.coverage import Roadway
 from edge.detection_watch import DetectionWatch
 from edge.drift.loop import DriftLoop
 from edge.encoder import PanoramaEncoder
@@ -174,17 +175,19 @@ class Live:
         except Exception as error:
             self._view_error = f"whether cameras are covered can't be told: {error!r}"
 
-    def _prepare(self, rig: Rig) -> Hanging:
-        return self._parts.pipeline.prepare(rig, self._shown)
+    def _prepare(self, rig: Rig) -> tuple[Hanging, Roadway]:
+        """Make all that takes long of another rig: pictures go on meanwhile."""
+        return self._parts.pipeline.prepare(rig, self._shown), self._health.roadway_of(rig)
 
     def _follow_the_rig(self) -> None:
         """Go over to another rig once it is ready, and trust cameras as far as they deserve."""
-        hanging = self._rig_watch.poll()
-        if hanging is not None:
+        ready = self._rig_watch.poll()
+        if ready is not None:
+            hanging, roadway = ready
             self._parts.pipeline.rehang(hanging)
             self._drift.watch.rehung(hanging.rig)
             self._view.rehung(hanging.rig)
-            self._health.rehung(hanging.rig)
+            self._health.rehung(roadway)
             self._rig_doubt = self._parts.rig_doubt()
         spreads = self._drift.watch.untrusted()
         if spreads is not self._spreads:

@@ -3,6 +3,7 @@
 Knows nothing about cameras, pictures or people.
 """
 
+from collections.abc import Sequence
 from math import ceil, floor
 
 import numpy as np
@@ -79,6 +80,10 @@ class Floor:
         passed = self._passed[segment] + share * self._length[segment]
         return np.column_stack([self._first_m + self._sign * passed, left_m])
 
+    def chainage_m(self, place_m: Sequence[float]) -> float:
+        """Tell the chainage of one place, (x, y) or (x, y, z)."""
+        return float(self.place(np.array([place_m[:2]]))[0, 0])
+
     def at(self, chainage_m: Floats, left_m: Floats) -> Floats:
         """Give the floor's points (N, 3) at (N,) chainages and metres to the left: undoes `place`.
 
@@ -120,8 +125,19 @@ class Floor:
         before = np.where(segment == 0, np.maximum(-s, 0), 0)
         last = segment == len(self._length) - 1
         after = np.where(last, np.maximum(s - self._length[segment], 0), 0)
-        aside = np.maximum(np.maximum(left_m - self._left_m, -left_m - self._right_m), 0)
-        return np.asarray(np.hypot(before + after, aside))
+        return np.asarray(np.hypot(before + after, self.aside_m(left_m)))
+
+    def aside_m(self, left_m: Floats) -> Floats:
+        """Tell how far (N,) each of (N,) metres to the left of the line lies beyond the edges."""
+        return np.maximum(np.maximum(left_m - self._left_m, -left_m - self._right_m), 0)
+
+    def box_m(self, beside_m: float) -> tuple[float, float, float, float]:
+        """Give least x and y, greatest x and y of all that is no further off than `beside_m`."""
+        corners = self._first_m + self._sign * self._passed
+        wide = np.array([self._left_m + beside_m, -self._right_m - beside_m])
+        edges = self.at(np.repeat(corners, 2), np.tile(wide, len(corners)))[:, :2]
+        low, high = edges.min(axis=0) - beside_m, edges.max(axis=0) + beside_m
+        return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
     def meet(
         self, origin_m: Floats, directions: Floats, *, above_m: float = 0.0
@@ -175,12 +191,12 @@ class Floor:
             off = xy - self._start[0, :2]
             share = off @ self._along[0] / self._length[0]
             return np.zeros(len(xy), np.intp), share, off @ self._left[0]
-        from_start = xy[:, None] - self._start[None, :, :2]
-        from_end = xy[:, None] - self._end[None, :, :2]
-        s = np.sum(from_start * self._along, axis=2)
-        left = np.sum(from_start * self._left, axis=2)
-        past = np.sum(from_start * self._first_bisector, axis=2)
-        ahead = -np.sum(from_end * self._last_bisector, axis=2)
+        # (N, stretches) each: sums over a last axis of two would take several times as long.
+        x, y = xy[:, :1], xy[:, 1:]
+        from_start = x - self._start[:, 0], y - self._start[:, 1]
+        from_end = x - self._end[:, 0], y - self._end[:, 1]
+        s, left = _dot(from_start, self._along), _dot(from_start, self._left)
+        past, ahead = _dot(from_start, self._first_bisector), -_dot(from_end, self._last_bisector)
         beside = np.ones_like(past, bool)
         beside[:, 1:] &= past[:, 1:] >= -1e-9
         beside[:, :-1] &= ahead[:, :-1] >= -1e-9
@@ -199,6 +215,11 @@ class Floor:
             between, e0 / np.where(between, e0 + e1, 1.0), s[row, segment] / self._length[segment]
         )
         return segment, share, left[row, segment]
+
+
+def _dot(offsets: tuple[Floats, Floats], ways: Floats) -> Floats:
+    """Give the dot products (N, M) of offsets, x and y (N, M), with M directions (M, 2)."""
+    return offsets[0] * ways[:, 0] + offsets[1] * ways[:, 1]
 
 
 def _cut(along: Floats, aside: Floats, bisector: Floats, left_m: Floats) -> Floats:

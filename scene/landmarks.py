@@ -5,8 +5,8 @@ Knows nothing about who is there. The page's `landmarks.js` says the same.
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 
-import numpy as np
 from pydantic import ValidationError
 
 from scene.floor import Floor
@@ -17,11 +17,17 @@ NAMES = {"support": ("support {}", "{} 号支架"), "mark": ("{}", "{}")}
 
 
 def floor_of(site: SiteDescription) -> Floor | None:
-    """Give the floor of a gateway's description; none where that has no roadway."""
+    """Give the floor of a gateway's description, the same one for the same roadway.
+
+    None where that has no roadway.
+    """
+    return _floor(site.centre_line_m, site.left_m, site.right_m)
+
+
+@lru_cache(maxsize=256)
+def _floor(centre_line_m: tuple[XYZ, ...], left_m: float, right_m: float) -> Floor | None:
     try:
-        config = FloorConfig(
-            centre_line_m=site.centre_line_m, left_m=site.left_m, right_m=site.right_m
-        )
+        config = FloorConfig(centre_line_m=centre_line_m, left_m=left_m, right_m=right_m)
     except ValidationError:  # a gateway's mistake, not a reason to tell nothing
         return None
     return Floor(config)
@@ -32,7 +38,7 @@ def chainage_of(site: SiteDescription, xyz_m: XYZ) -> float | None:
     floor = floor_of(site)
     if floor is None:
         return None
-    chainage_m = float(floor.place(np.array([xyz_m[:2]]))[0, 0])
+    chainage_m = floor.chainage_m(xyz_m)
     # As the page does, where `round` would be half to even; and half is half for both, whatever
     # the last bits of their sums.
     return math.floor(chainage_m * 10 + 0.5 + 1e-6) / 10

@@ -4,10 +4,8 @@ Knows nothing about people. Where no heartbeat has told, it is not known, which 
 """
 
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from math import floor as whole
-
-import numpy as np
 
 from scene.floor import Floor
 from scene.floor_metres import metres_touched
@@ -15,6 +13,8 @@ from scene.messages import XY, XYZ, GatewayHealth
 
 STALE_S = 5.0
 """A heartbeat older than this tells nothing about now."""
+MOST_PLACES = 4096
+"""More than are away or have alarms: their places stay, and are asked for at each instant."""
 
 
 class Coverage:
@@ -22,9 +22,12 @@ class Coverage:
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
-        self._touched = lru_cache(maxsize=64)(partial(metres_touched, floor))
+        self._chainage_m = lru_cache(maxsize=MOST_PLACES)(floor.chainage_m)
         self._health: GatewayHealth | None = None
-        self._ever: dict[int, bool] = {}
+        self._seen: frozenset[int] = frozenset()
+        """Metres, by the whole chainage where each starts."""
+        self._blind: frozenset[int] = frozenset()
+        """Those that were seen once, and are not now."""
         self._now_ns = 0
 
     def hear(self, health: GatewayHealth) -> None:
@@ -32,9 +35,10 @@ class Coverage:
         if self._health is not None and health.captured_at_ns < self._health.captured_at_ns:
             return
         self._health = health
-        first = whole(health.coverage_from_x_m)
-        for metre, count in enumerate(health.coverage, first):
-            self._ever[metre] = self._ever.get(metre, False) or count > 0
+        told = enumerate(health.coverage, whole(health.coverage_from_x_m))
+        before = self._seen | self._blind
+        self._seen = frozenset(metre for metre, count in told if count > 0)
+        self._blind = before - self._seen
 
     def look_at(self, now_ns: int) -> None:
         """Say what time it is by the positions."""
@@ -52,11 +56,11 @@ class Coverage:
 
     def covers(self, xyz_m: XYZ) -> bool:
         """Tell whether a healthy camera sees that metre's floor; False where nobody has told."""
-        return self.known and self._count(whole(self._chainage_m(xyz_m))) > 0
+        return self.known and whole(self._chainage_m(xyz_m)) in self._seen
 
     def blind(self, xyz_m: XYZ) -> bool:
         """Tell whether that metre is seen else, and not now: nobody seen is no sign of nobody."""
-        return self.known and self._is_blind(whole(self._chainage_m(xyz_m)))
+        return self.known and whole(self._chainage_m(xyz_m)) in self._blind
 
     def covers_around(self, xyz_m: XYZ, within_m: float) -> bool:
         """Tell whether all of the roadway within so many metres, along it, is seen."""
@@ -64,11 +68,14 @@ class Coverage:
             return False
         here_m = self._chainage_m(xyz_m)
         span = range(whole(here_m - within_m), whole(here_m + within_m) + 1)
-        return all(self._count(metre) > 0 for metre in span)
+        return self._seen.issuperset(span)
 
     def blind_in(self, polygon_m: Sequence[XY]) -> bool:
         """Tell whether a part of an area is seen else, and not now."""
-        return self.known and any(map(self._is_blind, self._touched(tuple(polygon_m))))
+        # Mostly no metre is blind, and an area that follows a machine is another at every instant.
+        if not self.known or not self._blind:
+            return False
+        return not self._blind.isdisjoint(metres_touched(self._floor, polygon_m))
 
     def to_exit_m(self, xyz_m: XYZ) -> float | None:
         """Tell how far along the roadway it is to where coverage ends; none while not known."""
@@ -76,12 +83,12 @@ class Coverage:
             return None
         here_m = self._chainage_m(xyz_m)
         metre = whole(here_m)
-        if self._count(metre) == 0:
+        if metre not in self._seen:
             return 0.0
         first = last = metre
-        while self._count(first - 1) > 0:
+        while first - 1 in self._seen:
             first -= 1
-        while self._count(last + 1) > 0:
+        while last + 1 in self._seen:
             last += 1
         return min(here_m - first, last + 1 - here_m)
 
@@ -91,15 +98,3 @@ class Coverage:
             return True
         states = {camera.name: camera.state for camera in self._health.cameras}
         return any(states.get(name, "ok") == "ok" for name in cameras)
-
-    def _chainage_m(self, xyz_m: XYZ) -> float:
-        return float(self._floor.place(np.array([xyz_m[:2]]))[0, 0])
-
-    def _is_blind(self, metre: int) -> bool:
-        return self._ever.get(metre, False) and self._count(metre) == 0
-
-    def _count(self, metre: int) -> int:
-        assert self._health is not None
-        at = metre - whole(self._health.coverage_from_x_m)
-        counts = self._health.coverage
-        return counts[at] if 0 <= at < len(counts) else 0

@@ -13,6 +13,8 @@ from scene.site import Site
 from scene.zones import GateConfig
 
 HEARTBEAT_S = 1.0
+LOST_LATER_S = 1.5 * HEARTBEAT_S
+"""A camera that died is known to have died so long after `camera.stalled_after_s`."""
 
 
 def wrong_way(gate: GateConfig, person: Position, moment: Moment) -> Judgement:
@@ -64,4 +66,4 @@ def worker_lost(site: Site, person: Position, moment: Moment) -> Judgement:
 def lost_after_s(site: Site) -> float:
     """Tell after how long somebody is lost: no sooner than a dead camera is known to be dead."""
     assert site.limits.lost is not None
-    return max(site.limits.lost.after_s, site.limits.camera.stalled_after_s + 1.5 * HEARTBEAT_S)
+    return max(site.limits.lost.after_s, site.limits.camera.stalled_after_s + LOST_LATER_S)

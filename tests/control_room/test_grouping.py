@@ -128,12 +128,24 @@ def zone_alarm(id: str, at_s: float, track: int, **more: Any) -> Entry:
     return entry(id, "restricted_zone", at_s, track=track, **(named | more))
 
 
-def told(listed: list[Entry], *follows: set[int], late_s: float = 0.0) -> list[Group]:
-    """Group alarms that came one after the other, while their gateways followed these numbers."""
+def told(
+    listed: list[Entry],
+    *follows: set[int],
+    late_s: float = 0.0,
+    calls: dict[int, str] | None = None,
+) -> list[Group]:
+    """Group alarms that came one after the other, while their gateways followed these numbers.
+
+    The last time its gateway `calls` numbers so.
+    """
     namesakes = Namesakes()
     for one, tracks in zip(listed, follows, strict=True):
         at_ns = one.last.captured_at_ns + int(late_s * S_NS)
-        people = tuple(lost_person(replace(one.last, track=track)) for track in sorted(tracks))
+        called = {one.last.track: one.last.worker} | ((calls or {}) if one is listed[-1] else {})
+        people = tuple(
+            replace(lost_person(replace(one.last, track=track)), worker=called.get(track))
+            for track in sorted(tracks)
+        )
         positions = Positions(captured_at_ns=at_ns, people=people)
         namesakes.note(one.key.site, one.key.gateway, one.last, positions)
     return group(
@@ -179,14 +191,58 @@ def test_two_people_are_never_one_line() -> None:
         assert len(told([first, other], {3}, {9})) == 2
 
 
+def test_who_were_followed_at_once_at_any_alarm_are_two_people() -> None:
+    listed = [zone_alarm("a", 0, track=3), zone_alarm("b", 5, track=9)]
+    # The second one, nameless or wrongly called too, was there at the first one's alarm only.
+    assert len(told(listed, {3, 9}, {9})) == 2
+    both = [*listed, zone_alarm("again", 9, track=9)]
+    assert ["a"] in names(told(both, {3, 9}, {9}, {9}))
+    alone = [zone_alarm("a", 0, track=3), zone_alarm("b", 5, track=12)]
+    assert len(told(alone, {3}, {12, 15}, calls={15: "Wang Fang"})) == 1
+    assert len(told(alone, {3}, {12, 15}, calls={15: "Li Wei"})) == 2, "two bear it at once"
+    assert len(told(alone, {3}, {12}, calls={12: "Wang Fang"})) == 2, "it is called otherwise"
+
+
+def test_a_name_that_two_have_borne_joins_no_lines_of_numbers_to_come() -> None:
+    listed = [zone_alarm(f"a{track}", track, track) for track in (3, 9, 12, 15)]
+    assert len(told(listed, {3, 9}, {3, 9}, {12}, {15})) == 4
+    assert len(told(listed, {3}, {9}, {12}, {15})) == 1
+    elsewhere = [zone_alarm("e", 20, 20, gateway="gw2"), zone_alarm("f", 21, 21, gateway="gw2")]
+    assert ["f", "e"] in names(told([*listed, *elsewhere], {3, 9}, {3, 9}, {12}, {15}, {20}, {21}))
+
+
+def test_a_number_that_had_two_names_tells_whom_neither_means() -> None:
+    renamed = [
+        zone_alarm("a", 0, track=3),
+        zone_alarm("b", 1, track=3, worker="Wang Fang"),
+        zone_alarm("c", 2, track=9),
+        zone_alarm("d", 3, track=12, worker="Wang Fang"),
+    ]
+    assert sorted(map(sorted, names(told(renamed, {3}, {3}, {9}, {12})))) == [
+        ["a", "b"],
+        ["c"],
+        ["d"],
+    ]
+
+
+def test_what_was_before_a_start_goes_by_no_name() -> None:
+    before = zone_alarm("a", 0, track=3)
+    namesakes = Namesakes()
+    assert not namesakes.goes_by_name("roadway", "gw1", before.last)
+
+
 def test_who_invents_names_and_numbers_fills_no_memory() -> None:
     namesakes = Namesakes()
     for i in range(MOST_NAMES + MOST_TRACKS + 10):
         worker = f"w{i}" if i < MOST_NAMES + 5 else "one"
         said = zone_alarm("a", 0, track=i, worker=worker).last
         namesakes.note("s", "g", said, Positions(captured_at_ns=said.captured_at_ns, people=()))
-    assert len(namesakes._tracks) == MOST_NAMES
-    assert max(map(len, namesakes._tracks.values())) == MOST_TRACKS
+    assert len(namesakes._names) == MOST_NAMES
+    assert max(len(one.bore_it) for one in namesakes._names.values()) == MOST_TRACKS
+    said = zone_alarm("a", 0, track=1, worker="one").last
+    crowd = tuple(lost_person(replace(said, track=10**6 + i)) for i in range(MOST_TRACKS + 10))
+    namesakes.note("s", "g", said, Positions(captured_at_ns=said.captured_at_ns, people=crowd))
+    assert max(len(one.others) for one in namesakes._names.values()) == MOST_TRACKS
 
 
 def test_an_active_critical_alarm_stands_before_a_group_whose_critical_one_is_over() -> None:

@@ -1,6 +1,7 @@
 """The control room's head-count, and gateways that should speak and never did."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from control_room.muster_text import text_of
 from control_room.namesakes import Namesakes
 from control_room.roster import Worker
 from control_room.viewers import Viewers
+from control_room.whole_mine import MOST_GATEWAYS
 from delivery.broker import EmbeddedBroker
 from scene.clock import ReplayClock, SystemClock
 from scene.site import BrokerConfig
@@ -24,6 +26,28 @@ ROSTER = (Worker(name="Li"),)
 def hear(heads: HeadCount, gateway: str, at_s: float) -> None:
     one = said(gateway, at_s, (position(1, at_s, (5.0, 0.0)),))
     heads.hear(one.address, one.envelope, one.heard_at_ns)
+
+
+def test_a_hundred_gateways_of_a_site_count_and_one_too_many_is_named() -> None:
+    heads = HeadCount(ROSTER)
+    for number in range(MOST_GATEWAYS + 1):
+        one = said(f"gw{number}", 1.0, (position(1, 1.0, (number * 30.0, 0.0)),))
+        heads.hear(one.address, one.envelope, one.heard_at_ns)
+    told = heads.muster(SITE, ns(1.2))
+    assert told is not None
+    assert MOST_GATEWAYS >= 256
+    assert (told["people"], told["complete"]) == (MOST_GATEWAYS, False)
+    assert told["passed_over"] == [f"gw{MOST_GATEWAYS}"]
+
+
+def test_gateways_of_many_sites_all_count() -> None:
+    heads = HeadCount(ROSTER)
+    for number in range(MOST_GATEWAYS + 10):
+        one = said(f"gw{number}", 1.0, (position(1, 1.0, (number * 30.0, 0.0)),))
+        place = replace(one.address, site=f"site{number % 5}")
+        heads.hear(place, one.envelope, one.heard_at_ns)
+    counts = [heads.muster(f"site{number}", ns(1.2)) for number in range(5)]
+    assert sum(count["people"] for count in counts if count) == MOST_GATEWAYS + 10
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from control_room import head_count
+from control_room import whole_mine
 from control_room.broker_options import client_name
 from control_room.mine_person import MinePerson
 from control_room.muster import Muster, from_json, muster, to_json
@@ -21,7 +21,9 @@ from delivery.mqtt import Connection
 from delivery.signing import Signer
 from delivery.voice import Voice
 from edge.main import main
+from scene.arrays import Floats
 from scene.clock import SystemClock
+from scene.floor import Floor
 from scene.messages import GatewayHealth, Landmark, Positions, ZoneDescription
 from scene.site import BrokerConfig
 from scene.topics import TOPICS, topic_name
@@ -276,6 +278,86 @@ def test_what_one_arm_of_a_u_turn_sees_is_not_seen_in_the_other() -> None:
     assert count(gateways=(mute,)).metres == 92, "its length, though nobody told of it"
 
 
+def test_floor_of_which_nobody_tells_is_unseen() -> None:
+    """A former gateway, which counts the mine's x, or a description of another floor than its."""
+    told = count(person(1, 5), gateways=(along(gateway(), *U_TURN_M),))
+    assert (told.metres_seen, told.metres, told.complete) == (40, 92, False)
+    assert [(one.from_x_m, one.to_x_m, one.never_seen) for one in told.blind] == [(40, 92, False)]
+    assert (told.areas[0].metres_seen, told.areas[0].metres) == (0, 5)
+
+
+MAIN_M = ((0.0, 0.0, 0.0), (60.0, 0.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("line_m", "unseen"),
+    [
+        (((20.0, 0.0, 0.0), (46.0, 15.0, 0.0)), 6),  # a branch, by 30 degrees
+        (((0.0, 2.9, 0.0), (30.0, 2.9, 0.0)), 30),  # each beside the other's floor
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_unseen_floor_of_another_line_is_not_swallowed_by_seen_one(
+    line_m: tuple[tuple[float, float, float], ...], unseen: int, first: bool
+) -> None:
+    main = along(gateway(coverage=(1,) * 60), *MAIN_M)
+    beside = (0,) * unseen + (1,) * (40 - unseen)
+    other = along(gateway("gw2", coverage=beside, from_x_m=line_m[0][0], since_ns=1), *line_m)
+    told = count(gateways=(main, other) if first else (other, main))
+    assert not told.complete
+    assert told.metres - told.metres_seen == unseen
+    assert [one.to_x_m - one.from_x_m for one in told.blind] == [unseen]
+
+
+def test_lines_on_floors_of_unlike_width_are_one_only_where_each_holds_the_other() -> None:
+    """The second line runs back beside the first one: that lies to its left."""
+    wide = along(gateway(coverage=(1,) * 60), *MAIN_M)
+    narrow = along(gateway("gw2", coverage=(0,) * 60), (60.0, 2.0, 0.0), (0.0, 2.0, 0.0))
+    assert narrow.description is not None
+    for left_m, right_m, metres in ((1.0, 1.0, 120), (1.0, 2.1, 120), (2.1, 1.0, 60)):
+        floor = replace(narrow.description, left_m=left_m, right_m=right_m)
+        told = count(gateways=(wide, replace(narrow, description=floor)))
+        assert (told.metres_seen, told.metres) == (60, metres)
+
+
+@pytest.mark.parametrize(("apart_m", "metres"), [(10.0, 120), (1.0, 60)])
+def test_roadways_above_one_another_are_two(apart_m: float, metres: int) -> None:
+    upper = along(gateway(coverage=(1,) * 60), *MAIN_M)
+    lower = along(gateway("gw2", coverage=(0,) * 60), *((x, y, -apart_m) for x, y, _ in MAIN_M))
+    told = count(gateways=(upper, lower))
+    assert (told.metres_seen, told.metres) == (60, metres)
+
+
+def test_a_head_count_places_what_stays_where_it_is_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many gateways, and however often: zones and roadways do not move."""
+    placed, place = [], Floor.place
+    far = [(0.0, 1000.0 + 50 * n, 0.0) for n in range(8)]
+    mine = tuple(
+        along(gateway(f"gw{n}"), start, (40.0, start[1], 0.0)) for n, start in enumerate(far)
+    )
+    mine = tuple(
+        replace(one, description=replace(one.description, zones=(bay_at(start[1]),)))
+        for one, start in zip(mine, far, strict=True)
+        if one.description is not None
+    )
+
+    def counted(floor: Floor, xy_m: Floats) -> Floats:
+        placed.append(len(xy_m))
+        return place(floor, xy_m)
+
+    monkeypatch.setattr(Floor, "place", counted)
+    told = count(gateways=mine)
+    assert [(one.metres_seen, one.metres) for one in told.areas[:-1]] == [(5, 5)] * 8
+    assert len(placed) == 8, "each zone on its own roadway only"
+    assert count(gateways=tuple(replace(one) for one in mine)) == told
+    assert len(placed) == 8
+
+
+def bay_at(y_m: float) -> ZoneDescription:
+    half = ((10.0, y_m - 1), (15.0, y_m - 1), (15.0, y_m + 1), (10.0, y_m + 1))
+    return replace(CROSSCUT, name=f"bay {y_m:.0f}", polygon_m=half)
+
+
 def test_gateways_with_lines_of_their_own_see_one_roadway_between_them() -> None:
     """The second one's chainage falls along it, and its metres begin at other places."""
     first = along(gateway(coverage=(1,) * 20 + (0,) * 72, since_ns=ns(600)), *U_TURN_M)
@@ -374,15 +456,27 @@ def test_a_table_holds_no_control_characters_and_every_word_in_both_languages() 
     assert all(len(both) == 2 and all(both) for both in WORDS.values())
 
 
-def test_a_flood_of_gateways_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(head_count, "MOST_GATEWAYS", 1)
-    heads = head_count.HeadCount()
-    for number, name in enumerate(("gw1", "gw2"), 1):
-        one = said(name, 1, (position(number, 1, (number * 30.0, 0.0)),))
-        heads.hear(one.address, one.envelope, one.heard_at_ns)
-    told = heads.muster(SITE, ns(1.1))
-    assert told is not None
-    assert told["people"] == 1
+def test_a_flood_of_gateways_ends_and_who_is_not_counted_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(whole_mine, "MOST_GATEWAYS", 1)
+    mine = WholeMine(SITE)
+
+    def told_after(name: str) -> Muster:
+        one = said(name, 1, (position(1, 1, (5.0, 0.0)),))
+        beat = replace(one.envelope, type="health", body=replace(health(ns(1)), coverage=SEEN))
+        for envelope in (one.envelope, beat):
+            mine.hear(replace(one.address, topic=envelope.type), envelope, one.heard_at_ns)
+        return muster(mine.people(ns(1.1)), mine.gateways(ns(1.1)), (), ns(1.1), site=SITE)
+
+    assert told_after("gw1").complete
+    told = told_after("gw2")
+    assert (told.people, told.complete, told.passed_over) == (1, False, ("gw2",))
+    assert told.silent == (("gw2", ns(1.05)),)
+    assert told_after("gw3").passed_over == ("gw2",), "a flood ends"
+    assert "gateway gw2 is NOT counted: its site has too many" in text_of(told)
+    assert "gateways not listened to: 1" in text_of(told).splitlines()[-1]
+    assert "网关 gw2 未计入" in text_of(told, "zh")
 
 
 def test_nobody_leaves_the_muster_without_being_seen_elsewhere() -> None:
@@ -402,9 +496,25 @@ def test_a_roster_is_read_with_heads_comments_and_tags(tmp_path: Path) -> None:
     assert read_roster(file) == (Worker(name="王伟", also=("0417",)), Worker(name="Li Na"))
 
 
+def test_a_roster_may_have_the_separators_of_a_spreadsheet_or_a_chinese_keyboard(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "shift.csv"
+    file.write_text(
+        '姓名；标识卡\n李伟;tag-1\n王，tag-2，tag-3\n赵\ttag-4\n"Li; Na",tag-5\n', "utf-8"
+    )
+    assert read_roster(file) == (
+        Worker(name="李伟", also=("tag-1",)),
+        Worker(name="王", also=("tag-2", "tag-3")),
+        Worker(name="赵", also=("tag-4",)),
+        Worker(name="Li; Na", also=("tag-5",)),
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "said_so"),
     [
+        ("Li\n李伟，tag-1;tag-2\n".encode(), "shift.csv:2: ; and ， in one line"),
         (b"Li\nWang\nLi\n", "shift.csv:3: Li stands in line 1 already"),
         (b",0417\n", "shift.csv:1: no name"),
         (b"# none\n", "0 workers"),

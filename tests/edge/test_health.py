@@ -107,8 +107,20 @@ def test_a_heartbeat_of_before_and_one_of_after_are_read_alike(report: Report) -
 def test_a_rig_hung_anew_forgets_no_blind_spot(report: Report) -> None:
     since_ns = report.beat().coverage_unseen_since_ns
     report.clock.sleep(5.0)
-    report.health.rehung(rig())
+    report.health.rehung(report.health.roadway_of(rig()))
     assert report.beat().coverage_unseen_since_ns == since_ns
+
+
+def test_no_heartbeat_looks_into_a_camera_of_a_rig_hung_anew(
+    report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That takes long, and heartbeats are written where pictures are shown."""
+    whole, half = report.beat().coverage, report.beat(unsearched=("back",)).coverage
+    roadway = report.health.roadway_of(rig())
+    monkeypatch.setattr("edge.coverage.project", lambda *_: pytest.fail("too late"))
+    report.health.rehung(roadway)
+    assert report.beat().coverage == whole
+    assert report.beat(unsearched=("back",)).coverage == half
 
 
 def test_a_reason_that_comes_and_goes_is_one_alarm(report: Report) -> None:

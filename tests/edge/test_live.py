@@ -20,13 +20,17 @@ from edge.options import RunOptions
 from edge.outlet import Result
 from edge.people_file import PeopleFile
 from edge.view.book import UsualViews
+from scene.arrays import Bools, Floats
 from scene.errors import RigError
+from scene.geometry import CameraModel, project
 from scene.messages import Anomaly, Detections, Frame, GatewayHealth, Positions
 from scene.rig import load_rig
+from scene.rig_history import replace_rig
 from tests.delivery.parts import alarm
 from tests.edge.camera_clips import write_clip
 from tests.edge.test_bad_input import SITE
 from tests.edge.test_people_file import KEPT
+from tests.stitching.knocks import knocked, turn
 
 HANG_S = 60.0
 
@@ -239,3 +243,30 @@ def test_sites_that_hang_alike_may_share_a_rig(site_file: Path) -> None:
     taken = Taken()
     taken.run(site_file, lambda: bool(taken.beats()))
     assert taken.beats()[-1].degraded == ""
+
+
+def test_what_a_rig_hung_anew_covers_is_worked_out_aside(
+    site_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pictures are shown meanwhile, so never in the thread that shows them."""
+    where = []
+
+    def noted(camera: CameraModel, points_m: Floats) -> tuple[Floats, Bools]:
+        where.append(threading.current_thread().name)
+        return project(camera, points_m)
+
+    monkeypatch.setattr("edge.coverage.project", noted)
+    taken, file = Taken(), site_file.with_name("rig.yaml")
+    rig = load_rig(file)
+    turned = replace(rig, cameras=(knocked(rig.cameras[0], turn(0.3)),))
+    changed: list[object] = []
+
+    def enough() -> bool:
+        shown = [getattr(one, "geometry", "") for one in taken.results]
+        if rig.id in shown and not changed:
+            changed.append(replace_rig(turned, file))
+        after = shown.index(turned.id) if turned.id in shown else len(shown)
+        return any(isinstance(one, GatewayHealth) for one in taken.results[after:])
+
+    taken.run(site_file, enough)
+    assert where == [threading.main_thread().name, "new-rig"], "at the start, and aside"

@@ -464,6 +464,6 @@ def test_what_a_knocked_camera_looks_at_is_not_covered(tmp_path: Path) -> None:
     apply_proposal(day.site.rig.file)
     day.rig = load_rig(day.site.rig.file)
     day.watch.rehung(day.rig)
-    report.rehung(day.rig)
+    report.rehung(report.roadway_of(day.rig))
     day.run(6)
     assert covered(day, report) == pytest.approx(both, abs=2)

@@ -1,10 +1,12 @@
 """Hours, exempt workers, dangers that move, and too long."""
 
+import re
 from datetime import datetime, time, timedelta, timezone
 from math import pi
 
 import pytest
 
+from control_room.evidence_words import in_chinese
 from location.rules.areas import in_force
 from scene.errors import SiteError
 from scene.messages import MachinePlace, Machines, Position
@@ -205,3 +207,13 @@ def test_who_comes_later_has_their_own_time() -> None:
         return [at(20, track=1 if t < 30 else 2)] if t < 30 or t > 45 else []
 
     assert Story(LONG).go(70, two).events == []
+
+
+def test_a_zone_of_any_name_has_alarms_whose_ids_fit_into_topics() -> None:
+    zones = ", ".join(f"{{name: {name}, polygon_m: {square(20)}}}" for name in ("泵房", "泵 2"))
+    both = site(f"zones: [{zones}]\nlimits: {{immobile: null}}\n")
+    alarms = [one for _, one in Story(both).go(10, stays(at(20))).said]
+    assert {one.zone for one in alarms} == {"泵房", "泵 2"}
+    assert len({one.id for one in alarms}) == 2
+    assert all(re.fullmatch("restricted_zone-z[0-9a-f]{8}-[0-9]+-[0-9]+", one.id) for one in alarms)
+    assert "泵房" in in_chinese(next(one.evidence for one in alarms if one.zone == "泵房"))

@@ -5,11 +5,17 @@ from dataclasses import replace
 import pytest
 
 from location.rules.company import probability_more_than
-from scene.messages import Position
+from scene.floor import Floor
+from scene.floor_metres import metres_touched
+from scene.messages import XY, Position
 from tests.location.rules.story import ROADWAY_M, Story, at, nobody, site, square, stays
 
 CROWD = site(
     f"zones: [{{name: bay, kind: area, capacity: 2, polygon_m: {square(20)}}}]\n"
+    "limits: {immobile: null, lost: null}\n"
+)
+AROUND = site(
+    f"zones: [{{name: loco, kind: area, follows: loco, capacity: 2, polygon_m: {square(0)}}}]\n"
     "limits: {immobile: null, lost: null}\n"
 )
 LONE = site(
@@ -102,3 +108,28 @@ def test_alone_elsewhere_is_nobodys_business() -> None:
 
 def test_who_may_as_well_be_beside_the_zone_is_not_alone_in_it() -> None:
     assert Story(LONE).go(60, stays(at(22, sigma_m=0.3))).events == []
+
+
+def test_while_nothing_is_blind_nobody_asks_which_metres_a_moving_area_touches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is another area at every instant, so that nothing of it can be remembered."""
+    asked: list[object] = []
+
+    def touched(floor: Floor, polygon_m: tuple[XY, ...]) -> frozenset[int]:
+        asked.append(polygon_m)
+        return metres_touched(floor, polygon_m)
+
+    monkeypatch.setattr("location.rules.coverage.metres_touched", touched)
+    story = Story(AROUND)
+
+    def drives(seconds: int) -> None:
+        for _ in range(seconds):
+            story.machine(20 + story.ms / 10_000)
+            story.go(1, stays(at(2)))
+
+    drives(5)
+    assert asked == []
+    story.covered = [1] * 15 + [0] * (ROADWAY_M - 15)
+    drives(5)
+    assert len(set(asked)) > 10, "now it counts, wherever the machine is"

@@ -303,3 +303,17 @@ def test_however_slowly_pictures_come_who_vanishes_is_lost() -> None:
         story.tell(seen([at(20)] if number < 5 else [], story.now_ns))
         story.ms += 4000
     assert [kind for _, kind, _ in story.events] == ["worker_lost"]
+
+
+@pytest.mark.parametrize("height_m", [1.7, LOW_M])
+def test_where_somebody_away_was_is_worked_out_once(
+    height_m: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two hundred people who are away, or down and away, nothing changes from tick to tick."""
+    bend = bent("[[0, 0, 0], [20, 0, 0], [34, 14, 0]]")
+    story = Story(bend).go(10, stays(person(xy_m=(12.0, 1.0), height_m=height_m))).go(1, nobody)
+    placed: list[object] = []
+    monkeypatch.setattr(Floor, "place", lambda *asked: placed.append(asked))
+    story.go(20, nobody)
+    assert (len(story.watch.unseen()), len(story.watch.active())) == (1, 1)
+    assert placed == []
