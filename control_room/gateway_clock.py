@@ -35,14 +35,17 @@ class GatewayClock:
         Nobody says whose clock is right. All are carried to that of the listener, so that one
         gateway's hour moves nobody else's people.
         """
-        sent_ns = sent_at_ns
-        if abs(sent_at_ns - captured_at_ns) > OLD_S * 1e9:
-            sent_ns = captured_at_ns
-        offset_ns = heard_at_ns - sent_ns
+        recorded = abs(sent_at_ns - captured_at_ns) > OLD_S * 1e9
+        offset_ns = heard_at_ns - (captured_at_ns if recorded else sent_at_ns)
         self._offsets_ns.append(offset_ns)
         middle_ns = median_low(self._offsets_ns)
         if abs(offset_ns - middle_ns) > STEP_S * 1e9:
             return None
-        close = abs(middle_ns) <= CLOSE_S * 1e9
-        self.off_s = 0.0 if close else middle_ns / 1e9
-        return 0 if close else middle_ns
+        # Of a recording only the instants are old: the clock of who plays it may well be right.
+        off_ns = heard_at_ns - sent_at_ns if recorded else middle_ns
+        self.off_s = 0.0 if _is_close(off_ns) else off_ns / 1e9
+        return 0 if _is_close(middle_ns) else middle_ns
+
+
+def _is_close(off_ns: int) -> bool:
+    return abs(off_ns) <= CLOSE_S * 1e9

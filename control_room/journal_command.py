@@ -1,12 +1,14 @@
-"""`lamproom journal`: was the audit tampered with; and what happened, as CSV or JSON.
+"""`lamproom journal`: was the audit tampered with; what happened; who was where.
 
 Knows nothing about MQTT or pages.
 """
 
 import argparse
 import contextlib
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from control_room.complaints import printable
@@ -29,17 +31,26 @@ from control_room.journal_query import (
 )
 from control_room.journal_reading import open_to_read
 from control_room.journal_schema import check
+from control_room.journal_where import COLUMNS, in_words, last_places
 from control_room.lifecycle import SEVERITIES
 from control_room.signed_heads import Signed, check_signed, unproven
 from delivery.signing import public_keys_of
 from scene.alarms import ALARMS
 from scene.errors import LamproomError
 
+TIMES = (
+    "2026-11-29T08:00 (local time), 2026-11-29T08:00Z, or 08:00, which is the last time that it was"
+)
+BARE = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
+MOST_MINUTES = 1440.0
 HELP = """\
 Look into the control room's journal, also while it runs.
 
   lamproom journal verify      has anybody changed what was written down of people's acts?
   lamproom journal export      alarms, acts or positions as CSV or JSON, on the standard output
+  lamproom journal where       who was where at 10:32: everybody's last place at or before then
+
+The journal of `lamproom demo` is build/demo/journal.sqlite.
 
 exit codes: 0 all is well, 1 `verify` found tampering, or with --key entries that nobody vouches
 for, 2 bad input, or no journal there."""
@@ -47,7 +58,7 @@ for, 2 bad input, or no journal there."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `lamproom journal`."""
-    actions = parser.add_subparsers(dest="action", metavar="verify|export", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="verify|export|where", required=True)
     verify = actions.add_parser("verify", help="go through the audit, and print its head")
     add_journal_argument(verify)
     verify.add_argument(
@@ -84,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_time,
         metavar="TIME",
         default=LATEST_NS,
-        help="2026-11-29T08:00 (local time) or 2026-11-29T08:00Z; --from included, --to not",
+        help=f"{TIMES}; --from included, --to not",
     )
     export.add_argument("--person", help="a worker's name, or '#12' for track 12; of acts, who")
     for name in ("site", "gateway", "zone"):
@@ -92,13 +103,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("--kind", help=f"of alarm: {', '.join(ALARMS)}; of acts, what was done")
     export.add_argument("--severity", choices=SEVERITIES)
     export.add_argument("--format", choices=FORMATS, default="csv", help="(default csv)")
+    where = actions.add_parser("where", help="who was where: a line a person, the newest first")
+    add_journal_argument(where)
+    where.add_argument("--at", type=_time, metavar="TIME", required=True, help=TIMES)
+    where.add_argument(
+        "--within",
+        type=_minutes,
+        metavar="MIN",
+        default=10.0,
+        help="whose last place is older than this is left out (default 10)",
+    )
+    where.add_argument("--person", help="a worker's name, or '#12' for track 12")
+    where.add_argument("--site", help="only of this one")
+    where.add_argument("--zone", help="only whose last place was in it")
+    where.add_argument("--format", choices=("text", *FORMATS), default="text")
+    where.add_argument("--language", choices=("en", "zh"), default="en", help="of text")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it; gives the exit code. Raises `JournalError` and `QuestionError`."""
     if isinstance(args.journal, Path) and not args.journal.is_file():
-        raise LamproomError(f"{args.journal}: there is no journal; give --journal")
-    return _verify(args) if args.action == "verify" else _export(args)
+        raise LamproomError(
+            f"{args.journal}: there is no journal; give --journal FILE (build/demo/journal.sqlite "
+            "is the demo's)"
+        )
+    return {"verify": _verify, "export": _export, "where": _where}[args.action](args)
 
 
 def _verify(args: argparse.Namespace) -> int:
@@ -160,7 +189,30 @@ def _tell_signed(heads: Sequence[KeptHead], signed: Signed | None, entries: int)
             print(f"entries after {signed.last.head.number} have no signed head")
 
 
+def _where(args: argparse.Namespace) -> int:
+    within_s = 60 * args.within
+    with contextlib.closing(open_for(args.journal, "positions")) as database:
+        rows = last_places(database, args.at, within_s=within_s, site=args.site)
+    if args.person is not None:
+        wanted = args.person
+        rows = [row for row in rows if wanted in (row["worker"], f"#{row['track']}")]
+    if args.zone is not None:
+        rows = [row for row in rows if args.zone in row["zones"].split(",")]
+    if args.format == "text":
+        for line in in_words(rows, within_s, args.language):
+            print(printable(line))
+    else:
+        for piece in written(rows, COLUMNS, args.format):
+            sys.stdout.write(piece)
+    return 0
+
+
 def _export(args: argparse.Namespace) -> int:
+    if args.begin == args.end:
+        raise LamproomError(
+            "--from and --to are one instant; give a later --to, or ask who was where then: "
+            "lamproom journal where --at TIME"
+        )
     question = Question(
         what=args.what,
         from_ns=args.begin,
@@ -190,10 +242,35 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _time(text: str) -> int:
+    if BARE.fullmatch(text.strip()):
+        return _last_time_ns(text.strip())
     try:
         return time_ns(text)
     except LamproomError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _last_time_ns(text: str) -> int:
+    """Give the last time that a clock here showed this, and say which that is."""
+    now = datetime.now()
+    try:
+        moment = datetime.combine(now, time.fromisoformat(text.zfill(5)))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no time of the day: {error}") from None
+    if moment > now:
+        moment -= timedelta(days=1)
+    print(f"lamproom journal: {text} is taken as {moment.isoformat()}", file=sys.stderr)
+    return time_ns(moment.isoformat())
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = float("nan")
+    if not 0 < minutes <= MOST_MINUTES:
+        raise argparse.ArgumentTypeError(f"{text}: give minutes, up to {MOST_MINUTES:g}")
+    return minutes
 
 
 def _head(text: str) -> KeptHead:

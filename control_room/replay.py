@@ -22,6 +22,7 @@ from delivery.broker import EmbeddedBroker
 from delivery.mqtt import Connection
 from delivery.recording import PANORAMA, Record, read_recording
 from delivery.stream import StreamServer, stream_packets
+from delivery.voice import Voice
 from scene.clock import Clock, SystemClock
 from scene.errors import BrokerError, RecordingError
 from scene.messages import (
@@ -37,7 +38,7 @@ from scene.messages import (
 )
 from scene.site import BrokerConfig
 from scene.topics import REPLAY_PREFIX, TOPICS, topic_name
-from scene.wire import Message, encode, type_name
+from scene.wire import Message, type_name
 
 HELP = """\
 Play a recording into the control room's page: panorama, positions and health as they were; the
@@ -160,6 +161,10 @@ def load(path: Path) -> Recording:
             messages.append(body)
         elif isinstance(body, PanoramaPacket):
             positions.append(body.positions)
+    if not trust:
+        raise RecordingError(
+            f"{path}: nothing in it can be read; it was cut off before the first message"
+        )
     if description is None or place is None:
         raise RecordingError(
             f"{path}: has no site description; it was not written by `lamproom run --record`"
@@ -206,7 +211,7 @@ class Player:
         self._recording = recording
         self._connection = connection
         self._stream = stream
-        self._seq = 0
+        self._voice = Voice(clock, run=clock.now_ns())
         self._retained: set[str] = set()
         self._last_health: GatewayHealth | None = None
 
@@ -239,14 +244,12 @@ class Player:
         topic = topic_name(
             kind, site=place.site, gateway=place.gateway, id=id, prefix=REPLAY_PREFIX
         )
-        self._seq += 1
-        payload = encode(
-            message, gateway=place.gateway, seq=self._seq, sent_at_ns=self.clock.now_ns()
-        )
+        _, payload = self._voice.write(topic, message, gateway=place.gateway)
         until_s = self.clock.monotonic_s() + CONNECT_S
         while not self._connection.publish(topic, payload, qos=row.qos, retain=row.retain):
             if row.qos == 0:
-                break  # the next one comes at once
+                self._voice.unsaid(kind)
+                return  # the next one comes at once
             if self.clock.monotonic_s() > until_s:
                 raise BrokerError(f"the MQTT broker takes no messages: {kind} could not be sent")
             self.clock.sleep(0.05)

@@ -11,6 +11,8 @@ from scene.errors import LamproomError
 
 HEADS = {"worker", "name", "tag", "姓名", "标识卡"}
 MOST = 10_000
+SEPARATORS = ",;，；、\t"
+"""Between a name and its tags: whichever a spreadsheet or a keyboard gives."""
 
 
 class RosterError(LamproomError):
@@ -34,7 +36,8 @@ class Worker:
 def read_roster(path: Path) -> tuple[Worker, ...]:
     """Read a roster: `name` or `name,tag` a line; `#` begins a comment, a head is passed over.
 
-    Raises `RosterError`.
+    Instead of the comma any of `SEPARATORS` may stand, one kind in a line; between quotation marks
+    they separate nothing. Raises `RosterError`.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -44,7 +47,7 @@ def read_roster(path: Path) -> tuple[Worker, ...]:
     workers: list[Worker] = []
     used: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
-        fields = [field.strip() for field in next(csv.reader([line.partition("#")[0]]), [])]
+        fields = _fields(line.partition("#")[0].strip(), f"{path}:{number}")
         if not any(fields) or (not workers and fields[0].casefold() in HEADS):
             continue
         if not fields[0]:
@@ -59,3 +62,15 @@ def read_roster(path: Path) -> tuple[Worker, ...]:
     if not workers or len(workers) > MOST:
         raise RosterError(f"{path}: {len(workers)} workers; give 1 to {MOST}, one a line")
     return tuple(workers)
+
+
+def _fields(line: str, place: str) -> list[str]:
+    """Split a line at its separator; raises `RosterError` where nobody can say which that is."""
+    used = [sign for sign in SEPARATORS if sign in line]
+    if '"' in line:  # what is quoted may hold any sign
+        used = []
+    if len(used) > 1:
+        signs = " and ".join("a tab" if sign == "\t" else sign for sign in used)
+        raise RosterError(f"{place}: {signs} in one line; give name,tag with commas only")
+    separator = used[0] if used else ","
+    return [field.strip() for field in next(csv.reader([line], delimiter=separator), [])]

@@ -10,12 +10,15 @@ from typing import Any
 from control_room.evidence_words import in_chinese
 from control_room.journal_schema import ANOMALY
 from control_room.lifecycle import Entry, Key, may_end, phase_of, shelf_max_min
-from scene.messages import Anomaly, SiteDescription
+from scene.messages import Anomaly, GatewayHealth, SiteDescription
 from scene.wire import Envelope, encode
 
 
 def message_text(site: str, gateway: str, topic: str, envelope: Envelope) -> str:
-    """Write what a gateway said; without the site file, which may hold secrets."""
+    """Write what a gateway said; without the site file, which may hold secrets.
+
+    With a heartbeat comes what its English texts are in Chinese (`in_chinese`).
+    """
     body = envelope.body
     if isinstance(body, SiteDescription):
         # A page needs neither; the site file may name users and addresses of cameras.
@@ -23,7 +26,11 @@ def message_text(site: str, gateway: str, topic: str, envelope: Envelope) -> str
     text = encode(
         body, gateway=envelope.gateway, seq=envelope.seq, sent_at_ns=envelope.sent_at_ns
     ).decode()
-    head = json.dumps({"is": "message", "site": site, "gateway": gateway, "topic": topic})
+    about: dict[str, Any] = {"is": "message", "site": site, "gateway": gateway, "topic": topic}
+    if isinstance(body, GatewayHealth):
+        said = {body.degraded, *(camera.detail for camera in body.cameras)}
+        about["in_chinese"] = {english: in_chinese(english) for english in said if english}
+    head = json.dumps(about)
     return f'{head[:-1]}, "envelope": {text}}}'
 
 

@@ -4,8 +4,9 @@ Knows nothing about how to mend it beyond what the errors say.
 """
 
 import argparse
+import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +15,7 @@ from delivery.signing import Signer, SigningError
 from delivery.trust import Trust
 from edge.calibration.made_for import check_made_for, maker_of
 from edge.check_survey import survey_mistakes
+from location.rules.ways import LOST_LATER_S, lost_after_s
 from scene.clock import SystemClock
 from scene.errors import CameraError, LamproomError, ModelError, RigError, SiteError
 from scene.floor import Floor
@@ -30,10 +32,10 @@ class Unasked(str):
 SHOWN = 5
 """So many mistakes of one part are told at once."""
 HELP = """\
-Check a site file: its fields, the camera files (one picture of each), the survey points, the rig
-file (is it there, and is it this site's, with the survey points as they are now), the model and
-the broker's address and password file. Nobody is connected to: "?" marks what only asking would
-tell, and says what asks.
+Check a site file: its fields, the camera files (one picture of each), the survey points, limits,
+the rig file (is it there, and is it this site's, with the survey points as they are now), the model
+and the broker's address and password file. Nobody is connected to: "?" marks what only asking would
+tell, and says what asks; or what is allowed and perhaps not meant.
 Every mistake is one line with its place in the file. A part of the file that has mistakes of its
 own is looked into once they are mended; all others are at once."""
 
@@ -95,7 +97,7 @@ def _cameras(site: Site) -> str:
     from edge.camera_source import is_live
 
     pictures, wrong = _sizes_of(site)
-    wrong += _unfit(site, pictures)
+    wrong += _unfit(site, pictures) + _same_address(site.cameras)
     if wrong:
         raise CameraError("; ".join(wrong))
     live = [camera.name for camera in site.cameras if is_live(camera)]
@@ -144,6 +146,38 @@ def _unfit(site: Site, pictures: dict[str, tuple[int, int]]) -> list[str]:
         for name, size in pictures.items()
         if name in sizes and sizes[name] != size
     ]
+
+
+def _same_address(cameras: Iterable[CameraConfig]) -> list[str]:
+    """List cameras whose address another one has, too; who logs in there does not matter."""
+    found, first = [], dict[str, str]()
+    for camera in cameras:
+        scheme, _, rest = camera.url.partition("://")
+        address = rest.rpartition("@")[2] if rest else os.path.realpath(scheme)
+        if address in first:
+            found.append(
+                f"cameras {first[address]} and {camera.name} have the same url; give each its own"
+            )
+        first.setdefault(address, camera.name)
+    return found
+
+
+def _limits(site: Site) -> str:
+    """Find what is allowed and hardly meant."""
+    doubts = []
+    timed = [zone.name for zone in site.zones if zone.hours]
+    if timed and site.limits.time_zone is None:
+        doubts.append(
+            f"{', '.join(timed[:SHOWN])}: hours without limits.time_zone are those of whichever "
+            "computer judges; give e.g. time_zone: Asia/Shanghai"
+        )
+    lost = site.limits.lost
+    if lost is not None and lost.after_s < lost_after_s(site):
+        doubts.append(
+            f"limits.lost.after_s: nobody counts as lost before {lost_after_s(site):g} s "
+            f"(limits.camera.stalled_after_s + {LOST_LATER_S:g}), so {lost.after_s:g} can't be met"
+        )
+    return Unasked("; ".join(doubts)) if doubts else "fit together"
 
 
 def _survey(site: Site) -> str:
@@ -234,6 +268,7 @@ LOOKS: dict[str, Callable[[Site], str]] = {
     "cameras": _cameras,
     "survey": _survey,
     "landmarks": _landmarks,
+    "limits": _limits,
     "rig": _rig,
     "model": _model,
     "broker": _broker,

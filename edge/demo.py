@@ -91,8 +91,20 @@ def run(args: argparse.Namespace) -> int:
             code = Supervisor(options, _say).run(
                 until=lambda: stop_at_s is not None and time.monotonic() >= stop_at_s
             )
-    print(f"\nRecorded: {recording}\nLook again: lamproom replay {recording}")
+    print(_farewell(recording, journal))
     return code
+
+
+def _farewell(recording: Path, journal: Path) -> str:
+    """Say what is left, and how to look at it.
+
+    >>> _farewell(Path("a.mcap"), Path("j.sqlite")).splitlines()[-1]
+    'What happened: lamproom journal export --journal j.sqlite'
+    """
+    return (
+        f"\nRecorded: {recording}\nLook again: lamproom replay {recording}\n"
+        f"What happened: lamproom journal export --journal {journal}"
+    )
 
 
 def _begin_afresh(folder: Path) -> None:

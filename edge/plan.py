@@ -5,6 +5,7 @@ Knows nothing about how it is computed; it reads the wishes, shows the answer, w
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -113,11 +114,14 @@ def run(args: argparse.Namespace) -> int:
         detector=detector,
         detector_px=detector_px,
     )
+    replaced = out.exists()
     try:
         out.write_text(page(answer), encoding="utf-8")
     except OSError as error:
         raise LamproomError(f"{out}: can't be written: {error.strerror}; give --out") from None
     _show(answer, args, out)
+    if replaced:
+        print(f"{out}: took the place of the report that was there", file=sys.stderr)
     return int(not judged.covered)
 
 

@@ -51,7 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="start a broker of our own, at the address that --broker or the site file gives, "
         "which must be one of this machine (trials only)",
     )
-    parser.add_argument("--record", type=Path, metavar="FILE", help="record the run (.mcap)")
+    parser.add_argument(
+        "--record",
+        type=Path,
+        metavar="FILE",
+        help="record the run (.mcap); not with --fast or --single-process",
+    )
     parser.add_argument(
         "--tags",
         type=Path,

@@ -19,6 +19,7 @@ from scene.errors import SiteError, printable
 
 MISTAKES = frozenset(get_args(ErrorType))
 MOST_VALUES = 100_000
+MOST_FULL_WIDTH = 5
 MOST_PROBLEMS = 30
 """So many mistakes are told at once: more is no longer read."""
 
@@ -144,7 +145,8 @@ def read_yaml(text: str, *, name: str) -> tuple[yaml.Node | None, Any]:
         mark = error.problem_mark
         place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
         problem = _tab(text, mark) or printable(str(error.problem))
-        raise SiteError(f"{name}:{place}: not YAML: {problem}") from None
+        lines = [f"{name}:{place}: not YAML: {problem}", *_full_width(text, name)]
+        raise SiteError("\n".join(lines)) from None
     except RecursionError:
         raise SiteError(f"{name}:1:1: nested too deep, or refers to itself") from None
     except (yaml.YAMLError, ValueError) as error:
@@ -158,6 +160,33 @@ def _tab(text: str, mark: yaml.Mark | None) -> str:
     if not mark or not line or line[0][mark.column : mark.column + 1] != "\t":
         return ""
     return f"line {mark.line + 1} has a tab where YAML wants spaces; put spaces in its place"
+
+
+_FULL_WIDTH = {
+    "：": ":",
+    "，": ",",
+    "［": "[",
+    "］": "]",
+    "｛": "{",
+    "｝": "}",
+    "－": "-",
+    "\u3000": " ",
+}
+"""What a Chinese keyboard gives in place of YAML's signs."""
+_QUOTED = re.compile(r""" "[^"]*" | '[^']*' | \#.* """, re.VERBOSE)
+
+
+def _full_width(text: str, name: str) -> list[str]:
+    """List where full-width signs stand outside quotes and comments: likely why it is no YAML."""
+    found = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        bare = _QUOTED.sub(lambda quoted: "." * len(quoted[0]), line)
+        column = next((i for i, sign in enumerate(bare) if sign in _FULL_WIDTH), None)
+        if column is not None:
+            sign = line[column]
+            words = f"here stands the full-width sign {sign!r}; YAML wants {_FULL_WIDTH[sign]!r}"
+            found.append(f"{name}:{number}:{column + 1}: {words}")
+    return found[:MOST_FULL_WIDTH]
 
 
 def _count(node: yaml.Node, known: dict[int, int]) -> int:

@@ -22,6 +22,17 @@ Name = Annotated[
         "up to 64 letters (A-Z, a-z), digits, - and _, the first a letter or digit",
     ),
 ]
+"""Of what stands in topics, addresses and names of files."""
+FreeName = Annotated[
+    str,
+    fits(
+        r"[^\W_](?:[\w \-·()（）]{0,62}[\w\-)）])?",
+        "up to 64 letters of any script, digits, spaces, - _ · and brackets, the first a letter or "
+        "digit",
+    ),
+]
+"""Of what is only ever told: topics have a token in its place (`location.rules.evidence`). Signs
+that part an alarm's evidence (`; : .`) are none of it."""
 
 MIN_AREA_M2 = 0.01
 SAME_POINT_M = 1e-6
@@ -54,7 +65,7 @@ Hours = Annotated[str, AfterValidator(_hours)]
 class ZoneConfig(Section):
     """A named area of the floor, and what is watched in it."""
 
-    name: Name
+    name: FreeName
     kind: Literal["restricted", "danger", "area"] = "restricted"
     """`restricted`: nobody may be there; `danger`: something there moves, nobody may come near;
     `area`: people may be there, are counted, and are watched by the fields below."""
@@ -63,7 +74,7 @@ class ZoneConfig(Section):
     the machine's place, x the way it faces."""
     severity: Severity = "critical"
     """Of somebody in a restricted or danger zone."""
-    follows: Name | None = None
+    follows: FreeName | None = None
     """The machine that the zone moves with, by the name under which its place comes in over MQTT.
     While that place is not known, the zone is nowhere, and the gateway says so."""
     hours: tuple[Hours, ...] = ()
@@ -110,7 +121,7 @@ class ZoneConfig(Section):
 class GateConfig(Section):
     """A line across the floor that may be crossed one way only."""
 
-    name: Name
+    name: FreeName
     line_m: tuple[PointXY, PointXY]
     """From one wall to the other."""
     way: Literal["to_left", "to_right"]

@@ -133,9 +133,10 @@ def check_fit(cameras: list[CameraModel], survey: Survey, slack: float = 1.0) ->
     if off.sum() > max(1, 0.1 * len(off)):
         raise RigError(
             f"rig.survey_points: {off.sum()} of {len(off)} don't fit the pictures (they miss by "
-            f"more than {np.min((share * width)[off]):.0f} px); check the order x, y, z, the signs "
-            "(y is left, z is up: mirrored axes never fit), the unit (metres), which pixel belongs "
-            "to which point, and that rig.lens.model and rig.lens.hfov_deg are those of the cameras"
+            f"more than {np.min((share * width)[off]):.0f} px); check that no two cameras have "
+            "each other's url, the order x, y, z, the signs (y is left, z is up: mirrored axes "
+            "never fit), the unit (metres), which pixel belongs to which point, and that "
+            "rig.lens.model and rig.lens.hfov_deg are those of the cameras"
         )
     worst = int(np.argmax(share))
     if off[worst]:

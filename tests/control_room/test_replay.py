@@ -1,4 +1,5 @@
 import argparse
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -232,6 +233,14 @@ def test_what_is_no_recording_is_named(tmp_path: Path, name: str, content: bytes
         load(path)
 
 
+def test_a_recording_that_was_cut_off_at_once_is_not_called_somebody_elses(tmp_path: Path) -> None:
+    recording = write(tmp_path / "run.mcap", *everything(()))
+    recording.write_bytes(recording.read_bytes()[:300])
+    with pytest.raises(RecordingError, match="nothing in it can be read") as caught:
+        load(recording)
+    assert "lamproom run" not in str(caught.value)
+
+
 def test_a_recording_without_a_site_is_named(tmp_path: Path) -> None:
     recording = write(tmp_path / "run.mcap", *[(one.captured_at_ns, one) for one in story()])
     with pytest.raises(RecordingError, match=r"run\.mcap: has no site description"):
@@ -348,3 +357,25 @@ def test_an_unreasonable_speed_is_refused(capsys: pytest.CaptureFixture[str]) ->
         with pytest.raises(SystemExit):
             args_of("run.mcap", "--speed", speed)
     assert "0.01" in capsys.readouterr().err
+
+
+def test_a_replay_loses_nothing_and_its_clock_is_not_off(
+    broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    """Numbers count per type, and old instants are the recording's, not a clock's fault."""
+    recording = load(write(tmp_path / "run.mcap", *everything(live_alarms())))
+    config, clock = BrokerConfig(url=broker.url), SystemClock()
+    with (
+        Listener(broker) as listener,
+        open_room(config, None, clock, prefix="replay") as room,
+        open_player(recording, config, clock) as player,
+    ):
+        player.play(speed=5)
+        assert wait_until(lambda: len(listener.positions()) >= len(story()))
+        numbers = [one.seq for _, one in listener.heard if one.type == "positions"]
+        assert numbers == list(range(1, len(story()) + 1))
+        lost = json.loads(room.join(lambda *_: None))["positions_lost"]
+        assert lost == {}
+        told = room.muster(SITE)
+        assert told is not None
+        assert told["clocks_off"] == []

@@ -297,3 +297,16 @@ def test_a_camera_that_can_not_be_reached_is_said_with_what_to_do(
     assert "check its address and password (cameras.url)" in said
     assert "`lamproom doctor SITE`" in said
     assert not (tmp_path / "rig.yaml").exists()
+
+
+def test_two_swapped_addresses_are_the_first_thing_it_asks_about(tmp_path: Path) -> None:
+    site = write_site(tmp_path)
+
+    def swap(content: dict[str, Any]) -> None:
+        first, *_, last = content["cameras"]
+        first["url"], last["url"] = last["url"], first["url"]
+
+    changed(site, swap)
+    code, said = lamproom("calibrate", site, "--no-report")
+    assert code != 0
+    assert "check that no two cameras have each other's url" in " ".join(said.split())

@@ -300,3 +300,59 @@ def test_it_counts_what_there_is_and_says_what_it_did_not_ask(
     assert "`lamproom doctor SITE`" in cameras
     [broker] = [line for line in lines if line[6:].startswith("broker:")]
     assert broker.startswith("?     broker: mqtt://") and "not asked (use `lamproom" in broker
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("left", "./left/../left"),
+        ("rtsp://127.0.0.1:9/main?ch=1", "rtsp://me:secret@127.0.0.1:9/main?ch=1"),
+    ],
+)
+def test_two_cameras_with_one_address_are_refused(
+    calibrated: Path, capsys: pytest.CaptureFixture[str], first: str, second: str
+) -> None:
+    def mix_up(content: dict[str, Any]) -> None:
+        content["cameras"][0]["url"], content["cameras"][2]["url"] = first, second
+
+    capsys.readouterr()
+    assert main(["check", str(beside(calibrated, "twice", mix_up))]) == 1
+    said = capsys.readouterr().out
+    assert "cameras left and right have the same url; give each its own" in said
+    assert "secret" not in said
+
+
+def test_channels_of_one_recorder_are_two_cameras(
+    calibrated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def from_a_recorder(content: dict[str, Any]) -> None:
+        for number, camera in enumerate(content["cameras"]):
+            camera["url"] = f"rtsp://127.0.0.1:9/main?ch={number}"
+
+    capsys.readouterr()
+    main(["check", str(beside(calibrated, "recorder", from_a_recorder))])
+    assert "?     cameras: not asked: left, middle, right" in capsys.readouterr().out
+
+
+def test_limits_that_are_hardly_meant_are_told(
+    calibrated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corners = [[1, 1], [2, 1], [2, 2]]
+
+    def hurry(content: dict[str, Any]) -> None:
+        content["zones"] = [{"name": "bay", "hours": ["22:00-06:00"], "polygon_m": corners}]
+        content["limits"] = {"lost": {"after_s": 1}}
+
+    def take_care(content: dict[str, Any]) -> None:
+        hurry(content)
+        content["limits"] = {"lost": {"after_s": 3.5}, "time_zone": "Asia/Shanghai"}
+
+    lines = []
+    for name, change in (("hurried", hurry), ("careful", take_care)):
+        capsys.readouterr()
+        assert main(["check", str(beside(calibrated, name, change))]) == 0, "no mistake"
+        said = capsys.readouterr().out.splitlines()
+        lines += [line for line in said if line[6:].startswith("limits:")]
+    assert lines[0].startswith("?     limits: bay: hours without limits.time_zone")
+    assert "nobody counts as lost before 3.5 s" in lines[0]
+    assert lines[1] == "ok    limits: fit together"

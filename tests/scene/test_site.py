@@ -345,7 +345,7 @@ def test_a_zone_says_when_whom_and_how_many() -> None:
         ("kind: area\n    exempt: [Li]", "hours and exempt go with kind: restricted"),
         ("capacity: -1", "zones.0.capacity"),
         ("longest_s: 0", "zones.0.longest_s"),
-        ("follows: 'the loco'", "zones.0.follows"),
+        ("follows: 'the/loco'", "zones.0.follows"),
         ("kind: hole", "zones.0.kind"),
     ],
 )
@@ -354,6 +354,34 @@ def test_a_zone_that_makes_no_sense_is_named(fields: str, expected: str) -> None
 
 
 GATE = "gates: [{name: door, line_m: [[1, -2], [1, 2]], way: to_left}]\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["泵房", "2号变电所（南）", "pump room 2", "Насосная", "a-", "a" * 64]
+)
+def test_zones_may_be_called_as_people_call_them(name: str) -> None:
+    assert parse(GOOD.replace("name: cabinet", f"name: {name}")).zones[0].name == name
+
+
+@pytest.mark.parametrize(
+    "name", ["a/b", "a+b", "a#b", "a; b", "a: b", "a, b", "-a", "a ", "", "a" * 65]
+)
+def test_what_could_be_no_part_of_a_topic_or_a_sentence_is_no_zones_name(name: str) -> None:
+    error = error_of(GOOD.replace("name: cabinet", f"name: '{name}'"))
+    assert "zones.0.name: give up to 64 letters of any script" in error
+
+
+def test_gateways_and_cameras_keep_plain_names() -> None:
+    assert "gateway: give up to 64 letters (A-Z" in error_of(
+        GOOD.replace("gateway: gw1", "gateway: 泵房")
+    )
+
+
+def test_a_full_width_sign_is_named_where_it_stands() -> None:
+    error = error_of(GOOD.replace("zones:", "# 注：，\nzones："))
+    line = GOOD[: GOOD.index("zones:")].count("\n") + 2
+    assert f"site.yaml:{line}:6: here stands the full-width sign '：'; YAML wants ':'" in error
+    assert error.count("full-width") == 1, "comments may have them"
 
 
 def test_a_gate_is_a_line_with_a_way() -> None:

@@ -127,6 +127,18 @@ def test_judging_a_site_does_not_overwrite_the_plan_of_a_new_one(
     assert Path("roadway.plan.html").exists()
 
 
+def test_a_report_that_takes_the_place_of_another_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words: list[str | Path] = ["--site", FOLDER / "site.yaml", "--out", tmp_path / "plan.html"]
+    said = []
+    for _ in range(2):
+        lamproom_plan(*words)
+        said.append(capsys.readouterr().err)
+    assert "took the place" not in said[0]
+    assert "plan.html: took the place of the report that was there" in said[1]
+
+
 def test_the_sample_site_is_judged_as_it_hangs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
