@@ -5,11 +5,12 @@ can't see: it says "at least".
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from control_room.evidence_words import in_chinese
 from control_room.mine_person import NAME_SURE, MinePerson, Whereabouts
 from control_room.roadway_seen import Blind, blind_stretches, metres_of, seen_within, tells
 from control_room.roster import Worker
@@ -87,6 +88,15 @@ class AreaCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Uncounted:
+    """A gateway that speaks and has cameras that are well, and yet finds nobody: why it says so."""
+
+    gateway: str
+    why: str
+    why_zh: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Muster:
     """The whole answer, of one instant."""
 
@@ -128,6 +138,8 @@ class Muster:
     """Gateways that should speak, and of which not one word was heard since the listening began."""
     passed_over: tuple[str, ...] = ()
     """Gateways that are not listened to, as there are too many."""
+    uncounted: tuple[Uncounted, ...] = ()
+    """Gateways where nobody can be counted: detection is too slow, or they are not calibrated."""
     clocks_off: tuple[tuple[str, float], ...] = ()
     """Gateways whose clock is slow by so many seconds; their times are put right here."""
     lost_numbers: int = 0
@@ -155,9 +167,11 @@ def muster(
 ) -> Muster:
     """Count heads; without a roster, those whose tags were heard of late should be there.
 
+    Whom the tag system calls otherwise than the roster does has the roster's name here.
     `never_heard` are gateways that should speak and never did, and since when they are waited for.
     """
     never_heard = never_heard or {}
+    people = _named(people, roster)
     descriptions = {g.gateway: g.description for g in gateways if g.description is not None}
     zones = _zones(descriptions.values())
     known = [_somebody(person, descriptions, zones) for person in people]
@@ -207,6 +221,7 @@ def muster(
         silent=silent,
         never_heard=tuple(sorted(never_heard)),
         passed_over=tuple(g.gateway for g in gateways if g.passed_over),
+        uncounted=tuple(_uncounted(gateways)),
         clocks_off=tuple((g.gateway, g.clock_off_s) for g in gateways if g.clock_off_s),
         lost_numbers=_lost_numbers(away),
         seen=len(seen_now),
@@ -223,6 +238,25 @@ def to_json(told: Muster) -> dict[str, Any]:
 def from_json(text: str | bytes) -> Muster:
     """Read a muster back; raises `ValueError` where it is none."""
     return _MUSTER.validate_json(text)
+
+
+def _named(people: Sequence[MinePerson], roster: Sequence[Worker]) -> list[MinePerson]:
+    """Call people as the roster does, also where the tag system knows only the tag."""
+    names = {also: worker.name for worker in roster for also in worker.also}
+    return [
+        replace(person, worker=names[person.worker]) if person.worker in names else person
+        for person in people
+    ]
+
+
+def _uncounted(gateways: Iterable[MineGateway]) -> Iterable[Uncounted]:
+    """Give those whose pictures nobody is found in, though they come: coverage is gone then."""
+    for one in gateways:
+        if one.silent_since_ns is not None or one.health is None or any(one.health.coverage):
+            continue
+        why = one.health.degraded
+        if why and any(camera.state == "ok" for camera in one.health.cameras):
+            yield Uncounted(gateway=one.gateway, why=why, why_zh=in_chinese(why))
 
 
 def _zones(descriptions: Iterable[SiteDescription]) -> list[ZoneDescription]:

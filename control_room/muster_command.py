@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from control_room.broker_options import (
@@ -25,7 +26,7 @@ from control_room.broker_options import (
 )
 from control_room.complaints import Complaints, printable
 from control_room.muster import Muster, muster, to_json
-from control_room.muster_text import text_of
+from control_room.muster_text import left_out_text, text_of
 from control_room.refusals import RefusalWatch
 from control_room.roster import Worker, read_roster
 from control_room.whole_mine import WholeMine
@@ -49,8 +50,9 @@ what is signed is counted, and what was refused is said.
 
 exit codes (of the last count):
   0    everybody is accounted for, and every metre is seen
-  1    somebody is missing or out of view, a place can't be seen, a gateway is silent, or messages
-       were refused because they may be forged
+  1    somebody is missing or out of view, a place can't be seen, a gateway is silent, the broker
+       carries another site and no --site was given, or messages were refused because they may be
+       forged
   2    the broker can't be reached, or an option is wrong
 
 examples:
@@ -74,8 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_memory_argument(parser, Path("state/muster"))
     parser.add_argument(
         "--site",
-        help="which site; needed where the broker carries several that have not ended (all of "
-        "whose gateways are offline)",
+        help="which site; give it where the broker carries several. Without it the only one that "
+        "is not offline is counted, the others are said to be left out, and the exit code is 1",
     )
     parser.add_argument(
         "--roster", type=Path, metavar="FILE", help="who is underground: name or name,tag a line"
@@ -111,22 +113,25 @@ def run(args: argparse.Namespace) -> int:
             listener.refuse(parse_topic(topic), error)
 
     Subscriber(connection, args.prefix, on_message=listener.hear, on_bad=on_bad, guard=guard)
-    everybody, left_out = False, listener.left_out()
+    everybody = False
+    said: dict[str, bool] = {}
     try:
         connection.connect(CONNECT_S, wait=True)
         listener.wait(LISTEN_S)
         with contextlib.suppress(KeyboardInterrupt):
             while True:
-                told = listener.count(roster)
+                told, left_out = listener.count(roster)
                 refused = listener.refused()
-                left_out = _say_left_out(listener.left_out(), left_out, told.site)
+                for site, speaks in sorted(left_out.items() - said.items()):
+                    say(left_out_text(site, speaks))
+                said = left_out
                 everybody = told.everybody and connection.connected and not refused
                 if not connection.connected:
                     say("LOST THE BROKER: this count is an old one")
                 for text in refused:
                     say(f"MESSAGES REFUSED, this count may lack people: {text}")
-                line = json.dumps(to_json(told), ensure_ascii=False)
-                print(line if args.json else text_of(told, args.language), flush=True)
+                line = json.dumps(to_json(told) | {"left_out": list(left_out)}, ensure_ascii=False)
+                print(line if args.json else text_of(told, args.language, left_out), flush=True)
                 if every_s is None:
                     break
                 clock.sleep(every_s)
@@ -161,8 +166,8 @@ class MusterListener:
         self._positions: dict[tuple[str, str], int] = {}
         self._beats: set[tuple[str, str]] = set()
         self._known = set(self._expected)
-        self._counted = ""
-        """The site of the last count."""
+        self._counted: str | None = site
+        """The site to count, from the first count on: a watch never turns to another by itself."""
         self._lock = threading.Lock()
 
     def hear(self, address: Address, envelope: Envelope) -> None:
@@ -211,14 +216,21 @@ class MusterListener:
         while time.monotonic() < until_s and not self._enough():
             time.sleep(0.05)
 
-    def count(self, roster: tuple[Worker, ...]) -> Muster:
-        """Count heads now; raises `LamproomError` where several sites speak and none was named."""
+    def count(self, roster: tuple[Worker, ...]) -> tuple[Muster, dict[str, bool]]:
+        """Count heads now; gives also which sites are left out, and whether each speaks.
+
+        One that leaves any out is no count of all, even where all that is left out is offline: the
+        power may have failed there. Raises `LamproomError` where several sites speak at the first
+        count and none was named.
+        """
         at_ns = self._clock.now_ns()
         with self._lock:
-            site = self._counted = self._site_to_count()
+            if self._counted is None:
+                self._counted = self._site_to_count()
+            site = self._counted or ""
             mine = self._mines.get(site) or WholeMine(site)
             gateways = mine.gateways(at_ns)
-            return muster(
+            told = muster(
                 mine.people(at_ns),
                 gateways,
                 roster,
@@ -228,24 +240,21 @@ class MusterListener:
                 listening_since_ns=mine.listening_since_ns,
                 never_heard=self._never_heard(site, {one.gateway for one in gateways}),
             )
+            left_out = {
+                name: not one.ended for name, one in sorted(self._mines.items()) if name != site
+            }
+        return (replace(told, complete=False, everybody=False) if left_out else told), left_out
 
-    def left_out(self) -> tuple[str, ...]:
-        """List the sites that the last count left out, because all their gateways are gone."""
-        with self._lock:
-            return tuple(sorted(name for name in self._mines if name != self._counted))
-
-    def _site_to_count(self) -> str:
-        """Choose the site that was named, the only one, or the only one that has not ended."""
+    def _site_to_count(self) -> str | None:
+        """Choose the only site, or the only one that has not ended; none while there is none."""
         sites = sorted({*self._mines, *(site for site, _ in self._expected)})
         # Which should speak has not ended: it is silent, and that must be told.
         named = {site for site, _ in self._expected}
         live = [one for one in sites if one in named or not self._mines[one].ended]
-        if len(sites) > 1 and not live and self._counted in sites:
-            return self._counted  # it has ended while it was counted
         if len(sites) > 1 and len(live) != 1:
             names = printable(", ".join(live or sites))
             raise LamproomError(f"--site: there are several sites; give one of {names}")
-        return (live or sites or [self._site or ""])[0]
+        return next(iter(live or sites), None)
 
     def _never_heard(self, site: str, heard: Collection[str]) -> dict[str, int]:
         """List those of a site that should have spoken, and since when they are waited for."""
@@ -266,17 +275,6 @@ class MusterListener:
 def say(text: object) -> None:
     """Tell the operator something on stderr."""
     print(f"lamproom muster: {text}", file=sys.stderr, flush=True)
-
-
-def _say_left_out(sites: tuple[str, ...], before: tuple[str, ...], counted: str) -> tuple[str, ...]:
-    """Say which sites are not in the count, unless that was said `before`; gives them back."""
-    if sites and sites != before:
-        names = printable(", ".join(sites))
-        say(
-            f"this counts site {printable(counted)} only: all gateways of {names} are offline, and "
-            "who is there is not in it; to count there, give --site"
-        )
-    return sites
 
 
 def _seconds(text: str) -> float:

@@ -3,6 +3,7 @@
 Knows nothing about how it was counted.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from control_room.complaints import printable
@@ -27,6 +28,14 @@ WORDS: dict[str, tuple[str, str]] = {
                "!! 网关 {gateway} 自 {since} 起无信号"),
     "never_heard": ("!! gateway {gateway} was never heard (waited for since {since})",
                     "!! 从未收到网关 {gateway} 的信号（自 {since} 起等待）"),
+    "passed_over": ("!! gateway {gateway} is NOT counted: its site has too many gateways",
+                    "!! 网关 {gateway} 未计入：该矿区网关过多"),
+    "uncounted": ("!! gateway {gateway}: NOBODY CAN BE COUNTED: {why}",
+                  "!! 网关 {gateway}：无法清点人数：{why}"),
+    "left_out": ("!! site {site} speaks and is NOT in this count; to count there, give --site",
+                 "!! 矿区 {site} 有信号，但未计入本次清点；要清点该处，请用 --site 指定"),
+    "left_out_off": ("!! site {site} is offline and NOT in this count; to count there, give --site",
+                     "!! 矿区 {site} 的网关均离线，未计入本次清点；要清点该处，请用 --site 指定"),
     "blind": ("!! cannot see x {a:g} to {b:g} m since {since}",
               "!! 看不到 x {a:g} 至 {b:g} 米，自 {since} 起"),
     "never_seen": ("!! cannot see x {a:g} to {b:g} m: never seen since the gateway started",
@@ -71,23 +80,36 @@ WORDS: dict[str, tuple[str, str]] = {
     "why_lost": ("numbers lost: {n}", "{n} 个编号中断"),
     "why_silent": ("gateways silent: {n}", "{n} 个网关无信号"),
     "why_never_heard": ("never heard: {gateways}", "从未收到信号：{gateways}"),
+    "why_passed_over": ("gateways not listened to: {n}", "{n} 个网关未计入"),
+    "why_left_out": ("sites not in this count: {n}", "{n} 个矿区未计入"),
     "why_unseen": ("{n} m can't be seen", "{n} 米看不到"),
     "why_unsaid": ("a gateway has not said what it sees", "有网关尚未报告可见范围"),
 }  # fmt: skip
 
 
-def text_of(told: Muster, language: str = "en") -> str:
-    """Write the muster out; `language` is `en` or `zh`. Control characters are taken out."""
-    return "\n".join(printable(line) for line in _Writer(language).lines(told))
+def text_of(told: Muster, language: str = "en", left_out: Mapping[str, bool] | None = None) -> str:
+    """Write the muster out; `language` is `en` or `zh`. Control characters are taken out.
+
+    `left_out` are sites that are not in it, and whether each speaks.
+    """
+    return "\n".join(printable(line) for line in _Writer(language).lines(told, left_out or {}))
+
+
+def left_out_text(site: str, speaks: bool, language: str = "en") -> str:
+    """Say in one line that a count leaves a site out."""
+    return printable(_Writer(language).left_out(site, speaks))
 
 
 class _Writer:
     def __init__(self, language: str) -> None:
         self._column = 1 if language == "zh" else 0
 
-    def lines(self, told: Muster) -> list[str]:
+    def lines(self, told: Muster, left_out: Mapping[str, bool]) -> list[str]:
         out = [self._say("title", site=told.site, at=_clock(told.at_ns, day=True))]
-        if told.metres == 0 or (told.silent and told.metres_seen == 0):
+        for one in told.uncounted:
+            why = one.why_zh if self._column else one.why
+            out.append(self._say("uncounted", gateway=one.gateway, why=why))
+        if not told.uncounted and (told.metres == 0 or (told.silent and told.metres_seen == 0)):
             out.append("!! " + self._say("nothing"))
         out.append(self._say("total", count=self._count(told, told.people, told.at_least)))
         out.append(self._say("unnamed", n=told.unnamed))
@@ -96,8 +118,10 @@ class _Writer:
         if told.lost_numbers:
             out.append(self._say("lost", n=told.lost_numbers))
         out.append(self._say("seen", seen=told.metres_seen, all=told.metres))
+        out += [self.left_out(*one) for one in left_out.items()]
         for gateway, since_ns in told.silent:
             word = "never_heard" if gateway in told.never_heard else "silent"
+            word = "passed_over" if gateway in told.passed_over else word
             out.append(self._say(word, gateway=gateway, since=_clock(since_ns, day=True)))
         for blind in told.blind:
             since = self._since(blind.since_ns)
@@ -108,10 +132,13 @@ class _Writer:
         out += ["", *self._areas(told), "", *self._missing(told), *self._away(told)]
         if told.listening_since_ns is not None:
             out += ["", self._say("since", at=_clock(told.listening_since_ns, day=True))]
-        out.append(self._say("all") if told.everybody else self._not_all(told))
+        out.append(self._say("all") if told.everybody else self._not_all(told, len(left_out)))
         return out
 
-    def _not_all(self, told: Muster) -> str:
+    def left_out(self, site: str, speaks: bool) -> str:
+        return self._say("left_out" if speaks else "left_out_off", site=site)
+
+    def _not_all(self, told: Muster, left_out: int) -> str:
         """Tell all that keeps the count from being one of everybody."""
         unseen = told.metres - told.metres_seen
         why = [self._say("why_missing", n=len(told.missing))] if told.missing else []
@@ -119,12 +146,15 @@ class _Writer:
         away = len(told.away) - told.lost_numbers
         why += [self._say("why_away", n=away)] if away else []
         why += [self._say("why_lost", n=told.lost_numbers)] if told.lost_numbers else []
-        silent = len(told.silent) - len(told.never_heard)
+        why += [self._say("why_left_out", n=left_out)] if left_out else []
+        silent = len(told.silent) - len(told.never_heard) - len(told.passed_over)
         why += [self._say("why_silent", n=silent)] if silent else []
         never = ", ".join(told.never_heard)
         why += [self._say("why_never_heard", gateways=never)] if never else []
+        over = len(told.passed_over)
+        why += [self._say("why_passed_over", n=over)] if over else []
         why += [self._say("why_unseen", n=unseen)] if unseen else []
-        if not (told.complete or told.silent or unseen):
+        if not (told.complete or told.silent or unseen or left_out):
             why.append(self._say("why_unsaid"))
         return self._say("not_all", why=self._say("and").join(why))
 

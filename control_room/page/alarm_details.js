@@ -7,6 +7,7 @@ import { byLandmark } from "./landmarks.js";
 import { alarmKey, isUnacknowledged, model, nowMs, on, raiseOf, select, whoOf } from "./model.js";
 import { chainageOf } from "./roadway.js";
 import { clockTime } from "./times.js";
+import { whereNow } from "./where_now.js";
 import { kindName, newestEvidence, raisedEvidence } from "./words_of_alarms.js";
 import { word } from "./words.js";
 
@@ -47,8 +48,22 @@ export function stateOf(entry, unseen = 0) {
 
 /** Show the selected alarm, with what can be done with it and its group. */
 export function drawDetails(groups) {
-  const entry = model.selected?.alarm ? model.alarms.get(model.selected.alarm) : undefined;
+  const entry = chosen();
   details.hidden = entry === undefined;
+  if (entry === undefined) return;
+  drawRows();
+  setText(title, kindName(entry.anomaly));
+  showDesk(entry, groups.find((group) => group.includes(entry)) ?? [entry], () => select(null));
+  drawActs(entry);
+}
+
+function chosen() {
+  return model.selected?.alarm ? model.alarms.get(model.selected.alarm) : undefined;
+}
+
+/** Show what is so now of the selected alarm: its person walks on, or gets a name. */
+export function drawRows() {
+  const entry = chosen();
   if (entry === undefined) return;
   const rows = rowsOf(entry).filter(([, value]) => value !== null);
   const text = JSON.stringify(rows.map(([name, value]) => [word(name), value]));
@@ -58,9 +73,6 @@ export function drawDetails(groups) {
       ([name, value]) => [element("dt", "", word(name)), element("dd", "", value)],
     ));
   }
-  setText(title, kindName(entry.anomaly));
-  showDesk(entry, groups.find((group) => group.includes(entry)) ?? [entry], () => select(null));
-  drawActs(entry);
 }
 
 function rowsOf(entry) {
@@ -73,6 +85,7 @@ function rowsOf(entry) {
     ["certainty", isKnown ? word(raise.certainty) : null],
     ["state", stateOf(entry)],
     ["where", isKnown ? placeText(entry, raise.xyz_m) : null],
+    ["where_now", whereNow(entry)],
     ["zone", anomaly.zone],
     ["person", personText(entry)],
     ["camera", anomaly.camera],

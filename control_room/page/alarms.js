@@ -1,6 +1,6 @@
 // The list of alarms, and past ones. Knows nothing about how they are found.
 
-import { drawDetails, endMs, stateOf } from "./alarm_details.js";
+import { drawDetails, drawRows, endMs, stateOf } from "./alarm_details.js";
 import { button as makeButton, element, fill, setText } from "./dom.js";
 import { drawHidden, isWanted, onFilter } from "./filters.js";
 import { gatewayName } from "./gateway_names.js";
@@ -14,6 +14,7 @@ import {
 import { chainageOf } from "./roadway.js";
 import { SIGN } from "./signs.js";
 import { clockTime, duration } from "./times.js";
+import { whereNow } from "./where_now.js";
 import { kindName } from "./words_of_alarms.js";
 import { word } from "./words.js";
 
@@ -49,7 +50,7 @@ export function start() {
   setInterval(drawTimes, 1000);
 }
 
-/** Tell whom an alarm is about, if anybody, and where it is, in words. */
+/** Tell whom an alarm is about, if anybody, where it is, and where they are now, in words. */
 export function whoAndWhereOf(entry) {
   const { anomaly, gateway } = entry;
   const { xyz_m } = raiseOf(entry);
@@ -67,6 +68,8 @@ export function whoAndWhereOf(entry) {
   if (parts.length === 0 || model.gateways.size > 1 || !model.gateways.has(place)) {
     parts.push(gatewayName(entry.site, gateway));
   }
+  const now = whereNow(entry);
+  if (now !== null) parts.push(now);
   return parts.join(" · ");
 }
 
@@ -237,8 +240,9 @@ function drawTimes() {
     const entry = model.alarms.get(item.firstChild.dataset.key);
     if (entry === undefined) continue;
     const [, , where, since] = item.firstChild.children;
-    setText(where, whoAndWhereOf(entry)); // somebody may have got a name since
+    setText(where, whoAndWhereOf(entry)); // somebody may have got a name since, or walked on
     setText(since, sinceOf(entry));
   }
+  drawRows();
 }
 

@@ -42,6 +42,7 @@ export function start() {
   search.addEventListener("input", filtered);
   const later = oncePerFrame(drawChoices);
   for (const about of ["alarms", "language"]) on(about, later);
+  summary.addEventListener("click", later); // somebody may have got or lost a name since
 }
 
 /** Call `heard` whenever somebody wants to see others. */

@@ -22,7 +22,7 @@ let picture = null;
 export function start() {
   const later = oncePerFrame(draw);
   for (const about of ["health", "state", "alarms", "heads"]) on(about, later);
-  on("gateways", () => { later(); drawChooser(); });
+  on("gateways", () => { later(); drawChooser(); drawRate(); });
   on("alarm rate", drawRate);
   on("picture", (state) => { picture = state; });
   on("language", () => { draw(); drawChooser(); drawRate(); });
@@ -48,13 +48,17 @@ function drawCount() {
     if (isSilent(known)) continue;
     for (const camera of known.health?.cameras ?? []) unplaced += camera.unplaced ?? 0;
   }
-  const partly = floor.unseen > 0 || floor.unknown.length > 0 || floor.metres === 0 || now === null;
+  const partly = floor.unseen > 0 || floor.unknown.length > 0 || floor.metres === 0 || now === null
+    || model.heads.some((told) => !told.complete);
   const parts = [word("count_unknown")];
   if (now !== null) {
     // However many are seen, where cameras can't see there may be more.
     parts[0] = now.seen === 1 && !now.text ? word("count_one") : word("count", now.text || now.seen);
     if (now.lately > 0) parts.push(word("count_lately", now.lately));
   }
+  const blind = model.heads.flatMap(({ site, uncounted }) =>
+    uncounted.map(({ gateway }) => gatewayName(site, gateway)));
+  if (blind.length > 0 && !countIsOld()) parts.push(word("count_impossible", blind.join(", ")));
   if (unplaced > 0) parts.push(word("count_unplaced", unplaced));
   if (floor.unseen > 0) parts.push(word("unseen_of", floor.unseen, floor.metres));
   else if (floor.metres > 0) parts.push(word("all_seen", floor.metres));
@@ -70,14 +74,25 @@ function drawCount() {
  * for the table of zones and the muster: a second count on the page contradicted them.
  */
 function peopleSeen() {
-  const speaks = (known) => known.positions !== undefined && silentFor(known, "positions") < COUNT_OLD_S;
-  if (countIsOld() || ![...model.gateways.values()].some(speaks)) return null;
-  const sum = (name) => model.heads.reduce((all, told) => all + told[name], 0);
-  const [seen, surely] = [sum("seen"), sum("seen_at_least")];
+  if (countIsOld() || ![...model.gateways.values()].some(places)) return null;
+  const [seen, surely] = [sumOf("seen"), sumOf("seen_at_least")];
+  // Nobody found where nobody is looked for is no nought.
+  if (seen === 0 && model.heads.some(({ uncounted }) => uncounted.length > 0)) return null;
   return {
-    seen, lately: sum("people") - seen + sum("unknown"),
+    seen, lately: sumOf("people") - seen + sumOf("unknown"),
     text: surely < seen ? countText(seen, surely, true) : "",
   };
+}
+
+/** Tell whether a gateway says where people are: not long ago, and without a goodbye since. */
+function places(known) {
+  const quiet_s = silentFor(known, "positions");
+  return quiet_s < COUNT_OLD_S && (known.state?.online !== false || silentFor(known, "state") > quiet_s);
+}
+
+/** Of all sites together. */
+function sumOf(name) {
+  return model.heads.reduce((all, told) => all + told[name], 0);
 }
 
 /** Tell whether a gateway says nothing of its cameras any more, or never did. */
@@ -85,16 +100,15 @@ function isSilent(known) {
   return silentFor(known, "health") > SILENT_AFTER_S;
 }
 
-/** How much of all roadways is not seen: { metres, unseen, unknown }; `unknown` names gateways. */
+/**
+ * How much of all roadways is not seen: { metres, unseen, unknown }; `unknown` names gateways. The
+ * control room counts: gateways may share a roadway, and one sees what its neighbour does not.
+ */
 function floorSeen() {
-  const found = { metres: 0, unseen: 0, unknown: [] };
-  for (const known of model.gateways.values()) {
-    const coverage = coverageOf(known);
-    found.metres += coverage.length;
-    found.unseen += coverage.filter(({ seen }) => !seen).length;
-    if (coverage.length === 0) found.unknown.push(gatewayName(known.siteName, known.gateway));
-  }
-  return found;
+  const unknown = [...model.gateways.values()].filter((known) => coverageOf(known).length === 0)
+    .map(({ siteName, gateway }) => gatewayName(siteName, gateway));
+  if (countIsOld()) return { metres: 0, unseen: 0, unknown };
+  return { metres: sumOf("metres"), unseen: sumOf("metres") - sumOf("metres_seen"), unknown };
 }
 
 /** Every gateway with its cameras: every one may have a "cam1". */
@@ -118,7 +132,7 @@ function drawStrip() {
   }));
 }
 
-function gatewayChip({ place, gateway, health, state, siteName }, quiet, silent) {
+function gatewayChip({ place, gateway, health, chinese, state, siteName }, quiet, silent) {
   const offline = state !== undefined && !state.online;
   const words = [];
   if (offline) words.push(word("offline"));
@@ -131,7 +145,7 @@ function gatewayChip({ place, gateway, health, state, siteName }, quiet, silent)
       : word("detection_age", health.detection_age_s.toFixed(1)));
     words.push(health.detection_provider.replace("ExecutionProvider", ""));
     if (health.alarms_waiting > 0) words.push(word("alarms_waiting", health.alarms_waiting));
-    if (health.degraded) words.push(word("degraded", technical(health.degraded)));
+    if (health.degraded) words.push(word("trouble", technical(health.degraded, chinese)));
   }
   const lost = Object.hasOwn(model.positionsLost, place) ? model.positionsLost[place] : 0;
   if (lost > 0) words.push(word("positions_lost", (100 * lost).toFixed(1)));
@@ -148,13 +162,13 @@ function clockOff(siteName, gateway) {
 }
 
 /** What is wrong with a camera stands in its state, or, as dust and less light do, in an alarm. */
-function cameraChip({ place }, camera, silent, about) {
+function cameraChip({ place, chinese }, camera, silent, about) {
   if (silent) return [camera.name, "?", "bad"];
   const kinds = (about.get(`${place}/${camera.name}`) ?? [])
     .filter((kind) => !kind.endsWith(`_${camera.state}`));
   const parts = [word(camera.state), ...kinds.map((kind) => kindName({ kind })),
     `${camera.fps.toFixed(1)}/s`];
-  if (camera.detail) parts.push(technical(camera.detail));
+  if (camera.detail) parts.push(technical(camera.detail, chinese));
   const state = camera.state !== "ok" ? "bad" : kinds.length > 0 ? "doubtful" : "good";
   return [camera.name, parts.join(" · "), state];
 }

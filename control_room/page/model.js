@@ -15,7 +15,7 @@ export const model = {
   gateways: new Map(),
   /** Map of "site/gateway/id" to the journal's entry. */
   alarms: new Map(),
-  /** The names of all sites that were ever heard of. */
+  /** The names of all sites that have a gateway or an open alarm. */
   sites: new Set(),
   /** Map of "site/machine" to where a machine is; `heardAt` is when that was said. */
   machines: new Map(),
@@ -75,6 +75,7 @@ export function takeSnapshot(said) {
   model.alarms.clear();
   worst = null;
   said.alarms.forEach(keep);
+  countSites();
   followAlarm();
   model.groups = said.groups;
   model.alarmRate = said.alarm_rate;
@@ -91,18 +92,20 @@ export function takeSnapshot(said) {
 }
 
 /** Take one gateway's message; `age_s` is for how long the control room has known it. */
-export function takeMessage({ site, gateway, topic, envelope, plan, age_s = 0 }) {
+export function takeMessage({ site, gateway, topic, envelope, plan, in_chinese, age_s = 0 }) {
   const place = `${site}/${gateway}`;
   let known = model.gateways.get(place);
-  if (known === undefined) {
+  const isFirst = known === undefined;
+  if (isFirst) {
     known = { place, siteName: site, gateway, heardAt: {} };
     model.gateways.set(place, known);
-    model.sites.add(site);
     if (model.shown === null) model.shown = place;
   }
   known[topic] = envelope.body;
   if (topic === "site") known.plan = plan ?? null;
+  if (topic === "health") known.chinese = in_chinese ?? {};
   known.heardAt[topic] = performance.now() - age_s * 1000;
+  if (isFirst) countSites();
   if (topic === "site" || topic === "state") changed("gateways");
   changed(topic, known);
 }
@@ -136,6 +139,7 @@ export function takeAlarm(entry) {
   const key = alarmKey(entry);
   const before = model.alarms.get(key);
   keep(entry);
+  countSites();
   worst = null;
   forgetOldAlarms();
   followAlarm();
@@ -145,7 +149,17 @@ export function takeAlarm(entry) {
 
 function keep(entry) {
   model.alarms.set(alarmKey(entry), entry);
-  model.sites.add(entry.site);
+}
+
+/** Where there are, or were, several sites, gateways are called otherwise now. */
+function countSites() {
+  const before = model.sites;
+  const open = [...model.alarms.values()].filter(isOpen);
+  model.sites = new Set([
+    ...[...model.gateways.values()].map(({ siteName }) => siteName), ...open.map(({ site }) => site),
+  ]);
+  const isSame = before.size === model.sites.size && [...before].every((site) => model.sites.has(site));
+  if (!isSame && Math.max(before.size, model.sites.size) > 1) changed("gateways");
 }
 
 /** Tell whether an alarm is new, has got worse, or has come off the shelf with nobody's word for it. */
@@ -277,6 +291,12 @@ export function silentFor(known, topic) {
   return heard === undefined ? Infinity : (performance.now() - heard) / 1000;
 }
 
+/** Tell for how many seconds nobody has seen a person; while nothing comes, nobody has. */
+export function unseenFor(known, { seen_at_ns }) {
+  return silentFor(known, "positions")
+    + Math.max(0, (msOf(known.positions.captured_at_ns) - msOf(seen_at_ns)) / 1000);
+}
+
 /** Find a person among a gateway's last positions; null without. */
 export function personOf(place, track) {
   const people = model.gateways.get(place)?.positions?.people ?? [];
@@ -298,12 +318,12 @@ export function nameOf(person) {
 
 /**
  * Tell whom an alarm is about, by name or number, also when that person has gone; null if nobody.
- * While it is active the name is the one that plan and panorama show; when it is over, the last
- * one that it had: the number may be somebody else's by now.
+ * While it is active and that person is there, plan and panorama say who it is: a name may have been
+ * withdrawn. Else it is the last name that the alarm had: the number may be somebody else's by now.
  */
 export function whoOf({ site, gateway, anomaly }) {
   if (anomaly.track === null) return anomaly.worker;
-  const now = personOf(`${site}/${gateway}`, anomaly.track)?.worker ?? null;
-  const [first, second] = anomaly.state === "active" ? [now, anomaly.worker] : [anomaly.worker, now];
-  return first ?? second ?? `#${anomaly.track}`;
+  const now = personOf(`${site}/${gateway}`, anomaly.track);
+  if (now !== null && (anomaly.state === "active" || anomaly.worker === null)) return nameOf(now);
+  return anomaly.worker ?? `#${anomaly.track}`;
 }

@@ -7,7 +7,7 @@ import { msOf, parse } from "./json.js";
 import { besideLandmark } from "./landmarks.js";
 import { model, on, selectTrack } from "./model.js";
 import { clockTime } from "./times.js";
-import { word } from "./words.js";
+import { language, word } from "./words.js";
 
 const EVERY_MS = 2000;
 /** In less than five seconds it is said that nothing new comes. */
@@ -125,12 +125,13 @@ function parts() {
     `${told.everybody ? "✓" : "✕"} ${word(state)}`);
   const heads = element("p", "heads", word("in_view", countText(told.people, told.at_least, !told.complete)));
   const found = [
-    element("p", "stamp", `${told.site} · ${clockTime(msOf(told.at_ns), true)}`), verdict, heads,
+    element("p", "stamp", `${told.site} · ${clockTime(msOf(told.at_ns), true)}`),
+    ...told.uncounted.map((one) => warning(word(
+      "uncounted", one.gateway, language() === "zh" ? one.why_zh : one.why))), verdict, heads,
     line(word("muster_rest", told.out_of_view - told.lost_numbers, told.unknown, told.unnamed)),
     ...(told.lost_numbers > 0 ? [line(word("muster_lost", told.lost_numbers))] : []),
     line(word("cameras_see", told.metres_seen, told.metres)),
-    ...told.silent.map(([gateway, since_ns]) => warning(word(
-      told.never_heard.includes(gateway) ? "never_heard" : "silent_since", gateway, time(since_ns)))),
+    ...told.silent.map(([gateway, since_ns]) => warning(word(silence(gateway), gateway, time(since_ns)))),
     ...told.blind.map((one) => warning(blindText(one))),
     ...told.clocks_off.map(([gateway, off_s]) => warning(word("clock_off_of", gateway, off_s))),
     element("h3", "", missingTitle()), ...missing(),
@@ -143,6 +144,11 @@ function parts() {
     found.push(line(word("listening_since", clockTime(msOf(told.listening_since_ns), true))));
   }
   return found;
+}
+
+function silence(gateway) {
+  if (told.passed_over.includes(gateway)) return "passed_over";
+  return told.never_heard.includes(gateway) ? "never_heard" : "silent_since";
 }
 
 function blindText({ from_x_m, to_x_m, since_ns, never_seen }) {

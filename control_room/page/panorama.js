@@ -43,8 +43,9 @@ let isNew = false;
 /** Where to fly once the first picture has come. */
 let pending = null;
 let rulerIsOn = true;
-/** Whether the view goes where the selected person goes. */
+/** Whether the view goes where the selected person goes, and whether a selection has led it where it is. */
 let follows = false;
+let isLed = false;
 /** When the followed person was in a picture last, and when somebody touched the page last. */
 let followedAt = 0;
 let touchedAt = performance.now();
@@ -86,9 +87,9 @@ export function start() {
     addEventListener(what, () => { touchedAt = performance.now(); }, { passive: true, capture: true });
   }
   // Whoever moves the picture looks elsewhere.
-  canvas.addEventListener("wheel", () => { follows = false; }, { passive: true });
-  canvas.addEventListener("pointermove", ({ buttons }) => { if (buttons !== 0) follows = false; });
-  canvas.addEventListener("keydown", ({ key }) => { if (/^(Arrow|[-+=0]$)/.test(key)) follows = false; });
+  canvas.addEventListener("wheel", goAlone, { passive: true });
+  canvas.addEventListener("pointermove", ({ buttons }) => { if (buttons !== 0) goAlone(); });
+  canvas.addEventListener("keydown", ({ key }) => { if (/^(Arrow|[-+=0]$)/.test(key)) goAlone(); });
   const toggle = document.getElementById("panorama-ruler");
   toggle.addEventListener("click", () => {
     rulerIsOn = !rulerIsOn;
@@ -103,14 +104,19 @@ export function start() {
   later();
 }
 
+/** From now on no selection moves the view, nor does its end. */
+function goAlone() {
+  follows = isLed = false;
+}
+
 function showAll() {
-  follows = false;
+  goAlone();
   view.fit();
   later();
 }
 
 function rest() {
-  follows = false;
+  goAlone();
   view.rest();
   later();
 }
@@ -276,11 +282,11 @@ function flyToSelected() {
   if (xy === null) {
     const place = activePlace(model.alarms.get(model.selected?.alarm));
     // A number may change: `leaveZoom` waits for the new one.
-    if (place !== null) flyToChainage(place);
-    else if (follows && model.selected?.track == null) rest();
+    if (place !== null) isLed = flyToChainage(place) || isLed;
+    else if (isLed && model.selected?.track == null) rest();
     return;
   }
-  follows = true;
+  follows = isLed = true;
   followedAt = performance.now();
   view.centre(...xy, 2);
 }
@@ -323,19 +329,20 @@ function drawStamp() {
   stamp.classList.toggle("some", outside > 0);
 }
 
-/** Bring a metre of the roadway to the middle, if the picture shows it. */
+/** Bring a metre of the roadway to the middle, if the picture shows it; tells whether it is there. */
 function flyToChainage({ place, chainage_m }) {
-  if (stream?.place !== place) return;
+  if (stream?.place !== place) return false;
   if (frame === null) {
     pending = () => flyToChainage({ place, chainage_m });
-    return;
+    return false;
   }
   const far = (mark) => Math.abs(mark.chainage_m - chainage_m);
   const near = marks().toSorted((a, b) => far(a) - far(b))[0];
-  if (near === undefined || far(near) > 2) return;
-  follows = false;
+  if (near === undefined || far(near) > 2) return false;
+  goAlone();
   const middle = (axis) => near.across_px.reduce((sum, at) => sum + at[axis], 0) / near.across_px.length;
   view.centre(middle(0), middle(1), 2);
+  return true;
 }
 
 function showAge() {

@@ -2,11 +2,10 @@
 
 import { button, element, fill, setText } from "./dom.js";
 import { gatewayName } from "./gateway_names.js";
-import { msOf } from "./json.js";
 import { byLandmark } from "./landmarks.js";
 import { oncePerFrame } from "./later.js";
 import {
-  PREDICTED_AFTER_S, alarmOf, isSelected, model, nameOf, on, personOf, selectTrack, silentFor,
+  PREDICTED_AFTER_S, alarmOf, isSelected, model, nameOf, on, personOf, selectTrack, silentFor, unseenFor,
 } from "./model.js";
 import { ellipse } from "./plan_people.js";
 import { along, chainageOf } from "./roadway.js";
@@ -45,9 +44,9 @@ function draw() {
     (known.positions?.people ?? []).map((person) => ({ known, person })));
   // Whom an old message tells of must not look as if they were there now.
   const old_s = oldestSaid();
+  // Gateways follow one person twice where they overlap: the list's length is no head-count.
   setText(title, everybody.length === 0 && old_s > OLD_S ? word("people_unknown")
-    : old_s > OLD_S ? word("people_old", old_s.toFixed(0), everybody.length)
-      : word("people_count", everybody.length));
+    : old_s > OLD_S ? word("people_old", old_s.toFixed(0)) : word("people_list"));
   title.classList.toggle("old", old_s > OLD_S);
   if (box.open) drawList(everybody);
   drawCard();
@@ -70,8 +69,8 @@ function drawList(everybody) {
     ].filter((part) => part !== null);
     if (alarm !== null) parts.unshift(`${SIGN[alarm.anomaly.severity] ?? ""} ${kindBeside(alarm, person, known.site)}`);
     if (model.gateways.size > 1) parts.push(gatewayName(known.siteName, known.gateway));
-    const silent_s = silentFor(known, "positions");
-    if (silent_s > OLD_S) parts.push(word("seconds_ago", silent_s.toFixed(0)));
+    const age_s = unseenFor(known, person);
+    if (age_s > PREDICTED_AFTER_S) parts.push(word("seen_ago", age_s.toFixed(0)));
     setText(item.firstChild, parts.join(" · "));
     item.firstChild.setAttribute("aria-pressed", String(isSelected(known.place, person.track)));
     return item;
@@ -108,9 +107,7 @@ function drawCard() {
 function rowsOf(person, known) {
   const [chainage, left] = along(known.site, person.xyz_m) ?? [person.xyz_m[0], null];
   const { rx, ry } = ellipse(person.covariance_m2);
-  // While nothing comes, nobody has been seen since.
-  const age_s = silentFor(known, "positions")
-    + Math.max(0, (msOf(known.positions.captured_at_ns) - msOf(person.seen_at_ns)) / 1000);
+  const age_s = unseenFor(known, person);
   const sure = person.worker_probability;
   const number = `#${person.track}${sure === null ? "" : ` (${word("name_sure", Math.round(sure * 100))})`}`;
   return [

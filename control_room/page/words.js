@@ -35,6 +35,7 @@ const WORDS = {
   count_one: ["1 person seen", "可见 1 人"],
   count_lately: ["{0} more not seen just now", "另有 {0} 人此刻不可见"],
   count_unplaced: ["up to {0} more seen but NOT placed", "另有至多 {0} 人可见但未定位"],
+  count_impossible: ["NOBODY CAN BE COUNTED at {0}", "{0} 处无法清点人数"],
   count_unknown: ["head-count unknown", "人数未知"],
   unseen_of: ["{0} m of {1} m not fully seen", "{1} 米中有 {0} 米看不全"],
   all_seen: ["all {0} m visible", "{0} 米全部可见"],
@@ -83,6 +84,8 @@ const WORDS = {
   close: ["Close", "关闭"],
   since: ["since {0} ({1})", "自 {0}（{1}）"],
   at: ["at {0} m", "位置 {0} 米"],
+  now_at: ["now at {0} m", "现在位置 {0} 米"],
+  seen_at: ["last seen at {0} m", "最后可见位置 {0} 米"],
   support: ["support {0}", "{0} 号支架"],
   new_alarm: ["New alarm: {0}", "新报警：{0}"],
 
@@ -91,6 +94,7 @@ const WORDS = {
   certainty: ["How sure", "确定程度"],
   state: ["State", "状态"],
   where: ["Where", "位置"],
+  where_now: ["Where now", "当前位置"],
   zone: ["Zone", "区域"],
   person: ["Person", "人员"],
   camera: ["Camera", "摄像机"],
@@ -233,8 +237,9 @@ const WORDS = {
       + "或为同一人重复计数。摄像机不可见处可能还有人。",
   ],
   metres_of: ["{0} of {1} m", "{1} 米中 {0} 米"],
-  people_count: ["People: {0}", "人员：{0}"],
-  people_old: ["People as of {0} s ago: {1}", "{0} 秒前的人员：{1}"],
+  people_list: ["People, one by one", "人员列表"],
+  people_old: ["People as of {0} s ago", "{0} 秒前的人员"],
+  seen_ago: ["last seen {0} s ago", "{0} 秒前最后可见"],
   people_unknown: ["People: unknown", "人员：未知"],
   not_shown_now: ["{0}: not shown now", "{0}：当前未显示"],
   number: ["Number", "编号"],
@@ -270,6 +275,8 @@ const WORDS = {
   ],
   cameras_see: ["Cameras see {0} of {1} m", "摄像机可见 {1} 米中的 {0} 米"],
   never_heard: ["Incomplete: gateway {0} was never heard (waited for since {1})", "清点不完整：从未收到网关 {0} 的信号（自 {1} 起等待）"],
+  passed_over: ["Gateway {0} is not counted: its site has too many gateways", "网关 {0} 未计入：该矿区网关过多"],
+  uncounted: ["Gateway {0}: NOBODY CAN BE COUNTED: {1}", "网关 {0}：无法清点人数：{1}"],
   silent_since: ["Gateway {0} silent since {1}", "网关 {0} 自 {1} 起无信号"],
   blind_always: [
     "Cameras can't see {0} to {1} m: never seen since the gateway started",
@@ -341,7 +348,7 @@ const WORDS = {
   detection_rate: ["detection {0}/s", "检测 {0} 次/秒"],
   detection_age: ["age {0} s", "延迟 {0} 秒"],
   no_detection: ["no detection yet", "尚无检测"],
-  degraded: ["degraded: {0}", "性能下降：{0}"],
+  trouble: ["trouble: {0}", "异常：{0}"],
   alarms_waiting: ["{0} alarms on their way", "{0} 条报警传送中"],
   positions_lost: ["{0} % of its position messages never arrived", "{0} % 的位置消息未送达"],
   why_positions_lost: [
@@ -375,11 +382,13 @@ export function setLanguage(language) {
 }
 
 /**
- * Words of a gateway's or the control room's insides, which only come in English: the Chinese page
- * says where to read them.
+ * Words of a gateway's or the control room's insides, which come in English. The Chinese page has
+ * what the control room says they are in `chinese`; of others it says where to read them.
  */
-export function technical(text) {
-  return current === "zh" && /[a-z]{2}/i.test(text) ? word("in_english") : text;
+export function technical(text, chinese = {}) {
+  if (current !== "zh") return text;
+  if (Object.hasOwn(chinese, text)) return chinese[text];
+  return /[a-z]{2}/i.test(text) ? word("in_english") : text;
 }
 
 /** Say something: `word("count", 4)`. An unknown key, as of a newer gateway, is shown as it is. */

@@ -14,8 +14,8 @@ export function kindBeside({ anomaly }, person, site) {
   return hasLeft(anomaly, person, site) ? word("left_zone", kind) : kind;
 }
 
-/** Only beyond doubt: whoever stands at the edge may be in it. */
-function hasLeft({ kind, zone }, { xyz_m, covariance_m2 }, site) {
+/** Tell whether somebody has left an alarm's zone beyond doubt: who stands at the edge may be in it. */
+export function hasLeft({ kind, zone }, { xyz_m, covariance_m2 }, site) {
   if (!IN_ZONE.includes(kind)) return false;
   // Zones that move with a machine have no place of their own here.
   const polygons = (site?.zones ?? []).filter(({ name }) => name === zone).map((one) => one.polygon_m);

@@ -171,7 +171,9 @@ def health(at_ns: int, unplaced: int | None = None) -> GatewayHealth:
             CameraHealth(
                 name="c1", state="ok", fps=14.9, last_frame_at_ns=at_ns, unplaced=unplaced
             ),
-            CameraHealth(name="c2", state="lost", fps=0.0, last_frame_at_ns=None, detail="refused"),
+            CameraHealth(
+                name="c2", state="lost", fps=0.0, last_frame_at_ns=None, detail="Connection refused"
+            ),
         ),
         panorama_fps=10.0,
         detection_fps=4.2,

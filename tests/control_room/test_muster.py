@@ -218,6 +218,46 @@ def test_without_a_roster_those_with_a_fresh_tag_should_be_there() -> None:
 def test_a_roster_may_call_a_worker_by_the_tag() -> None:
     told = muster((person(1, 5, "0417"),), (gateway(),), (Worker(name="Li", also=("0417",)),), 0)
     assert told.missing == ()
+    assert told.areas[0].workers == ("Li",)
+    for language in ("en", "zh"):
+        text = text_of(told, language)
+        assert "0417" not in text
+        assert "Li" in text.split()
+    gone = muster(
+        (person(1, 5, "0417", state="out_of_view"),), (gateway(),),
+        (Worker(name="Li", also=("0417",)),), 0,
+    )  # fmt: skip
+    assert (gone.missing[0].worker, gone.away[0].worker) == ("Li", "Li")
+
+
+def test_where_detection_fails_nobody_can_be_counted_and_that_stands_on_top() -> None:
+    slow = (
+        "detection takes 2.9 s per set of pictures, with more than 1.5 s nobody can be followed; "
+        "give it a smaller model, more threads or a faster machine"
+    )
+    well = gateway()
+    assert well.health is not None
+    blind = replace(well, health=replace(well.health, degraded=slow, coverage=(0,) * 40))
+    told = count(gateways=(blind,), roster=("Li",))
+    (one,) = told.uncounted
+    assert (one.gateway, one.why) == ("gw1", slow)
+    top = text_of(told).splitlines()[1]
+    assert top == f"!! gateway gw1: NOBODY CAN BE COUNTED: {slow}"
+    assert "无法清点人数：每组画面检测需 2.9 秒" in text_of(told, "zh").splitlines()[1]
+    # Not calibrated, it says nothing of its floor either; and yet it speaks.
+    bare = replace(well, health=replace(well.health, degraded="no rig", coverage=()))
+    for mute in (bare, replace(bare, description=None)):
+        text = text_of(count(gateways=(mute,)))
+        assert "NOBODY CAN BE COUNTED: no rig" in text
+        assert "NO GATEWAY SPEAKS" not in text
+    # Where somebody can be seen, where no camera gives a picture, or nothing comes, it is not that.
+    lost = tuple(replace(camera, state="lost") for camera in well.health.cameras)
+    for other in (
+        replace(well, health=replace(well.health, degraded="wanted CUDA, runs on CPU")),
+        replace(blind, health=replace(well.health, degraded=slow, coverage=(), cameras=lost)),
+        replace(blind, silent_since_ns=ns(1)),
+    ):
+        assert count(gateways=(other,)).uncounted == ()
 
 
 def test_somebody_out_of_view_without_a_name_is_not_accounted_for() -> None:

@@ -54,7 +54,7 @@ def test_a_line_says_whom_it_is_about_also_when_that_person_has_gone(
         for one in ("gone", "named", "here", "over", "nobody")
     }
     where["nobody"].wait_for()
-    assert where["gone"].inner_text().startswith("#77 · at 29.4 m")
+    assert where["gone"].inner_text().startswith("#77 · at 29.5 m")
     assert where["named"].inner_text().startswith("Li Wei · at ")
     assert where["here"].inner_text().startswith(f"#{WALKER} · at ")
     assert where["nobody"].inner_text() == "Camera c2"
@@ -64,6 +64,24 @@ def test_a_line_says_whom_it_is_about_also_when_that_person_has_gone(
     assert where["over"].inner_text().startswith("Zhao · at ")
     assert details(page, "here")["Person"] == f"Wang Fang (#{WALKER})"
     assert details(page, "gone")["Person"] == "#77"
+    assert tab.complaints == []
+
+
+def test_a_name_that_was_withdrawn_is_not_kept_by_the_alarm(stage: Stage, tab: Tab) -> None:
+    """It may have been the wrong man's."""
+    stage.gateway.names = {FALLEN: "Li Wei"}
+    stage.gateway.say(alarm(at_ns=time.time_ns(), worker="Li Wei"))
+    page = tab.open(stage.url)
+    where = page.locator("#alarms button[data-alarm='man_down-3'] .where")
+    where.filter(has_text="Li Wei · at ").click()
+    person = page.locator("#details dt", has_text="Person").locator("+ dd")
+    person.get_by_text("Li Wei (#3)", exact=True).wait_for()
+    stage.gateway.names = {}
+    where.filter(has_text="#3 · at ").wait_for()
+    person.get_by_text("#3", exact=True).wait_for()
+    # Who has gone has the last name that the alarm had.
+    stage.gateway.change = lambda positions: replace(positions, people=())
+    where.filter(has_text="Li Wei · at ").wait_for()
     assert tab.complaints == []
 
 

@@ -173,9 +173,11 @@ def three(stage: Stage) -> None:
 
 
 def test_filters_hide_nothing_silently(stage: Stage, tab: Tab) -> None:
+    stage.gateway.names = {FALLEN: "Li Wei"}
     three(stage)
     page = tab.open(stage.url)
     page.locator("#alarms > li").nth(2).wait_for()
+    page.locator("#alarms .where", has_text="Li Wei").wait_for()
     page.click("#filters-title")
     page.select_option("#filters select[data-filter='severity']", "warning")
     page.locator("#hidden-alarms.grave", has_text="hidden by the filter: 2 · 1 CRITICAL").wait_for()

@@ -90,9 +90,9 @@ def test_floor_that_no_camera_is_known_to_see_is_hatched_to_its_end_and_round_be
     stage.gateway.say(alarm(at_ns=time.time_ns(), zone=None, xyz_m=(10.5, 50.0, 0.0)))
     page = tab.open(stage.url)
     line = page.locator("#alarms button[data-alarm='man_down-3']")
-    line.filter(has_text="at 60.0 m").wait_for()
+    line.filter(has_text="at 60.1 m").wait_for()
     line.click()
-    page.locator("#details dd", has_text="60.0 m · x 10.50").wait_for()
+    page.locator("#details dd", has_text="60.1 m · x 10.50").wait_for()
     # Of the last 30 m of its roadway the gateway says nothing.
     page.get_by_text("33 m of 70 m not fully seen").wait_for()
     left, top, _, bottom, pieces = page.evaluate(HATCHED)

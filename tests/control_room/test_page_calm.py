@@ -243,10 +243,10 @@ def test_the_muster_folds_those_without_a_name(stage: Stage, tab: Tab) -> None:
     stage.gateway.names = {WALKER: "Li Wei"}
     stage.gateway.change = lambda positions: strangers(surely_named(positions))
     page = tab.open(stage.url)
-    page.locator("#people-title", has_text="People: 7").wait_for()
+    page.wait_for_function("() => document.querySelectorAll('#plan .person').length === 7")
     page.wait_for_timeout(1500)  # who was followed for less is not certainly a person
     stage.gateway.change = lambda positions: replace(positions, people=())
-    page.locator("#people-title", has_text="People: 0").wait_for()
+    page.locator("#count", has_text="0 people seen").wait_for()
     page.keyboard.press("m")
     page.locator("#muster h3", has_text="Out of view with a name, or unknown: 1").wait_for()
     fold = page.locator("#muster details.unnamed")

@@ -10,6 +10,7 @@ import pytest
 
 from control_room.lifecycle import wish_of
 from scene.messages import GatewayState
+from tests.control_room import fake_gateway
 from tests.control_room.conftest import Tab
 from tests.control_room.fake_gateway import (
     GATEWAY,
@@ -121,7 +122,7 @@ def test_no_english_is_left_in_any_panel(stage: Stage, tab: Tab) -> None:
     left["keys"] = english_in(page)
     page.keyboard.press("Escape")
     stage.gateway.change = lambda positions: replace(positions, people=())
-    page.locator("#people-title", has_text="人员：0").wait_for()
+    page.locator("#count", has_text="可见 0 人").wait_for()
     page.keyboard.press("m")
     page.locator("#muster .verdict").wait_for()
     left["muster"] = english_in(page)
@@ -170,6 +171,37 @@ def test_no_english_is_left_when_things_go_wrong(tab: Tab) -> None:
     left["gone"] = english_in(page)
     tab.shoot("gone")
     assert {name: words for name, words in left.items() if words} == {}
+
+
+def test_what_is_wrong_with_a_gateway_is_said_in_chinese_on_its_line(
+    stage: Stage, tab: Tab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = (
+        "detection takes 2.9 s per set of pictures, with more than 1.5 s nobody can be followed; "
+        "give it a smaller model, more threads or a faster machine"
+    )
+    mistake = (
+        "the site file was changed and has mistakes, the former one is in force: "
+        "site.yaml:7: zones[0].kind: is 'restrictd'"
+    )
+    before = fake_gateway.health
+    said = [slow]
+    monkeypatch.setattr(
+        fake_gateway, "health", lambda *args: replace(before(*args), degraded=said[-1])
+    )
+    page = tab.open(stage.url)
+    line = page.locator("#health-strip .chip").first
+    line.filter(has_text=f"trouble: {slow}").wait_for()
+    page.click("#lang-zh")
+    line.filter(has_text="异常：每组画面检测需 2.9 秒，超过 1.5 秒则无法跟踪人员").wait_for()
+    assert english_in(page) == []
+    said.append(mistake)
+    # What has no Chinese, a file and what stands in it, is left out of neither page.
+    line.filter(has_text="异常：现场文件已更改但有错误，仍用原文件：site.yaml:7").wait_for()
+    assert "英文界面" not in page.locator("body").inner_text()
+    page.click("#lang-en")
+    line.filter(has_text=f"trouble: {mistake}").wait_for()
+    assert tab.complaints == []
 
 
 def test_the_walk_finds_a_word_that_was_forgotten(stage: Stage, tab: Tab) -> None:

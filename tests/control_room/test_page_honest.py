@@ -7,10 +7,16 @@ from typing import Any
 
 import pytest
 
+from control_room import whole_mine
+from control_room.journal import Journal
+from control_room.room import Room
+from control_room.roster import Worker
+from control_room.server import serving
+from scene.clock import SystemClock
 from scene.messages import GatewayHealth, Position, Positions
 from tests.control_room import fake_gateway
 from tests.control_room.conftest import Tab
-from tests.control_room.fake_gateway import FALLEN, WALKER, alarm, description
+from tests.control_room.fake_gateway import FALLEN, WALKER, LocalGateway, alarm, description
 from tests.control_room.page_stage import Stage, staged
 
 LOOK = "async () => { window.drawn = (await import('/panorama.js')).drawn; }"
@@ -23,6 +29,14 @@ ONE_COUNT = """async () => {
     { ...zone, people: 1, at_least: 0 }, { ...elsewhere, people: 5, at_least: 3 }] }];
   Object.defineProperty(model, "heads", { get: () => heads, set: () => {} });
   changed("heads");
+}"""
+# What the header says when a gateway, as at a replay's end, has said its last word.
+GOODBYE = """async () => {
+  const { takeMessage } = await import("/model.js");
+  const envelope = { body: { online: false } };
+  takeMessage({ site: "roadway", gateway: "gw1", topic: "state", envelope });
+  for (let i = 0; i < 2; i += 1) await new Promise((then) => { requestAnimationFrame(then); });
+  return document.getElementById("count").textContent;
 }"""
 # Boxes of writing on the panorama that lie over each other.
 HITS = """() => {
@@ -63,6 +77,101 @@ def test_the_header_and_the_table_of_zones_are_one_count(stage: Stage, tab: Tab)
         "() => document.querySelector('#zone-counts .count').title.includes('可能在区域旁边')"
     )
     assert tab.complaints == []
+
+
+def test_only_the_control_room_counts_heads(stage: Stage, tab: Tab) -> None:
+    page = tab.open(stage.url)
+    page.locator("#count", has_text="2 people seen").wait_for()
+    title = page.locator("#people-title")
+    title.get_by_text("People, one by one", exact=True).wait_for()
+    title.click()
+    lines = page.locator("#people-list button")
+    lines.nth(1).wait_for()
+    walker(stage, seen_at_ns=time.time_ns() - 9_000_000_000)  # only a guess leads on
+    lines.filter(has_text="#12").filter(has_text="last seen").wait_for()
+    assert "last seen" not in lines.filter(has_text="#3").inner_text()
+    title.get_by_text("People, one by one", exact=True).wait_for()
+    tab.shoot("listed")
+    page.click("#lang-zh")
+    title.get_by_text("人员列表", exact=True).wait_for()
+    lines.filter(has_text="秒前最后可见").wait_for()
+    assert tab.complaints == []
+
+
+def test_a_goodbye_ends_the_head_count_at_once(stage: Stage, tab: Tab) -> None:
+    page = tab.open(stage.url)
+    page.locator("#count", has_text="people seen").wait_for()
+    stage.gateway.stop()
+    assert "head-count unknown" in page.evaluate(GOODBYE)
+    assert tab.complaints == []
+
+
+def test_where_detection_is_too_slow_nobody_is_said_to_be_seen_or_not(
+    stage: Stage, tab: Tab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = fake_gateway.health
+
+    def health(at_ns: int, unplaced: int | None = None) -> GatewayHealth:
+        told = before(at_ns, unplaced)
+        return replace(told, degraded="detection gives no answer", coverage=(0,) * 40)
+
+    monkeypatch.setattr(fake_gateway, "health", health)
+    stage.gateway.change = lambda told: replace(told, people=())
+    page = tab.open(stage.url)
+    header = page.locator("#count")
+    header.filter(has_text="head-count unknown; NOBODY CAN BE COUNTED at gw1").wait_for()
+    page.keyboard.press("m")
+    warning = page.locator("#muster-body .stamp + .warning")
+    warning.filter(
+        has_text="Gateway gw1: NOBODY CAN BE COUNTED: detection gives no answer"
+    ).wait_for()
+    tab.shoot("uncounted")
+    page.click("#muster-close")
+    page.click("#lang-zh")
+    header.filter(has_text="人数未知; gw1 处无法清点人数").wait_for()
+    page.keyboard.press("m")
+    warning.filter(has_text="网关 gw1：无法清点人数：检测无响应").wait_for()
+    page.keyboard.press("Escape")
+    page.click("#lang-en")
+    monkeypatch.setattr(fake_gateway, "health", before)
+    stage.gateway.change = lambda told: told
+    header.filter(has_text="2 people seen").wait_for()
+    assert "NOBODY" not in header.inner_text()
+    assert tab.complaints == []
+
+
+def test_a_gateway_too_many_is_not_called_silent(
+    stage: Stage, tab: Tab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whole_mine, "MOST_GATEWAYS", 1)
+    LocalGateway(stage.room.hear, name="gw2").say(replace(description(), gateway="gw2"))
+    page = tab.open(stage.url)
+    page.keyboard.press("m")
+    body = page.locator("#muster-body")
+    body.filter(has_text="Gateway gw2 is not counted: its site has too many gateways").wait_for()
+    assert "silent since" not in body.inner_text()
+    page.click("#muster-close")
+    page.click("#lang-zh")
+    page.keyboard.press("m")
+    body.filter(has_text="网关 gw2 未计入：该矿区网关过多").wait_for()
+    assert tab.complaints == []
+
+
+def test_the_muster_calls_people_as_the_roster_does(tab: Tab) -> None:
+    roster = (Worker(name="李伟", also=("tag-1",)), Worker(name="王芳", also=("tag-2",)))
+    room = Room(
+        Journal(None), SystemClock(), lambda *_: None, lambda *_: None, prefix="mine", roster=roster
+    )
+    with LocalGateway(room.hear) as gateway, serving(room, gateway.open_stream) as url:
+        gateway.names = {WALKER: "tag-1"}
+        page = tab.open(url)
+        page.locator("#zone-counts td", has_text="李伟").first.wait_for()
+        page.keyboard.press("m")
+        page.locator("#muster .somebody td", has_text="李伟").first.wait_for()
+        assert "tag-1" not in page.locator("#muster-body").inner_text()
+        page.locator("#muster .missing td", has_text="王芳").wait_for()
+        tab.shoot("roster")
+        assert tab.complaints == []
 
 
 def test_what_was_lost_sight_of_is_explained(stage: Stage, tab: Tab) -> None:
@@ -121,14 +230,15 @@ def test_who_has_left_a_zone_is_not_labelled_as_in_it(stage: Stage, tab: Tab) ->
     page = tab.open(stage.url)
     page.wait_for_function(f"() => ({label})().startsWith('In restricted zone · #12')")
     walker(stage, xyz_m=(24.7, -1.0, 0.0))
-    page.wait_for_function(f"() => ({label})().includes('24.6 m')")
+    page.wait_for_function(f"() => ({label})().includes('24.7 m')")
     assert page.evaluate(label).startswith("In restricted zone · "), "at the edge, perhaps in it"
     walker(stage, xyz_m=(15.0, -1.0, 0.0))
     page.wait_for_function(f"() => ({label})().startsWith('In restricted zone: has left · #12')")
     # The alarm is what it was: it stands, and the colour is its own.
     assert page.evaluate(f"() => lamproom.tags.find((t) => t.track === {WALKER}).severity")
-    assert "In restricted zone" in page.locator("#alarms button.alarm.active").inner_text()
-    assert "has left" not in page.locator("#alarms button.alarm.active").inner_text()
+    line = page.locator("#alarms button.alarm.active")
+    line.locator(".kind").get_by_text("In restricted zone", exact=True).wait_for()
+    line.locator(".where", has_text="#12 · at 28.0 m · conveyor · now at 15.0 m").wait_for()
     page.click("#people-title")
     page.locator("#people-list button", has_text="In restricted zone: has left").wait_for()
     tab.shoot("left")
@@ -229,4 +339,33 @@ def test_the_plans_ruler_numbers_no_floor_that_there_is_not(stage: Stage, tab: T
     assert metres[0] == 0
     assert 35 <= metres[-1] <= 41
     tab.shoot("ruler")
+    assert tab.complaints == []
+
+
+def test_the_list_says_where_an_alarms_person_is_now(stage: Stage, tab: Tab) -> None:
+    walker(stage, xyz_m=(10.0, 0.0, 0.0))
+    stage.gateway.say(
+        alarm("walks", at_ns=time.time_ns(), track=WALKER, zone=None, xyz_m=(10.0, 0.0, 0.0))
+    )
+    page = tab.open(stage.url)
+    where = page.locator("#alarms button[data-alarm='walks'] .where")
+    where.get_by_text("#12 · at 10.0 m", exact=True).wait_for()
+    where.click()
+    walker(stage, xyz_m=(16.0, 0.0, 0.0))
+    where.get_by_text("#12 · at 10.0 m · now at 16.0 m", exact=True).wait_for()
+    now = page.locator("#details dt", has_text="Where now").locator("+ dd")
+    now.get_by_text("now at 16.0 m", exact=True).wait_for()
+    tab.shoot("now")
+    page.click("#lang-zh")
+    where.get_by_text("#12 · 位置 10.0 米 · 现在位置 16.0 米", exact=True).wait_for()
+    page.locator("#details dt", has_text="当前位置").wait_for()
+    page.click("#lang-en")
+    # Where only a guess leads on, help goes to where somebody was really seen.
+    walker(stage, xyz_m=(19.0, 0.0, 0.0), seen_xy_m=(17.0, 0.0), seen_at_ns=time.time_ns())
+    where.get_by_text("#12 · at 10.0 m · last seen at 17.0 m", exact=True).wait_for()
+    now.get_by_text("last seen at 17.0 m", exact=True).wait_for()
+    # Two steps off is no other place.
+    walker(stage, xyz_m=(12.0, 0.0, 0.0))
+    where.get_by_text("#12 · at 10.0 m", exact=True).wait_for()
+    now.wait_for(state="detached")
     assert tab.complaints == []

@@ -4,8 +4,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 
+from scene.floor import Floor
+from scene.floor_config import FloorConfig
 from scene.landmarks import by_landmark, chainage_of, nearest
 from scene.messages import Landmark, TagFix, Tags
 from scene.topics import Address
@@ -37,7 +40,7 @@ def test_people_and_alarms_are_told_by_the_nearest_support(stage: Stage, tab: Ta
     stage.gateway.say(alarm(at_ns=time.time_ns(), evidence=EVIDENCE))
     page = tab.open(stage.url)
     line = page.locator("#alarms button[data-alarm='man_down-3']")
-    line.locator(".where", has_text="at 29.4 m · support 17 · conveyor").wait_for()
+    line.locator(".where", has_text="at 29.5 m · support 17 · conveyor").wait_for()
     page.click("#people summary")
     page.locator("#people-list button", has_text=f"#{FALLEN} · 29").filter(
         has_text="m · support 17 · lying"
@@ -74,10 +77,10 @@ def test_a_mark_is_told_with_the_way_to_it_and_as_plain_text(stage: Stage, tab: 
     tell(stage, Landmark(name=EVIL_NAME, kind="mark", chainage_m=20.0, reach_m=0.5))
     stage.gateway.say(alarm(at_ns=time.time_ns()))
     page = tab.open(stage.url)
-    page.locator("#alarms .where", has_text=f"{EVIL_NAME} + 9 m").wait_for()
+    page.locator("#alarms .where", has_text=f"{EVIL_NAME} + 10 m").wait_for()
     tell(stage)
     stage.gateway.say(alarm("again", at_ns=time.time_ns()))
-    page.locator("#alarms .where", has_text="at 29.4 m · conveyor").first.wait_for()
+    page.locator("#alarms .where", has_text="at 29.5 m · conveyor").first.wait_for()
     assert page.evaluate("() => window.hacked") is None
     assert tab.complaints == []
 
@@ -135,4 +138,33 @@ def test_the_page_says_the_same_of_a_place_as_the_text(stage: Stage, tab: Tab) -
         assert near is not None
         expected.append(by_landmark(near, chainage_m))
     assert said == expected
+    assert tab.complaints == []
+
+
+ROADWAYS_M = (
+    ((0.0, 0.0, 0.0), (20.0, 0.0, 0.0), (20.0, 20.0, 0.0)),
+    ((5.0, 3.0, 0.0), (5.0, 3.0, 1.0), (-12.0, 9.0, 0.0), (-20.0, -4.0, 0.0), (-33.0, -3.0, 0.0)),
+    ((0.0, 0.0, 0.0), (20.0, 0.0, 0.0), (20.0, 10.0, 0.0), (0.0, 10.0, 0.0)),
+    ((0.0, 0.0, 0.0), (20.0, 0.0, 0.0), (3.0, 0.0, 0.0)),
+    ((2.0, 0.0, 0.0), (22.0, 4.0, 0.0)),
+)
+
+
+def test_beside_a_bend_the_page_counts_chainage_as_the_gateway_does(stage: Stage, tab: Tab) -> None:
+    page = tab.open(stage.url)
+    steps = [(x / 3, y / 3) for x in range(-120, 80, 7) for y in range(-30, 75, 4)]
+    places = [(17.5, 2.3), (19.0, -2.4), (12.0, 2.4), *steps]
+    for number, line in enumerate(ROADWAYS_M):
+        told = page.evaluate(
+            """async ([line, places]) => {
+              const { along } = await import("/roadway.js");
+              return places.map((xy) => along({ centre_line_m: line }, xy));
+            }""",
+            [line, places],
+        )
+        expected = Floor(FloorConfig(centre_line_m=line)).place(np.array(places))
+        assert np.array(told) == pytest.approx(expected, abs=1e-6)
+        if number == 0:
+            chainages = [chainage_m for chainage_m, _ in told[:3]]
+            assert chainages == pytest.approx([19.77, 16.96, 13.64], abs=0.01)
     assert tab.complaints == []

@@ -10,7 +10,14 @@ import pytest
 from scene.topics import Address
 from scene.wire import Envelope, Message, type_name
 from tests.control_room.conftest import Tab
-from tests.control_room.fake_gateway import GATEWAY, alarm, description, health, people_at
+from tests.control_room.fake_gateway import (
+    GATEWAY,
+    LocalGateway,
+    alarm,
+    description,
+    health,
+    people_at,
+)
 from tests.control_room.page_stage import Stage, staged
 
 OTHER = "zeche"
@@ -69,4 +76,26 @@ def test_gateways_of_one_name_are_told_with_their_site(stage: Stage, tab: Tab) -
     )
     page.locator("#alarm-rate", has_text="Man down zeche / drive ×3").wait_for()
     tab.shoot("two-sites")
+    assert tab.complaints == []
+
+
+def test_gateways_say_their_site_while_another_has_an_open_alarm(stage: Stage, tab: Tab) -> None:
+    LocalGateway(stage.room.hear, name="gw2").say(replace(description(), gateway="gw2"))
+    page = tab.open(stage.url)
+    buttons = page.locator("#gateways")
+    buttons.get_by_text("gw2", exact=True).wait_for()
+    fields: dict[str, Any] = {"kind": "immobile", "severity": "warning", "at_ns": time.time_ns()}
+    say_of_the_other(stage, alarm("theirs", **fields))
+    for name in ("gw1", "gw2"):
+        buttons.get_by_text(f"roadway / {name}", exact=True).wait_for()
+    page.locator("#alarms .where", has_text="zeche / gw1").wait_for()
+    # What is over names no gateway for ever; but of whose it was nobody may be in doubt.
+    say_of_the_other(stage, alarm("theirs", state="cleared", **fields))
+    for name in ("gw1", "gw2"):
+        buttons.get_by_text(name, exact=True).wait_for()
+    past = page.locator("#past-alarms .where", has_text="zeche / gw1")
+    past.wait_for(state="attached")
+    page.reload()
+    past.wait_for(state="attached")
+    buttons.get_by_text("gw1", exact=True).wait_for()
     assert tab.complaints == []

@@ -70,6 +70,33 @@ def test_a_zoomed_plan_says_whom_it_leaves_out_and_goes_back(stage: Stage, tab: 
     assert tab.complaints == []
 
 
+def test_the_panorama_leaves_what_a_selection_led_to_when_that_ends(stage: Stage, tab: Tab) -> None:
+    two_far_apart(stage)
+    stage.gateway.say(alarm(at_ns=time.time_ns()))  # about somebody who is followed
+    page = tab.open(stage.url)
+    page.wait_for_function("() => lamproom.framesDrawn > 3")
+    stamp = page.locator("#zoom-stamp")
+    for id in ("far", "man_down-3"):
+        page.locator(f"#alarms .alarm[data-alarm='{id}']").click()
+        stamp.wait_for()
+        page.keyboard.press("Escape")
+        page.wait_for_function("() => lamproom.selected === null")
+        stamp.wait_for(state="hidden")
+    # What somebody has moved by hand stays.
+    page.locator("#alarms .alarm[data-alarm='far']").click()
+    stamp.wait_for()
+    page.locator("#panorama").hover()
+    scale = page.evaluate("() => lamproom.scale")
+    page.mouse.wheel(0, -200)
+    page.wait_for_function(f"() => lamproom.scale > {scale}")
+    page.keyboard.press("Escape")
+    page.wait_for_function("() => lamproom.selected === null")
+    drawn = page.evaluate("() => lamproom.framesDrawn")
+    page.wait_for_function(f"() => lamproom.framesDrawn > {drawn} + 2")
+    assert stamp.is_visible()
+    assert tab.complaints == []
+
+
 def test_a_plan_that_nobody_touches_shows_all_again(stage: Stage, tab: Tab) -> None:
     two_far_apart(stage)
     tab.page.clock.install()
