@@ -59,16 +59,28 @@ def last_places(
     question = Question(
         what="positions", from_ns=since_ns, to_ns=at_ns + 1, site=site, newest_first=True
     )
-    tracks: dict[tuple[str, str, int], _Followed] = {}
+    numbers: dict[tuple[str, str, int], dict[str | None, _Followed]] = {}
     for _, row in answer(database, question):
-        one = tracks.setdefault(
-            (row["site"], row["gateway"], row["track"]), _Followed(row, row["at_ns"])
-        )
-        if row["worker"] == one.newest["worker"]:
-            one.first_ns = row["at_ns"]
-    rows = [one.newest for one in _once_each(tracks.values())]
+        _note(numbers.setdefault((row["site"], row["gateway"], row["track"]), {}), row)
+    found = [one for names in numbers.values() for one in names.values()]
+    found.sort(key=lambda one: one.newest["at_ns"], reverse=True)
+    rows = [one.newest for one in _once_each(found)]
     ages = [{**row, "age_s": round((at_ns - row["at_ns"]) / _NS, 1)} for row in rows]
     return [{name: row[name] for name in COLUMNS} for row in ages]
+
+
+def _note(names: dict[str | None, _Followed], row: Found) -> None:
+    """Take note of a row of one number, the newest first: a number may go over to another worker.
+
+    Where a number has lost its name, it is whoever had it last.
+    """
+    name, at_ns = row["worker"], row["at_ns"]
+    if name is None and names:
+        return
+    if list(names) == [None] and name is not None:
+        unnamed = names.pop(None)
+        names[name] = _Followed({**unnamed.newest, "worker": name}, at_ns)
+    names.setdefault(name, _Followed(row, at_ns)).first_ns = at_ns
 
 
 def _once_each(tracks: Iterable[_Followed]) -> Iterator[_Followed]:

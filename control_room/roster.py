@@ -4,6 +4,7 @@ Knows nothing about who has been seen.
 """
 
 import csv
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,11 +67,12 @@ def read_roster(path: Path) -> tuple[Worker, ...]:
 
 def _fields(line: str, place: str) -> list[str]:
     """Split a line at its separator; raises `RosterError` where nobody can say which that is."""
-    used = [sign for sign in SEPARATORS if sign in line]
-    if '"' in line:  # what is quoted may hold any sign
-        used = []
+    bare = re.sub(r'"[^"]*"', "", line)  # what is quoted may hold any sign
+    used = [sign for sign in SEPARATORS if sign in bare]
+    if len(used) > 1 and "\t" in used:  # beside another one it is a blank
+        used.remove("\t")
     if len(used) > 1:
-        signs = " and ".join("a tab" if sign == "\t" else sign for sign in used)
+        signs = " and ".join(used)
         raise RosterError(f"{place}: {signs} in one line; give name,tag with commas only")
     separator = used[0] if used else ","
     return [field.strip() for field in next(csv.reader([line], delimiter=separator), [])]

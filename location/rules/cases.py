@@ -50,6 +50,23 @@ class Case:
     """The person as they last fitted the rule."""
     worker: str | None = None
     """Who that surely was; none where it was not known."""
+    renamed_at_ns: int | None = None
+    """Since which look the person has fitted the rule as surely somebody else."""
+
+    def note(self, person: Position) -> None:
+        """Take note of a person who fits the rule.
+
+        A name that was wrong may be set right, but who kneels down for a moment is not taken for
+        the one whose alarm it is.
+        """
+        name, seen_at_ns = surely(person), person.seen_at_ns
+        if _differ(self.worker, person):
+            if self.renamed_at_ns is None:
+                self.renamed_at_ns = seen_at_ns
+            if seen_at_ns - self.renamed_at_ns < self.rule.raise_after_s * S:
+                return
+        self.renamed_at_ns = None
+        self.fitted, self.worker = person, name or self.worker
 
 
 class Cases:
@@ -106,6 +123,8 @@ class Cases:
         if gone_over and not judged.raises:
             changes += self._leave_behind(key, person)
             case = None
+        if case is None or case.alarm is None:
+            case = self._found_again(case, rule, person, changes)
         if case is None:
             if not judged.raises:
                 return changes
@@ -114,8 +133,7 @@ class Cases:
             self._cases[key] = case
         case.known_at_ns = now_ns
         if judged.raises:
-            case.fitted = person
-            case.worker = surely(person) or case.worker
+            case.note(person)
         if not self._count(case, person, judged, now_ns, step_ns):
             return changes
         case.last = person
@@ -131,6 +149,22 @@ class Cases:
                 evidence.cleared(case.alarm, person, now_ns, judged.probability, judged.what)
             )
         return changes
+
+    def _found_again(
+        self, case: Case | None, rule: Rule, person: Position, changes: list[Anomaly]
+    ) -> Case | None:
+        """Give an alarm that was left behind to the very worker it is about, wherever that is."""
+        name = surely(person)
+        if name is None or rule.whom is not None:
+            return case
+        for key, left in self._cases.items():
+            alarm = left.alarm
+            if key[0] == rule.key and alarm and alarm.track is None and left.worker == name:
+                case = case or Case(rule, person, self._now_ns, Held(), Held())
+                changes += self._carry_on(key, case, person)
+                self._cases[rule.key, person.track] = case
+                break
+        return case
 
     def _go_on(self, case: Case) -> list[Anomaly]:
         """Let a new case go on with what there was of somebody who vanished where it begins."""
@@ -157,8 +191,10 @@ class Cases:
         if track is None:
             track = self._nobodys_track()
         person = evidence.lost_person(alarm)
+        # How sure a name was an alarm does not say, but one that was left behind.
+        worker = alarm.worker if alarm.track is None else None
         self._cases[rule.key, track] = Case(
-            rule, person, self._now_ns, Held(), Held(), alarm=alarm, worker=alarm.worker
+            rule, person, self._now_ns, Held(), Held(), alarm=alarm, worker=worker
         )
         return track
 
@@ -215,6 +251,7 @@ class Cases:
             case.rising, case.falling = Held(), Held()
             case.known_at_ns, case.looked_at_ns = now_ns, None
             case.last = replace(case.last, seen_at_ns=min(case.last.seen_at_ns, now_ns))
+            case.fitted, case.renamed_at_ns = None, None
         self._first_ns = {}
         self._looks_ns.clear()
 

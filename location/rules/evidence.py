@@ -49,7 +49,8 @@ def _token(zone: str) -> str:
 
 def carried(alarm: Anomaly, person: Position, now_ns: int) -> Anomaly:
     """Write that another track is the same person."""
-    before = "" if alarm.track == person.track else f", who was person {alarm.track} before,"
+    same = alarm.track in (None, person.track)
+    before = "" if same else f", who was person {alarm.track} before,"
     worker = person.worker or alarm.worker
     return replace(
         alarm,

@@ -78,6 +78,13 @@ def test_everybody_has_one_line_with_the_last_place_before_and_its_age(where: Wh
     assert set(COLUMNS) <= set(told[0])
 
 
+def test_a_number_that_went_over_to_another_hides_nobody(where: Where) -> None:
+    """And where it has lost its name at last, it is whoever had it last."""
+    rows = [row(20, 5, "Li"), row(30, 5, "Li"), row(40, 5, "Wang"), row(50, 5), row(55, 5)]
+    told = found(where, rows)
+    assert [(one["worker"], one["x_m"]) for one in told] == [("Wang", 55), ("Li", 30)]
+
+
 def test_several_numbers_of_one_name_are_one_person(where: Where) -> None:
     """Those of one gateway after each other, and those of two gateways at once."""
     rows = [row(10, 1, "李伟"), row(20, 4), row(30, 4, "李伟"), row(32, 9, "李伟", gateway="gw2")]

@@ -541,13 +541,17 @@ def test_a_roster_may_have_the_separators_of_a_spreadsheet_or_a_chinese_keyboard
 ) -> None:
     file = tmp_path / "shift.csv"
     file.write_text(
-        '姓名；标识卡\n李伟;tag-1\n王，tag-2，tag-3\n赵\ttag-4\n"Li; Na",tag-5\n', "utf-8"
+        '姓名；标识卡\n李伟;tag-1\n王，tag-2，tag-3\n赵\ttag-4\n"Li; Na",tag-5\n'
+        '"Sun; Li";"1001"\nZhou,\t1002\n',
+        "utf-8",
     )
     assert read_roster(file) == (
         Worker(name="李伟", also=("tag-1",)),
         Worker(name="王", also=("tag-2", "tag-3")),
         Worker(name="赵", also=("tag-4",)),
         Worker(name="Li; Na", also=("tag-5",)),
+        Worker(name="Sun; Li", also=("1001",)),
+        Worker(name="Zhou", also=("1002",)),
     )
 
 

@@ -405,6 +405,10 @@ def test_an_alarm_names_its_worker_and_keeps_the_name_when_nobody_tells_it_any_m
 # ---- a number that goes over to somebody else ----
 
 
+def sure(one: Position, name: str, probability: float = 0.99) -> Position:
+    return replace(one, worker=name, worker_probability=probability)
+
+
 def swapped(sure: float = 0.99) -> Play:
     """Li lies; after 5 s his number is on Wang, who walks past."""
 
@@ -429,8 +433,61 @@ def test_anothers_getting_up_clears_nobodys_alarm() -> None:
     assert [one.track for one in play.watch.active()] == [None, 2], "Wang is not Li"
     play.go(5, lambda _: [person(2), person(3, LOW_M, (20.3, 0.0))])
     assert [one.track for one in play.watch.active()] == [3], "he may be Li"
+    assert play.said[-2][1].evidence.startswith("Li (person 3) carries this alarm on, at x 20.3 m")
     play.go(5, lambda _: [person(3)])
     assert play.watch.active() == ()
+
+
+def test_who_is_surely_found_again_takes_the_alarm_wherever_that_is() -> None:
+    """Two who lie and stand beside each other have exchanged numbers."""
+
+    def people(at_s: float) -> list[Position]:
+        low, high = person(height_m=LOW_M), person(xy_m=(20.6, 0.5))
+        lies, stands = (1, 2) if at_s < 5 else (2, 1)
+        return [sure(replace(low, track=lies), "Li"), sure(replace(high, track=stands), "Wang")]
+
+    play = Play().go(10, people)
+    assert [(one.worker, one.track) for one in play.watch.active()] == [("Li", 2)]
+    up = [sure(person(2), "Li"), sure(person(1, UP_M, THERE), "Wang")]
+    assert play.go(5, lambda _: up).watch.active() == ()
+    assert len({alarm.id for _, alarm in play.said}) == 1
+
+
+def test_who_kneels_down_for_a_moment_is_not_taken_for_who_lies_there() -> None:
+    def people(at_s: float) -> list[Position]:
+        if at_s < 5:
+            return [replace(person(height_m=LOW_M), worker="Li", worker_probability=0.99)]
+        wang = person(height_m=LOW_M if at_s < 5.5 else UP_M, xy_m=(20.4, 0.0))
+        return [replace(wang, worker="Wang", worker_probability=0.99)]
+
+    [alarm] = Play().go(20, people).watch.active()
+    assert (alarm.worker, alarm.track, alarm.xyz_m) == ("Li", None, (*HERE, 0.0))
+
+
+def test_a_name_set_right_while_somebody_lies_there_is_theirs() -> None:
+    def people(at_s: float) -> list[Position]:
+        one = person(height_m=LOW_M if at_s < 12 else UP_M)
+        return [replace(one, worker="Li" if at_s < 5 else "Wang", worker_probability=0.99)]
+
+    play = Play().go(20, people)
+    assert [state for _, _, state in play.events] == ["active", "cleared"]
+
+
+def test_after_a_restart_an_alarms_name_is_no_sure_one() -> None:
+    li = replace(person(height_m=LOW_M), worker="Li", worker_probability=0.55)
+    before = Play().go(5, lambda _: [li]).watch.active()
+    play = restarted(before).go(8, lambda _: [sure(person(7, LOW_M), "Wang")])
+    assert [one.track for one in play.watch.active()] == [7]
+    assert play.go(5, lambda _: [sure(person(7), "Wang")]).watch.active() == ()
+
+
+def test_a_clock_set_back_leaves_nobody_behind_for_good() -> None:
+    play = Play().go(10, lambda _: [replace(person(height_m=LOW_M), worker="Li")])
+    play.ms = 0
+    play.go(4, lambda _: [replace(person(xy_m=THERE), worker="Wang")])
+    assert [one.track for one in play.watch.active()] == [None]
+    play.go(5, lambda _: [person(5, LOW_M)])
+    assert [one.track for one in play.watch.active()] == [5]
 
 
 def test_two_who_lost_their_numbers_are_two_alarms_after_a_restart() -> None:
