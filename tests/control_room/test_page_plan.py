@@ -271,5 +271,5 @@ def test_chainage_is_counted_along_a_bend(stage: Stage, tab: Tab) -> None:
         people=tuple(replace(one, xyz_m=(9.0, 12.0, 0.0)) for one in positions.people[:1]),
     )
     page = tab.open(stage.url)
-    page.wait_for_function("() => lamproom.tags[0]?.text.includes('22.0 m')")
+    page.wait_for_function("() => lamproom.tags[0]?.text.includes('21.4 m')")
     assert people_at(0, 1).people[0].track == WALKER

@@ -69,7 +69,7 @@ def test_gateways_of_one_name_are_told_with_their_site(stage: Stage, tab: Tab) -
     page.locator("#people-list button", has_text="zeche / gw1").first.click()
     page.locator("#person dd", has_text="zeche / gw1").wait_for()
     page.locator("#gateways button[aria-pressed='true']", has_text="zeche / gw1").wait_for()
-    page.locator("#panorama-note", has_text="No picture from zeche / gw1 yet").wait_for()
+    page.wait_for_function("() => lamproom.picture.name === 'zeche / gw1'")
     say_of_the_other(
         stage,
         *(alarm(f"a{i}", at_ns=time.time_ns() + i, zone="drive", track=70 + i) for i in range(3)),
