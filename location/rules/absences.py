@@ -11,6 +11,7 @@ from typing import Literal
 
 from location.rules.coverage import Coverage
 from location.rules.places import at_look, sigma_m
+from location.who import NAMED
 from scene.messages import Position
 
 Why = Literal["watched", "blind", "may_have_left", "found"]
@@ -23,7 +24,6 @@ WALK_M_S = 2.0
 """Nobody goes further underground."""
 NEAR_M = 3.0
 """So near to where somebody was lost it may be him, even if coverage ends there."""
-NAMED = 0.9
 KEPT_S, MOST_KEPT = 12 * 3600.0, 200
 """So long, a shift, and so many are remembered."""
 
