@@ -168,7 +168,10 @@ def test_oversize_frames_close_their_own_line(home: House) -> None:
 
 def test_one_address_gets_so_many_connections_and_no_more(home: House) -> None:
     with contextlib.ExitStack() as stack:
-        lines = [stack.enter_context(call(home)) for _ in range(60)]
+        lines = []
+        for _ in range(60):
+            with contextlib.suppress(OSError):  # one too many may be cut while it still connects
+                lines.append(stack.enter_context(call(home)))
         for line in lines:
             with contextlib.suppress(OSError):
                 line.sendall(b"GET /login HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
