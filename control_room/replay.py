@@ -20,7 +20,8 @@ from control_room.main import open_room
 from control_room.server import ServerError, bind, serving
 from delivery.broker import EmbeddedBroker
 from delivery.mqtt import Connection
-from delivery.recording import PANORAMA, Record, read_recording
+from delivery.recordings.format import PANORAMA, Record
+from delivery.recordings.reader import read_recording
 from delivery.stream import StreamServer, stream_packets
 from delivery.voice import Voice
 from scene.clock import Clock, SystemClock

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from delivery.guard import Guard
 from delivery.mqtt import Connection, say
-from delivery.recording import DiskFullError, RecordingWriter, Trusted
+from delivery.recordings.format import DiskFullError, Trusted
+from delivery.recordings.writer import RecordingWriter
 from delivery.signing import SigningError
 from delivery.stream import StreamFollower
 from delivery.trust import Trust, sender_name

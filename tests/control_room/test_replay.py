@@ -13,7 +13,7 @@ from control_room.replay import add_arguments, load, open_player, run
 from control_room.server import serving
 from delivery.broker import EmbeddedBroker
 from delivery.mqtt import Connection
-from delivery.recording import RecordingWriter
+from delivery.recordings.writer import RecordingWriter
 from delivery.stream import stream_packets
 from delivery.subscriber import Subscriber
 from scene.clock import ReplayClock, SystemClock

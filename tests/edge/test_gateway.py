@@ -14,7 +14,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from delivery.broker import EmbeddedBroker
-from delivery.recording import read_recording
+from delivery.recordings.reader import read_recording
 from scene.messages import GatewayState
 from scene.topics import parse_topic
 from tests.delivery.parts import free_port

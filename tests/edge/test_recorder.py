@@ -6,8 +6,9 @@ import pytest
 
 from delivery.broker import EmbeddedBroker
 from delivery.mqtt import Connection
-from delivery.recording import PANORAMA, read_recording
-from delivery.refused_record import Refused
+from delivery.recordings.format import PANORAMA
+from delivery.recordings.reader import read_recording
+from delivery.recordings.refused_record import Refused
 from delivery.signing import Signer
 from delivery.voice import Voice
 from edge import recorder, storage_watch

@@ -14,7 +14,7 @@ import pytest
 
 from delivery.mqtt import Connection
 from delivery.outbox import Outbox
-from delivery.recording import read_recording
+from delivery.recordings.reader import read_recording
 from edge.options import RunOptions
 from edge.services import SERVICES, Supervisor
 from edge.storage_watch import CLEAR_AFTER_S, Room, StorageWatch, look_at

@@ -17,10 +17,13 @@ from google.protobuf import (  # type: ignore[import-untyped]
 from mcap.reader import make_reader
 from mcap.writer import Writer
 
-from delivery import recording
-from delivery.compressed_video import SCHEMA, video_message
-from delivery.recording import PANORAMA, Record, RecordingWriter, read_recording, repair
-from delivery.refused_record import Refused
+from delivery.recordings import reader
+from delivery.recordings.compressed_video import SCHEMA, video_message
+from delivery.recordings.format import PANORAMA, Record
+from delivery.recordings.reader import read_recording
+from delivery.recordings.refused_record import Refused
+from delivery.recordings.repair import repair
+from delivery.recordings.writer import RecordingWriter
 from scene.clock import ReplayClock
 from scene.errors import LamproomError, RecordingError
 from scene.messages import (
@@ -185,7 +188,7 @@ def test_a_damaged_byte_is_found_and_costs_only_its_chunk(whole: Path, tmp_path:
     all_records, _ = read(whole)
     chance = random.Random(12)
     harmed = tmp_path / "harmed.mcap"
-    chunks = [place for place in recording._survey(whole)[0]]
+    chunks = [place for place in reader._survey(whole)[0]]
     found = 0
     for place in chance.sample(chunks, min(20, len(chunks))):
         spoilt = bytearray(data)
@@ -221,7 +224,7 @@ WRITER = """
 import random, sys
 from dataclasses import replace
 from pathlib import Path
-from delivery.recording import RecordingWriter
+from delivery.recordings.writer import RecordingWriter
 from scene.clock import SystemClock
 from tests.delivery.parts import packet
 writer = RecordingWriter(Path(sys.argv[1]), SystemClock())

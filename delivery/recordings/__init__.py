@@ -1,0 +1,1 @@
+"""Recordings: a run in one MCAP file; `format` says what is in it, then `writer` and `reader`."""

@@ -1,0 +1,53 @@
+"""Recordings: a run's messages and panorama in one MCAP file that survives a power cut.
+
+Knows nothing about brokers or sockets. Field tools (Foxglove, Rerun, the `mcap` package) open the
+file: messages are JSON with their JSON Schema, the panorama is `foxglove.CompressedVideo`, and the
+people of each frame lie beside it under the same sequence number, so that a replay is exact. Every
+channel of messages says in its metadata whether their signatures were right (`trust`); what was
+refused lies apart from all messages (`refused_record.py`).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from scene.errors import RecordingError
+from scene.messages import PanoramaPacket
+from scene.wire import Message
+
+PROFILE = "lamproom"
+PANORAMA = "panorama"
+FRAME_TOPIC, VIDEO_TOPIC = "panorama/frame", "panorama/video"
+FLUSH_S = 1.0
+"""What a power cut can cost at most."""
+
+
+Trusted = Literal["signed", "unsigned", "unchecked"]
+"""Of a recorded message: signed with its sender's key; not signed, by somebody whose key was not
+known and who need not; or recorded where no keys were known at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One recorded message or panorama packet."""
+
+    at_ns: int
+    """When it was received, by the recorder's clock."""
+    topic: str
+    """The MQTT topic; `panorama` for a packet of the panorama."""
+    payload: bytes
+    """Exactly as it was received."""
+    body: Message | PanoramaPacket
+    trust: Trusted = "unchecked"
+
+
+class DiskFullError(RecordingError):
+    """The disk takes no more of a recording; names the file."""
+
+
+def time_text(at_ns: int) -> str:
+    """Say an instant, to the millisecond; what is none as a number."""
+    try:
+        return datetime.fromtimestamp(at_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + "Z"
+    except (ValueError, OverflowError, OSError):
+        return f"{at_ns} ns"
