@@ -97,16 +97,11 @@ def _overlap(boxes: Floats) -> Floats:
     return np.asarray(shared / (area[:, None] + area[None] - shared))
 
 
-def borders(boxes: Floats, camera: CameraModel) -> tuple[Bools, Bools, Bools, Bools]:
-    """Tell (N,) which boxes the picture's left, upper, right and lower border may cut."""
-    width, height = camera.size_px
-    margin = np.maximum(2.0, 0.004 * np.array([width, height]))
-    return (
-        boxes[:, 0] <= margin[0],
-        boxes[:, 1] <= margin[1],
-        boxes[:, 2] >= width - 1 - margin[0],
-        boxes[:, 3] >= height - 1 - margin[1],
-    )
+def borders(boxes: Floats, size_px: Floats) -> tuple[Bools, Bools, Bools, Bools]:
+    """Tell (N,) which boxes the left, upper, right and lower border of pictures (N, 2) may cut."""
+    margin = np.maximum(2.0, 0.004 * size_px)
+    low, high = boxes[:, :2] <= margin, boxes[:, 2:] >= size_px - 1 - margin
+    return low[:, 0], low[:, 1], high[:, 0], high[:, 1]
 
 
 def feet_hidden(boxes: Floats) -> Bools:
@@ -137,4 +132,4 @@ def feet_covered(boxes: Floats) -> Floats:
     shared = np.prod(np.maximum(end - begin, 0), axis=2)
     nearer = boxes[None, :, 3] > boxes[:, None, 3]
     area = np.prod(low[:, 2:] - low[:, :2], axis=1)
-    return np.asarray(np.where(nearer, shared, 0.0).max(axis=1) / area)
+    return np.asarray(np.where(nearer, shared, 0.0).max(axis=1, initial=0.0) / area)

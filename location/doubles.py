@@ -32,7 +32,7 @@ def without_doubles(
                 older.motion, older.doubt = younger.motion, younger.doubt
                 older.seen_at_ns, older.evidence = younger.seen_at_ns, younger.evidence
                 older.cameras, older.cameras_at_ns = younger.cameras, younger.cameras_at_ns
-                older.heights, older.statures = younger.heights, younger.statures
+                older.take_heights(younger)
     for person in people:
         person.beside_s = person.beside_s + step_s if person.born in near else 0.0
     return [person for person in people if person.born not in gone]

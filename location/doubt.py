@@ -11,7 +11,8 @@ chapter 7), with biases that are considered and not estimated (S. F. Schmidt's "
 Zanetti and D'Souza 2012, "Recursive Implementations of the Consider Filter", AAS 12-619).
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,7 +27,7 @@ ALIKE = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Doubt:
-    """Where the error of a person's state comes from. K cameras have seen the person."""
+    """Where the error of a person's state comes from. K cameras may have seen the person."""
 
     strayed_m2: Floats
     """(4, 4): by the person's own way, which no filter foretells; metres and metres per second."""
@@ -54,50 +55,93 @@ def first_look(camera: str, covariance_m2: Floats, line: Floats) -> Doubt:
         strayed_m2=np.diag([0.0, 0.0, speed, speed]),
         cameras=(camera,),
         shares=np.eye(4)[None, :, :2],
-        roots_m=_root(covariance_m2)[None],
+        roots_m=_roots(covariance_m2[None]),
         lines=line[None],
     )
 
 
-def after(doubt: Doubt, step: Step, camera: str, covariance_m2: Floats, line: Floats) -> Doubt:
-    """Carry on over a correction by one camera's look, (2, 2), along a unit vector."""
-    if camera not in doubt.cameras:
-        doubt = replace(
-            doubt,
-            cameras=(*doubt.cameras, camera),
-            shares=np.concatenate([doubt.shares, np.zeros((1, 4, 2))]),
-            roots_m=np.concatenate([doubt.roots_m, np.zeros((1, 2, 2))]),
-            lines=np.concatenate([doubt.lines, line[None]]),
+def after(
+    doubts: Sequence[Doubt],
+    steps: Sequence[Step],
+    camera: str,
+    covariances_m2: Floats,
+    lines: Floats,
+) -> list[Doubt]:
+    """Carry N doubts on, each over its correction by one camera's look, at the price of one.
+
+    The looks claim (N, 2, 2), along unit vectors (N, 2).
+    """
+    together = _together(doubts, (camera,))
+    index = together.cameras.index(camera)
+    kept = np.array([step.kept for step in steps])
+    shares = kept[:, None] @ together.shares
+    shares[:, index] += [step.gain for step in steps]
+    together.roots_m[:, index], together.lines[:, index] = _roots(covariances_m2), lines
+    own = kept @ together.strayed_m2 @ kept.transpose(0, 2, 1)
+    own += [step.strayed_m2 for step in steps]
+    return [
+        Doubt(
+            strayed_m2=own[n],
+            cameras=together.cameras,
+            shares=shares[n],
+            roots_m=together.roots_m[n],
+            lines=together.lines[n],
         )
-    index = doubt.cameras.index(camera)
-    shares, roots, lines = step.kept @ doubt.shares, doubt.roots_m.copy(), doubt.lines.copy()
-    shares[index] += step.gain
-    roots[index], lines[index] = _root(covariance_m2), line
+        for n in range(len(doubts))
+    ]
+
+
+def places_m2(
+    doubts: Sequence[Doubt], step_s: Floats, unrest_m2_s3: float, scale: Floats
+) -> Floats:
+    """Tell the (N, 2, 2) covariances of N places, so many seconds (N,) after their corrections.
+
+    `scale` (N,) is by how much looks really err, as a factor on the covariances that they claim.
+
+    >>> one = first_look("a", 0.04 * np.eye(2), np.array([1.0, 0.0]))
+    >>> places_m2([one], np.zeros(1), 0.4, np.array([0.5])).round(4).tolist()
+    [[[0.0201, 0.0], [0.0, 0.0201]]]
+    """
+    together = _together(doubts)
+    carry = carried(step_s)[:, :2]
+    own = carry @ together.strayed_m2 @ carry.transpose(0, 2, 1)
+    own += strayed(step_s, unrest_m2_s3)[:, :2, :2]
+    errors = (carry[:, None] @ together.shares @ together.roots_m).transpose(0, 2, 1, 3)
+    shared = alike(together.lines[:, :, None], together.lines[:, None])[:, None] @ errors
+    rows = len(doubts), 2, -1
+    seen = errors.reshape(rows) @ shared.reshape(rows).transpose(0, 2, 1)
+    found = own + scale[:, None, None] * seen + COMMON_BIAS_M**2 * np.eye(2)
+    return np.asarray((found + found.transpose(0, 2, 1)) / 2)
+
+
+def _together(doubts: Sequence[Doubt], cameras: tuple[str, ...] = ()) -> Doubt:
+    """Lay N doubts one on the other, each field (N, ...), over all their cameras and these.
+
+    A camera that has not seen somebody has no share in the error.
+    """
+    names = doubts[0].cameras
+    if any(one.cameras != names for one in doubts) or not set(cameras) <= set(names):
+        everyone = {*cameras, *(name for one in doubts for name in one.cameras)}
+        names = tuple(sorted(everyone))
+        doubts = [_over(one, names) for one in doubts]
     return Doubt(
-        strayed_m2=step.kept @ doubt.strayed_m2 @ step.kept.T + step.strayed_m2,
-        cameras=doubt.cameras,
-        shares=shares,
-        roots_m=roots,
-        lines=lines,
+        strayed_m2=np.array([one.strayed_m2 for one in doubts]),
+        cameras=names,
+        shares=np.array([one.shares for one in doubts]),
+        roots_m=np.array([one.roots_m for one in doubts]),
+        lines=np.array([one.lines for one in doubts]),
     )
 
 
-def place_m2(doubt: Doubt, step_s: float, unrest_m2_s3: float, scale: float) -> Floats:
-    """Tell the (2, 2) covariance of the place, so many seconds after the last correction.
-
-    `scale` is by how much looks really err, as a factor on the covariances that they claim.
-
-    >>> one = first_look("a", 0.04 * np.eye(2), np.array([1.0, 0.0]))
-    >>> place_m2(one, 0.0, 0.4, 0.5).round(4).tolist()
-    [[0.0201, 0.0], [0.0, 0.0201]]
-    """
-    carry = carried(step_s)[:2]
-    own = carry @ doubt.strayed_m2 @ carry.T + strayed(step_s, unrest_m2_s3)[:2, :2]
-    errors = (carry @ doubt.shares @ doubt.roots_m).transpose(1, 0, 2)
-    together = alike(doubt.lines[:, None], doubt.lines[None]) @ errors
-    seen = errors.reshape(2, -1) @ together.reshape(2, -1).T
-    found = own + scale * seen + COMMON_BIAS_M**2 * np.eye(2)
-    return np.asarray((found + found.T) / 2)
+def _over(doubt: Doubt, cameras: tuple[str, ...]) -> Doubt:
+    """Give room to more cameras, in their order."""
+    rows = [cameras.index(name) for name in doubt.cameras]
+    shares, roots = np.zeros((len(cameras), 4, 2)), np.zeros((len(cameras), 2, 2))
+    lines = np.zeros((len(cameras), 2))
+    shares[rows], roots[rows], lines[rows] = doubt.shares, doubt.roots_m, doubt.lines
+    return Doubt(
+        strayed_m2=doubt.strayed_m2, cameras=cameras, shares=shares, roots_m=roots, lines=lines
+    )
 
 
 def alike(one: Floats, other: Floats) -> Floats:
@@ -115,7 +159,11 @@ def alike(one: Floats, other: Floats) -> Floats:
     return np.asarray(((1 + np.clip(cosine, -1.0, 1.0)) / 2) ** ALIKE)
 
 
-def _root(covariance_m2: Floats) -> Floats:
-    (a, b), (_, d) = covariance_m2.tolist()
-    first = a**0.5
-    return np.array([[first, 0.0], [b / first, max(d - b * b / a, 0.0) ** 0.5]])
+def _roots(covariances_m2: Floats) -> Floats:
+    """Give the lower triangular roots of (N, 2, 2)."""
+    a, b, d = covariances_m2[:, 0, 0], covariances_m2[:, 0, 1], covariances_m2[:, 1, 1]
+    roots = np.zeros(covariances_m2.shape)
+    roots[:, 0, 0] = first = np.sqrt(a)
+    roots[:, 1, 0] = b / first
+    roots[:, 1, 1] = np.sqrt(np.maximum(d - b * b / a, 0.0))
+    return roots

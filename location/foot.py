@@ -5,6 +5,7 @@ Knows nothing about time: each box is looked at alone. Its body is an upright po
 leans in the picture), does not shift the place; a lying body is told by a long or low box.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,12 +27,11 @@ from location.post import (
     STATURE_SIGMA_M,
     around,
     aside,
-    in_picture,
-    pixels_of,
     post_box,
     stand,
 )
 from location.spread import floor_m2, largest
+from location.views import Views, by_lens, in_picture, pixels_of, sights, views_of
 from scene.arrays import Bools, Floats, Ints
 from scene.floor import Floor
 from scene.geometry import CameraModel
@@ -45,6 +45,7 @@ __all__ = [
     "PIXEL_SHARE",
     "STATURE_M",
     "Feet",
+    "all_feet_on_floor",
     "covers",
     "feet_on_floor",
 ]
@@ -137,22 +138,83 @@ class Feet:
         )
 
 
-def feet_on_floor(detections: Detections, camera: CameraModel, floor: Floor) -> Feet:
-    """Place everybody whom one camera sees: the box's foot, as a ray, on the floor.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Seen:
+    """N people's boxes in pictures of cameras with one kind of lens."""
 
-    Boxes that are NaN, inverted, or meet the floor nowhere are left out. The covariance is the
-    pixel noise and the camera's pose covariance carried through numeric Jacobians, plus `BIAS_M`.
+    views: Views
+    """Whose picture, row by row."""
+    boxes: Floats
+    scores: Floats
+    fallen: Bools
+    behind: Bools
+    """Whose feet somebody nearer hides."""
+    covered: Floats
+    """Which share of what is lowest somebody nearer covers."""
+    borders: tuple[Bools, Bools, Bools, Bools]
+    """Which the left, upper, right and lower border may cut."""
+    heads: Floats
+
+
+def feet_on_floor(detections: Detections, camera: CameraModel, floor: Floor) -> Feet:
+    """Place everybody whom one camera sees, as `all_feet_on_floor` does for many."""
+    return all_feet_on_floor([detections], [camera], floor)[0]
+
+
+def all_feet_on_floor(
+    looks: Sequence[Detections], cameras: Sequence[CameraModel], floor: Floor
+) -> list[Feet]:
+    """Place everybody whom cameras see: the box's foot, as a ray, on the floor.
+
+    Each look is by the camera of the same index. Boxes that are NaN, inverted, or meet the floor
+    nowhere are left out. The covariance is the pixel noise and the camera's pose covariance
+    carried through numeric Jacobians, plus `BIAS_M`.
     """
-    detections = sane(detections)
-    boxes, scores, fallen = usable(detections, camera)
-    if len(boxes) == 0:
-        return _nobody()
+    found = [_nobody() for _ in looks]
+    for these in by_lens(cameras):
+        whose, seen = _seen([looks[i] for i in these], [cameras[i] for i in these])
+        if seen is None:
+            continue
+        feet, keep = _place(seen, floor)
+        for row, i in enumerate(these):
+            found[i] = feet.only(keep & (whose == row))
+    return found
+
+
+def _seen(looks: list[Detections], cameras: list[CameraModel]) -> tuple[Ints, _Seen | None]:
+    """Lay out all usable boxes, and tell by index whose each is; none where there is no box."""
+    looks = [sane(look) for look in looks]
+    found = [usable(look, camera) for look, camera in zip(looks, cameras, strict=True)]
+    whose = np.repeat(np.arange(len(looks)), [len(one[0]) for one in found])
+    if not len(whose):
+        return whose, None
+    boxes, scores, fallen = (np.concatenate(part) for part in zip(*found, strict=True))
+    views = views_of(tuple(cameras)).only(whose)
+    edges = borders(boxes, views.size_px)
+    heads = [
+        head_votes(look, its[0], edges[1][whose == i], camera.size_px[0])
+        for i, (look, its, camera) in enumerate(zip(looks, found, cameras, strict=True))
+    ]
+    return whose, _Seen(
+        views=views,
+        boxes=boxes,
+        scores=scores,
+        fallen=fallen,
+        behind=np.concatenate([feet_hidden(its[0]) for its in found]),
+        covered=np.concatenate([feet_covered(its[0]) for its in found]),
+        borders=edges,
+        heads=np.concatenate(heads),
+    )
+
+
+def _place(seen: _Seen, floor: Floor) -> tuple[Feet, Bools]:
+    """Place all bodies; tells which places are any (the others are NaN or say nothing)."""
+    views, boxes, fallen = seen.views, seen.boxes, seen.fallen
     left, top, right, bottom = boxes.T
     width, height = right - left, bottom - top
-    at_left, at_top, at_right, at_bottom = borders(boxes, camera)
-    behind = feet_hidden(boxes)
-    gap = camera.size_px[1] - 1 - bottom
-    close = gap <= np.maximum(BORDER_SHARE * height, 0.02 * camera.size_px[1])
+    at_left, at_top, at_right, at_bottom = seen.borders
+    rows_px = views.size_px[:, 1]
+    close = rows_px - 1 - bottom <= np.maximum(BORDER_SHARE * height, 0.02 * rows_px)
     noise = np.maximum(PIXEL_SHARE * np.maximum(width, height), PIXEL_MIN)
     # Where the border cuts one side off, the other side still tells where the person is.
     side = at_left.astype(int) - at_right.astype(int)
@@ -160,39 +222,36 @@ def feet_on_floor(detections: Detections, camera: CameraModel, floor: Floor) -> 
     noise_u = noise + missing / 4 + np.where(at_left & at_right, width / 4, 0)
     noise_v = noise + missing / 4
 
-    lines, point, hit, body_m = stand(camera, floor, boxes, side)
+    lines, point, hit, body_m = stand(views, floor, boxes, side)
     xy = point[:, :2].copy()
     body_m = np.where(missing > 0.1 * height, np.nan, body_m)
     noise_px = np.array([noise_u, noise_v])
-    covariance = _floor_m2(camera, floor, lines, (point, hit), noise_px)
+    covariance = _floor_m2(views, floor, lines, (point, hit), noise_px)
     body_m = np.where(at_top, np.nan, body_m)
     keep = np.isfinite(xy).all(axis=1)
     # A detector's box often ends a little before the border that cuts it.
     squat = width > SQUAT_ASPECT * height
-    beneath = camera.centre_m[2] - floor.z_m(xy) > TALL_M
+    beneath = views.centre_m[:, 2] - floor.z_m(xy) > TALL_M
     cut = at_bottom & ~(beneath & (body_m > TALL_M))
-    hidden = behind | cut | (close & ~at_top & ~fallen & ~(body_m > SHORT_M))
+    hidden = seen.behind | cut | (close & ~at_top & ~fallen & ~(body_m > SHORT_M))
 
     # Low, wide or said to be fallen: lying. The middle of the floor that the box covers.
     low = ~at_top & ((body_m < LOW_M) | (squat & (body_m < SQUAT_M))) | fallen
     down = np.flatnonzero(low & ~hidden & keep)
     if len(down):
+        standing = xy[down], covariance[down]
         xy[down], covariance[down], body_m[down] = lie(
-            camera, floor, boxes[down], (xy[down], covariance[down]), fallen[down]
+            views.only(down), floor, boxes[down], standing, fallen[down]
         )
 
     # Feet out of the picture or behind somebody: the top of the body and a stature instead.
     unseen = np.flatnonzero(hidden)
     border = hidden & (close | at_bottom) & ~at_top & ~fallen & keep & (squat | (body_m < LOW_M))
-    lain = _lain(camera, floor, boxes, np.flatnonzero(border), (xy, covariance))
+    lain = _lain(views, floor, boxes, np.flatnonzero(border), (xy, covariance))
     by_stature = np.zeros((len(boxes), 2))
     if len(unseen):
         xy[unseen], covariance[unseen], body_m[unseen], by_stature[unseen] = _hang(
-            camera,
-            floor,
-            boxes[unseen],
-            side[unseen],
-            fallen[unseen],
+            views.only(unseen), floor, boxes[unseen], side[unseen], fallen[unseen]
         )
         covariance[unseen[at_top[unseen]]] = np.nan
 
@@ -201,26 +260,33 @@ def feet_on_floor(detections: Detections, camera: CameraModel, floor: Floor) -> 
     feet = Feet(
         xy_m=xy,
         covariance_m2=covariance,
-        told_m2=_told(covariance, body_m, np.where(hidden, 0.0, feet_covered(boxes))),
+        told_m2=_told(covariance, body_m, np.where(hidden, 0.0, seen.covered)),
         height_m=body_m,
-        scores=scores,
+        scores=seen.scores,
         cut=hidden | at_left | at_right,
-        heads=head_votes(detections, boxes, at_top, camera.size_px[0]),
-        lines=_lines(camera, xy),
+        heads=seen.heads,
+        lines=_lines(views, xy),
         by_stature=by_stature,
         if_lying=lain,
     )
-    return feet.only(keep)
+    return feet, keep
 
 
-def covers(camera: CameraModel, floor: Floor, xy_m: Floats) -> Bools:
-    """Tell (N,) whether a camera would see a standing person's middle and feet at (N, 2)."""
+def covers(cameras: Sequence[CameraModel], floor: Floor, xy_m: Floats) -> Bools:
+    """Tell (K, N) which of K cameras would see a standing person's middle and feet at (N, 2)."""
     xy = np.asarray(xy_m, float).reshape(-1, 2)
     z = floor.z_m(xy)
     points = np.empty((2, len(xy), 3))
     points[..., :2], points[0, :, 2], points[1, :, 2] = xy, z + 0.1, z + 1.2
-    low, mid = in_picture(camera, pixels_of(camera, points.reshape(-1, 3))).reshape(2, -1)
-    return np.asarray(low & mid)
+    seen = np.empty((len(cameras), len(xy)), bool)
+    for these in by_lens(cameras):
+        # Every place in every picture: a row each.
+        views = views_of(tuple(cameras[i] for i in these)).only(
+            np.repeat(np.arange(len(these)), len(xy))
+        )
+        pixels = pixels_of(views, np.tile(points, (1, len(these), 1)))
+        seen[these] = in_picture(views, pixels).all(axis=0).reshape(len(these), -1)
+    return seen
 
 
 def _told(covariance_m2: Floats, height_m: Floats, covered: Floats) -> Floats:
@@ -232,9 +298,9 @@ def _told(covariance_m2: Floats, height_m: Floats, covered: Floats) -> Floats:
     return np.asarray(wider[:, None, None] * covariance_m2 + aside[:, None, None] * np.eye(2))
 
 
-def _lines(camera: CameraModel, xy_m: Floats) -> Floats:
-    """Give the unit vectors (N, 2) on the floor from a camera to (N, 2) places."""
-    away = xy_m - camera.centre_m[:2]
+def _lines(views: Views, xy_m: Floats) -> Floats:
+    """Give the unit vectors (N, 2) on the floor from the cameras to (N, 2) places."""
+    away = xy_m - views.centre_m[:, :2]
     length = np.hypot(away[:, 0], away[:, 1])
     return np.asarray(away / np.maximum(length, 1e-6)[:, None])
 
@@ -254,7 +320,7 @@ def _nobody() -> Feet:
 
 
 def _lain(
-    camera: CameraModel, floor: Floor, boxes: Floats, these: Ints, standing: tuple[Floats, Floats]
+    views: Views, floor: Floor, boxes: Floats, these: Ints, standing: tuple[Floats, Floats]
 ) -> Feet | None:
     """Read some of the boxes, by index, as lying bodies: NaN for the others; none if no box is."""
     if not len(these):
@@ -262,7 +328,7 @@ def _lain(
     n = len(boxes)
     xy, covariance, height = np.full((n, 2), np.nan), np.full((n, 2, 2), np.nan), np.full(n, np.nan)
     xy[these], covariance[these], height[these] = lie(
-        camera,
+        views.only(these),
         floor,
         boxes[these],
         (standing[0][these], standing[1][these]),
@@ -283,7 +349,7 @@ def _lain(
 
 
 def _hang(
-    camera: CameraModel, floor: Floor, boxes: Floats, side: Ints, lying: Bools
+    views: Views, floor: Floor, boxes: Floats, side: Ints, lying: Bools
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Place bodies whose feet are hidden: `xy_m`, `covariance_m2`, `height_m`, `by_stature`.
 
@@ -300,22 +366,21 @@ def _hang(
     ):
         if not len(here):
             continue
-        box, share = boxes[here], 0.5 if raised < 1 else 0.0
+        box, share, its = boxes[here], 0.5 if raised < 1 else 0.0, views.only(here)
         pixel = np.column_stack(
             [(box[:, 0] + box[:, 2]) / 2, box[:, 1] + share * (box[:, 3] - box[:, 1])]
         )
-        lines = around(camera, pixel)
-        point, hit = floor.meet(camera.centre_m, lines[4], above_m=raised)
+        point, hit = floor.meet(its.centre_m, sights(its, pixel), above_m=raised)
         for _ in range(3 if raised > 1 else 0):
-            post = post_box(camera, point - np.array([0, 0, raised]), np.full(len(here), STATURE_M))
+            post = post_box(its, point - np.array([0, 0, raised]), np.full(len(here), STATURE_M))
             shift = np.clip(aside(box, post, side[here]), -size[here], size[here])
             pixel[:, 0] += np.where(hit & np.isfinite(shift), shift, 0.0)
-            lines = around(camera, pixel)
-            point, hit = floor.meet(camera.centre_m, lines[4], above_m=raised)
+            point, hit = floor.meet(its.centre_m, sights(its, pixel), above_m=raised)
+        lines = around(its, pixel)
         xy[here] = point[:, :2]
         noise_px = np.array([noise[here], noise[here]])
-        covariance[here] = _floor_m2(camera, floor, lines, (point, hit), noise_px)
-        higher, _ = floor.meet(camera.centre_m, lines[4], above_m=raised + spread)
+        covariance[here] = _floor_m2(its, floor, lines, (point, hit), noise_px)
+        higher, _ = floor.meet(its.centre_m, lines[4], above_m=raised + spread)
         slip = higher[:, :2] - point[:, :2]
         covariance[here] += slip[:, :, None] * slip[:, None, :]
         if raised == STATURE_M:
@@ -324,12 +389,12 @@ def _hang(
 
 
 def _floor_m2(
-    camera: CameraModel,
+    views: Views,
     floor: Floor,
     lines: Floats,
     met: tuple[Floats, Bools],
     noise_px: Floats,
 ) -> Floats:
     """Carry pixel noise and pose covariance to the floor and add the bias, (N, 2, 2)."""
-    carried = floor_m2(camera, floor, lines, met, noise_px)
+    carried = floor_m2(views, floor, lines, met, noise_px)
     return np.asarray(carried + BIAS_M**2 * np.eye(2))

@@ -6,10 +6,10 @@ Knows nothing about time or who it is.
 import numpy as np
 
 from location.boxes import SQUAT_ASPECT
-from location.post import height_above, sights
+from location.post import height_above
+from location.views import Views, sights
 from scene.arrays import Bools, Floats
 from scene.floor import Floor
-from scene.geometry import CameraModel
 
 LYING_HEIGHT_M = 0.30
 LYING_WIDTH_M = 1.15
@@ -17,7 +17,7 @@ LYING_WIDTH_M = 1.15
 
 
 def lie(
-    camera: CameraModel,
+    views: Views,
     floor: Floor,
     boxes: Floats,
     standing: tuple[Floats, Floats],
@@ -29,22 +29,14 @@ def lie(
     `LYING_HEIGHT_M`; the body's middle is midway in metres. A low box that is narrow and not said
     to be fallen may also be somebody who crouches at the near edge: half-way between, unsure.
     """
-    middle = (boxes[:, 0] + boxes[:, 2]) / 2
-    to_near, to_far, to_left, to_right = sights(
-        camera,
-        *(
-            np.column_stack([u, v])
-            for u, v in (
-                (middle, boxes[:, 3]),
-                (middle, boxes[:, 1]),
-                (boxes[:, 0], boxes[:, 3]),
-                (boxes[:, 2], boxes[:, 3]),
-            )
-        ),
-    )
-    near, hit = floor.meet(camera.centre_m, to_near)
-    far, hit_far = floor.meet(camera.centre_m, to_far, above_m=LYING_HEIGHT_M)
-    sides = [floor.meet(camera.centre_m, direction)[0] for direction in (to_left, to_right)]
+    left, top, right, bottom = boxes.T
+    middle = (left + right) / 2
+    marks = [(middle, bottom), (middle, top), (left, bottom), (right, bottom)]
+    marks_px = np.array([np.column_stack(mark) for mark in marks])
+    to_near, to_far, to_left, to_right = sights(views, marks_px)
+    near, hit = floor.meet(views.centre_m, to_near)
+    far, hit_far = floor.meet(views.centre_m, to_far, above_m=LYING_HEIGHT_M)
+    sides = [floor.meet(views.centre_m, direction)[0] for direction in (to_left, to_right)]
     wide_m = np.linalg.norm(sides[1] - sides[0], axis=1)
     along = far[:, :2] - near[:, :2]
     depth_m = np.linalg.norm(along, axis=1)
@@ -52,7 +44,7 @@ def lie(
     good = hit & hit_far & (depth_m < 3.0)
     # A body is no longer than a person: what the box adds beyond that is the far edge's noise.
     along = along * np.minimum(1, 2.0 / np.maximum(depth_m, 1e-6))[:, None]
-    squat = boxes[:, 2] - boxes[:, 0] > SQUAT_ASPECT * (boxes[:, 3] - boxes[:, 1])
+    squat = right - left > SQUAT_ASPECT * (bottom - top)
     lying = good & (fallen | squat | (wide_m > LYING_WIDTH_M))
     share = np.where(lying, 0.5, 0.25)[:, None]
     moved = np.where(good[:, None], near[:, :2] + share * along, xy)
@@ -61,5 +53,5 @@ def lie(
         good[:, None, None], unsure[:, :, None] * unsure[:, None, :], 0.0
     )
     at = np.column_stack([moved, floor.z_m(moved)])
-    height = np.where(lying, height_above(camera, at, to_far), height_above(camera, near, to_far))
+    height = np.where(lying, height_above(views, at, to_far), height_above(views, near, to_far))
     return moved, spread, np.where(good, height, np.where(fallen, 0.5, np.nan))

@@ -83,6 +83,8 @@ class Person:
     """How far off looks at this person are."""
     waited_for_ns: int = 0
     """Until then the person lives on unseen: nobody looked while the process was down."""
+    _height: tuple[float, int] | None = None
+    """What `height` tells until the next look; it is asked for many times between two."""
 
     def look_at_head(self, vote_per_s: float, at_ns: int) -> None:
         """Take in what a look shows of the head; looks of one instant share its time."""
@@ -118,6 +120,11 @@ class Person:
 
         A stature, at 0 ns, before any.
         """
+        if self._height is None:
+            self._height = self._middle_height()
+        return self._height
+
+    def _middle_height(self) -> tuple[float, int]:
         if not self.heights:
             return STATURE_M, 0
         newest = max(at_ns for at_ns, _ in self.heights)
@@ -139,8 +146,14 @@ class Person:
         if not np.isfinite(height_m):
             return
         self.heights.append((at_ns, height_m))
+        self._height = None
         if whole and UPRIGHT_M[0] < height_m < UPRIGHT_M[1]:
             self.statures.append(height_m + self._without_helmet_m())
+
+    def take_heights(self, other: "Person") -> None:
+        """Take over what looks showed of how high another one reaches: it is the same body."""
+        self.heights, self.statures = other.heights, other.statures
+        self._height = None
 
     def _without_helmet_m(self) -> float:
         """Tell how much lower the person is for want of a helmet, as far as looks tell."""

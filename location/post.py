@@ -5,9 +5,9 @@ Knows nothing about detections or how sure anything is.
 
 import numpy as np
 
+from location.views import Views, pixels_of, sights
 from scene.arrays import Bools, Floats, Ints
 from scene.floor import Floor
-from scene.geometry import CameraModel, distort, rays
 
 BODY_RADIUS_M = 0.18
 """Half of what feet take on the floor. Of 0.12, 0.15, 0.18 and 0.21 m this places people best both
@@ -17,7 +17,7 @@ STATURE_M, STATURE_SIGMA_M = 1.75, 0.10
 
 
 def stand(
-    camera: CameraModel, floor: Floor, boxes: Floats, side: Ints
+    views: Views, floor: Floor, boxes: Floats, side: Ints
 ) -> tuple[Floats, Floats, Bools, Floats]:
     """Find where an upright post stands whose picture has this box.
 
@@ -29,20 +29,22 @@ def stand(
     foot_px = np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]])
     size = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
     for _ in range(2):
-        to_foot, to_top = sights(camera, foot_px, np.column_stack([foot_px[:, 0], top_px]))
-        point, hit = floor.meet(camera.centre_m, to_foot)
-        height = height_above(camera, point, to_top)
-        post = post_box(camera, point, np.clip(np.nan_to_num(height, nan=STATURE_M), 0.3, 2.2))
+        above_px = np.column_stack([foot_px[:, 0], top_px])
+        to_foot, to_top = sights(views, np.array([foot_px, above_px]))
+        point, hit = floor.meet(views.centre_m, to_foot)
+        height = height_above(views, point, to_top)
+        post = post_box(views, point, np.clip(np.nan_to_num(height, nan=STATURE_M), 0.3, 2.2))
         shift = np.column_stack([aside(boxes, post, side), boxes[:, 3] - post[:, 3]])
         good = hit & np.isfinite(shift).all(axis=1)
         limit = size[:, None]
         foot_px = foot_px + np.where(good[:, None], np.clip(shift, -limit, limit), 0.0)
     # The axis leans in the picture: its top is not straight above its foot.
-    head_px = pixels_of(camera, point + np.array([0.0, 0.0, STATURE_M]))
+    head_px = pixels_of(views, point + np.array([0.0, 0.0, STATURE_M]))
     head_u = np.where(np.isfinite(head_px[:, 0]), head_px[:, 0], foot_px[:, 0])
-    lines = sights(camera, *(foot_px + AROUND_PX), np.column_stack([head_u, top_px]))
-    point, hit = floor.meet(camera.centre_m, lines[4])
-    height = np.where(hit, height_above(camera, point, lines[5]), np.nan)
+    above_px = np.column_stack([head_u, top_px])
+    lines = sights(views, np.concatenate([foot_px + AROUND_PX, above_px[None]]))
+    point, hit = floor.meet(views.centre_m, lines[4])
+    height = np.where(hit, height_above(views, point, lines[5]), np.nan)
     return lines[:5], point, hit, height
 
 
@@ -61,71 +63,34 @@ _RING_M = np.concatenate([radius * _CIRCLE for _, radius in RINGS])
 _RING_SHARE = np.repeat([share for share, _ in RINGS], 8)
 
 
-def post_box(camera: CameraModel, foot_m: Floats, height_m: Floats) -> Floats:
+def post_box(views: Views, foot_m: Floats, height_m: Floats) -> Floats:
     """Give the box (N, 4) round the part of an upright post that the picture's rows show.
 
     NaN where they show nothing of it.
     """
     points = foot_m + _RING_M[:, None]
     points[..., 2] += _RING_SHARE[:, None] * height_m
-    pixels = pixels_of(camera, points.reshape(-1, 3)).reshape(len(points), -1, 2)
+    pixels = pixels_of(views, points)
     with np.errstate(invalid="ignore"):
-        shown = (pixels[..., 1] > -1) & (pixels[..., 1] < camera.size_px[1])
+        shown = (pixels[..., 1] > -1) & (pixels[..., 1] < views.size_px[:, 1])
     some = shown.sum(axis=0) >= 4
     low = np.where(shown[..., None], pixels, np.inf).min(axis=0)
     high = np.where(shown[..., None], pixels, -np.inf).max(axis=0)
     return np.where(some[:, None], np.concatenate([low, high], axis=1), np.nan)
 
 
-def height_above(camera: CameraModel, foot_m: Floats, direction: Floats) -> Floats:
+def height_above(views: Views, foot_m: Floats, direction: Floats) -> Floats:
     """Tell how high above the foot (N, 3) lines of sight pass, (N,)."""
-    offset = foot_m - camera.centre_m
-    flat = np.sum(direction[:, :2] ** 2, axis=1)
-    reach = np.sum(offset[:, :2] * direction[:, :2], axis=1) / np.maximum(flat, 1e-9)
-    return np.asarray(camera.centre_m[2] + reach * direction[:, 2] - foot_m[:, 2])
+    x, y, z = (foot_m - views.centre_m).T
+    dx, dy, dz = direction.T
+    reach = (x * dx + y * dy) / np.maximum(dx * dx + dy * dy, 1e-9)
+    return np.asarray(reach * dz - z)
 
 
 AROUND_PX = np.array([[0.5, 0.0], [-0.5, 0.0], [0.0, 0.5], [0.0, -0.5], [0.0, 0.0]])[:, None]
 """(5, 1, 2): right of, left of, below and above a pixel, and the pixel itself."""
 
 
-def sights(camera: CameraModel, *pixels: Floats) -> Floats:
-    """Give the lines of sight (K, N, 3) through K arrays (N, 2) of pixels, at the price of one."""
-    return rays(camera, np.concatenate(pixels)).reshape(len(pixels), -1, 3)
-
-
-def around(camera: CameraModel, pixels: Floats) -> Floats:
+def around(views: Views, pixels: Floats) -> Floats:
     """Give the lines of sight (5, N, 3) around and through (N, 2) pixels, by `AROUND_PX`."""
-    return sights(camera, *(pixels + AROUND_PX))
-
-
-AXIS = np.array([0.0, 0.0, 1.0])
-
-
-def pixels_of(camera: CameraModel, points_m: Floats) -> Floats:
-    """Project like `scene.geometry.project`, NaN behind the camera or outside its cone."""
-    rotation, shift = camera.camera_from_mine[:3, :3], camera.camera_from_mine[:3, 3]
-    points = points_m @ rotation.T + shift
-    # Slightly more than the cone: a body half out of the picture still has a shape.
-    widest_rad = camera.max_angle_rad + 0.05
-    x, y, z = points.T
-    with np.errstate(invalid="ignore"):
-        ahead = z > 0.05
-        if widest_rad < np.pi / 2:
-            ahead &= x * x + y * y < (np.tan(widest_rad) * z) ** 2
-    points[~ahead] = AXIS
-    pixels = distort(camera, points)
-    pixels[~ahead] = np.nan
-    return pixels
-
-
-def in_picture(camera: CameraModel, pixels: Floats) -> Bools:
-    """Tell (N,) which pixels the picture has."""
-    width, height = camera.size_px
-    with np.errstate(invalid="ignore"):
-        return np.asarray(
-            (pixels[:, 0] >= 0)
-            & (pixels[:, 0] <= width - 1)
-            & (pixels[:, 1] >= 0)
-            & (pixels[:, 1] <= height - 1)
-        )
+    return sights(views, pixels + AROUND_PX)

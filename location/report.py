@@ -5,9 +5,8 @@ Knows nothing about how the person is followed.
 
 import numpy as np
 
-from location.doubt import place_m2
 from location.headgear import probability
-from location.limits import LYING_BELOW_M, TrackerLimits
+from location.limits import LYING_BELOW_M
 from location.motion import Motion
 from location.person import Person
 from location.spread import largest
@@ -23,22 +22,20 @@ def position(
     person: Person,
     motion: Motion,
     z_m: float,
-    limits: TrackerLimits,
     *,
-    factor: float,
+    seen_m2: Floats,
+    now_m2: Floats,
     fresh_s: float,
 ) -> Position:
     """Tell where a person is, and how sure that is.
 
-    `motion` is predicted from the last correction, `z_m` the floor's height there. `factor` is by
-    how much looks at the person really err (`agreement.py`); a look is good for `fresh_s`.
+    `motion` is predicted from the last correction, `z_m` the floor's height there. `seen_m2` is the
+    covariance (2, 2) of the place at that correction, `now_m2` of the one predicted (`doubt.py`);
+    a look is good for `fresh_s`.
     """
     at_ns = motion.at_ns
     x, y, x_m_s, y_m_s = motion.mean.tolist()
     seen_x, seen_y = person.motion.mean[:2].tolist()
-    step_s = (at_ns - person.motion.at_ns) / 1e9
-    seen_m2 = place_m2(person.doubt, 0.0, limits.unrest_m2_s3, factor)
-    now_m2 = place_m2(person.doubt, step_s, limits.unrest_m2_s3, factor) if step_s else seen_m2
     sigma = float(np.sqrt(largest(now_m2[None])[0]))
     height, height_at_ns = person.height()
     seen = (at_ns - person.seen_at_ns) / 1e9 < fresh_s

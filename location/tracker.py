@@ -8,8 +8,8 @@ import numpy as np
 from location.agreement import KEPT_LOOKS, Agreement, Look
 from location.clocks import Clocks
 from location.doubles import without_doubles
-from location.doubt import after, first_look
-from location.foot import STATURE_M, Feet, covers, feet_on_floor
+from location.doubt import after, first_look, places_m2
+from location.foot import STATURE_M, Feet, all_feet_on_floor, covers
 from location.limits import LYING_BELOW_M, TrackerLimits
 from location.match import Pairs, between, is_apart, match, match_lying
 from location.motion import corrected, predict, start
@@ -142,16 +142,18 @@ class Tracker:
         people.sort(key=lambda person: person.track)
         motions = [predict(person.motion, at_ns, self._limits.unrest_m2_s3) for person in people]
         floor_m = self._floor.z_m(np.array([motion.mean[:2] for motion in motions])).tolist()
+        step_s = np.array([at_ns - person.motion.at_ns for person in people]) / 1e9
+        doubts = [person.doubt for person in people]
+        factors = np.array([self._agreement.of(person.evidence) for person in people])
+        seen_m2, now_m2 = (
+            places_m2(doubts, passed_s, self._limits.unrest_m2_s3, factors)
+            for passed_s in (np.zeros(len(people)), step_s)
+        )
         return tuple(
-            position(
-                person,
-                motion,
-                z_m,
-                self._limits,
-                factor=self._agreement.of(person.evidence),
-                fresh_s=self._fresh_s,
+            position(person, motion, z_m, seen_m2=seen, now_m2=now, fresh_s=self._fresh_s)
+            for person, motion, z_m, seen, now in zip(
+                people, motions, floor_m, seen_m2, now_m2, strict=True
             )
-            for person, motion, z_m in zip(people, motions, floor_m, strict=True)
         )
 
     def _see(self, instant: list[Detections]) -> None:
@@ -161,7 +163,7 @@ class Tracker:
         before_ns = self._now_ns if self._now_ns is not None else at_ns
         self._now_ns = max(at_ns, before_ns)
         self._give_up(self._now_ns)
-        views = [(item, self._observe(item)) for item in instant]
+        views = list(zip(instant, self._observe(instant), strict=True))
         pairs: list[tuple[int, Feet, Pairs]] = []
         left: list[tuple[int, Feet, int]] = []
         for view, (item, observed) in enumerate(views):
@@ -206,9 +208,12 @@ class Tracker:
                 self._newcomers.gone(person, now_ns)
         self._people = alive
 
-    def _observe(self, item: Detections) -> Feet:
-        """Place one camera's boxes; those that lie well beyond the floor are clutter."""
-        feet = feet_on_floor(item, self._cameras[item.camera], self._floor)
+    def _observe(self, instant: list[Detections]) -> list[Feet]:
+        """Place each camera's boxes; those that lie well beyond the floor are clutter."""
+        cameras = [self._cameras[item.camera] for item in instant]
+        return [self._on_floor(feet) for feet in all_feet_on_floor(instant, cameras, self._floor)]
+
+    def _on_floor(self, feet: Feet) -> Feet:
         if len(feet.xy_m) == 0:
             return feet
         sigma = np.sqrt(largest(feet.covariance_m2))
@@ -252,13 +257,17 @@ class Tracker:
             feet.covariance_m2[rows],
             self._limits.unrest_m2_s3,
         )
-        for (person, index), look, (motion, step), new in zip(
-            pairs, looks, steps, first, strict=True
-        ):
-            person.motion = motion
-            person.doubt = after(person.doubt, step, item.camera, look.covariance_m2, look.line)
-            self._note(person, item, feet, index, first=new)
-            if new and person.track:
+        doubts = after(
+            [person.doubt for person, _ in pairs],
+            [step for _, step in steps],
+            item.camera,
+            told,
+            lines,
+        )
+        for n, ((person, index), (motion, step)) in enumerate(zip(pairs, steps, strict=True)):
+            person.motion, person.doubt = motion, doubts[n]
+            self._note(person, item, feet, index, first=first[n])
+            if first[n] and person.track:
                 person.evidence.innovation(step.square, at_ns)
         return looks
 
@@ -289,9 +298,8 @@ class Tracker:
         if not self._people:
             return
         xy = np.array([person.motion.mean[:2] for person in self._people])
-        covered = np.array(
-            [covers(self._cameras[item.camera], self._floor, xy) for item in instant]
-        )
+        cameras = [self._cameras[item.camera] for item in instant]
+        covered = covers(cameras, self._floor, xy)
         for index, person in enumerate(self._people):
             by = set(seen.get(person.born, []))
             cover = len(by | set(np.flatnonzero(covered[:, index]).tolist()))
@@ -350,13 +358,9 @@ class Tracker:
                     used.add((other_view, other))
                     by.add(other_view)
                     self._correct(views[other_view][0], other_feet, [(person, other)], [False])
-            cover = [
-                bool(
-                    covers(self._cameras[item.camera], self._floor, person.motion.mean[None, :2])[0]
-                )
-                for item, _ in views
-            ]
-            person.covering = len(by | {v for v, does in enumerate(cover) if does})
+            cameras = [self._cameras[item.camera] for item, _ in views]
+            cover = covers(cameras, self._floor, person.motion.mean[None, :2])[:, 0]
+            person.covering = len(by | set(np.flatnonzero(cover).tolist()))
             person.share = len(by) / person.covering
             person.joint_hits = 1 if len(by) > 1 else 0
             self._newcomers.begun(person)
@@ -382,4 +386,4 @@ class Tracker:
         if unseen_s > min(limits.coast_still_s if speed < 0.3 else limits.coast_s, known_s):
             return False
         where = predict(person.motion, at_ns, limits.unrest_m2_s3).mean[None, :2]
-        return any(bool(covers(view, self._floor, where)[0]) for view in self._cameras.values())
+        return bool(covers(tuple(self._cameras.values()), self._floor, where).any())

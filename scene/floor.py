@@ -142,14 +142,16 @@ class Floor:
     def meet(
         self, origin_m: Floats, directions: Floats, *, above_m: float = 0.0
     ) -> tuple[Floats, Bools]:
-        """Find where (N, 3) lines of sight from `origin_m` (3,) first come down to the floor.
+        """Find where (N, 3) lines of sight first come down to the floor.
+
+        All start from one `origin_m` (3,), or each from its own (N, 3).
 
         `above_m` raises the floor by so much. Gives (N, 3) points on the (raised) floor and (N,)
         whether there is one within `MAX_RANGE_M`; points that do not exist are NaN.
         """
-        origin = np.asarray(origin_m, float)
+        origin = np.asarray(origin_m, float).reshape(-1, 3)
         direction = np.asarray(directions, float).reshape(-1, 3)
-        drop = np.sum((self._start - origin) * self._normal, axis=1) + above_m
+        drop = np.sum((self._start - origin[:, None]) * self._normal, axis=2) + above_m
         with np.errstate(divide="ignore", invalid="ignore"):
             reach = drop / (direction @ self._normal.T)
         if len(self._grade) == 1:
@@ -159,7 +161,7 @@ class Floor:
             return points, hit
         usable = (reach > 0) & (reach < 2 * MAX_RANGE_M)
         reach = np.where(usable, reach, 0.0)
-        gap = np.abs(self._gap(origin, direction[:, None], reach, above_m))
+        gap = np.abs(self._gap(origin[:, None], direction[:, None], reach, above_m))
         good = usable & (gap < 0.5)
         first = np.where(good, reach, np.inf).min(axis=1, initial=np.inf)
         hit = np.isfinite(first)

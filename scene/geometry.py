@@ -5,7 +5,7 @@ has them. The camera frame is x right, y down, z forward, metres.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from scene.arrays import Bools, Floats
 
 Lens = Literal["brown", "fisheye"]
 Complexes = NDArray[np.complex128]
+SMALL_STEP = 1e-6
+"""Of Newton's method, in units of the focal length: what is still wrong after it is below 1e-10."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,25 +61,12 @@ def project(camera: CameraModel, points_m: Floats) -> tuple[Floats, Bools]:
 
 
 def distort(camera: CameraModel, points_camera: Floats) -> Floats:
-    """Carry (N, 3) points of the camera frame to (N, 2) pixels, by the camera's lens.
-
-    Brown's model as in OpenCV's `calib3d`; Kannala-Brandt (2006) as in `cv2.fisheye`.
-    """
+    """Carry (N, 3) points of the camera frame to (N, 2) pixels, by the camera's lens."""
     x, y, z = points_camera.T
-    if camera.lens == "fisheye":
-        radius = np.hypot(x, y)
-        theta = np.arctan2(radius, z)
-        scale = np.where(
-            radius > 1e-12,
-            _fisheye_theta(theta, camera.distortion) / np.maximum(radius, 1e-12),
-            1 / np.maximum(np.abs(z), 1e-12),
-        )
-        normal = np.column_stack([x * scale, y * scale])
-    else:
-        safe = np.where(np.abs(z) > 1e-9, z, 1e-9)
-        normal = _brown(points_camera[:, :2] / safe[:, None], camera.distortion)
-    k = camera.k
-    return np.asarray(normal @ k[:2, :2].T + k[:2, 2])
+    if camera.lens == "brown":
+        z = np.where(np.abs(z) > 1e-9, z, 1e-9)
+    normal = np.column_stack(bend(camera.lens, x, y, z, camera.distortion))
+    return np.asarray(normal @ camera.k[:2, :2].T + camera.k[:2, 2])
 
 
 def rays(camera: CameraModel, pixels: Floats) -> Floats:
@@ -89,16 +78,46 @@ def undistort(camera: CameraModel, pixels: Floats) -> Floats:
     """Give (N, 3) unit directions in the camera frame through (N, 2) pixels."""
     k = camera.k
     normal = (np.asarray(pixels, float).reshape(-1, 2) - k[:2, 2]) @ _inverse(k[:2, :2]).T
-    if camera.lens == "fisheye":
-        bent = np.hypot(normal[:, 0], normal[:, 1])
-        theta = _solve_theta(bent, camera.distortion, camera.max_angle_rad)
-        scale = np.where(bent > 1e-12, np.sin(theta) / np.maximum(bent, 1e-12), 1.0)
-        return np.column_stack([normal * scale[:, None], np.cos(theta)])
-    straight = _solve_brown(normal, camera.distortion)
-    direction = np.ones((len(straight), 3))
-    direction[:, :2] = straight
-    direction /= np.sqrt(1 + straight[:, 0] ** 2 + straight[:, 1] ** 2)[:, None]
-    return direction
+    x, y = normal.T
+    return np.column_stack(straighten(camera.lens, x, y, camera.distortion, camera.max_angle_rad))
+
+
+def bend(
+    lens: Lens, x: Floats, y: Floats, z: Floats, coefficients: Floats
+) -> tuple[Floats, Floats]:
+    """Carry points of the camera frame to where the lens shows them, at focal length 1.
+
+    Brown's model as in OpenCV's `calib3d`; Kannala-Brandt (2006) as in `cv2.fisheye`. `x`, `y` and
+    `z` are (..., N); the coefficients are one lens's (5,) or (4,), or N of them in rows.
+    """
+    if lens == "brown":
+        bent = _brown(_complex(x / z, y / z), coefficients)
+        return bent.real, bent.imag
+    radius = np.hypot(x, y)
+    theta = np.arctan2(radius, z)
+    scale = np.where(
+        radius > 1e-12,
+        _fisheye_theta(theta, coefficients) / np.maximum(radius, 1e-12),
+        1 / np.maximum(np.abs(z), 1e-12),
+    )
+    return x * scale, y * scale
+
+
+def straighten(
+    lens: Lens, x: Floats, y: Floats, coefficients: Floats, max_angle_rad: Floats | float
+) -> tuple[Floats, Floats, Floats]:
+    """Undo `bend`: give the unit directions (..., N) each in the camera frame.
+
+    `max_angle_rad` is one lens's, or (N,): a fisheye is not believed beyond it.
+    """
+    if lens == "brown":
+        straight = _solve_brown(_complex(x, y), coefficients)
+        z = 1 / np.sqrt(1 + straight.real**2 + straight.imag**2)
+        return straight.real * z, straight.imag * z, z
+    bent = np.hypot(x, y)
+    theta = _solve_theta(bent, coefficients, max_angle_rad)
+    scale = np.where(bent > 1e-12, np.sin(theta) / np.maximum(bent, 1e-12), 1.0)
+    return x * scale, y * scale, np.cos(theta)
 
 
 def pose_from_mount(xyz_m: Floats, yaw_deg: float, pitch_deg: float, roll_deg: float) -> Floats:
@@ -135,29 +154,39 @@ def _inverse(matrix: Floats) -> Floats:
     return np.array([[d / det, -b / det], [-c / det, a / det]])
 
 
-def _brown(normal: Floats, coefficients: Floats) -> Floats:
-    """Bend (N, 2) normalised points; see `_solve_brown` for the form."""
-    k1, k2, p1, p2, k3 = coefficients.tolist()
-    z = _as_complex(normal)
+def _columns(coefficients: Floats) -> Any:
+    """Give one lens's coefficients as numbers, or those of N lenses as arrays (N,)."""
+    return coefficients.tolist() if coefficients.ndim == 1 else coefficients.T
+
+
+def _complex(x: Floats, y: Floats) -> Complexes:
+    z = np.empty(np.shape(x), np.complex128)
+    z.real, z.imag = x, y
+    return np.asarray(z)
+
+
+def _brown(z: Complexes, coefficients: Floats) -> Complexes:
+    """Bend (..., N) normalised points; see `_solve_brown` for the form."""
+    k1, k2, p1, p2, k3 = _columns(coefficients)
     r2 = z.real**2 + z.imag**2
     bent = z * (1 + r2 * (k1 + r2 * (k2 + r2 * k3)))
-    if p1 or p2:
-        bent += 2 * complex(p2, p1) * r2 + complex(p2, -p1) * z * z
-    return _as_pairs(bent)
+    if np.any(coefficients[..., 2:4]):
+        p = p2 + 1j * p1
+        bent += 2 * p * r2 + np.conj(p) * z * z
+    return np.asarray(bent)
 
 
-def _solve_brown(bent: Floats, coefficients: Floats) -> Floats:
-    """Undo `_brown` by Newton's method (8 rounds at most), (N, 2) to (N, 2).
+def _solve_brown(goal: Complexes, coefficients: Floats) -> Complexes:
+    """Undo `_brown` by Newton's method (8 rounds at most), (..., N) to (..., N).
 
     With z = x + iy, p = p2 + i p1 and ' for the conjugate, Brown's model reads
     f(z) = z radial(|z|^2) + 2 p |z|^2 + p' z^2: half as many steps as in x and y. Its slopes are
     `straight` along z (real) and `skew` along z'.
     """
     if not np.any(coefficients):
-        return bent
-    k1, k2, p1, p2, k3 = coefficients.tolist()
-    p, bias = complex(p2, p1), p1 != 0 or p2 != 0
-    goal = _as_complex(bent)
+        return goal
+    k1, k2, p1, p2, k3 = _columns(coefficients)
+    p, biased = p2 + 1j * p1, np.any(coefficients[..., 2:4])
     r2 = goal.real**2 + goal.imag**2
     z = goal * np.maximum(np.minimum(1 - r2 * (k1 + r2 * (k2 + r2 * k3)), 1.5), 0.5)
     for _ in range(8):
@@ -165,46 +194,41 @@ def _solve_brown(bent: Floats, coefficients: Floats) -> Floats:
         square = z * z
         straight = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
         off = z * straight - goal
-        if bias:
-            off += 2 * p * r2 + p.conjugate() * square
-        if np.abs(_as_pairs(off)).max(initial=0) < 1e-10:
-            break
-        bend = k1 + r2 * (2 * k2 + r2 * 3 * k3)
-        straight += r2 * bend
-        skew = square * bend
-        if bias:
+        if biased:
+            off += 2 * p * r2 + np.conj(p) * square
+        slope = k1 + r2 * (2 * k2 + r2 * 3 * k3)
+        straight += r2 * slope
+        skew = square * slope
+        if biased:
             straight += 4 * (p2 * z.real + p1 * z.imag)
             skew += 2 * p * z
         det = straight * straight - skew.real**2 - skew.imag**2
         det = np.where(np.abs(det) > 1e-6, det, 1e-6)
-        step = _as_pairs((skew * off.conj() - straight * off) / det)
-        z = _as_complex(np.maximum(np.minimum(_as_pairs(z) + step, 4.0), -4.0))
-    return _as_pairs(z)
-
-
-def _as_complex(pairs: Floats) -> Complexes:
-    """Read (N, 2) as (N,) complex numbers."""
-    return np.ascontiguousarray(pairs, np.float64).view(np.complex128)[:, 0]
-
-
-def _as_pairs(numbers: Complexes) -> Floats:
-    """Look at (N,) complex numbers as (N, 2)."""
-    return numbers.view(np.float64).reshape(-1, 2)
+        step = (skew * off.conj() - straight * off) / det
+        z = z + step
+        parts = z.view(np.float64)
+        np.maximum(np.minimum(parts, 4.0, out=parts), -4.0, out=parts)
+        # Each step squares the error, so after one so small nothing is left of it.
+        if np.abs(step.view(np.float64)).max(initial=0) < SMALL_STEP:
+            break
+    return np.asarray(z)
 
 
 def _fisheye_theta(theta: Floats, coefficients: Floats) -> Floats:
-    k1, k2, k3, k4 = coefficients
+    k1, k2, k3, k4 = _columns(coefficients)
     t2 = theta * theta
     return np.asarray(theta * (1 + t2 * (k1 + t2 * (k2 + t2 * (k3 + t2 * k4)))))
 
 
-def _solve_theta(bent: Floats, coefficients: Floats, max_angle_rad: float) -> Floats:
-    k1, k2, k3, k4 = coefficients
+def _solve_theta(bent: Floats, coefficients: Floats, max_angle_rad: Floats | float) -> Floats:
+    k1, k2, k3, k4 = _columns(coefficients)
     theta = np.clip(bent, 0, max_angle_rad)
     for _ in range(10):
         t2 = theta * theta
         slope = 1 + t2 * (3 * k1 + t2 * (5 * k2 + t2 * (7 * k3 + t2 * 9 * k4)))
         slope = np.where(np.abs(slope) > 1e-6, slope, 1e-6)
-        theta = theta - (_fisheye_theta(theta, coefficients) - bent) / slope
-        theta = np.clip(theta, 0, max_angle_rad)
+        step = (_fisheye_theta(theta, coefficients) - bent) / slope
+        theta = np.clip(theta - step, 0, max_angle_rad)
+        if np.abs(step).max(initial=0) < SMALL_STEP:
+            break
     return np.asarray(theta)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from location.doubt import COMMON_BIAS_M, Doubt, after, alike, first_look, place_m2
+from location.doubt import COMMON_BIAS_M, Doubt, after, alike, first_look, places_m2
 from location.motion import Motion, Step, corrected, start
 from scene.arrays import Floats
 from tests.scoring import share_inside
@@ -29,7 +29,7 @@ def follow(
     for step in range(steps):
         for number, (side, error) in enumerate(zip(sides, errors_m, strict=True)):
             motion, what = look(motion, step * STEP_NS, error, claim_m2)
-            doubt = after(doubt, what, str(number), claim_m2, side)
+            (doubt,) = after([doubt], [what], str(number), claim_m2[None], side[None])
     return motion, doubt
 
 
@@ -38,7 +38,11 @@ def look(motion: Motion, at_ns: int, xy_m: Floats, claim_m2: Floats) -> tuple[Mo
 
 
 def spread_m2(doubt: Doubt, factor: float = 1.0, step_s: float = 0.0) -> float:
-    return float(np.trace(place_m2(doubt, step_s, UNREST, factor)) / 2)
+    return float(np.trace(place_m2(doubt, factor, step_s)) / 2)
+
+
+def place_m2(doubt: Doubt, factor: float, step_s: float = 0.0) -> Floats:
+    return np.asarray(places_m2([doubt], np.array([step_s]), UNREST, np.array([factor]))[0])
 
 
 def test_looking_longer_does_not_make_one_camera_surer_than_its_error() -> None:
@@ -75,7 +79,7 @@ def test_errors_that_last_lie_in_the_ellipse_as_often_as_said(cameras: int) -> N
         errors = rng.multivariate_normal([0, 0], claim, size=cameras)
         motion, doubt = follow(sides, errors, steps=12, claim_m2=claim)
         off.append(motion.mean[:2])
-        told.append(place_m2(doubt, 0.0, UNREST, 1.0))
+        told.append(place_m2(doubt, 1.0))
     assert 0.62 <= share_inside(np.array(off), np.array(told), 0.68) <= 0.86
     assert share_inside(np.array(off), np.array(told), 0.95) >= 0.93
 
@@ -95,8 +99,9 @@ def test_no_set_of_cameras_and_no_order_of_looks_makes_it_negative(
     for number, at_ns in enumerate(times_ns):
         camera = number % len(degrees)
         motion, what = look(motion, at_ns, np.zeros(2), CLAIM_M2)
-        doubt = after(doubt, what, str(camera), CLAIM_M2, lines(degrees[camera])[0])
-    found = place_m2(doubt, step_s, UNREST, factor)
+        side = lines(degrees[camera])
+        (doubt,) = after([doubt], [what], str(camera), CLAIM_M2[None], side)
+    found = place_m2(doubt, factor, step_s)
     assert (found == found.T).all()
     assert np.linalg.eigvalsh(found)[0] > 0
 
@@ -107,3 +112,22 @@ def test_what_cameras_share_is_a_correlation(degrees: list[float]) -> None:
     shared = alike(sides[:, None], sides[None])
     assert np.allclose(np.diag(shared), 1)
     assert np.linalg.eigvalsh(shared)[0] > -1e-9
+
+
+def test_many_go_on_together_as_each_alone() -> None:
+    """Whoever else is followed, and by which cameras, changes nothing about anybody."""
+    motion, one = follow(lines(0, 70), np.array([[0.1, 0], [0, 0.2]]), steps=3)
+    other_motion, other = follow(lines(40), np.zeros((1, 2)), steps=2)
+    steps = [
+        look(before, 900_000_000, np.array([0.1, -0.1]), CLAIM_M2)[1]
+        for before in (motion, other_motion)
+    ]
+    claims, sides = np.array([CLAIM_M2, 2 * CLAIM_M2]), lines(120, 200)
+    both = after([one, other], steps, "7", claims, sides)
+    scale, step_s = np.array([0.4, 1.3]), np.array([0.0, 0.7])
+    told = places_m2(both, step_s, UNREST, scale)
+    for n, before in enumerate((one, other)):
+        alone = after([before], [steps[n]], "7", claims[n, None], sides[n, None])
+        told_alone = places_m2(alone, step_s[n, None], UNREST, scale[n, None])
+        assert np.allclose(told[n], told_alone[0], atol=1e-15)
+        assert told[n, 0, 0] > 0.01

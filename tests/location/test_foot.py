@@ -174,5 +174,8 @@ def test_the_further_off_the_less_sure_and_a_camera_that_may_be_turned_less_stil
 
 
 def test_what_a_camera_covers() -> None:
-    there = covers(CAMERA, FLOOR, np.array([[27.0, 0.0], [21.0, 0.0], [10.0, 0.0], [25.0, 6.0]]))
-    assert there.tolist() == [True, False, False, False]
+    places = np.array([[27.0, 0.0], [21.0, 0.0], [10.0, 0.0], [25.0, 6.0], [25.0, 4.0]])
+    fisheye = replace(CAMERA, lens="fisheye", distortion=np.zeros(4), max_angle_rad=1.7)
+    there = covers([CAMERA, fisheye, CAMERA], FLOOR, places)
+    assert there[0].tolist() == there[2].tolist() == [True, False, False, False, False]
+    assert there[1].tolist() == [True, False, False, False, True], "it sees further aside"

@@ -45,3 +45,14 @@ def test_whoever_takes_the_helmet_off_is_lower_by_it_and_as_tall_as_before_with_
     assert found.stature_m() == pytest.approx(worn_m - HELMET_M, abs=0.01)
     look(found, wears_a_helmet=True, from_s=20)
     assert found.stature_m() == pytest.approx(worn_m, abs=0.01)
+
+
+def test_how_high_somebody_reaches_is_told_anew_after_each_look() -> None:
+    found = person(wears_a_helmet=True, height_m=1.85)
+    assert found.height() == (1.85, 2 * SECOND_NS + 49)
+    for step in range(30):
+        found.show_height(9 * SECOND_NS + step, 0.4, whole=True)
+    assert found.height() == (0.4, 9 * SECOND_NS + 29)
+    other = person(wears_a_helmet=True, height_m=1.6)
+    found.take_heights(other)
+    assert found.height() == other.height() == (1.6, 2 * SECOND_NS + 49)

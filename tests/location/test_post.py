@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from location.post import around, pixels_of, post_box
+from location.post import around, post_box
+from location.views import pixels_of, views_of
 from scene.geometry import project, rays
 from tests.location import mine
 
@@ -20,7 +21,7 @@ def test_what_the_picture_shows_appears_where_it_is_projected() -> None:
         pixels, seen = project(view, points)
         seen &= points[:, 0] > 10.05
         assert seen.sum() > 100
-        assert np.allclose(pixels_of(view, points)[seen], pixels[seen], atol=1e-9)
+        assert np.allclose(pixels_of(views_of((view,)), points)[seen], pixels[seen], atol=1e-9)
 
 
 def test_behind_the_camera_or_out_of_its_cone_is_nowhere() -> None:
@@ -29,9 +30,9 @@ def test_behind_the_camera_or_out_of_its_cone_is_nowhere() -> None:
     ahead = np.column_stack([np.cos(np.radians(degrees)), np.sin(np.radians(degrees)), 0 * degrees])
     points = CAMERA.centre_m + 5 * ahead
     before = points.copy()
-    shown = np.isfinite(pixels_of(CAMERA, points)).all(axis=1)
+    shown = np.isfinite(pixels_of(views_of((CAMERA,)), points)).all(axis=1)
     assert shown.tolist() == [True, True, False, False, False, False], "55 degrees and a little"
-    shown = np.isfinite(pixels_of(FISHEYE, points)).all(axis=1)
+    shown = np.isfinite(pixels_of(views_of((FISHEYE,)), points)).all(axis=1)
     assert shown.tolist() == [True, True, True, True, False, False]
     assert (points == before).all()
 
@@ -39,7 +40,7 @@ def test_behind_the_camera_or_out_of_its_cone_is_nowhere() -> None:
 def test_a_post_ends_at_its_foot_and_its_height() -> None:
     foot = np.array([[21.0, 0.5, 0.0], [24.0, -1.0, 0.2], [5.0, 0.0, 0.0]])
     height_m = np.array([1.8, 1.6, 1.7])
-    box = post_box(CAMERA, foot, height_m)
+    box = post_box(views_of((CAMERA,)), foot, height_m)
     top, _ = project(CAMERA, foot + height_m[:, None] * np.array([0.0, 0.0, 1.0]))
     bottom, _ = project(CAMERA, foot)
     assert np.isnan(box[2]).all(), "it stands behind the camera"
@@ -51,7 +52,7 @@ def test_a_post_ends_at_its_foot_and_its_height() -> None:
 
 def test_lines_around_a_pixel_lie_half_a_pixel_beside_it() -> None:
     pixels = np.array([[300.0, 400.0], [900.0, 500.0]])
-    right, left, below, above, through = around(CAMERA, pixels)
+    right, left, below, above, through = around(views_of((CAMERA,)), pixels)
     assert np.allclose(through, rays(CAMERA, pixels))
     for line, beside in (
         (right, [0.5, 0]),

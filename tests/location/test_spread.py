@@ -8,6 +8,7 @@ import pytest
 
 from location.post import around
 from location.spread import floor_m2
+from location.views import views_of
 from scene.arrays import Floats
 from scene.floor import Floor
 from scene.geometry import CameraModel, rays
@@ -28,9 +29,10 @@ def place_m(view: CameraModel, pixels: Floats) -> Floats:
 
 
 def spread_m2(view: CameraModel, noise_px: Floats) -> Floats:
-    lines = around(view, PIXELS)
+    views = views_of((view,))
+    lines = around(views, PIXELS)
     met = FLOOR.meet(view.centre_m, lines[4], above_m=ABOVE_M)
-    return floor_m2(view, FLOOR, lines, met, noise_px)
+    return floor_m2(views, FLOOR, lines, met, noise_px)
 
 
 def test_a_camera_that_hangs_otherwise_moves_places_as_told() -> None:
@@ -56,8 +58,9 @@ def test_pixels_that_are_off_move_places_as_told(axis: int) -> None:
 
 def test_a_line_of_sight_that_meets_no_floor_tells_nothing() -> None:
     view = camera(np.eye(6) * 1e-6)
-    lines = around(view, np.array([[640.0, 10.0], [640.0, 600.0]]))
+    views = views_of((view,))
+    lines = around(views, np.array([[640.0, 10.0], [640.0, 600.0]]))
     met = FLOOR.meet(view.centre_m, lines[4], above_m=2.0)
-    told = floor_m2(view, FLOOR, lines, met, np.ones((2, 2)))
+    told = floor_m2(views, FLOOR, lines, met, np.ones((2, 2)))
     assert np.isnan(told[0]).all()
     assert np.isfinite(told[1]).all()
