@@ -1,5 +1,6 @@
 """Drills upon a whole gateway with broker and control room, all of them real processes."""
 
+import fcntl
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import pytest
 
 from delivery.mqtt import Connection
 from delivery.outbox import Outbox
+from edge.fault_command import LOCK
 from edge.faults import filler
 from edge.faults.record import FILE, running_gateway
 from edge.faults.table import FAULTS
@@ -68,6 +70,16 @@ class Mine:
     def active(self, kind: str) -> list[Anomaly]:
         with closing(Outbox(self.state, SystemClock())) as outbox:
             return [one for one in outbox.active() if one.kind == kind]
+
+
+def is_free(lock: Path) -> bool:
+    """Tell whether no drill is going on."""
+    with lock.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
 
 def is_stopped(pid: int) -> bool:
@@ -244,6 +256,7 @@ def test_a_full_disk_is_an_alarm_and_is_free_again(mine: Mine) -> None:
     assert code == 2
     assert "another drill is going on" in said
     wait_until(lambda: not (mine.state / filler.FILE).exists())
+    wait_until(lambda: is_free(mine.state / LOCK))  # who undid it ends a moment later
 
 
 def test_what_a_drill_left_behind_is_taken_away_by_the_next(mine: Mine) -> None:

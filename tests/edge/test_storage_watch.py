@@ -134,7 +134,8 @@ def test_on_a_full_disk_recording_stops_alarms_go_on_and_all_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edge.storage_watch.CLEAR_AFTER_S", 1.0)
-    with small_disk(tmp_path / "disk", 12) as disk, mosquitto(tmp_path) as broker:
+    # So large that the outbox's ballast, once freed, does not make room to record on.
+    with small_disk(tmp_path / "disk", 60) as disk, mosquitto(tmp_path) as broker:
         site = SITE.replace("rig: {", f"rig: {{file: {FOLDER}/rig.yaml, ")
         (tmp_path / "site.yaml").write_text(f"{site}panorama: {{port: {free_port()}}}\n")
         options = RunOptions(
