@@ -71,6 +71,8 @@ ABOUT_CAMERAS = (
     ("no picture for {s#} s: {why~}", "{s} 秒无画面：{why}"),
     ("no picture yet", "尚无画面"),
     ("{n#} damaged frames left out", "已丢弃 {n} 帧损坏画面"),
+    ("{n#} of its packets are missing in the recording", "录像中缺少其 {n} 个数据包"),
+    ("its packets can't be recorded: {why~}", "其数据包无法录制：{why}"),
     ("it does not answer", "摄像机无应答"),
     ("Connection refused", "连接被拒绝"),
     ("No route to host", "无法到达该主机"),

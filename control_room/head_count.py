@@ -1,23 +1,28 @@
 """The live head-count of every site that the control room hears.
 
 Knows nothing about alarms or viewers. Positions count a few times a second: a muster needs no more,
-and a mine of a hundred gateways must not keep alarms waiting.
+and a mine of a hundred gateways must not keep alarms waiting. Nor must what it imports: that is a
+quarter of all that a control room imports, so it is imported when the count begins.
 """
 
+import importlib
 import threading
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from control_room.muster import muster, to_json
 from control_room.roster import Worker
-from control_room.whole_mine import MOST_GATEWAYS, WholeMine
 from scene.messages import Positions
 from scene.topics import Address
 from scene.wire import Envelope
 
+if TYPE_CHECKING:
+    from control_room.whole_mine import MineGateway, WholeMine
+
 EVERY_S = 0.4
 MOST_SITES = 64
 """More is a mistake or an attack, and gets no count."""
+MOST_EARLY = 2000
+"""So many messages may wait for the count to begin; then it begins with the next."""
 
 
 class HeadCount:
@@ -39,26 +44,36 @@ class HeadCount:
         self._since_ns = now_ns
         self._mines: dict[str, WholeMine] = {}
         self._heard_ns: dict[tuple[str, str], int] = {}
+        self._early: list[tuple[Address, Envelope, int]] | None = []
+        """What was heard before the count began; none once it has."""
         self._lock = threading.Lock()
+        self._beginning = threading.Lock()
+
+    def begin(self) -> None:
+        """Count from now on, and what was heard before; takes a while, but only the first time."""
+        with self._beginning:
+            if self._early is None:
+                return
+            importlib.import_module("control_room.muster")  # while others go on hearing
+            while early := self._heard_early():
+                for one in early:
+                    self._count(*one)
 
     def hear(self, address: Address, envelope: Envelope, now_ns: int) -> None:
         """Take one MQTT message, heard at `now_ns`."""
-        if isinstance(envelope.body, Positions):
-            place = (address.site, address.gateway)
-            if 0 <= now_ns - self._heard_ns.get(place, 0) < EVERY_S * 1e9:
-                return
-            if place in self._heard_ns or len(self._heard_ns) < MOST_SITES * MOST_GATEWAYS:
-                self._heard_ns[place] = now_ns
         with self._lock:
-            mine = self._mines.get(address.site)
-            if mine is None:
-                if len(self._mines) >= MOST_SITES:
-                    return
-                mine = self._mines[address.site] = WholeMine(address.site)
-        mine.hear(address, envelope, now_ns)
+            if self._early is not None and len(self._early) < MOST_EARLY:
+                self._early.append((address, envelope, now_ns))
+                return
+        self.begin()
+        self._count(address, envelope, now_ns)
 
     def muster(self, site: str, now_ns: int) -> dict[str, Any] | None:
         """Count heads now, as `control_room.muster.to_json` has it; none for an unknown site."""
+        self.begin()
+        from control_room.muster import muster, to_json
+        from control_room.whole_mine import WholeMine
+
         waited_for = {gateway for place, gateway in self._expected if place == site}
         mine = self._mines.get(site)
         if mine is None:
@@ -79,3 +94,39 @@ class HeadCount:
                 never_heard=dict.fromkeys(unheard, self._since_ns),
             )
         )
+
+    def sites(self) -> list[str]:
+        """Name the sites that were heard, or should be."""
+        self.begin()
+        with self._lock:
+            return sorted({*self._mines, *(site for site, _ in self._expected)})
+
+    def gateways(self, site: str, now_ns: int) -> "tuple[MineGateway, ...]":
+        """Tell how every gateway of a site is that was ever heard of, by name."""
+        self.begin()
+        mine = self._mines.get(site)
+        return () if mine is None else mine.gateways(now_ns)
+
+    def _heard_early(self) -> list[tuple[Address, Envelope, int]]:
+        """Take what waits; when there is nothing, nothing waits from now on."""
+        with self._lock:
+            early = self._early or []
+            self._early = [] if early else None
+            return early
+
+    def _count(self, address: Address, envelope: Envelope, now_ns: int) -> None:
+        from control_room.whole_mine import MOST_GATEWAYS, WholeMine
+
+        if isinstance(envelope.body, Positions):
+            place = (address.site, address.gateway)
+            if 0 <= now_ns - self._heard_ns.get(place, 0) < EVERY_S * 1e9:
+                return
+            if place in self._heard_ns or len(self._heard_ns) < MOST_SITES * MOST_GATEWAYS:
+                self._heard_ns[place] = now_ns
+        with self._lock:
+            mine = self._mines.get(address.site)
+            if mine is None:
+                if len(self._mines) >= MOST_SITES:
+                    return
+                mine = self._mines[address.site] = WholeMine(address.site)
+        mine.hear(address, envelope, now_ns)

@@ -3,9 +3,11 @@
 Knows nothing about files, MQTT or pictures.
 """
 
+import heapq
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from location.rules.inbox import COUNTS_AFTER_S
@@ -24,6 +26,9 @@ from scene.messages import (
 )
 from scene.site import Site, parse_site
 from scene.wire import Message
+
+_NUMBERS = count()
+"""Messages of one instant are heard in the order in which they were given."""
 
 
 def site_of(description: SiteDescription, *, name: str) -> Site:
@@ -50,29 +55,48 @@ def judge(
     instant from which it counts.
     """
     instants = {one.captured_at_ns: one for one in positions}
-    watch, check = Watch(site), TagCheck(site.limits.tags, Floor(site.floor))
-    adopted = _active_at(min(instants, default=0), recorded)
-    watch.adopt(adopted)
-    check.adopt(adopted)
-    heard = ((_said_at_ns(one), one) for one in messages)
-    waiting = deque(
-        sorted(((ns, one) for ns, one in heard if ns is not None), key=lambda item: item[0])
-    )
-    changing = deque(sorted(changes, key=lambda item: item[0]))
-    found: list[Anomaly] = []
-    for at_ns in sorted(instants):
-        while changing and changing[0][0] <= at_ns:
-            watch.change(changing.popleft()[1])
-        while waiting and waiting[0][0] + COUNTS_AFTER_S * 1e9 <= at_ns:
-            said = waiting.popleft()[1]
-            watch.hear(said)
-            check.hear(said)
-        found += watch.update(instants[at_ns])
-        found += check.update(instants[at_ns])
-    return tuple(found)
+    judge = Judge(site, active_at(min(instants, default=0), recorded), changes)
+    for message in messages:
+        judge.hear(message)
+    return tuple(word for at_ns in sorted(instants) for word in judge.see(instants[at_ns]))
 
 
-def _active_at(from_ns: int, recorded: Iterable[Anomaly]) -> tuple[Anomaly, ...]:
+class Judge:
+    """Judges instants as they are given, in the order of capture, each once."""
+
+    def __init__(
+        self,
+        site: Site,
+        adopted: Sequence[Anomaly],
+        changes: Iterable[tuple[int, Site]] = (),
+    ) -> None:
+        """Begin with the alarms that were active then; `changes` as `judge` takes them."""
+        self._watch = Watch(site)
+        self._check = TagCheck(site.limits.tags, Floor(site.floor))
+        self._watch.adopt(adopted)
+        self._check.adopt(adopted)
+        self._changing = deque(sorted(changes, key=lambda item: item[0]))
+        self._waiting: list[tuple[int, int, Message]] = []
+
+    def hear(self, message: Message) -> None:
+        """Take what the rules hear; it must come before the instants from which it counts."""
+        said_ns = _said_at_ns(message)
+        if said_ns is not None:
+            heapq.heappush(self._waiting, (said_ns, next(_NUMBERS), message))
+
+    def see(self, positions: Positions) -> tuple[Anomaly, ...]:
+        """Judge an instant; gives what is new about alarms."""
+        at_ns = positions.captured_at_ns
+        while self._changing and self._changing[0][0] <= at_ns:
+            self._watch.change(self._changing.popleft()[1])
+        while self._waiting and self._waiting[0][0] + COUNTS_AFTER_S * 1e9 <= at_ns:
+            said = heapq.heappop(self._waiting)[2]
+            self._watch.hear(said)
+            self._check.hear(said)
+        return (*self._watch.update(positions), *self._check.update(positions))
+
+
+def active_at(from_ns: int, recorded: Iterable[Anomaly]) -> tuple[Anomaly, ...]:
     """List the alarms that were active at an instant, each as it was last told before it."""
     before: dict[str, Anomaly] = {}
     for one in sorted(recorded, key=lambda one: one.captured_at_ns):

@@ -10,6 +10,8 @@ from collections import deque
 
 URGENT = ("alarm",)
 """What goes before all else that waits."""
+ANEW = "snapshot"
+"""What makes moot all that waits: everything is as it says."""
 MAX_WAITING = 1000
 """A viewer with so many messages unsent is cut off; its page comes back and starts afresh."""
 MAX_WAITING_POSITIONS = 20
@@ -51,12 +53,15 @@ class Mailbox:
 
     def put(self, about: str, text: str) -> None:
         """Add a text; one that is only about positions is dropped when many are waiting."""
+        if about == ANEW:
+            self._urgent.clear()
+            self._texts.clear()
         waiting = len(self._urgent) + len(self._texts)
         if about == "positions" and waiting > MAX_WAITING_POSITIONS:
             return
         if waiting >= MAX_WAITING:
             self._overfull = True
-        elif about in URGENT:
+        elif about in (*URGENT, ANEW):  # alarms that come after it must not be read before it
             self._urgent.append(text)
         else:
             self._texts.append(text)

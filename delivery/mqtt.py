@@ -39,12 +39,16 @@ MAX_UNSENT = 2000
 """So many messages may wait for the network or the broker's answer; further ones are refused."""
 MAX_REFUSED = 200
 """Of so many topics at most it is said that the broker does not take them."""
-BACKOFF_S = (0.1, 2.0)
-"""First and longest pause between two attempts."""
+BACKOFF_S = (0.02, 2.0)
+"""First and longest pause between two attempts. A broker that is started again is there within
+hundredths of a second, and an attempt at nobody costs a thousandth."""
 _DICE = random.Random()  # of our own: a program's seed is not for us to use up
 BACKOFF_SHARE = 0.25
 """A pause is that part of the time since the connection was there: who is away for a second is not
 waited for much longer."""
+LASTED_S = 1.0
+"""A connection that was lost sooner counts as none here: whoever is thrown out at once, again and
+again, must not come back fifty times a second."""
 
 LOOK_AT_CERTIFICATE_S = 3600.0
 """How often we look whether our own certificate is about to expire."""
@@ -139,6 +143,10 @@ class Connection:
             self.close()
             raise BrokerError(f"{self._address.url}: {trouble}")
 
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until connected and subscribed, so long at most; tells whether it came to that."""
+        return self._ready.wait(timeout_s)
+
     @property
     def connected(self) -> bool:
         """Whether messages go out now."""
@@ -200,14 +208,14 @@ class Connection:
             client.subscribe(filter, qos=qos)
 
     def on_connect(self, hook: Callable[[], None]) -> None:
-        """Call `hook` after every connection; soon, if connected already.
+        """Call `hook` after every connection, once we hear; soon, if connected already.
 
         After one under another name it is called once more, `WILL_S` later: the last will of the
         former one may have been published over what was said in between.
         """
         with self._lock:
             self._hooks.append(hook)
-            connected = self._client is not None
+            connected = self._ready.is_set()
         if connected:
             self._events.put(lambda: self._guarded(hook))
 
@@ -240,9 +248,10 @@ class Connection:
                 connected, again = self._session(protocol)
                 protocol = MQTTProtocolVersion.MQTTv311
             if connected:
-                lost_s = time.monotonic()
+                now_s = time.monotonic()
+                lost_s = now_s if now_s - began_s > LASTED_S else lost_s
                 if self._given_will is self._will:  # else it was us who ended it
-                    self._make_way(lost_s - began_s)
+                    self._make_way(now_s - began_s)
             elif not self._closing.is_set():
                 # The broker may know us by one name only (a certificate, an access list).
                 self._client_id = self._wanted_id
@@ -359,10 +368,10 @@ class Connection:
         if self._former_id not in ("", self._client_id):
             self._say_again_s = time.monotonic() + WILL_S
         self._former_id = self._client_id
-        self._call_hooks()
 
     def _call_hooks(self) -> None:
         with self._lock:
+            self._ready.set()  # before: who is woken sends only when connected
             hooks = list(self._hooks)
         for hook in hooks:
             self._guarded(hook)
@@ -370,7 +379,7 @@ class Connection:
     def _become_ready(self) -> None:
         if not self._awaited_subscriptions:
             self._say_once(f"connected to {self._address.url} with {self.protocol}")
-            self._ready.set()
+            self._call_hooks()
 
     def _forget_client(self) -> None:
         with self._lock:
@@ -516,7 +525,7 @@ def pause_s(gone_s: float) -> float:
     """Tell how long to wait before the next attempt when the broker has been gone for so long.
 
     >>> [pause_s(gone_s) for gone_s in (0.0, 1.0, 60.0)]
-    [0.1, 0.25, 2.0]
+    [0.02, 0.25, 2.0]
     """
     return min(BACKOFF_S[1], max(BACKOFF_S[0], BACKOFF_SHARE * gone_s))
 

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from http import HTTPStatus
 from types import TracebackType
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import connect
@@ -264,10 +265,23 @@ async def _send_all(client: _Client, connection: ServerConnection) -> None:
             await connection.send(await client.next())
 
 
+Read = TypeVar("Read")
+
+
 async def stream_packets(
     url: str, *, give_up_after_s: float | None = None
 ) -> AsyncGenerator[PanoramaPacket, None]:
-    """Give a gateway's packets as they come, for ever: what breaks is opened again.
+    """Give a gateway's packets as they come, as `stream_of` does."""
+    packets = stream_of(url, unpack, give_up_after_s=give_up_after_s)
+    async with contextlib.aclosing(packets):
+        async for packet in packets:
+            yield packet
+
+
+async def stream_of(
+    url: str, read: Callable[[bytes], Read], *, give_up_after_s: float | None = None
+) -> AsyncGenerator[Read, None]:
+    """Give what `read` makes of a gateway's packets, for ever: what breaks is opened again.
 
     With `give_up_after_s` it raises `StreamError` when no packet has come for so long; an address
     that can never work raises it at once.
@@ -304,7 +318,7 @@ async def stream_packets(
                         data = await connection.recv()
                     if isinstance(data, str):
                         raise WireError("panorama packet: text instead of bytes")
-                    packet = unpack(data)
+                    packet = read(data)
                     heard_s, pause_s = loop.time(), BACKOFF_S[0]
                     yield packet
         except (OSError, WebSocketException, TimeoutError, WireError) as error:
@@ -319,11 +333,16 @@ class StreamFollower:
     def __init__(
         self,
         url: str,
-        on_packet: Callable[[PanoramaPacket], None],
+        on_packet: Callable[[Any], None],
         on_error: Callable[[Exception], None] | None = None,
+        *,
+        read: Callable[[bytes], Any] = unpack,
     ) -> None:
-        """Start; what `on_packet` raises ends it and goes to `on_error`."""
-        self._on_packet = on_packet
+        """Start; what `on_packet` raises ends it and goes to `on_error`.
+
+        `on_packet` is given what `read` makes of each packet; that raises `WireError` for none.
+        """
+        self._on_packet, self._read = on_packet, read
         self._on_error = on_error
         self._stop: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -361,7 +380,7 @@ class StreamFollower:
         await asyncio.gather(following, stopped, return_exceptions=True)
 
     async def _hand_over(self, url: str) -> None:
-        async with contextlib.aclosing(stream_packets(url)) as packets:
+        async with contextlib.aclosing(stream_of(url, self._read)) as packets:
             async for packet in packets:
                 self._on_packet(packet)
 

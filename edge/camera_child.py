@@ -11,6 +11,7 @@ import threading
 from multiprocessing.connection import Connection, wait
 
 from edge import log
+from edge.byte_ring import ByteRing
 from edge.camera_going import keep_going
 from edge.camera_source import CameraSource, masked, open_source
 from edge.frame_ring import FrameRing, SourceStatus
@@ -27,23 +28,32 @@ def main(
     hold: Connection,
     loop: bool,
     start_at_ns: int | None,
+    *,
+    packets: ByteRing | None = None,
 ) -> None:
-    """Run one camera in this process until the other end of `hold` is closed."""
+    """Run one camera in this process until the other end of `hold` is closed.
+
+    `packets` takes what the camera sends, for the recorder.
+    """
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # they go to all of a terminal; our parent tells us
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(15, config.name.encode()[:15])  # PR_SET_NAME, for `top`
     stopping = threading.Event()
     threading.Thread(target=_follow, args=(hold, stopping), daemon=True).start()
-    from edge.camera_decoding import Decoding  # the supervisor, which decodes nothing, is here, too
+    # The supervisor, which decodes nothing, imports this module, too.
+    from edge.camera_decoding import Decoding
+    from edge.camera_tap import CameraTap
 
-    clock = SystemClock()
+    clock, tap = SystemClock(), CameraTap(packets)
     decoding = Decoding(config.name, config.decoder, log.say)
     before = ring.status()
     trouble = before.detail if before.state == "reconnecting" else ""
 
     def opener() -> CameraSource:
-        return open_source(config, clock, loop=loop, start_at_ns=start_at_ns, decoding=decoding)
+        return open_source(
+            config, clock, loop=loop, start_at_ns=start_at_ns, decoding=decoding, tap=tap
+        )
 
     try:
         keep_going(config, opener, ring, clock, stopping, trouble=trouble)

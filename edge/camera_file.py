@@ -12,6 +12,7 @@ import av
 import numpy as np
 
 from edge.camera_source import Pace, image_of, is_full_range, reason_of, video_in
+from edge.camera_tap import CameraTap
 from scene.arrays import Bytes, read_only
 from scene.clock import Clock
 from scene.errors import CameraError
@@ -50,8 +51,10 @@ class FileCamera:
         pace: Pace = "real_time",
         loop: bool = False,
         start_at_ns: int | None = None,
+        tap: CameraTap | None = None,
     ) -> None:
         self.name = name
+        self._tap = tap or CameraTap()
         self.note = ""
         self.corrupt_frames = 0
         self.full_range = False
@@ -105,10 +108,11 @@ class FileCamera:
             for time_ns, picture in self._without_jumps(self._pass()):
                 end_ns = time_ns + self._step_ns
                 if self._is_due(offset_ns + time_ns):
+                    captured_at_ns = self._start_at_ns + offset_ns + time_ns
+                    if isinstance(picture, av.VideoFrame):
+                        self._tap.shown(picture.pts, captured_at_ns)
                     yield Frame(
-                        camera=self.name,
-                        captured_at_ns=self._start_at_ns + offset_ns + time_ns,
-                        image=_image(picture),
+                        camera=self.name, captured_at_ns=captured_at_ns, image=_image(picture)
                     )
                 if self._closed:
                     return
@@ -179,8 +183,10 @@ class FileCamera:
             time_base_ns = float(stream.time_base or 1) * 1e9
             self._step_ns = round(1e9 / float(stream.average_rate or 25))
             self._duration_ns = round((stream.duration or 0) * time_base_ns)
+            self._tap.opened(self.name, stream, self._clock.now_ns())
             for packet in self._packets(container):
                 packets += packet.size > 0
+                self._tap.began(packet, self._clock.now_ns())
                 for frame in self._decoded(packet):
                     self.full_range = is_full_range(frame)
                     if frame.pts is None:
@@ -190,10 +196,12 @@ class FileCamera:
                         time_ns = round((frame.pts - first_pts) * time_base_ns)
                     shown += 1
                     yield time_ns, frame
+                self._tap.ended()
                 self.heard()
             if packets < stream.frames and not self.note.startswith("ended early"):
                 self.note = f"ended early: {packets} of {stream.frames} frames are in the file"
         finally:
+            self._tap.ended()
             container.close()
 
     def _packets(

@@ -5,10 +5,11 @@ work; connecting anew and waiting for key frames would take longer than all else
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from edge.byte_ring import ByteRing
 from edge.camera_kept import Kept
-from edge.camera_process import CameraProcess, stop_cameras
+from edge.camera_process import NO_PACKETS, CameraProcess, stop_cameras
 from edge.camera_source import is_live
 from scene.errors import CameraError
 from scene.site import CameraConfig
@@ -17,7 +18,9 @@ from scene.site import CameraConfig
 class CameraKeeper:
     """The live cameras of a gateway, each in a process of its own; for one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, packets: Mapping[str, ByteRing] = NO_PACKETS) -> None:
+        """Hand what cameras send to `packets`, by their names."""
+        self._packets = packets
         self._cameras: list[CameraProcess] = []
         self._gone: list[CameraProcess] = []
         """Those that were told to end."""
@@ -41,7 +44,7 @@ class CameraKeeper:
         for config in configs:
             if is_live(config) and config not in known:
                 with contextlib.suppress(OSError, CameraError):
-                    self._cameras.append(_started(config))
+                    self._cameras.append(self._started(config))
 
     def look_after(self) -> None:
         """Start those again whose process died or hangs; to be called several times a second."""
@@ -53,8 +56,7 @@ class CameraKeeper:
         stop_cameras((*self._cameras, *self._gone))
         self._cameras, self._gone = [], []
 
-
-def _started(config: CameraConfig) -> CameraProcess:
-    camera = CameraProcess(config)
-    camera.start()
-    return camera
+    def _started(self, config: CameraConfig) -> CameraProcess:
+        camera = CameraProcess(config, packets=self._packets.get(config.name))
+        camera.start()
+        return camera

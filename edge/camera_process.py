@@ -6,11 +6,13 @@ or hangs takes only its own process with it, and that is started again.
 
 import multiprocessing
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from types import MappingProxyType
 from typing import Protocol
 
+from edge.byte_ring import ByteRing
 from edge.camera_child import STOP_LIMIT_S, main
 from edge.camera_going import FIRST_PAUSE_S, LONGEST_PAUSE_S, STEADY_S
 from edge.camera_kept import KeptCamera
@@ -41,6 +43,7 @@ KILL_LOOK_S = 0.05
 START_LIMIT_S = 60.0
 CHECK_EVERY_S = 0.25
 OVER: tuple[SourceState, ...] = ("ended", "failed")
+NO_PACKETS: Mapping[str, ByteRing] = MappingProxyType({})
 
 
 class CameraHandle(Protocol):
@@ -84,11 +87,12 @@ def start_cameras(
     in_processes: bool = True,
     start_at_ns: int | None = None,
     kept: Sequence[tuple[CameraConfig, FrameRing]] = (),
+    packets: Mapping[str, ByteRing] = NO_PACKETS,
 ) -> tuple[CameraHandle, ...]:
     """Start all cameras; files among them are exactly synchronous. In the order of `configs`.
 
     The first frame of files is of `start_at_ns`; none takes `soon_ns`. Those that are `kept` going
-    by somebody else are only looked at.
+    by somebody else are only looked at. What cameras send goes to `packets`, by their names.
     """
     if start_at_ns is None:
         start_at_ns = soon_ns(len(configs), clock, in_processes=in_processes)
@@ -98,7 +102,8 @@ def start_cameras(
             if one == config:
                 return KeptCamera(ring)
         if in_processes:
-            return CameraProcess(config, loop=loop, start_at_ns=start_at_ns)
+            taken = packets.get(config.name)
+            return CameraProcess(config, loop=loop, start_at_ns=start_at_ns, packets=taken)
         return CameraThread(config, clock, loop=loop, start_at_ns=start_at_ns)
 
     handles = tuple(handle_of(config) for config in configs)
@@ -132,9 +137,15 @@ class CameraProcess:
     """A camera in a process of its own; a process that dies or hangs is started again."""
 
     def __init__(
-        self, config: CameraConfig, *, loop: bool = False, start_at_ns: int | None = None
+        self,
+        config: CameraConfig,
+        *,
+        loop: bool = False,
+        start_at_ns: int | None = None,
+        packets: ByteRing | None = None,
     ) -> None:
         self.config, self.ring = config, FrameRing(config.name)
+        self._packets = packets
         self._loop = loop
         self._start_at_ns = start_at_ns
         self._clock = SystemClock()
@@ -176,6 +187,7 @@ class CameraProcess:
         self._process = spawn.Process(
             target=main,
             args=(self.config, self.ring, theirs, self._loop, self._start_at_ns),
+            kwargs={"packets": self._packets},
             name=f"lamproom-camera-{self.config.name}",
             daemon=True,
         )

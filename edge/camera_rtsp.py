@@ -12,6 +12,7 @@ import av
 
 from edge.camera_decoding import OFF, Decoder, Decoding
 from edge.camera_source import image_of, is_full_range, place_of, reason_of, video_in
+from edge.camera_tap import CameraTap
 from scene.clock import Clock
 from scene.errors import CameraError
 from scene.messages import Frame
@@ -146,10 +147,12 @@ class RtspCamera:
         *,
         transport: str = "tcp",
         decoding: Decoding | None = None,
+        tap: CameraTap | None = None,
     ) -> None:
-        """Without `decoding` its pictures are decoded in software."""
+        """Without `decoding` its pictures are decoded in software; packets go through the `tap`."""
         self.name = name
         self._decoding = decoding or Decoding(name, OFF, lambda text: None)
+        self._tap = tap or CameraTap()
         self.note = ""
         self.corrupt_frames = 0
         self.full_range = False
@@ -200,6 +203,7 @@ class RtspCamera:
         if accel is not None and not stream.codec_context.is_hwaccel:
             self._decoding.failed(f"it does not decode {stream.codec_context.name}")
         self._decoder = Decoder(stream, self._decoding)
+        self._tap.opened(self.name, stream, self._clock.now_ns())
         return container
 
     def _frames(self) -> Generator[Frame, None, None]:
@@ -214,9 +218,13 @@ class RtspCamera:
                 if self._clock.monotonic_s() - waiting_since_s > 0.95 * READ_LIMIT_S:
                     raise TimeoutError(SILENT)
                 self._note_camera_time(packet)
-                for frame in self._decoded(packet):
-                    yield self._frame(frame, arrival_ns)
-                    shown_s = self._clock.monotonic_s()
+                self._tap.began(packet, arrival_ns)
+                try:
+                    for frame in self._decoded(packet):
+                        yield self._frame(frame, arrival_ns)
+                        shown_s = self._clock.monotonic_s()
+                finally:
+                    self._tap.ended()
                 self.heard()
                 waiting_since_s = self._clock.monotonic_s()
                 if waiting_since_s - shown_s > FRUITLESS_LIMIT_S:
@@ -249,7 +257,9 @@ class RtspCamera:
             stream_ns = round(frame.pts * float(frame.time_base) * 1e9)
             camera_ns = self._camera_ns_of.pop(frame.pts, None)
         captured_at_ns = self._times.at(stream_ns, camera_ns, arrival_ns)
-        self.note = "; ".join(one for one in (self._times.note, self._decoding.note) if one)
+        self._tap.shown(frame.pts, captured_at_ns)
+        notes = self._times.note, self._decoding.note, self._tap.note
+        self.note = "; ".join(one for one in notes if one)
         return Frame(camera=self.name, captured_at_ns=captured_at_ns, image=image_of(frame))
 
     def _note_camera_time(self, packet: "av.packet.Packet[av.VideoStream]") -> None:

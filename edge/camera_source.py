@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # the sender asks for addresses only, and shall be quick to s
     import av
 
     from edge.camera_decoding import Decoding
+    from edge.camera_tap import CameraTap
 
 Pace = Literal["real_time", "as_fast_as_possible"]
 
@@ -63,19 +64,20 @@ def open_source(
     loop: bool = False,
     start_at_ns: int | None = None,
     decoding: "Decoding | None" = None,
+    tap: "CameraTap | None" = None,
 ) -> CameraSource:
     """Open a camera; raises `CameraError`, which names the camera, when that fails.
 
     `pace`, `loop` and `start_at_ns` are for files: a file's first frame is captured at
     `start_at_ns` (now when none is given), so that files opened with the same one are exactly
     synchronous. A real-time file waits until then. `decoding` is kept over a live camera's
-    connections; without it software decodes.
+    connections; without it software decodes. Packets go through the `tap`, if there is one.
     """
     if is_live(config):
         from edge.camera_rtsp import RtspCamera
 
         return RtspCamera(
-            config.name, config.url, clock, transport=config.transport, decoding=decoding
+            config.name, config.url, clock, transport=config.transport, decoding=decoding, tap=tap
         )
     if "://" in config.url:
         raise CameraError(
@@ -92,6 +94,7 @@ def open_source(
         pace=pace,
         loop=loop,
         start_at_ns=start_at_ns,
+        tap=tap,
     )
 
 

@@ -4,6 +4,7 @@ Knows nothing about MQTT.
 """
 
 import re
+from collections.abc import Sequence
 from importlib.metadata import version
 
 from edge.camera_source import is_live, place_of
@@ -14,6 +15,7 @@ from scene.landmarks_config import landmarks_of
 from scene.messages import CameraDescription, SiteDescription, ZoneDescription
 from scene.rig import Rig
 from scene.site import Site
+from scene.zones import ZoneConfig
 
 
 def describe(site: Site, rig: Rig, site_yaml: str, stream_url: str) -> SiteDescription:
@@ -28,11 +30,7 @@ def describe(site: Site, rig: Rig, site_yaml: str, stream_url: str) -> SiteDescr
         centre_line_m=site.floor.centre_line_m,
         left_m=site.floor.left_m,
         right_m=site.floor.right_m,
-        zones=tuple(
-            ZoneDescription(name=zone.name, kind=zone.kind, polygon_m=zone.polygon_m)
-            for zone in site.zones
-            if zone.follows is None  # its corners are a machine's, not the mine's
-        ),
+        zones=described_zones(site.zones),
         cameras=tuple(
             CameraDescription(
                 name=camera.name,
@@ -49,6 +47,15 @@ def describe(site: Site, rig: Rig, site_yaml: str, stream_url: str) -> SiteDescr
         ruler=ruler(rig, site.floor),
         site_yaml=without_secrets(site_yaml, site),
         landmarks=landmarks_of(site.supports, site.marks),
+    )
+
+
+def described_zones(zones: Sequence[ZoneConfig]) -> tuple[ZoneDescription, ...]:
+    """Describe those zones whose corners are the mine's, and not a machine's."""
+    return tuple(
+        ZoneDescription(name=zone.name, kind=zone.kind, polygon_m=zone.polygon_m)
+        for zone in zones
+        if zone.follows is None
     )
 
 

@@ -29,7 +29,8 @@ of them are started anew with it, so there is no haste."""
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 40.0
 LONGEST_PAUSE_S = 5.0
-STEADY_S = 60.0
+WORKED_S = 3.0
+"""Who lived for so long is started again at once, as a service is: alarms wait for it."""
 LOOK_EVERY_S = 0.2
 STOOD_STILL_S = 1.0
 """Who has not come round for so long itself (a machine that was paused, Ctrl-Z) can't tell for how
@@ -74,8 +75,8 @@ class _Guardian:
                 said = self._last_error()
                 why = f"{why}; its last error: {said}" if said else why
                 log.say(f"the supervisor {why}; starting it again", "error")
-                steady = time.monotonic() - started_s > STEADY_S
-                pause_s = 0.0 if steady else min(LONGEST_PAUSE_S, 2 * pause_s + 0.5)
+                worked = time.monotonic() - started_s > WORKED_S
+                pause_s = 0.0 if worked else min(LONGEST_PAUSE_S, 2 * pause_s + 0.5)
                 until_s = time.monotonic() + pause_s
                 while time.monotonic() < until_s and not self._told:
                     time.sleep(LOOK_EVERY_S)

@@ -17,7 +17,14 @@ from delivery.mqtt import Connection, say
 from delivery.outbox import Outbox
 from edge.calibration.made_for import check_same_site, doubt
 from edge.camera_kept import Kept
-from edge.camera_process import CameraHandle, failures, soon_ns, start_cameras, stop_cameras
+from edge.camera_process import (
+    NO_PACKETS,
+    CameraHandle,
+    failures,
+    soon_ns,
+    start_cameras,
+    stop_cameras,
+)
 from edge.camera_source import is_live
 from edge.camera_watch import CameraWatch
 from edge.coverage import Roadway
@@ -39,7 +46,9 @@ from edge.rig_watch import RigWatch
 from edge.run_words import RunWords
 from edge.services import Context
 from edge.site_watch import SiteWatch
+from edge.steps import SteppedPipeline
 from edge.tag_file import TagFile, TagPlayer, length_s
+from edge.taps import Taps
 from edge.together import Together
 from edge.view.watch import ViewWatch
 from scene.alarms import ALARMS
@@ -319,6 +328,7 @@ def main(context: Context) -> None:
             settle=outlet.settle,
             link=connection,
             kept=context.cameras,
+            taps=context.taps,
         )
     finally:
         outlet.settle(START_FAILED_S)  # else it was waited for already
@@ -337,19 +347,24 @@ def run_cameras(
     link: Link | None = None,
     settle: Callable[[float], object] = bool,
     kept: Kept = (),
+    taps: Taps | None = None,
 ) -> None:
     """Start a site's cameras and show, see and report until they end or `stopped` says so.
 
     `before` are the alarms that were active when the gateway, or only its pipeline, went down;
     `link` is where others speak to the gateway, and where `options.tags` is played; `settle` waits
     until alarms are safe on disk, for so many seconds at most; `kept` are cameras that go on
-    already.
+    already; `taps` take what a recording needs for a second run.
     """
     site, clock = options.site(), SystemClock()
     rig = load_rig(site.rig.file)
     check_same_site(site.rig.file, site)
+
+    def open_pipeline() -> Pipeline:
+        return SteppedPipeline(site, rig, taps.steps) if taps else Pipeline(site, rig)
+
     # Live cameras take a second or two to answer, and need not wait for the model to be loaded.
-    pipeline = None if all(map(is_live, site.cameras)) else Pipeline(site, rig)
+    pipeline = None if all(map(is_live, site.cameras)) else open_pipeline()
     start_at_ns = soon_ns(len(site.cameras), clock, in_processes=in_processes)
     heard = _ears(options, site, link, clock, start_at_ns)
     cameras = start_cameras(
@@ -359,12 +374,13 @@ def run_cameras(
         in_processes=in_processes,
         start_at_ns=start_at_ns,
         kept=kept,
+        packets=taps.packets if taps else NO_PACKETS,
     )
     try:
         parts = Parts(
             site=site,
             rig=rig,
-            pipeline=pipeline or Pipeline(site, rig),
+            pipeline=pipeline or open_pipeline(),
             cameras=cameras,
             outlet=outlet,
             clock=clock,

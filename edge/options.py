@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from delivery.recordings.keep import Keep
 from edge.site_signature import read_site_text
 from scene.errors import LamproomError
 from scene.site import Site, parse_site
@@ -25,6 +26,10 @@ class RunOptions:
     state_folder: Path | None = None
     loop: bool = False
     record: Path | None = None
+    record_cameras: bool = False
+    """Whether the cameras' own packets are recorded as well."""
+    record_keep: Keep | None = None
+    """How much of recordings is kept; none goes by the site file."""
     pictures: Path | None = None
     tags: Path | None = None
     """A file of tag fixes to play beside camera files."""
@@ -43,6 +48,10 @@ class RunOptions:
     def site_as_written(self) -> Site:
         """Read the site file as it is now, whatever was right before; raises `SiteError`."""
         return self._site(read_site_text(self.site_file, self.trusted_key))
+
+    def settled_site(self) -> Site:
+        """Give the site as it last was right, without a look at its file; raises `SiteError`."""
+        return self.site() if self.settled is None else self._site(self.settled)
 
     def settle(self) -> "RunOptions":
         """Take the site file as it is for one that is right; nothing changes when it is not."""
@@ -87,6 +96,16 @@ class RunOptions:
         panorama = self.site().panorama
         host = "127.0.0.1" if panorama.host in ("0.0.0.0", "") else panorama.host
         return f"ws://{host}:{panorama.port}/panorama"
+
+    def keep(self, site: Site) -> Keep:
+        """Tell how much of recordings is kept."""
+        if self.record_keep is not None:
+            return self.record_keep
+        given = site.recording
+        return Keep(
+            size_bytes=None if given.keep_gb is None else given.keep_gb * 1e9,
+            age_s=None if given.keep_days is None else given.keep_days * 86_400,
+        )
 
     def folders(self, site: Site) -> tuple[Path, ...]:
         """List the folders that this run writes to for good."""

@@ -69,7 +69,7 @@ class Pipeline:
         self._finds: tuple[Detections, ...] = ()
         """The latest ones: they show who is where before anybody is located."""
         self._lift_to_see, self._lift_to_show = LocalContrast(), LocalContrast()
-        self._tracking = threading.Lock()
+        self._tracking = threading.RLock()
 
     def see(self, frames: Frames) -> tuple[Detections, ...]:
         """Find the people in one instant's frames and follow them in mine metres.
@@ -80,10 +80,14 @@ class Pipeline:
         if self._site.detection.local_contrast:
             fit = [replace(frame, image=self._lift_to_see.lifted(frame.image)) for frame in fit]
         people = self.detector.detect(fit)
+        self.follow(people)
+        return people
+
+    def follow(self, people: tuple[Detections, ...]) -> None:
+        """Follow people who were found in one instant's frames."""
         with self._tracking:
             self._tracker.update(people)
             self._finds = people
-        return people
 
     def show(self, frames: Frames) -> Picture:
         """Make the panorama of one instant, with everybody's position and what is wrong."""
@@ -102,6 +106,11 @@ class Pipeline:
             positions=positions,
             anomalies=self._judged(positions),
         )
+
+    def judge(self, at_ns: int) -> tuple[Positions, tuple[Anomaly, ...]]:
+        """Do without pictures what `show` does: positions, and what changed about alarms."""
+        positions = self._named(self.locate(at_ns))
+        return positions, self._judged(positions)
 
     def hear(self, message: Message) -> tuple[Anomaly, ...]:
         """Take in what others say: tags, machines, operators' orders, this gateway's own health.

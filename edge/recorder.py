@@ -14,20 +14,26 @@ from pathlib import Path
 from delivery.guard import Guard
 from delivery.mqtt import Connection, say
 from delivery.recordings.format import DiskFullError, Trusted
+from delivery.recordings.retention import Retention
+from delivery.recordings.run_record import RunRecord
 from delivery.recordings.writer import RecordingWriter
 from delivery.signing import SigningError
 from delivery.stream import StreamFollower
 from delivery.trust import Trust, sender_name
 from edge import log
+from edge.recorded_run import run_record
+from edge.recording_intake import Intake
 from edge.service import Context
-from edge.storage_watch import look_at, make_folder
+from edge.storage_watch import Room, look_at, make_folder
 from scene.clock import Clock, SystemClock
-from scene.errors import RecordingError, WireError, printable
-from scene.messages import PanoramaPacket
+from scene.errors import LamproomError, RecordingError, WireError, printable
+from scene.packet import split
 from scene.site import Site
 from scene.topics import LIVE_PREFIX, TOPICS, topic_name
 
 LOOK_EVERY_S = 0.5
+TEND_EVERY_S = 10.0
+"""So often the oldest files are looked at, whether they are still to be kept."""
 PAUSE_S = 5.0
 """After the disk was full recording is not tried again sooner."""
 NEW_FILE_AFTER_S = 3600.0
@@ -59,13 +65,15 @@ class Recorder:
         name: str = "recorder",
         guard: Guard | None = None,
         say: Callable[[str], None] = say,
+        run: RunRecord | None = None,
     ) -> None:
         """Begin; `name` is the client's at the broker: two at once need two names.
 
-        And a `guard` each: what both hear is not played again. `say` is told of the broker.
+        And a `guard` each: what both hear is not played again. `say` is told of the broker. `run`
+        is written into the file.
         """
         make_folder(path)
-        self._writer = RecordingWriter(path, clock)
+        self.writer = RecordingWriter(path, clock, run)
         self._clock = clock
         self._guard = guard or Guard(clock=clock)
         self._told: set[str] = set()
@@ -80,12 +88,12 @@ class Recorder:
             )
             self._connection.subscribe(name, row.qos, self._on_message)
         self._connection.connect(timeout_s=10.0)
-        self._follower = StreamFollower(stream_url, self._on_packet, self._on_error)
+        self._follower = StreamFollower(stream_url, self._on_packet, self._on_error, read=split)
 
     @property
     def path(self) -> Path:
         """The file that is written."""
-        return self._writer.path
+        return self.writer.path
 
     @property
     def hears(self) -> bool:
@@ -95,7 +103,7 @@ class Recorder:
     @property
     def trouble(self) -> Exception | None:
         """Why nothing is recorded any more; none while all is well."""
-        return self._writer.trouble or self._stream_trouble
+        return self.writer.trouble or self._stream_trouble
 
     def check_with(self, guard: Guard) -> None:
         """Tell true messages from forged ones by other keys from now on."""
@@ -106,7 +114,7 @@ class Recorder:
         try:
             with self._writing:
                 self._closed = True
-                self._writer.close()
+                self.writer.close()
         finally:
             self._guard.remember()
             hanging_up = threading.Thread(target=self._hang_up, name="hang-up", daemon=True)
@@ -137,9 +145,9 @@ class Recorder:
             if self._closed:
                 return
             if why:
-                self._writer.refused(topic, payload, why, at_ns)
+                self.writer.refused(topic, payload, why, at_ns)
             else:
-                self._writer.message(topic, payload, at_ns, trust)
+                self.writer.message(topic, payload, at_ns, trust)
 
     def _say_refused(self, topic: str, why: str) -> None:
         if topic not in self._told and len(self._told) < MOST_TOLD:
@@ -147,10 +155,10 @@ class Recorder:
             text = f"{topic}: a message was refused, and is recorded apart: {why}"
             log.say(printable(text, 500), "warning")
 
-    def _on_packet(self, packet: PanoramaPacket) -> None:
+    def _on_packet(self, packet: tuple[int, bytes, bytes]) -> None:
         with self._writing:
             if not self._closed:
-                self._writer.packet(packet)
+                self.writer.split_packet(*packet)
 
     def _on_error(self, error: Exception) -> None:
         self._stream_trouble = error
@@ -176,10 +184,13 @@ class Recordings:
         self._files = 0
         self._newest = self._path
         self._paused = False
+        self._intake = Intake(context.taps, clock, log.say) if context.taps else None
+        self._retention = Retention(self._path, context.options.keep(self._site), log.say)
+        self._tend_s = 0.0
 
     def look(self) -> None:
         """Begin, go on, or stop for want of room; raises `RecordingError` for other troubles."""
-        room = look_at(self._path.parent)
+        room = self._made_room(look_at(self._path.parent))
         if self._recorder is None:
             fits = room.enough if self._paused else not room.low
             if room.low:
@@ -204,11 +215,34 @@ class Recordings:
 
     def close(self) -> None:
         """Finish all files that are open."""
+        if self._intake is not None:
+            self._intake.into(None)
         recorders, self._recorder, self._former = (self._former, self._recorder), None, None
         with contextlib.ExitStack() as closing:  # one that fails leaves no other open
             for recorder in recorders:
                 if recorder is not None:
                     closing.callback(recorder.close)
+
+    def _made_room(self, room: Room) -> Room:
+        """Delete what is not to be kept, now and then and where there is little room; look again.
+
+        That comes before recording stops, and before the disk is so full that an alarm says so.
+        """
+        if self._clock.monotonic_s() < self._tend_s and room.enough:
+            return room
+        self._tend_s = self._clock.monotonic_s() + TEND_EVERY_S
+        writing = [one.path for one in (self._recorder, self._former) if one is not None]
+        folder = self._path.parent
+        self._retention.tend(
+            self._clock.now_ns() / 1e9, writing, has_room=lambda: look_at(folder).enough
+        )
+        return look_at(folder)
+
+    def end(self) -> None:
+        """Finish for good."""
+        self.close()
+        if self._intake is not None:
+            self._intake.close()
 
     def say_where(self) -> None:
         """Say at the end where the recording lies."""
@@ -227,17 +261,29 @@ class Recordings:
                 name=name,
                 guard=self._new_guard(),
                 say=self._context.options.broker_log(say),
+                run=self._run(),
             )
         except DiskFullError as error:  # a quota, say: the disk itself has room
             self._pause(str(error))
             return
         self._files += 1
         self._newest = self._recorder.path
+        if self._intake is not None:
+            self._intake.into(self._recorder.writer)
         self._new_file_s = self._clock.monotonic_s() + NEW_FILE_AFTER_S
         if self._paused:
             log.say(f"there is room again; recording goes on in {self._recorder.path}")
         self._context.pause(False)
         self._paused = False
+
+    def _run(self) -> RunRecord | None:
+        """Say what is run; nothing where the site file can't be read now."""
+        cameras = tuple(self._context.taps.packets) if self._context.taps else ()
+        try:
+            return run_record(self._context.options, self._files + 1, self._clock, cameras)
+        except LamproomError as error:
+            log.say(f"the recording does not say what was run: {error}", "warning")
+            return None
 
     def _look_for_keys(self, recorder: Recorder) -> None:
         """Check signatures as soon as a key can be used."""
@@ -297,5 +343,5 @@ def main(context: Context) -> None:
         # Pipeline and sender have ended; their last words are still on the way.
         clock.sleep(LAST_WORDS_S)
     finally:
-        recordings.close()
+        recordings.end()
         recordings.say_where()

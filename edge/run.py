@@ -12,10 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from delivery.address import address_of
+from delivery.recordings.keep import read_keep
 from edge import log
 from edge.calibration.made_for import check_same_site
 from edge.camera_source import is_live
 from edge.options import RunOptions
+from edge.quick_start import importing
 from edge.sd_notify import Systemd
 from edge.storage_watch import make_folder
 from scene.errors import BrokerError, LamproomError, RigError
@@ -56,6 +58,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="record the run (.mcap); not with --fast or --single-process",
+    )
+    parser.add_argument(
+        "--record-cameras",
+        action="store_true",
+        help="with --record: the cameras' own packets, too, so that `lamproom rerun` can repeat it",
+    )
+    parser.add_argument(
+        "--record-keep",
+        metavar="LIMITS",
+        help="with --record: delete the oldest files beyond a size, an age or both, e.g. "
+        "200GB,30d (else as the site file's `recording` says; else nothing is deleted)",
     )
     parser.add_argument(
         "--tags",
@@ -108,6 +121,8 @@ def run(args: argparse.Namespace) -> int:
         state_folder=args.state,
         loop=args.loop,
         record=args.record,
+        record_cameras=args.record_cameras,
+        record_keep=read_keep(args.record_keep) if args.record_keep else None,
         pictures=args.pictures,
         tags=args.tags,
         trusted_key=args.trusted_key,
@@ -127,17 +142,20 @@ def run(args: argparse.Namespace) -> int:
         raise LamproomError("--pictures goes with --fast")
     if args.record and (args.fast or args.single_process):
         raise LamproomError("--record needs processes: leave out --fast and --single-process")
+    if (args.record_cameras or args.record_keep) and not args.record:
+        raise LamproomError("--record-cameras and --record-keep go with --record FILE")
     if args.record and not Systemd().there:
         # Only said to somebody who sits there: for want of a disk to record to, no alarm may stop.
         make_folder(args.record)
     if args.fast or args.single_process:
         return _with_broker(options, args, lambda options: _in_one_process(options, args))
-    from edge.guardian import guarded
-    from edge.services import Supervisor  # before the guardian forks: who is started anew has it
+    with importing():
+        from edge.guardian import guarded
+        from edge.services import Supervisor  # before it forks: who is started anew has it
 
     def supervise(beat: Callable[[], None], begun_anew: str) -> int:
         def run_them(options: RunOptions) -> int:
-            return Supervisor(options, say, beat=beat, begun_anew=begun_anew).run()
+            return Supervisor(options, say, beat=beat, begun_anew=begun_anew, fresh=True).run()
 
         return _with_broker(options, args, run_them)
 

@@ -7,7 +7,7 @@ import contextlib
 import multiprocessing.process
 import time
 from dataclasses import dataclass, field
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from edge.service import Signs
@@ -55,7 +55,7 @@ class Effort:
 class Running:
     """A process that was started, and what it has shown of itself."""
 
-    process: SpawnProcess
+    process: BaseProcess
     signs: Signs
     started_s: float
     is_first: bool
@@ -109,7 +109,7 @@ class Running:
         return now_s - max(self.sign_s or self.started_s, self.excused_s)
 
 
-def forget(process: SpawnProcess) -> None:
+def forget(process: BaseProcess) -> None:
     """Let our own end not wait for a process that can't be killed; multiprocessing would."""
     children: set[object] = getattr(multiprocessing.process, "_children", set())
     children.discard(process)

@@ -4,13 +4,13 @@ Knows nothing about frames or people; it could be killed and started again at an
 alarm being lost, because alarms are in the outbox on disk.
 """
 
-import contextlib
 import os
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from delivery.attendance import Attendance
 from delivery.guard import guard_of
@@ -18,22 +18,21 @@ from delivery.mqtt import Connection, say
 from delivery.outbox import Outbox
 from delivery.publisher import Publisher
 from delivery.signing import Signer
-from delivery.stream import StreamServer
 from delivery.voice import Voice, next_run
-from edge.description import describe
 from edge.line import LineIn, ReplacedError
 from edge.local_alarm import LocalAlarm, open_local_alarm
-from edge.metrics import Figures, MetricsServer, serve_metrics
 from edge.options import RunOptions
 from edge.outlet import DirectOutlet, pass_on
-from edge.services import Context
-from edge.site_watch import SiteWatch
+from edge.service import Context
 from scene.clock import SystemClock
-from scene.errors import LamproomError, RigError
+from scene.errors import LamproomError
 from scene.messages import GatewayState
-from scene.rig import Rig, load_rig
 from scene.site import Site
 from scene.topics import topic_name
+
+if TYPE_CHECKING:  # imported only where they are used: alarms wait for all that is imported here
+    from delivery.stream import StreamServer
+    from edge.metrics import Figures, MetricsServer
 
 LAST_WORDS_S = 2.0
 """So long at most the sender goes on after it is told to stop."""
@@ -46,10 +45,10 @@ class Sending:
     connection: Connection
     publisher: Publisher
     outbox: Outbox
-    stream: StreamServer
+    stream: "StreamServer"
     outlet: DirectOutlet
     local_alarm: LocalAlarm | None
-    metrics: MetricsServer | None
+    metrics: "MetricsServer | None"
     new_run: Callable[[int], int]
     """Gives a number for a new start, higher than the one that it is given."""
 
@@ -83,44 +82,11 @@ class Sending:
         self.stream.close()
 
 
-class Announcement:
-    """Describes the site to viewers, and again when panoramas come from another rig."""
-
-    def __init__(
-        self, site: Site, options: RunOptions, publisher: Publisher, stream_url: str
-    ) -> None:
-        self._site, self._site_yaml = site, options.site_yaml()
-        self._site_watch = SiteWatch(options.site_file, site, options.site_as_written)
-        self._options = options
-        self._publisher, self._stream_url = publisher, stream_url
-        self._geometry = ""
-        with contextlib.suppress(RigError):  # alarms go out without a rig as well
-            self._announce(load_rig(site.rig.file))
-
-    def follow(self, geometry: str) -> None:
-        """Describe the site anew when panoramas have another geometry, or zones have changed."""
-        changed = self._site_watch.poll()
-        if changed is not None:
-            self._site = changed
-            with contextlib.suppress(OSError, ValueError, LamproomError):  # somebody is at it
-                self._site_yaml = self._options.site_yaml()
-        elif geometry == self._geometry:
-            return
-        self._geometry = geometry
-        with contextlib.suppress(RigError):  # the pipeline says so in the cameras' health
-            rig = load_rig(self._site.rig.file)
-            if rig.id == geometry:
-                self._announce(rig)
-
-    def _announce(self, rig: Rig) -> None:
-        self._geometry = rig.id
-        self._publisher.announce(describe(self._site, rig, self._site_yaml, self._stream_url))
-
-
 def open_sending(site: Site, options: RunOptions) -> Sending:
     """Connect to the broker (in the background, for ever) and serve the panorama.
 
-    Raises `SigningError` for a key file that can't be used.
+    What waits in the outbox goes out first. Raises `SigningError` for a key file that can't be
+    used, and `LamproomError` where the panorama or figures can't be served.
     """
     clock, state = SystemClock(), site.state_folder
     key_file = site.signing.key_file if site.signing is not None else None
@@ -130,9 +96,6 @@ def open_sending(site: Site, options: RunOptions) -> Sending:
     topic = topic_name("state", site=site.site, gateway=site.gateway)
     gone = GatewayState(online=False, since_ns=clock.now_ns())
     will = (topic, voice.last_will(topic, gone, gateway=site.gateway))
-    # Who was here before and can't be killed may hold the port: alarms need none.
-    panorama, again = site.panorama, options.again
-    stream = StreamServer(panorama.host, panorama.port, waits_for_port=again)
     connection = Connection(
         site.broker,
         client_id=f"{site.gateway}-{site.site}",
@@ -149,24 +112,51 @@ def open_sending(site: Site, options: RunOptions) -> Sending:
     publisher = Publisher(
         site, connection, outbox, clock, voice=voice, guard=guard, attendance=attendance
     )
-    announcement = Announcement(site, options, publisher, stream.url)
-    local_alarm = open_local_alarm(site, outbox, publisher, clock)
     connection.connect(timeout_s=10.0)
-    outlet = DirectOutlet(publisher, stream, announcement.follow)
-    figures = Figures(site, outlet, outbox, connection, options.folders(site), clock=clock)
+    try:
+        stream, outlet, metrics = _serve_viewers(site, options, publisher, outbox, connection)
+    except BaseException:
+        publisher.going_offline()
+        connection.close()
+        raise
     return Sending(
         connection=connection,
         publisher=publisher,
         outbox=outbox,
         stream=stream,
         outlet=outlet,
-        local_alarm=local_alarm,
-        metrics=_serve_metrics(site, figures, again=again),
+        local_alarm=open_local_alarm(site, outbox, publisher, clock),
+        metrics=metrics,
         new_run=lambda after: next_run(state / "run", clock, after=after),
     )
 
 
-def _serve_metrics(site: Site, figures: Figures, *, again: bool) -> MetricsServer | None:
+def _serve_viewers(
+    site: Site, options: RunOptions, publisher: Publisher, outbox: Outbox, connection: Connection
+) -> "tuple[StreamServer, DirectOutlet, MetricsServer | None]":
+    """Serve what only viewers need; it takes longer to import than an alarm takes to arrive."""
+    from delivery.stream import StreamServer
+    from edge.announcement import Announcement
+    from edge.metrics import Figures
+
+    # Who was here before and can't be killed may hold the port: alarms need none.
+    panorama, again = site.panorama, options.again
+    stream = StreamServer(panorama.host, panorama.port, waits_for_port=again)
+    try:
+        outlet = DirectOutlet(
+            publisher, stream, Announcement(site, options, publisher, stream.url).follow
+        )
+        folders = options.folders(site)
+        figures = Figures(site, outlet, outbox, connection, folders, clock=SystemClock())
+        return stream, outlet, _serve_metrics(site, figures, again=again)
+    except BaseException:
+        stream.close()
+        raise
+
+
+def _serve_metrics(site: Site, figures: "Figures", *, again: bool) -> "MetricsServer | None":
+    from edge.metrics import serve_metrics
+
     try:
         return serve_metrics(site.metrics, figures)
     except LamproomError as error:

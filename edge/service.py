@@ -19,12 +19,17 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.sharedctypes import RawArray, RawValue
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge import log
-from edge.camera_kept import Kept
 from edge.options import RunOptions
 from edge.quick_end import end_quickly
+from edge.quick_start import importing
 from scene.errors import LamproomError
+
+if TYPE_CHECKING:  # who looks at no camera must not import what cameras need
+    from edge.camera_kept import Kept
+    from edge.taps import Taps
 
 BAD_INPUT = 2
 """Exit code of a service that says what the user has to mend."""
@@ -80,8 +85,10 @@ class Context:
     door_in: socket.socket
     """Where the sender takes them (`LineIn`)."""
     signs: Signs = field(repr=False)
-    cameras: Kept = field(default=(), repr=False)
+    cameras: "Kept" = field(default=(), repr=False)
     """The live cameras that are kept going for whoever looks at them."""
+    taps: "Taps | None" = field(default=None, repr=False)
+    """Where what a recording needs for a second run is handed over; none where it is not wanted."""
 
     def alive(self) -> None:
         """Say that all is well; to be called at least once a second."""
@@ -159,7 +166,7 @@ def serve(
     """Run in the new process: hand over to the service's own `main`.
 
     With `orders` it is a spare: it imports everything, also what the service takes `later`, and
-    waits there for the options that count then.
+    waits there for the options that count then. Who is needed before that imports no more.
     """
     die_with_parent()
     log.start(name, native=True)
@@ -168,10 +175,12 @@ def serve(
     for number in END_SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # the supervisor tells us
     try:
-        service = importlib.import_module(module)
-        if orders is not None:
+        with importing():
+            service = importlib.import_module(module)
             for one in later:
-                importlib.import_module(one)
+                if orders is not None and not orders.poll():
+                    importlib.import_module(one)
+        if orders is not None:
             context = _wait_for_orders(orders, context)
             name_process(name)
         service.main(context)

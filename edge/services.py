@@ -9,12 +9,15 @@ camera has a process of its own besides, which the supervisor keeps going: `edge
 `edge/sd_notify.py`, or `edge/guardian.py`.
 """
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from multiprocessing.context import SpawnProcess
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 
+from delivery.aside import Aside, StalledError
 from edge import log
 from edge.camera_keeping import CameraKeeper
 from edge.caretaker import SUPERVISOR, Caretaker, ServiceNow
@@ -26,7 +29,8 @@ from edge.run_words import say_running
 from edge.running import MOST_LEFT, Running, forget
 from edge.sd_notify import Systemd
 from edge.service import BAD_INPUT, Context, Signs, die_with_parent, told_to_end
-from edge.spare import Spares, start_process
+from edge.spare import Spares, has_one_thread, start_process
+from edge.taps import Taps, open_taps
 from scene.clock import SystemClock
 from scene.errors import LamproomError
 from scene.messages import Severity
@@ -47,6 +51,8 @@ STEADY_S = 60.0
 STOOD_STILL_S = 1.0
 """Who has not come round for so long itself (a machine that was paused, Ctrl-Z) can't tell for how
 long others were quiet."""
+SITE_PATIENCE_S = 2.0
+"""The site file's disk is waited for no longer: others may have to be started again meanwhile."""
 SPARE_AFTER_S = 2.0
 """When all have been up for so long, spare processes are made: who has just been started needs the
 processor more."""
@@ -78,6 +84,8 @@ class Service:
     """Modules that it imports only when it needs them; its spare has them already."""
     cameras: bool = False
     """Whether it looks at the live cameras, which go on while it is started again."""
+    taps: bool = False
+    """Whether it hands over, or takes, what a recording needs for a second run."""
 
 
 SERVICES: dict[str, Service] = {
@@ -88,12 +96,14 @@ SERVICES: dict[str, Service] = {
         severity="warning",
         needed=False,
         spare=False,
+        taps=True,
     ),
     "sender": Service(
         module="edge.sender",
         wanted=lambda options: True,
         quiet_limit_s=3.5,
         severity="critical",
+        later=("delivery.stream", "edge.announcement", "edge.metrics"),
     ),
     "pipeline": Service(
         module="edge.live",
@@ -103,6 +113,7 @@ SERVICES: dict[str, Service] = {
         ends_run=True,
         later=("onnxruntime",),
         cameras=True,
+        taps=True,
     ),
 }
 """In the order in which they are started. They are stopped one by one in the opposite order, so
@@ -120,9 +131,14 @@ class Supervisor:
         *,
         beat: Callable[[], None] = lambda: None,
         begun_anew: str = "",
+        fresh: bool = False,
     ) -> None:
-        """`beat` is called ten times a second; `begun_anew` is why there was one before this."""
+        """`beat` is called ten times a second; `begun_anew` is why there was one before this.
+
+        `fresh`: nothing else goes on in this process, so that services may be forked out of it.
+        """
         self._options = options
+        self._fresh = fresh
         self._say = say
         self._services = services
         self._beat = beat
@@ -133,6 +149,9 @@ class Supervisor:
         self._looked_s = time.monotonic()
         self._door_out, self._door_in = new_door()
         self._cameras = CameraKeeper()
+        self._taps: Taps | None = None
+        self._site_file: Aside | None = None
+        """Reads it beside us, once we look after services."""
         self._spares = Spares(
             {name: (one.module, *one.later) for name, one in services.items() if one.spare},
             self._context,
@@ -144,7 +163,7 @@ class Supervisor:
         self._slow: dict[str, int] = {}
         """How often each was killed as it worked, since it was steady."""
         self._due_s: dict[str, float] = {}
-        self._left: list[tuple[str, SpawnProcess]] = []
+        self._left: list[tuple[str, BaseProcess]] = []
         """Processes that can't be killed, and whose work others do."""
 
     def run(self, until: Callable[[], bool] = lambda: False) -> int:
@@ -153,13 +172,14 @@ class Supervisor:
         Gives the exit code: 0, or 2 when a service can't start because of bad input. Raises
         `LamproomError` for a site file that can't be read.
         """
-        self._caretaker = self._new_caretaker()
+        self._taps = open_taps(self._options)
+        if self._taps is not None:
+            self._cameras = CameraKeeper(self._taps.packets)
         to_start = [name for name, one in self._services.items() if one.wanted(self._options)]
         ready = False
         with told_to_end() as told:
+            self._begin(to_start)
             try:
-                if any(self._services[name].cameras for name in to_start):
-                    self._want_cameras()
                 while not told() and not (ready and until()):
                     if self._may_go_on() and to_start:
                         self._start(to_start.pop(0))
@@ -174,10 +194,45 @@ class Supervisor:
                     if code is not None:
                         return code
                     self._tell_of_life()
-                    time.sleep(LOOK_EVERY_S if ready else LOOK_EVERY_S / 5)
+                    self._rest(LOOK_EVERY_S if ready else LOOK_EVERY_S / 5)
                 return 0
             finally:
                 self._stop()
+
+    def _begin(self, to_start: list[str]) -> None:
+        """Start the first service, and get the others ready; then have somebody look after us.
+
+        Cameras come after whoever needs none: what the last run left unsent waits for the sender.
+        """
+        filler.remove(self._options.site().state_folder)  # of a drill that was cut short
+        look = [name for name in to_start if self._services[name].cameras]
+        forks = self._fresh and has_one_thread()
+        try:
+            if forks:
+                self._spares.fork(name for name in to_start if name not in look)
+            if to_start[:1] != look[:1]:
+                self._start(to_start.pop(0))
+            if look:
+                self._want_cameras()
+            if forks:
+                self._spares.fork(look)
+            self._spares.make(to_start[:1])
+            self._caretaker = self._new_caretaker()
+            self._site_file = Aside("site-file")
+        except BaseException:
+            self._spares.close()
+            for one in self._running.values():
+                one.process.kill()
+            self._cameras.close()
+            raise
+
+    def _rest(self, limit_s: float) -> None:
+        """Wait until it is time for another look: also when somebody dies."""
+        alive = [one.process for one in self._running.values() if one.process.is_alive()]
+        if alive:
+            wait([process.sentinel for process in alive], limit_s)
+        else:
+            time.sleep(limit_s)
 
     def _may_go_on(self) -> bool:
         """Tell whether all who were started are up, or have been waited for long enough."""
@@ -199,11 +254,12 @@ class Supervisor:
             door_in=self._door_in,
             signs=signs,
             cameras=self._cameras.kept if self._services[name].cameras else (),
+            taps=self._taps if self._services[name].taps else None,
         )
 
     def _start(self, name: str) -> None:
         before = self._running.get(name)
-        self._options = replace(self._options.settle(), again=before is not None)
+        self._options = replace(self._settled(), again=before is not None)
         if self._services[name].cameras:
             self._want_cameras()
         started = self._spares.take(name, self._options) or start_process(
@@ -219,6 +275,14 @@ class Supervisor:
             is_first=name not in self._running,
         )
 
+    def _settled(self) -> RunOptions:
+        """Take the site file as it is now; as it last was right while its disk does not answer."""
+        if self._site_file is None:  # nothing was started yet: there is nobody to be held up
+            return self._options.settle()
+        with contextlib.suppress(StalledError):
+            return self._site_file.do(self._options.settle, SITE_PATIENCE_S)
+        return self._options
+
     def _want_cameras(self) -> None:
         """Keep those cameras going that the site has now; spares know only the ones before.
 
@@ -226,11 +290,11 @@ class Supervisor:
         """
         before = self._cameras.kept
         try:
-            self._cameras.want(self._options.site().cameras)
+            self._cameras.want(self._options.settled_site().cameras)
         except LamproomError as error:
             self._say(f"the cameras stay as they are: {error}")
         if self._cameras.kept != before:
-            self._spares.close()
+            self._spares.close([name for name, one in self._services.items() if one.cameras])
 
     def _look_after(self) -> int | None:
         """Start those again that have died or hang; gives the exit code when the run is over."""
@@ -321,7 +385,6 @@ class Supervisor:
 
     def _new_caretaker(self) -> Caretaker:
         site = self._options.site()
-        filler.remove(site.state_folder)  # of a drill that was cut short
         self._record = ProcessRecord(site.state_folder)
         caretaker = Caretaker(
             state_folder=site.state_folder,

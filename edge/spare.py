@@ -4,16 +4,23 @@ Knows nothing about what the services do, nor when one is needed. Most of the ti
 takes to start goes into importing; a spare has that behind it. It only makes things quicker: where
 there is none, or it is dead, the service is started from the beginning, and one that does not wake
 is killed like any service that hangs.
+
+The first processes of a run are forked while the supervisor has a single thread, and so have what
+it has imported already; later ones, and all where there are more threads, are spawned.
 """
 
 import contextlib
+import gc
 import multiprocessing
+import os
 import pickle
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
+from typing import Any
 
 from edge.options import RunOptions
 from edge.service import Context, Signs, serve
@@ -35,28 +42,37 @@ NewContext = Callable[[str, Signs], Context]
 class Started:
     """A process that serves or, with `orders`, waits for its options."""
 
-    process: SpawnProcess
+    process: BaseProcess
     signs: Signs
     made_s: float
     orders: Connection | None = None
 
 
 def start_process(
-    name: str, module: str, new_context: NewContext, *, later: Sequence[str] | None = None
+    name: str,
+    module: str,
+    new_context: NewContext,
+    *,
+    later: Sequence[str] | None = None,
+    forked: bool = False,
 ) -> Started:
     """Start a process of the service `name`; raises `OSError` when there is no room for it.
 
-    With `later`, modules that the service imports later, it is a spare that waits.
+    With `later`, modules that the service imports later, it is a spare that waits. It is `forked`
+    only by who `has_one_thread`.
     """
-    spawn = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork" if forked else "spawn")
     signs = Signs()
-    theirs, ours = spawn.Pipe(duplex=False) if later is not None else (None, None)
+    theirs, ours = context.Pipe(duplex=False) if later is not None else (None, None)
+    words = name, module, new_context(name, signs), theirs, later or ()
     try:
-        process = spawn.Process(
-            target=serve,
-            args=(name, module, new_context(name, signs), theirs, later or ()),
+        process: BaseProcess = context.Process(  # type: ignore[attr-defined]
+            target=_serve_forked if forked else serve,
+            args=(ours, *words) if forked else words,
             name=f"lamproom-{name}",
         )
+        if forked:
+            gc.freeze()  # what both have is looked through, and so copied, by neither
         process.start()
     except OSError:
         if ours is not None:
@@ -66,6 +82,20 @@ def start_process(
         if theirs is not None:
             theirs.close()
     return Started(process=process, signs=signs, made_s=time.monotonic(), orders=ours)
+
+
+def has_one_thread() -> bool:
+    """Tell whether this process may be forked: what other threads hold then is held for ever."""
+    try:
+        return len(os.listdir("/proc/self/task")) == 1  # those of libraries, too (Linux)
+    except OSError:
+        return threading.active_count() == 1
+
+
+def _serve_forked(ours: Connection | None, *words: Any) -> None:
+    if ours is not None:
+        ours.close()  # else who waits here would never hear that nobody can give orders any more
+    serve(*words)
 
 
 class Spares:
@@ -93,6 +123,12 @@ class Spares:
         _end(spare)
         return None
 
+    def fork(self, names: Iterable[str]) -> None:
+        """Make those of these that wait, at once, out of this process; it has one thread."""
+        for name in names:
+            if name in self._modules:
+                self._make(name, forked=True)
+
     def make(self, names: Iterable[str]) -> None:
         """Make the first of these that is missing, but only one at a time."""
         now_s = time.monotonic()
@@ -109,16 +145,18 @@ class Spares:
                 self._make(name)
                 return
 
-    def close(self) -> None:
-        """End them all."""
-        for spare in self._spares.values():
-            _end(spare)
-        self._spares.clear()
+    def close(self, names: Iterable[str] | None = None) -> None:
+        """End those of these services, or them all."""
+        for name in list(self._spares if names is None else names):
+            if name in self._spares:
+                _end(self._spares.pop(name))
 
-    def _make(self, name: str) -> None:
+    def _make(self, name: str, *, forked: bool = False) -> None:
         module, *later = self._modules[name]
         try:
-            self._spares[name] = start_process(name, module, self._new_context, later=later)
+            self._spares[name] = start_process(
+                name, module, self._new_context, later=later, forked=forked
+            )
         except OSError:  # no memory for another process now
             self._due_s[name] = time.monotonic() + AGAIN_S
 

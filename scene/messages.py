@@ -6,13 +6,15 @@ tuples, so that it compares, hashes and turns into JSON as it is.
 """
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import ConfigDict
 
-from scene.arrays import Bools, Bytes, Floats, Ints
+if TYPE_CHECKING:  # who only carries messages, and starts again in a hurry, needs no arrays
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from scene.arrays import Bools, Bytes, Floats, Ints
 
 XY = tuple[float, float]
 XYZ = tuple[float, float, float]
@@ -34,11 +36,11 @@ WIRE = ConfigDict(extra="ignore", allow_inf_nan=False)
 class YuvImage:
     """An I420 picture as decoded: three planes, no colour conversion yet."""
 
-    y: Bytes
+    y: "Bytes"
     """(H, W) luma, full or limited range as the camera sent it; H and W even."""
-    u: Bytes
+    u: "Bytes"
     """(H/2, W/2) blue difference."""
-    v: Bytes
+    v: "Bytes"
     """(H/2, W/2) red difference."""
 
     @property
@@ -62,18 +64,18 @@ class Inset:
 
     tracks: tuple[int, ...]
     """Whom it shows."""
-    feet_px: Floats
+    feet_px: "Floats"
     """(tracks, 2) panorama pixels; of several, some stand up to 1.5 m beside their place."""
-    heads_px: Floats
+    heads_px: "Floats"
     """(tracks, 2)."""
     camera: str
     corner_px: tuple[int, int]
     """Column and row of its upper left pixel in the panorama; both even."""
-    opacity: NDArray[np.float32]
+    opacity: "NDArray[np.float32]"
     """(H, W) 0..1; H and W even. From 1/2 it counts as what the panorama shows there."""
-    luma_x: NDArray[np.float32]
+    luma_x: "NDArray[np.float32]"
     """(H, W) column in the camera's luma."""
-    luma_y: NDArray[np.float32]
+    luma_y: "NDArray[np.float32]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,9 +84,9 @@ class Panorama:
 
     captured_at_ns: int
     image: YuvImage
-    painter: Bytes
+    painter: "Bytes"
     """(H, W) index into the rig's cameras of the one that painted each pixel; 255 is nobody."""
-    unseen: Bools
+    unseen: "Bools"
     """(H, W) where no healthy camera looks, or somebody stands in the way of all that do: never the
     same as "nobody there"."""
     geometry: str
@@ -99,11 +101,11 @@ class Detections:
 
     camera: str
     captured_at_ns: int
-    boxes_px: Floats
+    boxes_px: "Floats"
     """(N, 4) `x1 y1 x2 y2` in that camera's own pixels, integer values at pixel centres."""
-    scores: Floats
+    scores: "Floats"
     """(N,) 0..1."""
-    kinds: Ints
+    kinds: "Ints"
     """(N,) indices into `KINDS`."""
 
     def __post_init__(self) -> None:

@@ -43,6 +43,24 @@ def pack(packet: PanoramaPacket) -> bytes:
     return len(header).to_bytes(4, "big") + header + packet.payload
 
 
+def split(data: bytes) -> tuple[int, bytes, bytes]:
+    """Give a packet's capture time in ns (UTC), its header and its picture, hardly looked at.
+
+    Raises `WireError` for what is no packet; `unpack` reads its people, too.
+    """
+    length = int.from_bytes(data[:4], "big")
+    if len(data) > MAX_BYTES or length < 2 or 4 + length > len(data):
+        raise WireError(f"panorama packet of {len(data)} bytes is cut short or too large")
+    head = data[4 : 4 + length]
+    try:
+        said = json.loads(head)
+        if said["schema"] != SCHEMA:
+            raise WireError(f"panorama packet: schema {said['schema']!r}, expected {SCHEMA!r}")
+        return int(said["captured_at_ns"]), head, data[4 + length :]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise WireError(f"panorama packet: {type(error).__name__} in its header") from None
+
+
 def unpack(data: bytes) -> PanoramaPacket:
     """Read a packet; raises `WireError` that says what is wrong with it."""
     length = int.from_bytes(data[:4], "big")
@@ -66,5 +84,8 @@ def unpack(data: bytes) -> PanoramaPacket:
             positions=positions,
             payload=data[4 + length :],
         )
-    except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        *(ValidationError, ValueError, KeyError, TypeError, AttributeError),
+        *(RecursionError, OverflowError),  # nested without end; a number that is infinite
+    ) as error:
         raise WireError(f"panorama packet: {str(error).splitlines()[0]}") from None

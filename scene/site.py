@@ -1,4 +1,4 @@
-"""The site file `site.yaml`: cameras, rig, floor, zones, limits, broker.
+"""The site file `site.yaml`: cameras, rig, floor, zones, limits, broker, acceptance.
 
 Knows nothing about what is done with them. All mistakes are reported at once, each with its
 place: `site.yaml:7:5: cameras.1.urll: not a field; did you mean url?`.
@@ -9,7 +9,7 @@ from itertools import pairwise
 from math import hypot
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -23,13 +23,13 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from scene.acceptance_config import AcceptanceConfig
 from scene.errors import SiteError, why_unreadable
 from scene.floor_config import FloorConfig as FloorConfig  # noqa: PLC0414 (others take it from here)
-from scene.geometry import Lens
 from scene.landmarks_config import Marks, SupportsConfig
 from scene.limits import LimitsConfig
+from scene.recording_config import RecordingConfig
 from scene.section import Section, fits, parse_as, readable, together
-from scene.site_parts import mistakes_between
 from scene.zones import (
     SAME_POINT_M,
     GateConfig,
@@ -39,6 +39,9 @@ from scene.zones import (
     PointXYZ,
     ZoneConfig,
 )
+
+if TYPE_CHECKING:  # arrays are only for who reads a whole site file, not for one of its parts
+    from scene.geometry import Lens
 
 ENOUGH_POINTS = 4
 """So many survey points anchor a rotation rig, or a camera of a strip."""
@@ -87,7 +90,7 @@ class LensConfig(Section):
     """Horizontal field of view, a start for calibration; none lets it guess."""
 
     @property
-    def kind(self) -> Lens:
+    def kind(self) -> "Lens":
         """Which lens model it is."""
         if self.model == "auto":
             wide = self.hfov_deg is not None and self.hfov_deg > WIDEST_BROWN_DEG
@@ -404,6 +407,8 @@ class Site(Section):
     metrics: MetricsConfig = MetricsConfig()
     signing: SigningConfig | None = None
     local_alarm: LocalAlarmConfig | None = None
+    acceptance: AcceptanceConfig = AcceptanceConfig()
+    recording: RecordingConfig = RecordingConfig()
     state_folder: SitePath = Field(default=Path("state"), validate_default=True)
     """Where the gateway keeps alarms that nobody has receipted yet."""
 
@@ -413,6 +418,8 @@ class Site(Section):
         cls, given: Any, read: ModelWrapValidatorHandler[Self], info: ValidationInfo
     ) -> Self:
         """See that parts fit together, also where some of them have mistakes of their own."""
+        from scene.site_parts import mistakes_between
+
         # What was recorded is judged by what was in force, whatever is asked of site files today.
         today = (info.context or {}).get("check_files", True)
         found = mistakes_between(given, on_the_floor=today) if isinstance(given, dict) else []

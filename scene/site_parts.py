@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from scene.acceptance_config import AcceptanceConfig
 from scene.floor import Floor
 from scene.floor_config import FloorConfig
 from scene.landmarks_config import SupportsConfig, supports_beside
@@ -31,6 +32,7 @@ def mistakes_between(given: Mapping[Any, Any], *, on_the_floor: bool) -> list[st
         found += off_floor(floor, zones, gates)
         supports = _read(SupportsConfig, given.get("supports"))
         found += supports_beside(supports, Floor(floor).chainages_m)
+        found += _beyond_floor(_read(AcceptanceConfig, given.get("acceptance")), Floor(floor))
     return found
 
 
@@ -66,6 +68,18 @@ def _unknown_cameras(given: Mapping[Any, Any]) -> list[str]:
         f"{place}: {camera!r} is not one of {', '.join(map(str, names))}"
         for place, camera in named.items()
         if camera is not None and camera not in names
+    ]
+
+
+def _beyond_floor(acceptance: AcceptanceConfig | None, floor: Floor) -> list[str]:
+    if acceptance is None or acceptance.coverage_m is None:
+        return []
+    (from_m, to_m), (low_m, high_m) = acceptance.coverage_m, sorted(floor.chainages_m)
+    if from_m >= low_m and to_m <= high_m:
+        return []
+    return [
+        f"acceptance.coverage_m: {from_m:g} to {to_m:g} m reaches beyond the floor, whose chainage "
+        f"goes from {low_m:g} to {high_m:g} m"
     ]
 
 

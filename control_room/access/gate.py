@@ -17,7 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from control_room.access.addresses import LOOPBACK, host_of, split
 from control_room.access.doorkeeper import Caller, Doorkeeper, anybody
 from control_room.access.pace import Buckets, network_of
-from control_room.access.roles import API, ROUTES, WRITES_DOWN, methods_of, row_of, suffices
+from control_room.access.roles import API, ROUTES, WRITES_DOWN, suffices
+from control_room.access.rows import methods_of, row_of
 from control_room.sorry import sorry
 from scene.clock import SystemClock
 

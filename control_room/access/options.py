@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from control_room.access.addresses import LOOPBACK
 from control_room.access.roles import AccessError
-from control_room.access.users_file import read_users
 from scene.clock import Clock
 
 if TYPE_CHECKING:  # imported only where it is used: alarms wait for all that is imported here
@@ -78,10 +77,8 @@ def add_access_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def door_of(
-    args: argparse.Namespace, clock: Clock, say: Callable[[str], None], folder: Path
-) -> Door:
-    """Read what the options name; raises `AccessError` where it would not be safe.
+def check_access(args: argparse.Namespace, folder: Path) -> None:
+    """Raise `AccessError` where it would not be safe to serve the page; imports next to nothing.
 
     `folder` is where users and sessions are kept if nothing else is said.
     """
@@ -92,14 +89,30 @@ def door_of(
         raise AccessError("--tls-certificate and --tls-key: give both")
     if args.tls_certificate is not None and args.behind_proxy is not None:
         raise AccessError("--behind-proxy: TLS ends at the proxy; leave out --tls-certificate")
+    _need_login(args, bool(args.oidc) or _has_users(users_file), users_file)
+
+
+def door_of(
+    args: argparse.Namespace, clock: Clock, say: Callable[[str], None], folder: Path
+) -> Door:
+    """Read what the options name; raises `AccessError`, also as `check_access` does."""
+    check_access(args, folder)
+    users_file = args.users or folder / "users.yaml"
     oidc = _oidc(args.oidc) if args.oidc else None
-    asks = bool(read_users(users_file).users) or oidc is not None
-    _need_login(args, asks, users_file)
+    asks = oidc is not None or _has_users(users_file)
     certificate = _certificate(args, say) if args.tls_certificate else None
     doorkeeper = _doorkeeper(users_file, clock, say, oidc) if asks else None
     return Door(
         host=args.host, doorkeeper=doorkeeper, certificate=certificate, proxy=args.behind_proxy
     )
+
+
+def _has_users(users_file: Path) -> bool:
+    if not users_file.exists():
+        return False
+    from control_room.access.users_file import read_users
+
+    return bool(read_users(users_file).users)
 
 
 def _oidc(file: Path) -> "OidcSettings":

@@ -5,18 +5,27 @@ timestamp = 1 (seconds = 1, nanos = 2), frame_id = 2, data = 3, format = 4, afte
 published schema. Wire format: https://protobuf.dev/programming-guides/encoding
 """
 
+from collections.abc import Iterator
+
 from scene.errors import WireError
 
 _VARINT, _BYTES = 0, 2
 _INT32, _INT64, _STRING, _MESSAGE, _DATA = 5, 3, 9, 11, 12
 
 
-def video_message(captured_at_ns: int, picture: bytes) -> bytes:
-    """Write one coded picture (H.264, Annex B) as a `CompressedVideo`."""
+def video_message(
+    captured_at_ns: int, picture: bytes, *, shows: str = "panorama", coded: str = "h264"
+) -> bytes:
+    """Write one coded picture as a `CompressedVideo`: of what it `shows`, `coded` how."""
     seconds, nanos = divmod(captured_at_ns, 1_000_000_000)
-    timestamp = _number(1, seconds) + _number(2, nanos)
+    timestamp = number_field(1, seconds) + number_field(2, nanos)
     return b"".join(
-        (_bytes(1, timestamp), _bytes(2, b"panorama"), _bytes(3, picture), _bytes(4, b"h264"))
+        (
+            bytes_field(1, timestamp),
+            bytes_field(2, shows.encode()),
+            bytes_field(3, picture),
+            bytes_field(4, coded.encode()),
+        )
     )
 
 
@@ -26,23 +35,41 @@ def picture_of(message: bytes) -> bytes:
     >>> picture_of(video_message(5, b"abc"))
     b'abc'
     """
-    at, picture = 0, None
+    picture = None
+    for field, value in fields_of(message):
+        if field == 3 and isinstance(value, bytes):
+            picture = value
+    if picture is None:
+        raise WireError("video message: without a picture")
+    return picture
+
+
+def fields_of(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Give a message's fields as they lie there; raises `WireError` where it is none of ours."""
+    at = 0
     while at < len(message):
         key, at = _varint_at(message, at)
         if key & 7 == _VARINT:
-            _, at = _varint_at(message, at)
+            value, at = _varint_at(message, at)
+            yield key >> 3, value
         elif key & 7 == _BYTES:
             length, at = _varint_at(message, at)
             if at + length > len(message):
                 raise WireError("video message: cut short")
-            if key >> 3 == 3:
-                picture = message[at : at + length]
+            yield key >> 3, message[at : at + length]
             at += length
         else:
             raise WireError("video message: not a foxglove.CompressedVideo")
-    if picture is None:
-        raise WireError("video message: without a picture")
-    return picture
+
+
+def number_field(field: int, value: int) -> bytes:
+    """Write a field that is a number, 0 or more."""
+    return _varint(field << 3 | _VARINT) + _varint(value)
+
+
+def bytes_field(field: int, value: bytes) -> bytes:
+    """Write a field that is bytes, text or a message."""
+    return _varint(field << 3 | _BYTES) + _varint(len(value)) + value
 
 
 def _varint(value: int) -> bytes:
@@ -66,26 +93,23 @@ def _varint_at(data: bytes, at: int) -> tuple[int, int]:
     raise WireError("video message: cut short")
 
 
-def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3 | _VARINT) + _varint(value)
-
-
-def _bytes(field: int, value: bytes) -> bytes:
-    return _varint(field << 3 | _BYTES) + _varint(len(value)) + value
-
-
 def _field(name: str, number: int, kind: int, type_name: str = "") -> bytes:
     """Write a `FieldDescriptorProto`: name = 1, number = 3, label = 4, type = 5, type_name = 6."""
-    described = _bytes(1, name.encode()) + _number(3, number) + _number(4, 1) + _number(5, kind)
-    return described + (_bytes(6, type_name.encode()) if type_name else b"")
+    described = (
+        bytes_field(1, name.encode())
+        + number_field(3, number)
+        + number_field(4, 1)
+        + number_field(5, kind)
+    )
+    return described + (bytes_field(6, type_name.encode()) if type_name else b"")
 
 
 def _file(name: str, package: str, imports: tuple[str, ...], message: str, *fields: bytes) -> bytes:
     """Write a `FileDescriptorProto`: name, package, dependency, message_type, syntax = 12."""
-    body = _bytes(1, message.encode()) + b"".join(_bytes(2, field) for field in fields)
-    needs = b"".join(_bytes(3, one.encode()) for one in imports)
-    head = _bytes(1, name.encode()) + _bytes(2, package.encode()) + needs
-    return head + _bytes(4, body) + _bytes(12, b"proto3")
+    body = bytes_field(1, message.encode()) + b"".join(bytes_field(2, field) for field in fields)
+    needs = b"".join(bytes_field(3, one.encode()) for one in imports)
+    head = bytes_field(1, name.encode()) + bytes_field(2, package.encode()) + needs
+    return head + bytes_field(4, body) + bytes_field(12, b"proto3")
 
 
 _TIMESTAMP = _file(
@@ -106,5 +130,5 @@ _VIDEO = _file(
     _field("data", 3, _DATA),
     _field("format", 4, _STRING),
 )
-SCHEMA = _bytes(1, _TIMESTAMP) + _bytes(1, _VIDEO)
+SCHEMA = bytes_field(1, _TIMESTAMP) + bytes_field(1, _VIDEO)
 """A `FileDescriptorSet` that describes the message, as MCAP wants it."""

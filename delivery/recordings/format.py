@@ -18,6 +18,12 @@ from scene.wire import Message
 PROFILE = "lamproom"
 PANORAMA = "panorama"
 FRAME_TOPIC, VIDEO_TOPIC = "panorama/frame", "panorama/video"
+FOR_A_RERUN = ("camera", "steps", "lost")
+"""Kinds of channels, by their metadata, that a second run needs and that no message lies in: what
+cameras sent (`camera_packets.py`), what the pipeline did, and what of both did not get here."""
+STEPS_TOPIC, LOST_TOPIC = "pipeline/steps", "recording/lost"
+RUN = "lamproom.run"
+"""The metadata record that says what was run: software, site, rig, model."""
 FLUSH_S = 1.0
 """What a power cut can cost at most."""
 

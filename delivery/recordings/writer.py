@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,51 +13,68 @@ from typing import IO
 from mcap.writer import CompressionType, Writer
 from pydantic import TypeAdapter
 
+from delivery.recordings.camera_packets import Handed
 from delivery.recordings.compressed_video import SCHEMA, video_message
 from delivery.recordings.format import (
     FLUSH_S,
     FRAME_TOPIC,
+    LOST_TOPIC,
     PROFILE,
+    RUN,
+    STEPS_TOPIC,
     VIDEO_TOPIC,
     DiskFullError,
     Trusted,
 )
 from delivery.recordings.refused_record import REFUSED_TOPIC, pack_refused
 from delivery.recordings.refused_record import SCHEMA as REFUSED_SCHEMA
+from delivery.recordings.run_record import RunRecord
 from scene.clock import Clock
 from scene.errors import RecordingError, WireError
 from scene.messages import Anomaly, PanoramaPacket, Positions
-from scene.packet import pack
+from scene.packet import pack, split
 from scene.topics import TOPICS, parse_topic
 from scene.wire import MAX_BYTES, decode, json_schema
 
 CHUNK_BYTES = 65_536
+CHUNK_BYTES_WITH_CAMERAS = 1_000_000
+"""Cameras give so much that small chunks would make the index, which is kept in memory, large."""
+_ANY_OBJECT = json.dumps({"type": "object"}).encode()
 
 
 class RecordingWriter:
     """Writes a recording; may be used from several threads."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
-        """Open a new file: `path`, or `name-2.mcap`, … where there is one already.
+    def __init__(self, path: Path, clock: Clock, run: RunRecord | None = None) -> None:
+        """Open a new file: `path`, or `name-2.mcap`, … behind those that are there already.
 
-        Raises `RecordingError`; nothing is ever written over.
+        `run` is written into it. Raises `RecordingError`; nothing is ever written over.
         """
         self._clock = clock
         self._lock = threading.Lock()
         self._channels: dict[tuple[str, Trusted | None], int] = {}
+        self._streams: dict[str, int] = {}
         self._packets = 0
         self.skipped = 0
         """How many messages were none of Lamproom's, and so were not recorded."""
         self._error: RecordingError | None = None
         self._closed = threading.Event()
         self.path, self._file = _new_file(path)
-        self._mcap = Writer(self._file, chunk_size=CHUNK_BYTES, compression=CompressionType.ZSTD)
+        chunk_size = CHUNK_BYTES_WITH_CAMERAS if run and run.cameras else CHUNK_BYTES
+        self._mcap = Writer(
+            self._file,
+            chunk_size=chunk_size,
+            compression=CompressionType.ZSTD,
+            enable_data_crcs=True,
+        )
         try:
             self._mcap.start(profile=PROFILE, library="lamproom")
+            if run is not None:
+                self._mcap.add_metadata(RUN, run.texts())
             frame = self._mcap.register_schema("lamproom.frame", "jsonschema", _frame_schema())
-            video = self._mcap.register_schema("foxglove.CompressedVideo", "protobuf", SCHEMA)
+            self._coded = self._mcap.register_schema("foxglove.CompressedVideo", "protobuf", SCHEMA)
             self._frame = self._mcap.register_channel(FRAME_TOPIC, "json", frame)
-            self._video = self._mcap.register_channel(VIDEO_TOPIC, "protobuf", video)
+            self._video = self._mcap.register_channel(VIDEO_TOPIC, "protobuf", self._coded)
             self._file.flush()
         except OSError as error:
             self._file.close()
@@ -106,15 +124,48 @@ class RecordingWriter:
 
     def packet(self, packet: PanoramaPacket) -> None:
         """Record a frame of the panorama with its people; raises `RecordingError`."""
-        data = pack(packet)
-        header = data[4 : 4 + int.from_bytes(data[:4], "big")]
-        video = video_message(packet.captured_at_ns, packet.payload)
+        self.split_packet(*split(pack(packet)))
+
+    def split_packet(self, captured_at_ns: int, header: bytes, picture: bytes) -> None:
+        """Record a frame of the panorama as it came, see `scene.packet.split`."""
+        video = video_message(captured_at_ns, picture)
         with self._writing():
             self._packets += 1
             sequence, now_ns = self._packets % 2**32, self._clock.now_ns()
-            captured_at_ns = packet.captured_at_ns
             self._mcap.add_message(self._frame, now_ns, header, captured_at_ns, sequence)
             self._mcap.add_message(self._video, now_ns, video, captured_at_ns, sequence)
+
+    def camera(self, handed: Handed) -> None:
+        """Record a camera's packet; raises `RecordingError`."""
+        with self._writing():
+            channel = self._streams.get(handed.stream)
+            if channel is None:
+                marks: dict[str, str] = json.loads(handed.stream)
+                topic = f"camera/{marks['camera']}"
+                channel = self._mcap.register_channel(topic, "protobuf", self._coded, marks)
+                self._streams[handed.stream] = channel
+            at_ns, now_ns = handed.captured_at_ns, self._clock.now_ns()
+            self._mcap.add_message(channel, now_ns, handed.message, at_ns, handed.number)
+
+    def step(self, step: bytes) -> None:
+        """Record a step of the pipeline, a JSON object; raises `RecordingError`."""
+        self.for_a_rerun("steps", STEPS_TOPIC, step)
+
+    def lost(self, what: str, records: int) -> None:
+        """Record that so many packets or steps did not get here; raises `RecordingError`."""
+        text = json.dumps({"of": what, "records": records}).encode()
+        self.for_a_rerun("lost", LOST_TOPIC, text)
+
+    def for_a_rerun(self, kind: str, topic: str, data: bytes) -> None:
+        """Record an object that only a second run needs; raises `RecordingError`."""
+        with self._writing():
+            channel = self._channels.get((topic, None))
+            if channel is None:
+                schema = self._mcap.register_schema(f"lamproom.{kind}", "jsonschema", _ANY_OBJECT)
+                channel = self._mcap.register_channel(topic, "json", schema, {"kind": kind})
+                self._channels[topic, None] = channel
+            now_ns = self._clock.now_ns()
+            self._mcap.add_message(channel, now_ns, data, now_ns)
 
     def close(self) -> None:
         """Finish the file with its index; may be called twice. Raises `RecordingError`."""
@@ -170,7 +221,8 @@ class RecordingWriter:
 
 
 def _new_file(path: Path) -> tuple[Path, IO[bytes]]:
-    number = 1
+    """Open a file behind the last one, also where older ones were deleted: names go by time."""
+    number = _last_number(path) + 1
     while True:
         wanted = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
         try:
@@ -180,6 +232,15 @@ def _new_file(path: Path) -> tuple[Path, IO[bytes]]:
         except OSError as error:
             kind = DiskFullError if _means_full(error) else RecordingError
             raise kind(f"{wanted}: can't be written: {error}") from None
+
+
+def _last_number(path: Path) -> int:
+    """Find the highest number of the files that are there; 0 where there is none."""
+    name = re.compile(re.escape(path.stem) + r"(?:-([1-9]\d{0,8}))?" + re.escape(path.suffix))
+    found = []
+    with contextlib.suppress(OSError):
+        found = [match for one in os.listdir(path.parent) if (match := name.fullmatch(one))]
+    return max((int(match[1] or 1) for match in found), default=0)
 
 
 def _means_full(error: OSError) -> bool:

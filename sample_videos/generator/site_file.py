@@ -58,6 +58,7 @@ def event_site(scene: SceneSpec, about: str, points: Sequence[Mapping[str, Any]]
             f"  immobile: {{after_s: {scene.immobile_after_s:g}}}",
             f"  lost: {LOST.get(scene.name, '{after_s: 3.5}')}",
             "  helmet: {after_s: 2.0}",
+            "acceptance: {coverage_m: [23, 40]}   # what these two cameras look at",
             "",
         ]
     )

@@ -26,6 +26,7 @@ PARTS = {
     "gateway": "A whole gateway",
     "delivery": "Delivery",
     "viewers": "Fifty viewers beside one",
+    "recording": "Recording",
 }
 UNITS = {
     "_px": "px",
@@ -35,6 +36,8 @@ UNITS = {
     "_db": "dB",
     "_mb": "MB",
     "_share": "of 1",
+    "_core_share": "cores",
+    "_gb_per_hour": "GB/h",
     "_recall": "of 1",
     "_precision": "of 1",
     "_ap50": "of 1",

@@ -1,6 +1,8 @@
 """The control room's head-count, and gateways that should speak and never did."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +40,35 @@ def test_a_hundred_gateways_of_a_site_count_and_one_too_many_is_named() -> None:
     assert MOST_GATEWAYS >= 256
     assert (told["people"], told["complete"]) == (MOST_GATEWAYS, False)
     assert told["passed_over"] == [f"gw{MOST_GATEWAYS}"]
+
+
+def test_what_was_heard_before_the_count_began_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It begins when it is told to, is asked, or too much waits; alarms do not wait for it."""
+    monkeypatch.setattr("control_room.head_count.MOST_EARLY", 3)
+    for gateways, begins in (2, True), (2, False), (5, False):
+        heads = HeadCount(ROSTER)
+        for number in range(gateways):
+            one = said(f"gw{number}", 1.0, (position(1, 1.0, (number * 30.0, 0.0)),))
+            heads.hear(one.address, one.envelope, one.heard_at_ns)
+        if begins:
+            heads.begin()
+        told = heads.muster(SITE, ns(1.2))
+        assert told is not None
+        assert told["people"] == gateways
+
+
+def test_hearing_imports_nothing_for_a_count() -> None:
+    code = (
+        "import sys; from control_room.head_count import HeadCount;"
+        "from scene.messages import GatewayState; from scene.topics import parse_topic;"
+        "from scene.wire import Envelope;"
+        "said = Envelope(type='state', gateway='gw1', seq=1, sent_at_ns=1,"
+        " body=GatewayState(online=True, since_ns=1)); heads = HeadCount();"
+        "heads.hear(parse_topic('mine/s/gw/gw1/state'), said, 1);"
+        "assert 'control_room.muster' not in sys.modules; heads.begin();"
+        "assert 'control_room.muster' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_gateways_of_many_sites_all_count() -> None:

@@ -83,3 +83,18 @@ def test_none_is_forgotten_who_is_told_by_other_threads() -> None:
         await asyncio.gather(*telling, *map(hear, mailboxes))
 
     asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_a_snapshot_makes_moot_all_that_waits_and_is_read_before_later_alarms() -> None:
+    """A replay that goes elsewhere: people of before it must not be shown after it."""
+
+    async def read() -> list[str | None]:
+        mailbox = Mailbox(asyncio.get_running_loop())
+        for about in ("positions", "alarm", "groups"):
+            mailbox.put(about, f"{about} before")
+        mailbox.put("snapshot", "snapshot")
+        mailbox.put("positions", "positions after")
+        mailbox.put("alarm", "alarm after")
+        return [await mailbox.next() for _ in range(3)]
+
+    assert asyncio.run(read()) == ["snapshot", "alarm after", "positions after"]

@@ -227,7 +227,13 @@ def test_a_process_with_threads_serves_itself(tmp_path: Path) -> None:
 def test_what_is_imported_before_alarms_are_taken_is_light() -> None:
     heavy = (
         "uvicorn",
+        "starlette",
+        "asyncio",
+        "numpy",
+        "argon2",
         "control_room.server",
+        "control_room.muster",
+        "control_room.access.users_file",
         "control_room.access.certificate",
         "control_room.access.doorkeeper",
         "control_room.access.oidc_settings",
@@ -244,6 +250,16 @@ def test_what_is_imported_before_alarms_are_taken_is_light() -> None:
     )
     assert "control_room.journal" in done.stdout.split()
     assert not set(heavy) & set(done.stdout.split())
+
+
+def test_who_stands_by_has_imported_all_that_comes_after_alarms() -> None:
+    code = "import sys; from control_room.main import _import_page; _import_page();"
+    code += "print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True
+    )
+    wanted = {"control_room.server", "control_room.muster", "control_room.access.doorkeeper"}
+    assert wanted <= set(done.stdout.split())
 
 
 class Gateway:

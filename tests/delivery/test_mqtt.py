@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 import socket
@@ -170,6 +171,50 @@ def test_a_broker_that_dies_and_comes_back_is_found_again_with_subscriptions_and
         assert log.has("lost the MQTT broker")
     finally:
         made.close()
+
+
+def test_hooks_are_called_once_we_hear(broker: EmbeddedBroker) -> None:
+    """Who sends again when it is told of a connection must find one."""
+    found: list[bool] = []
+    made = connection(broker.url, "hooked")
+    made.subscribe("a/+", 1, lambda *_: None)
+    made.on_connect(lambda: found.append(made.connected))
+    made.connect()
+    wait_until(lambda: bool(found))
+    made.on_connect(lambda: found.append(made.connected))
+    wait_until(lambda: len(found) > 1)
+    assert made.wait(HANG_S)
+    made.close()
+    assert found == [True, True]
+
+
+def test_who_is_thrown_out_at_once_waits_longer_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that takes us and hangs up may not like what we say: nobody helps it by haste."""
+    gone: list[float] = []
+
+    def noted(gone_s: float) -> float:
+        gone.append(gone_s)
+        return 0.01
+
+    def take_and_hang_up(server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                with server.accept()[0] as client:
+                    client.recv(1000)
+                    client.sendall(b"\x20\x03\x00\x00\x00")  # MQTT 5: you are welcome
+
+    monkeypatch.setattr("delivery.mqtt.pause_s", noted)
+    monkeypatch.setattr("delivery.mqtt.LASTED_S", HANG_S)
+    log = Log()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=take_and_hang_up, args=(server,), daemon=True).start()
+        made = connection(f"mqtt://127.0.0.1:{server.getsockname()[1]}", "x", log)
+        made.connect()
+        wait_until(lambda: len(gone) > 6)
+        made.close()
+        server.shutdown(socket.SHUT_RDWR)
+    assert log.has("lost the MQTT broker")
+    assert gone == sorted(gone)
 
 
 def test_a_handler_that_raises_ends_nothing(broker: EmbeddedBroker) -> None:

@@ -181,6 +181,25 @@ def test_alarms_raised_offline_and_by_an_earlier_run_arrive_newest_first(tmp_pat
     assert "positions" not in room.topics()
 
 
+def test_what_has_waited_goes_out_with_the_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not when the outbox is looked through next."""
+    monkeypatch.setattr("delivery.publisher.RESEND_S", 100 * HANG_S)
+    with EmbeddedBroker() as broker:
+        theirs = Connection(BrokerConfig(url=broker.url), "room", log=lambda _: None)
+        room = ControlRoom(theirs)
+        theirs.connect(HANG_S, wait=True)
+        ours = Connection(BrokerConfig(url=broker.url), "gw1", log=lambda _: None)
+        with publisher(tmp_path, ours) as (_, box):
+            box.put(alarm())
+            ours.connect()
+            wait_until(lambda: not box.pending())
+        assert len(room.journal) == 1
+        for link in (ours, theirs):
+            link.close()
+
+
 def test_an_alarm_put_by_another_process_is_found(tmp_path: Path) -> None:
     broker = MemoryBroker()
     room = ControlRoom(broker.connection())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -127,6 +128,14 @@ def waits(context: Context) -> None:
     with (context.options.site_file.parent / "gateways").open("a", encoding="utf-8") as log:
         log.write(f"{gateway}\n")
     starts(context, "waits")
+    while not context.rest(0.05):
+        context.alive()
+
+
+def forks(context: Context) -> None:
+    """Note whether this process has what its supervisor imported."""
+    with (context.options.site_file.parent / "forks").open("a", encoding="utf-8") as log:
+        log.write(f"{'was_here_before' in sys.modules}\n")
     while not context.rest(0.05):
         context.alive()
 

@@ -18,11 +18,19 @@ from tests.sample_site import FOLDER
 WORK = """
 import ctypes, os, signal, sys, time
 from pathlib import Path
+from types import SimpleNamespace
 from edge import guardian, log
 from scene.errors import LamproomError
 
 folder, script = Path(sys.argv[1]), sys.argv[2].split(",")
 guardian.QUIET_LIMIT_S = 1.0
+guardian.WORKED_S = float(os.environ.get("WORKED_S", "3600"))
+
+def pause(duration_s):
+    (folder / "paused").touch()
+    time.sleep(duration_s)
+
+guardian.time = SimpleNamespace(monotonic=time.monotonic, sleep=pause)
 
 def work(beat, why):
     told = []
@@ -96,6 +104,15 @@ def test_a_supervisor_that_hangs_or_crashes_is_started_again(tmp_path: Path) -> 
     assert "secret" not in said
     assert "lamproom run: port 1 is taken; choose another\n" in said
     assert "lamproom run: the supervisor has been quiet for 1 s; starting it again\n" in said
+
+
+@pytest.mark.parametrize("worked", [True, False])
+def test_who_worked_before_it_died_is_started_again_at_once(tmp_path: Path, worked: bool) -> None:
+    with guarded(tmp_path, "crash,end", WORKED_S="0" if worked else "3600") as process:
+        process.communicate(timeout=HANG_S)
+        assert process.returncode == 0
+    assert len(starts(tmp_path)) == 2
+    assert (tmp_path / "paused").exists() != worked
 
 
 def test_bad_input_at_the_first_start_is_the_end(tmp_path: Path) -> None:

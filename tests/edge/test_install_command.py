@@ -16,6 +16,7 @@ SITE = "/etc/lamproom/site.yaml"
 UNITS = Path("etc/systemd/system")
 GATEWAY = UNITS / "lamproom-gateway.service"
 CONTROL_ROOM = UNITS / "lamproom-control-room.service"
+BROKER = UNITS / "mosquitto.service.d" / "lamproom.conf"
 
 
 def install(root: Path, *words: str) -> int:
@@ -43,7 +44,7 @@ def test_bad_input_is_not_tried_again_without_a_pause(
     tmp_path: Path, code: str, waits: bool
 ) -> None:
     assert install(tmp_path, "gateway") == 0
-    (line,) = settings(tmp_path / GATEWAY)["ExecStopPost"]
+    _, line = settings(tmp_path / GATEWAY)["ExecStopPost"]
     words = shlex.split(line.replace("$$", "$").replace("sleep 10", "exit 9"))
     ended = subprocess.run(words, env={"EXIT_STATUS": code}, check=False)
     assert ended.returncode == (9 if waits else 0)
@@ -53,13 +54,16 @@ def test_bad_input_is_not_tried_again_without_a_pause(
     ("result", "waits"),
     [("exit-code", True), ("success", False), ("signal", False), ("oom-kill", False)],
 )
-def test_a_control_room_that_was_killed_is_back_at_once(
-    tmp_path: Path, result: str, waits: bool
+@pytest.mark.parametrize(
+    ("kind", "unit"), [("gateway", GATEWAY), ("control-room", CONTROL_ROOM), ("broker", BROKER)]
+)
+def test_who_was_killed_is_back_at_once(
+    tmp_path: Path, kind: str, unit: Path, result: str, waits: bool
 ) -> None:
-    assert install(tmp_path, "control-room") == 0
-    said = settings(tmp_path / CONTROL_ROOM)
+    assert install(tmp_path, kind) == 0
+    said = settings(tmp_path / unit)
     assert said["RestartSec"] == ["100ms"]
-    (line,) = said["ExecStopPost"]
+    line = said["ExecStopPost"][0]
     words = shlex.split(line.replace("$$", "$").replace("sleep 1", "exit 9"))
     ended = subprocess.run(words, env={"SERVICE_RESULT": result}, check=False)
     assert ended.returncode == (9 if waits else 0)
@@ -82,11 +86,7 @@ def test_everything_is_written_below_root(
 
 @pytest.mark.parametrize(
     ("kind", "unit"),
-    [
-        ("gateway", GATEWAY),
-        ("control-room", CONTROL_ROOM),
-        ("broker", UNITS / "mosquitto.service.d" / "lamproom.conf"),
-    ],
+    [("gateway", GATEWAY), ("control-room", CONTROL_ROOM), ("broker", BROKER)],
 )
 def test_it_runs_without_rights_for_ever_and_writes_only_its_state(
     tmp_path: Path, kind: str, unit: Path

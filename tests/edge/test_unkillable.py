@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge import camera_process, running, services
+from edge.byte_ring import ByteRing
 from edge.camera_process import CameraProcess
 from edge.frame_ring import FrameRing, SourceStatus
 from edge.options import RunOptions
@@ -239,7 +240,13 @@ if __name__ == "__main__":
 
 
 def freezing_camera(
-    config: CameraConfig, ring: FrameRing, _hold: Connection, _loop: bool, _at_ns: int | None
+    config: CameraConfig,
+    ring: FrameRing,
+    _hold: Connection,
+    _loop: bool,
+    _at_ns: int | None,
+    *,
+    packets: ByteRing | None,
 ) -> None:
     """Give signs of life; write to the disk, for ever once that hangs, if we are the first."""
     folder = Path(config.url)

@@ -9,7 +9,7 @@ from pathlib import Path
 from delivery.outbox import Outbox
 from edge.line import LineOut
 from edge.outlet import LIMITS, LineOutlet
-from edge.services import Context
+from edge.service import Context
 from scene.clock import SystemClock
 from scene.messages import Anomaly, GatewayHealth
 from scene.topics import HEARTBEAT_S

@@ -16,7 +16,7 @@ CLOCK_STEPS_S = ((3600, -3600), (3600, 0, -3600, 0), (3600, 0, -3600, 0) * 5)[_S
 API_EXAMPLES = (0, 100, 2000)[_SIZE]
 """For each call and role."""
 FUZZ_CASES = (
-    {"wire": 3000, "site": 300, "rig": 300},
-    {"wire": 100_000, "site": 20_000, "rig": 20_000},
-    dict.fromkeys(("wire", "site", "rig"), 1_000_000),
+    {"wire": 3000, "site": 300, "rig": 300, "recording": 1000},
+    {"wire": 100_000, "site": 20_000, "rig": 20_000, "recording": 50_000},
+    dict.fromkeys(("wire", "site", "rig", "recording"), 1_000_000),
 )[_SIZE]

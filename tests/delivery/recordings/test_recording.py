@@ -5,6 +5,7 @@ import signal
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,20 @@ from google.protobuf import (  # type: ignore[import-untyped]
     descriptor_pool,
     message_factory,
 )
+from mcap.data_stream import ReadDataStream
 from mcap.reader import make_reader
+from mcap.records import Chunk
+from mcap.records import Message as McapMessage
+from mcap.stream_reader import breakup_chunk
 from mcap.writer import Writer
 
-from delivery.recordings import reader
+from delivery.recordings import writer as writer_module
 from delivery.recordings.compressed_video import SCHEMA, video_message
-from delivery.recordings.format import PANORAMA, Record
+from delivery.recordings.format import FRAME_TOPIC, PANORAMA, Record, time_text
 from delivery.recordings.reader import read_recording
 from delivery.recordings.refused_record import Refused
 from delivery.recordings.repair import repair
+from delivery.recordings.survey import survey
 from delivery.recordings.writer import RecordingWriter
 from scene.clock import ReplayClock
 from scene.errors import LamproomError, RecordingError
@@ -159,50 +165,108 @@ def test_what_is_not_ours_is_passed_over(tmp_path: Path) -> None:
     assert "1 messages can't be understood" in missing[0]
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording of many small chunks, quick to read a thousand times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer_module, "CHUNK_BYTES", 3000)
+        return write(tmp_path_factory.mktemp("small") / "run.mcap", frames=16, size=200)
+
+
 def test_a_recording_cut_at_any_byte_gives_everything_up_to_its_last_chunk(
-    whole: Path, tmp_path: Path
+    small: Path, tmp_path: Path
 ) -> None:
-    data = whole.read_bytes()
-    all_records, _ = read(whole)
-    chance = random.Random(11)
+    """Of 1,000 cuts; where chunks end, and how much is in each, the field tool's reader says."""
+    data = small.read_bytes()
+    all_records, _ = read(small)
+    ends = list(records_by_chunk(small))
+    assert len(ends) > 10
     cut = tmp_path / "cut.mcap"
-    least = 0
-    for at in sorted(chance.sample(range(len(data)), 100)):
+    for at in random.Random(11).sample(range(len(data)), 1000):
         cut.write_bytes(data[:at])
+        count, last_ns = max(((count, ns) for end, count, ns in ends if end <= at), default=(0, 0))
         try:
             records, missing = read(cut)
         except RecordingError as error:
-            assert at < 100
+            assert at < 50, "only without its first record it is none"
             assert "cut.mcap" in str(error)
             continue
-        assert keys(records) == keys(all_records[: len(records)])
-        assert len(records) >= least  # a later cut never gives less
-        least = len(records)
-        assert len(missing) == 1
-        assert "missing" in missing[0] or "index" in missing[0]
-    assert least > 150
+        assert keys(records) == keys(all_records[:count])
+        [told] = missing
+        if at < chunks_end(data):
+            assert "the end is missing" in told
+            assert f"after {time_text(last_ns)}" in told if last_ns else "after" not in told
+        else:
+            assert "only its index is cut off" in told
 
 
-def test_a_damaged_byte_is_found_and_costs_only_its_chunk(whole: Path, tmp_path: Path) -> None:
-    data = whole.read_bytes()
-    all_records, _ = read(whole)
-    chance = random.Random(12)
+def records_by_chunk(path: Path) -> Iterator[tuple[int, int, int]]:
+    """Tell with the field tool's reader where each chunk ends, how many records there are by then,
+    and when the last one came."""
+    count = 0
+    with path.open("rb") as file:
+        summary = make_reader(file).get_summary()
+        assert summary is not None
+        for one in sorted(summary.chunk_indexes, key=lambda one: one.chunk_start_offset):
+            file.seek(one.chunk_start_offset + 9)
+            chunk = Chunk.read(ReadDataStream(file))
+            found = [one for one in breakup_chunk(chunk) if isinstance(one, McapMessage)]
+            count += sum(summary.channels[one.channel_id].topic != FRAME_TOPIC for one in found)
+            yield one.chunk_start_offset + one.chunk_length, count, one.message_end_time
+
+
+def chunks_end(data: bytes) -> int:
+    """Find where the record that ends all messages ends; its check sum is none, or 4 bytes."""
+    return data.rindex(struct.pack("<BQ", 0x0F, 4)) + 13
+
+
+def test_a_damaged_byte_is_found_and_costs_only_its_chunk(small: Path, tmp_path: Path) -> None:
+    data = small.read_bytes()
+    all_records, _ = read(small)
     harmed = tmp_path / "harmed.mcap"
-    chunks = [place for place in reader._survey(whole)[0]]
-    found = 0
-    for place in chance.sample(chunks, min(20, len(chunks))):
+    chance = random.Random(12)
+    for at in chance.sample(range(len(data)), 1000):
         spoilt = bytearray(data)
-        spoilt[place.offset + 60 + chance.randrange(place.length - 60)] ^= 1 << chance.randrange(8)
+        spoilt[at] ^= 1 << chance.randrange(8)
         harmed.write_bytes(spoilt)
-        records, missing = read(harmed)
-        if not missing:  # zstd has bits that mean nothing: then nothing is lost
-            assert keys(records) == keys(all_records)
+        try:
+            records, missing = read(harmed)
+        except RecordingError as error:
+            assert at < 50, f"{error}: byte {at}"
             continue
-        found += 1
-        assert any("damaged" in text for text in missing)
         assert set(keys(records)) <= set(keys(all_records))
-        assert len(all_records) > len(records) >= len(all_records) / 2
-    assert found >= 0.8 * min(20, len(chunks))
+        assert missing, f"byte {at} was not found"
+        assert all("harmed.mcap" in text for text in missing)
+        lost = len(all_records) - len(records)
+        assert lost <= 8, f"byte {at} costs {lost} of {len(all_records)}: {missing}"
+
+
+def test_a_damaged_byte_in_a_recording_that_is_also_cut_costs_only_its_chunk(
+    small: Path, tmp_path: Path
+) -> None:
+    """There is no index then that says where the next chunk is."""
+    data = small.read_bytes()
+    places = survey(small).places
+    cut = data[: places[-1].offset]
+    all_records, _ = read(small)
+    count = list(records_by_chunk(small))[-2][1]
+    harmed = tmp_path / "harmed.mcap"
+    for place in places[4:-2]:  # those before say what channels there are
+        for at in (-9, -8, -3, 0, 17, 28, 33, 40):  # opcode, length, time, size, name, lengths
+            spoilt = bytearray(cut)
+            spoilt[place.offset + at] ^= 0x40
+            harmed.write_bytes(spoilt)
+            records, missing = read(harmed)
+            assert keys(records)[-1] == keys(all_records)[count - 1], "goes on behind it"
+            assert len(records) >= count - 8
+            assert any(": damaged" in text for text in missing), (place.offset, at, missing)
+        for at in (0, 1, 9, 11, 15, 23):  # of its first index: kind, length, whose, when, where
+            spoilt = bytearray(cut)
+            spoilt[place.offset + place.length + at] ^= 0x04
+            harmed.write_bytes(spoilt)
+            records, missing = read(harmed)
+            assert keys(records) == keys(all_records)[:count], "no message is lost"
+            assert any(": damaged" in text for text in missing), (place.offset, at, missing)
 
 
 def test_repair_writes_a_whole_new_file_and_leaves_the_old_one(whole: Path, tmp_path: Path) -> None:
@@ -310,10 +374,8 @@ def test_foreign_files_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="not recorded by Lamproom"):
         read_recording(foreign)
     mcap_of_others(foreign, profile="lamproom")  # claims to be ours
-    assert read(foreign) == (
-        [],
-        [f"{foreign}: 1 messages can't be understood and were passed over"],
-    )
+    assert read(foreign)[0] == []
+    assert f"{foreign}: 1 messages can't be understood and were passed over" in read(foreign)[1]
 
 
 def record_bytes(opcode: int, content: bytes, length: int | None = None) -> bytes:

@@ -3,8 +3,8 @@ from pathlib import Path
 from delivery.memory import MemoryBroker
 from delivery.outbox import Outbox
 from delivery.publisher import Publisher
+from edge.announcement import Announcement
 from edge.options import RunOptions
-from edge.sender import Announcement
 from scene.clock import SystemClock
 from scene.messages import SiteDescription
 from scene.rig import save_rig

@@ -1,0 +1,183 @@
+"""`lamproom rerun`: run the pipeline again over what cameras sent, and say what is different.
+
+Knows nothing about how steps are repeated or results compared.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from control_room.judge import about_people, judge, once_each
+from delivery.recordings.reader import read_recording
+from delivery.recordings.rerun_records import read_for_a_rerun
+from delivery.recordings.run_record import RunRecord, read_run
+from edge.file_digest import sha256_of
+from edge.live import STARTED_ANEW
+from edge.rerun_compare import Results, otherwise, people_text, unequal
+from edge.rerun_pipeline import ELSEWHERE, Beginning, Rerun, Variant
+from edge.rerun_steps import Recorded
+from edge.rerun_writer import RerunWriter
+from scene.errors import LamproomError, RecordingError
+from scene.messages import Anomaly, GatewayHealth, Machines, Order, PanoramaPacket, Positions, Tags
+from scene.rig import parse_rig
+from scene.site import Site, load_site, parse_site
+from scene.wire import Message
+
+HELP = """\
+Run the pipeline again over a recording that was made with --record-cameras: the same pictures, in
+the same order, through the same detection, tracking and rules. Positions and alarms must be those
+that were recorded, ids included; what differs is printed.
+
+  lamproom rerun run.mcap                      must be equal
+  lamproom rerun run.mcap run-2.mcap           a run of several files, in their order
+  lamproom rerun run.mcap --model new.onnx     what this model would have done otherwise
+  lamproom rerun run.mcap --site new.yaml      what these zones, gates, limits and detection would
+                                               have done otherwise
+  lamproom rerun run.mcap -o again.mcap        record it anew, for `lamproom replay`
+
+Without recorded packets --site judges the recorded positions by the other rules. Alarms about
+cameras and the gateway itself are of that day's clocks and processes, and are not compared.
+
+exit codes: 0 nothing is different; 1 something is; 2 it can't be run again."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `lamproom rerun`."""
+    parser.add_argument("recordings", type=Path, nargs="+", help="a run's files, in their order")
+    parser.add_argument(
+        "--site", type=Path, metavar="FILE", help="take zones, gates, limits, detection from there"
+    )
+    parser.add_argument("--model", type=Path, metavar="FILE", help="search with this model")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="record what comes out (.mcap)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run again and compare; gives the exit code. Raises `LamproomError`."""
+    site = load_site(args.site) if args.site else None
+    if args.model is not None and not args.model.exists():
+        raise LamproomError(f"--model {args.model}: there is no such file")
+    args.recordings = _in_order(args.recordings)
+    recorded, other = _recorded(args.recordings)
+    first = read_run(args.recordings[0])
+    if first is None or not first.cameras:
+        return _rejudged(args, recorded, other, site)
+    variant = Variant(site=site, model=args.model)
+    again = Rerun(
+        _records(args.recordings), variant, _beginning(first, recorded), paints=bool(args.output)
+    )
+    found = Results()
+    rules = (site, args.site.read_text(encoding="utf-8")) if site is not None else None
+    writer = RerunWriter(args.output, args.recordings, first, rules) if args.output else None
+    try:
+        for instant in again.instants():
+            found.add(instant.positions)
+            found.alarms += instant.anomalies
+            if writer is not None:
+                writer.add(instant)
+    finally:
+        if writer is not None:
+            writer.close()
+    found.alarms += again.last_anomalies
+    for doubt in again.doubts:
+        _tell(doubt)
+    if writer is not None:
+        _tell(f"recorded into {writer.path}")
+    same_model = args.model is None or sha256_of(args.model) == first.model_sha256
+    if site is None and same_model:
+        lines = unequal(recorded, found, from_start=not again.began_in_the_midst)
+        summary = _summary(found)
+        print("\n".join([*lines, f"{summary}: " + ("different" if lines else "equal to live")]))
+        return 1 if lines else 0
+    return _say_otherwise(recorded, found)
+
+
+def _say_otherwise(recorded: Results, found: Results) -> int:
+    """Print what is different; gives the exit code."""
+    lines = otherwise(recorded, found)
+    print("\n".join([*lines, people_text(recorded.places, found.places)]))
+    print(f"{_summary(found)}: {len(lines) or 'no'} alarms would have been different")
+    return 1 if lines else 0
+
+
+def _summary(found: Results) -> str:
+    alarms = len({one.id for one in found.alarms if about_people(one)})
+    return f"{len(found.places)} instants, {alarms} alarms about people"
+
+
+def _in_order(paths: Sequence[Path]) -> list[Path]:
+    """Put a run's files in their order: `run-2.mcap` sorts before `run.mcap`."""
+    runs = [(read_run(path), path) for path in paths]
+    return [path for run, path in sorted(runs, key=lambda one: one[0].started_at if one[0] else "")]
+
+
+def _records(paths: Sequence[Path]) -> Iterator[Recorded]:
+    return chain.from_iterable(read_for_a_rerun(path, _tell) for path in paths)
+
+
+def _recorded(paths: Sequence[Path]) -> tuple[Results, list[Message]]:
+    """Read what live had: positions and alarms, and what else the rules hear."""
+    results, other = Results(), list[Message]()
+    for path in paths:
+        for record in read_recording(path, on_missing=lambda _text: None):
+            body = record.body
+            if isinstance(body, Anomaly):
+                results.alarms.append(body)
+            elif isinstance(body, Positions):
+                results.add(body)
+            elif isinstance(body, PanoramaPacket):
+                results.add(body.positions)
+            elif isinstance(body, GatewayHealth | Machines | Order | Tags):
+                other.append(body)
+    # What was left over of a run before is cleared by the gateway, not by the rules.
+    left = {one.id for one in results.alarms if one.evidence == STARTED_ANEW}
+    results.alarms = [one for one in results.alarms if one.id not in left]
+    return results, other
+
+
+def _beginning(run: RunRecord, recorded: Results) -> Beginning | None:
+    """Give what a recording that begins in the midst of a run says of that moment."""
+    if not run.rig_yaml or not run.site_yaml:
+        return None
+    first_ns = min(recorded.places, default=0)
+    active = {
+        one.id: one for one in recorded.alarms if one.raised_at_ns < first_ns and about_people(one)
+    }
+    return Beginning(
+        site=parse_site(
+            run.site_yaml, name="the recording's site", folder=ELSEWHERE, check_files=False
+        ),
+        rig=parse_rig(run.rig_yaml, name="the recording's rig"),
+        model_sha256=run.model_sha256,
+        alarms=tuple(one for one in active.values() if one.state == "active"),
+    )
+
+
+def _rejudged(
+    args: argparse.Namespace, recorded: Results, other: list[Message], site: Site | None
+) -> int:
+    """Judge the recorded positions by another site's rules, where no packets were recorded."""
+    if site is None or args.model or args.output:
+        raise RecordingError(
+            f"{args.recordings[0]}: cameras' packets are not in it (`lamproom run --record FILE "
+            "--record-cameras`): only other rules can be tried, with --site"
+        )
+    alarms = judge(site, _positions(args.recordings), once_each(recorded.alarms), other)
+    _tell("without cameras' packets, the recorded positions are judged by the other rules")
+    return _say_otherwise(recorded, Results(alarms=list(alarms), places=recorded.places))
+
+
+def _positions(paths: Sequence[Path]) -> Iterator[Positions]:
+    for path in paths:
+        for record in read_recording(path, on_missing=lambda _text: None):
+            if isinstance(record.body, PanoramaPacket):
+                yield record.body.positions
+            elif isinstance(record.body, Positions):
+                yield record.body
+
+
+def _tell(text: str) -> None:
+    print(f"lamproom rerun: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,193 @@
+"""Says what a second run did otherwise than was recorded: alarms and positions.
+
+Knows nothing about how either came about. With the same rules and model both must be equal, ids
+included; with others an alarm is known again by what it is about, where and when.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import dist
+
+import numpy as np
+
+from control_room.judge import about_people, differences, once_each
+from delivery.recordings.format import time_text
+from scene.messages import XYZ, Anomaly, Positions
+
+EQUAL_M = 1e-3
+"""Positions closer than this are equal."""
+SAME_ALARM_S, SAME_ALARM_M = 30.0, 3.0
+"""Raised no further apart, alarms of a kind and zone are about the same thing."""
+SAME_PERSON_M = 1.5
+EQUAL_S = 0.05
+MOST_LINES = 200
+
+Places = Mapping[int, Mapping[int, XYZ]]
+"""Where everybody was: by instant (UTC ns), then by track."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Results:
+    """What came out of a run, live or second."""
+
+    alarms: list[Anomaly] = field(default_factory=list)
+    places: dict[int, dict[int, XYZ]] = field(default_factory=dict)
+    traits: dict[int, dict[int, tuple[object, ...]]] = field(default_factory=dict)
+    """What else is told of everybody: name, posture, and how sure it is that there is somebody."""
+
+    def add(self, positions: Positions) -> None:
+        """Note an instant; the same one may be given twice."""
+        people, at_ns = positions.people, positions.captured_at_ns
+        self.places[at_ns] = {person.track: person.xyz_m for person in people}
+        self.traits[at_ns] = {
+            person.track: (person.worker, person.posture, person.certainty) for person in people
+        }
+
+
+def unequal(recorded: Results, again: Results, *, from_start: bool) -> list[str]:
+    """Compare what must be equal; gives one line per difference, none if equal.
+
+    Instants of which no positions were recorded (they are sent without a receipt) are left out.
+    Alarms from before the first instant count as well where a run is known `from_start`.
+    """
+    both = sorted(recorded.places.keys() & again.places.keys())
+    if not both:
+        return ["no instant is in both: nothing can be compared"]
+    first_ns = min(again.places)
+    alarms = [one for one in recorded.alarms if one.captured_at_ns >= first_ns]
+    lines = differences(alarms, again.alarms, from_ns=0 if from_start else first_ns)
+    apart: list[tuple[int, str]] = []
+    for at_ns in both:
+        was, now = recorded.places[at_ns], again.places[at_ns]
+        if was.keys() != now.keys():
+            apart.append((at_ns, f"people {sorted(was)} became {sorted(now)}"))
+            continue
+        most_m = max((dist(was[track], now[track]) for track in was), default=0.0)
+        if most_m > EQUAL_M:
+            apart.append((at_ns, f"somebody is {most_m:.3f} m from where live had them"))
+        elif recorded.traits.get(at_ns) != again.traits.get(at_ns):
+            apart.append((at_ns, "somebody has another name, posture or certainty"))
+    if apart:
+        at_ns, what = apart[0]
+        count = f"{len(apart)} of {len(both)} instants"
+        lines.append(f"positions: differ at {count}, first at {time_text(at_ns)}: {what}")
+    unknown = recorded.places.keys() - again.places.keys()
+    late = [at_ns for at_ns in unknown if at_ns > both[0]]
+    if late:
+        lines.append(f"positions: {len(late)} recorded instants did not come about again")
+    return lines[:MOST_LINES]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """One alarm from its raising to its end."""
+
+    first: Anomaly
+    ended_at_ns: int | None
+
+    @property
+    def text(self) -> str:
+        """Say what it is, where and since when."""
+        alarm = self.first
+        zone = f" {alarm.zone}" if alarm.zone else ""
+        where = "" if alarm.xyz_m is None else f" at x {alarm.xyz_m[0]:.1f} y {alarm.xyz_m[1]:.1f}"
+        return f"{alarm.kind}{zone}{where}, {time_text(alarm.raised_at_ns)}"
+
+
+def otherwise(recorded: Results, again: Results) -> list[str]:
+    """Tell which alarms are gained, lost, or come or end at another time; none where all agree."""
+    from_ns = min(again.places, default=0)
+    was, now = _causes(recorded.alarms, from_ns), _causes(again.alarms, from_ns)
+    lines = []
+    for before, after in _pairs(was, now):
+        was.remove(before)
+        now.remove(after)
+        line = _moved(before, after)
+        if line:
+            lines.append((before.first.raised_at_ns, line))
+    lines += [(one.first.raised_at_ns, f"lost:    {one.text}") for one in was]
+    lines += [(one.first.raised_at_ns, f"gained:  {one.text}") for one in now]
+    return [line for _, line in sorted(lines)][:MOST_LINES]
+
+
+def people_text(recorded: Places, again: Places) -> str:
+    """Sum up how positions differ: matched by place, since numbers may be others."""
+    apart_m: list[float] = []
+    only_was = only_now = 0
+    both = recorded.keys() & again.keys()
+    for at_ns in both:
+        was, now = list(recorded[at_ns].values()), list(again[at_ns].values())
+        pairs = sorted((dist(a[:2], b[:2]), i, j) for i, a in enumerate(was) for j, b in _at(now))
+        left, right = set(range(len(was))), set(range(len(now)))
+        for apart, i, j in pairs:
+            if apart <= SAME_PERSON_M and i in left and j in right:
+                left.discard(i)
+                right.discard(j)
+                apart_m.append(apart)
+        only_was, only_now = only_was + len(left), only_now + len(right)
+    if not both:
+        return "positions: no instant is in both"
+    middle, most = np.percentile(apart_m, (50, 95)) if apart_m else (0.0, 0.0)
+    return (
+        f"positions: at {len(both)} instants {len(apart_m)} people in both, {middle:.3f} m apart "
+        f"(median; 95 %: {most:.3f} m), {only_was} recorded only, {only_now} now only"
+    )
+
+
+def _at(places: Sequence[XYZ]) -> Iterable[tuple[int, XYZ]]:
+    return enumerate(places)
+
+
+def _causes(alarms: Iterable[Anomaly], from_ns: int) -> list[Cause]:
+    """List alarms about people that were raised since an instant, one each."""
+    first: dict[str, Anomaly] = {}
+    ended: dict[str, int] = {}
+    for one in once_each(alarms):
+        if not about_people(one) or one.raised_at_ns < from_ns:
+            continue
+        if one.state == "cleared":
+            ended[one.id] = one.captured_at_ns
+        first.setdefault(one.id, one)
+    return [Cause(first=one, ended_at_ns=ended.get(id)) for id, one in first.items()]
+
+
+def _pairs(was: Sequence[Cause], now: Sequence[Cause]) -> list[tuple[Cause, Cause]]:
+    """Pair the alarms of two runs that are about the same thing, the nearest in time first."""
+    possible = sorted(
+        (abs(a.first.raised_at_ns - b.first.raised_at_ns), i, j)
+        for i, a in enumerate(was)
+        for j, b in enumerate(now)
+        if _alike(a.first, b.first)
+    )
+    pairs, left, right = [], set(range(len(was))), set(range(len(now)))
+    for _, i, j in possible:
+        if i in left and j in right:
+            left.discard(i)
+            right.discard(j)
+            pairs.append((was[i], now[j]))
+    return pairs
+
+
+def _alike(a: Anomaly, b: Anomaly) -> bool:
+    if (a.kind, a.zone) != (b.kind, b.zone):
+        return False
+    if abs(a.raised_at_ns - b.raised_at_ns) > SAME_ALARM_S * 1e9:
+        return False
+    return a.xyz_m is None or b.xyz_m is None or dist(a.xyz_m, b.xyz_m) <= SAME_ALARM_M
+
+
+def _moved(was: Cause, now: Cause) -> str:
+    """Say how much earlier or later an alarm came or ended; empty where neither."""
+    said = []
+    for what, before, after in (
+        ("raised", was.first.raised_at_ns, now.first.raised_at_ns),
+        ("ended", was.ended_at_ns, now.ended_at_ns),
+    ):
+        if before is None and after is None:
+            continue
+        if before is None or after is None:
+            said.append("never ended" if after is None else "ended, and was not before")
+        elif abs(after - before) > EQUAL_S * 1e9:
+            way = "earlier" if after < before else "later"
+            said.append(f"{what} {abs(after - before) / 1e9:.2f} s {way}")
+    return f"changed: {was.text}: {', '.join(said)}" if said else ""

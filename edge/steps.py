@@ -1,0 +1,150 @@
+"""What a pipeline did, step by step, so that the same can be done again over recorded packets.
+
+Knows nothing about files or recorders. A live run leaves out what it is too late for, and which
+frames were searched before which panorama depends on the machine; so each step is written down in
+the order in which it took effect. Written are JSON objects; `edge/rerun_steps.py` reads them.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from detection.model import SHIPPED
+from edge.byte_ring import ByteRing
+from edge.camera_source import place_of
+from edge.file_digest import sha256_of
+from edge.pipeline import Frames, Hanging, Picture, Pipeline
+from location.person import Kept
+from scene.arrays import Floats
+from scene.errors import RigError
+from scene.messages import Anomaly, Detections, Positions
+from scene.rig import Rig, parse_rig
+from scene.site import Site
+from scene.wire import Message, encode
+
+SEE, SHOW = "see", "show"
+RULES = ("zones", "gates", "limits")
+"""Sections of a site file that may change while a gateway runs."""
+SECTIONS = (
+    *("version", "site", "gateway", "cameras", "rig", "floor", "supports", "marks"),
+    *("detection", "panorama", *RULES),
+)
+"""What of a site a pipeline heeds."""
+KEPT: TypeAdapter[Kept] = TypeAdapter(Kept)
+ALARM: TypeAdapter[Anomaly] = TypeAdapter(Anomaly)
+
+
+class SteppedPipeline(Pipeline):
+    """A pipeline that writes down what it does; nobody is waited for."""
+
+    def __init__(self, site: Site, rig: Rig, ring: ByteRing) -> None:
+        self._ring, self._writing = ring, threading.Lock()
+        self._begun_ns, self._count = time.time_ns(), 0
+        self._seeing: Frames = ()
+        self._showing: Frames = ()
+        super().__init__(site, rig)
+        self._put(
+            "begin",
+            site=site_fields(site),
+            rig=rig_text(site, rig),
+            model_sha256=sha256_of(site.detection.model or SHIPPED),
+            provider=self.detector.provider,
+        )
+
+    def see(self, frames: Frames) -> tuple[Detections, ...]:
+        """Search, and follow whom was found."""
+        self._seeing = frames
+        return super().see(frames)
+
+    def follow(self, people: tuple[Detections, ...]) -> None:
+        """Follow; the order in which this and `locate` take effect is that of the steps."""
+        with self._tracking:
+            self._put(SEE, frames=_names(self._seeing))
+            super().follow(people)
+
+    def show(self, frames: Frames) -> Picture:
+        """Show one instant."""
+        self._showing = frames
+        return super().show(frames)
+
+    def locate(self, at_ns: int) -> Positions:
+        """Locate everybody, as `show` begins with."""
+        with self._tracking:
+            self._put(SHOW, at_ns=at_ns, frames=_names(self._showing))
+            return super().locate(at_ns)
+
+    def hear(self, message: Message) -> tuple[Anomaly, ...]:
+        """Hear what others say."""
+        payload = encode(message, gateway=self._site.gateway, seq=0, sent_at_ns=0)
+        self._put("hear", message=json.loads(payload))
+        return super().hear(message)
+
+    def kept(self) -> Kept:
+        """Note who is known: a second run that can't start at the beginning starts from it."""
+        kept = super().kept()
+        self._put("kept", kept=KEPT.dump_python(kept, mode="json"))
+        return kept
+
+    def take_back(self, kept: Kept) -> None:
+        """Go on from an earlier run's note."""
+        self._put("take_back", kept=KEPT.dump_python(kept, mode="json"))
+        super().take_back(kept)
+
+    def change(self, site: Site) -> None:
+        """Go over to other zones, gates and limits."""
+        self._put("change", rules=site_fields(site, RULES))
+        super().change(site)
+
+    def adopt(self, alarms: Sequence[Anomaly]) -> tuple[Anomaly, ...]:
+        """Take back alarms about people of an earlier run."""
+        self._put("adopt", alarms=[ALARM.dump_python(alarm, mode="json") for alarm in alarms])
+        return super().adopt(alarms)
+
+    def rehang(self, hanging: Hanging) -> None:
+        """Go over to another rig."""
+        self._put("rehang", rig=rig_text(self._site, hanging.rig))
+        super().rehang(hanging)
+
+    def distrust(self, spreads: Mapping[str, Floats | None]) -> None:
+        """Trust some cameras less."""
+        given = {name: None if one is None else one.tolist() for name, one in spreads.items()}
+        with self._tracking:
+            self._put("distrust", spreads=given)
+            super().distrust(spreads)
+
+    def take_for_blind(self, cameras: frozenset[str]) -> None:
+        """Take some cameras for blind; said with every picture, so only changes are written."""
+        if cameras != self._blind:
+            self._put("blind", cameras=sorted(cameras))
+        super().take_for_blind(cameras)
+
+    def _put(self, do: str, **fields: Any) -> None:
+        with self._writing:
+            self._count += 1
+            step = {"do": do, "pipeline": self._begun_ns, "number": self._count, **fields}
+            self._ring.put(json.dumps(step, separators=(",", ":")).encode())
+
+
+def site_fields(site: Site, sections: Sequence[str] = SECTIONS) -> dict[str, Any]:
+    """Give sections of a site as JSON has them; cameras' addresses without passwords."""
+    fields = site.model_dump(mode="json", include=set(sections))
+    for camera in fields.get("cameras", ()):
+        camera["url"] = place_of(camera["url"])
+    return fields
+
+
+def rig_text(site: Site, rig: Rig) -> str:
+    """Give the text of the rig file that is in force; empty when the file is another one by now."""
+    try:
+        text = site.rig.file.read_text(encoding="utf-8")
+        return text if parse_rig(text, name="rig").id == rig.id else ""
+    except (OSError, UnicodeDecodeError, RigError):
+        return ""
+
+
+def _names(frames: Frames) -> list[tuple[str, int]]:
+    return [(frame.camera, frame.captured_at_ns) for frame in frames]
