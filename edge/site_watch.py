@@ -12,6 +12,8 @@ from scene.errors import LamproomError
 from scene.site import Site
 
 LIVE_FIELDS = {"zones", "gates", "limits"}
+NOT_OURS = {"acceptance"}
+"""What a gateway does not look at."""
 STATIC_LIMITS = {"camera", "tags"}
 """Of the limits, those that count from the next start only."""
 
@@ -65,7 +67,7 @@ def _changed(before: Site, after: Site) -> set[str]:
     names = {
         name
         for name in type(before).model_fields
-        if name not in LIVE_FIELDS and getattr(before, name) != getattr(after, name)
+        if name not in LIVE_FIELDS | NOT_OURS and getattr(before, name) != getattr(after, name)
     }
     return names | {
         f"limits.{name}"

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy.io import loadmat
 
+from edge.acceptance.scoring import Instant
 from location.tracker import Tracker, TrackerLimits
 from scene.arrays import Floats
 from scene.floor import Floor
@@ -23,7 +24,6 @@ from scene.messages import Detections, Position
 from scene.rig import Rig
 from scene.site import FloorConfig
 from scene.surface import Cylinder
-from tests.scoring import Instant
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data" / "location" / "campus_auditorium"
 FRAMES_PER_S, EVERY = 30, 6

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from detection.nms import best_boxes
+from edge.acceptance.scoring import Instant
 from location.tracker import Tracker, TrackerLimits
 from scene.floor import Floor
 from scene.geometry import CameraModel
@@ -19,7 +20,6 @@ from scene.messages import Detections, Position
 from scene.rig import Rig
 from scene.site import FloorConfig
 from scene.surface import Cylinder
-from tests.scoring import Instant
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data" / "location" / "cmc"
 PERIOD_NS = 250_000_000

@@ -16,31 +16,17 @@ from typing import Any
 import numpy as np
 
 from detection.detector import open_detector
-from edge.camera_source import open_source
-from edge.camera_watch import CameraWatch
+from edge.acceptance import clip
+from edge.acceptance.clip import START_AT_NS, WholePipeline, instants, run_clip
+from edge.acceptance.truth import Boxes, Truth, read_boxes, read_truth
 from edge.coverage import Roadway
-from edge.drift.watch import DriftWatch
-from edge.frame_ring import SourceStatus
-from edge.pipeline import Frames, Pipeline
-from edge.together import lockstep
-from edge.view.watch import ViewWatch
+from edge.pipeline import Frames
 from location.tracker import Tracker
 from location.watch import Watch
-from scene.arrays import Bools, Floats, Ints
-from scene.clock import ReplayClock, SystemClock
+from scene.arrays import Bools, Floats
 from scene.floor import Floor
 from scene.geometry import CameraModel
-from scene.messages import (
-    Anomaly,
-    CameraHealth,
-    Detections,
-    Frame,
-    GatewayHealth,
-    MachinePlace,
-    Machines,
-    Panorama,
-    Positions,
-)
+from scene.messages import Anomaly, CameraHealth, Detections, Panorama, Positions
 from scene.rig import Rig, load_rig
 from scene.site import FloorConfig, PanoramaConfig, Site, load_site
 from scene.wire import Message
@@ -48,9 +34,10 @@ from stitching.drift.proposal import distrusted
 from stitching.layout import choose_surface
 from stitching.lens import usable_angle
 
+__all__ = ["START_AT_NS", "Boxes", "instants"]
+
 SAMPLES = Path(__file__).parents[1] / "sample_videos"
 FOLDER = SAMPLES / "roadway"
-START_AT_NS = 1_790_000_000_000_000_000
 KEEP_EVERY = 10
 """Pictures of so many instants are one that is kept."""
 TURN_SIGMA_RAD, SHIFT_SIGMA_M = 1e-3, 5e-3
@@ -86,34 +73,16 @@ def duration_s(folder: Path) -> float:
     return float(scene["frames"] / scene["fps"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Boxes:
-    """The people in one picture, hidden ones too."""
-
-    people: Ints
-    """(N,) ids."""
-    edges_px: Floats
-    """(N, 4) whole bodies cut at the picture's border, `x1 y1 x2 y2` in OpenCV pixels."""
-    visibility: Floats
-    """(N,) 0..1."""
+@cache
+def boxes(folder: Path) -> dict[str, tuple[Boxes, ...]]:
+    """Read every camera's boxes, a tuple with one item per frame."""
+    return read_boxes(folder, len(world(folder)))
 
 
 @cache
-def boxes(folder: Path) -> dict[str, list[Boxes]]:
-    """Read every camera's boxes, a list with one item per frame."""
-    found = {}
-    for path in sorted(folder.glob("mot/*/gt/gt.txt")):
-        rows = np.loadtxt(path, delimiter=",", ndmin=2).reshape(-1, 9)
-        # MOTChallenge counts pixel edges from 1, OpenCV pixel centres from 0.
-        left_top = rows[:, 2:4] - 1.5
-        edges = np.hstack([left_top, left_top + rows[:, 4:6]])
-        found[path.parents[1].name] = [
-            Boxes(
-                people=rows[now, 1].astype(np.int64), edges_px=edges[now], visibility=rows[now, 8]
-            )
-            for now in (rows[:, 0] == frame + 1 for frame in range(len(world(folder))))
-        ]
-    return found
+def truth(folder: Path) -> Truth:
+    """Read the truth as the acceptance test does."""
+    return read_truth(folder)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,42 +254,28 @@ def run(folder: Path) -> Run:
     The rules hear once a second what a live gateway would tell them: its health, and where the
     truth says that the shearer is.
     """
-    site = site_of(folder)
     with tempfile.TemporaryDirectory() as scratch:  # what the watches write is thrown away
-        here = Path(scratch)
-        kept = site.rig.model_copy(update={"file": here / "rig.yaml"})
-        return _run(folder, site.model_copy(update={"rig": kept, "state_folder": here / "state"}))
+        return _run(folder, Path(scratch))
 
 
-def _run(folder: Path, aside: Site) -> Run:
-    """Run over a clip; `aside` is its site with files of its own, for what writes some."""
+def _run(folder: Path, scratch: Path) -> Run:
+    """Run over a clip; what the watches write goes to `scratch`."""
     site, rig = site_of(folder), rig_of(folder)
-    stages = _Stages(site, rig) if has_rig(folder) else _StagesWithoutPanorama(site, rig)
-    cameras = _CameraWatching(site)
-    drift, view = _DriftWatching(aside, rig), _ViewWatching(aside, rig)
-    fps = read(folder, "scene.json")["fps"]
+    stages = WholePipeline(site, rig) if has_rig(folder) else _StagesWithoutPanorama(site, rig)
     judged = masks(folder) if _mask_files(folder) else {}
     outputs, anomalies = [], list[Anomaly]()
-    for frames in instants(site):
-        at_ns = max(frame.captured_at_ns for frame in frames)
-        number = round((at_ns - START_AT_NS) / 1e9 * fps)
-        if number % fps == 0:
-            healths = view.judged(cameras.health(at_ns))
-            for message in told(folder, number, at_ns, healths):
-                stages.hear(message)
-        people, positions, panorama, found = stages.step(frames)
-        anomalies += [*found, *cameras.step(frames, at_ns), *drift.step(frames, people, at_ns)]
-        anomalies += view.step(frames, at_ns)
-        stages.distrust(drift.untrusted())
-        keep = number % KEEP_EVERY == 0 and folder.parent == SAMPLES
+    roadway = roadway_of(folder)
+    for now in run_clip(site, rig, truth(folder), scratch=scratch, stages=stages, roadway=roadway):
+        anomalies += now.anomalies
+        keep = now.frame % KEEP_EVERY == 0 and folder.parent == SAMPLES
         outputs.append(
             Output(
-                frame=number,
-                people=people,
-                positions=positions,
-                painted=panorama if number in judged else None,
-                frames=frames if keep else (),
-                panorama=panorama if keep else None,
+                frame=now.frame,
+                people=now.people,
+                positions=now.positions,
+                painted=now.panorama if now.frame in judged else None,
+                frames=now.frames if keep else (),
+                panorama=now.panorama if keep else None,
             )
         )
     return Run(outputs=tuple(outputs), anomalies=tuple(anomalies))
@@ -337,60 +292,14 @@ def told(
     folder: Path, number: int, at_ns: int, cameras: tuple[CameraHealth, ...]
 ) -> Iterator[Message]:
     """Give what the rules hear at a frame besides positions."""
-    covered = roadway_of(folder).covered([c.name for c in cameras if c.state == "ok"])
-    yield GatewayHealth(
-        captured_at_ns=at_ns,
-        cameras=cameras,
-        panorama_fps=0.0,
-        detection_fps=0.0,
-        detection_age_s=None,
-        detection_provider="",
-        coverage_from_x_m=covered.from_m,
-        coverage=covered.cameras,
-    )
-    shearer = world(folder)[number].get("movers", {}).get("shearer_xyz_m")
-    if shearer is not None:
-        place = MachinePlace(machine="shearer", xy_m=(shearer[0], shearer[1]), at_ns=at_ns)
-        yield Machines(captured_at_ns=at_ns, machines=(place,))
-
-
-def instants(site: Site) -> Iterator[Frames]:
-    """Give a clip's frames, instant by instant."""
-    clock = SystemClock()
-    sources = [
-        open_source(camera, clock, pace="as_fast_as_possible", loop=False, start_at_ns=START_AT_NS)
-        for camera in site.cameras
-    ]
-    try:
-        yield from lockstep(sources, until="last_ends")
-    finally:
-        for source in sources:
-            source.close()
+    yield from clip.told(truth(folder), number, at_ns, cameras, roadway_of(folder))
 
 
 _Step = tuple[tuple[Detections, ...], Positions, Panorama | None, tuple[Anomaly, ...]]
 
 
-class _Stages:
-    """The product's own pipeline."""
-
-    def __init__(self, site: Site, rig: Rig) -> None:
-        self._pipeline = Pipeline(site, rig)
-
-    def step(self, frames: Frames) -> _Step:
-        people = self._pipeline.see(frames)
-        picture = self._pipeline.show(frames)
-        return people, picture.positions, picture.panorama, picture.anomalies
-
-    def hear(self, message: Message) -> None:
-        self._pipeline.hear(message)
-
-    def distrust(self, spreads: Mapping[str, Floats | None]) -> None:
-        self._pipeline.distrust(spreads)
-
-
 class _StagesWithoutPanorama:
-    """The same, for a rig that has no surface."""
+    """The product's pipeline but for the panorama, for a rig that has no surface."""
 
     def __init__(self, site: Site, rig: Rig) -> None:
         self._detector = open_detector(site.detection)
@@ -410,78 +319,3 @@ class _StagesWithoutPanorama:
 
     def distrust(self, spreads: Mapping[str, Floats | None]) -> None:
         self._tracker.look_through(distrusted(self._rig, spreads))
-
-
-class _CameraWatching:
-    """The gateway's watch over its cameras, told the clip's time."""
-
-    def __init__(self, site: Site) -> None:
-        self._clock = ReplayClock(START_AT_NS)
-        self._watch = CameraWatch(site.limits.camera, self._clock)
-        self._cameras = {camera.name: _Filming(camera.name) for camera in site.cameras}
-
-    def step(self, frames: Frames, at_ns: int) -> tuple[Anomaly, ...]:
-        self._clock.set(at_ns)
-        for frame in frames:
-            camera = self._cameras[frame.camera]
-            camera.count, camera.captured_at_ns = camera.count + 1, frame.captured_at_ns
-        self._watch.look(list(self._cameras.values()), frames)
-        return self._watch.changes()
-
-    def health(self, at_ns: int) -> tuple[CameraHealth, ...]:
-        self._clock.set(at_ns)
-        return self._watch.health()
-
-
-class _DriftWatching:
-    """The gateway's watch over how cameras hang."""
-
-    def __init__(self, site: Site, rig: Rig) -> None:
-        self._clock = ReplayClock(START_AT_NS)
-        self._watch = DriftWatch(site, rig, self._clock)
-        self.untrusted = self._watch.untrusted
-
-    def step(
-        self, frames: Frames, people: tuple[Detections, ...], at_ns: int
-    ) -> tuple[Anomaly, ...]:
-        self._clock.set(at_ns)
-        self._watch.look(frames, {found.camera: found for found in people})
-        return self._watch.changes()
-
-
-class _ViewWatching:
-    """The gateway's watch over whether cameras still see."""
-
-    def __init__(self, site: Site, rig: Rig) -> None:
-        self._clock = ReplayClock(START_AT_NS)
-        self._watch = ViewWatch(site, rig, self._clock)
-        self.judged = self._watch.judged
-
-    def step(self, frames: Frames, at_ns: int) -> tuple[Anomaly, ...]:
-        self._clock.set(at_ns)
-        self._watch.look(frames)
-        return self._watch.changes()
-
-
-class _Filming:
-    """A camera as its handle shows it: connected, with or without new pictures."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.count = 0
-        self.captured_at_ns = 0
-
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-
-    def times(self) -> tuple[tuple[int, int], ...]:
-        return ((self.count, self.captured_at_ns),) if self.count else ()
-
-    def read(self, number: int) -> Frame | None:
-        raise NotImplementedError
-
-    def latest(self, after: int = 0) -> tuple[Frame, int] | None:
-        raise NotImplementedError
-
-    def status(self) -> SourceStatus:
-        return SourceStatus(state="running")

@@ -4,7 +4,7 @@ Knows nothing about how figures are shown. Rendered scores are not real-mine acc
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,38 +14,31 @@ import numpy as np
 from detection.nms import overlap
 from detection.scoring import Score as DetectionScore
 from detection.scoring import score_kind
-from edge.camera_watch import ALARM_OF
-from edge.drift import alarms as drift_alarms
-from edge.drift.state import MOVED_FOR_S
-from edge.view.camera import BLIND_AFTER_S, DIM_AFTER_S
-from location.watch import rules
+from edge.acceptance.alarm_scores import KindScore, score_alarms
+from edge.acceptance.people import Followed, spot
+from edge.acceptance.people import followed as followed_beside
+from edge.acceptance.scoring import Match, Score, score, share_inside
+from edge.acceptance.truth import SEEN, Boxes
+from edge.acceptance.watched import watched_delays_s
 from scene.arrays import Bools, Floats
 from scene.geometry import rays
-from scene.messages import XY, Detections
+from scene.messages import Detections
 from scene.ribbon import Ribbon
 from scene.rig import Rig
 from stitching.quality import tie_point_errors_px
-from tests.alarm_scores import KindScore, score_alarms
 from tests.sample_site import (
     START_AT_NS,
-    Boxes,
     boxes,
     duration_s,
     read,
     rig_of,
     run,
     site_of,
+    truth,
     world,
 )
-from tests.scoring import Instant, Match, Score, score, share_inside
 
-WARM_UP_S = 1.0
-"""Nobody can be known in the first second: a person is confirmed by several frames."""
-SEEN = 0.5
-"""Who shows less of the body need not be found, and may be."""
 HIT_IOU, NEAR_IOU = 0.5, 0.3
-HEIGHT_PX = 60.0
-"""Smaller people need not be located."""
 HONEST_WITHIN_M = 2.0
 """Errors up to here are judged against their covariance: a tighter gate would flatter it."""
 SIZES_PX = (80, 160)
@@ -187,52 +180,10 @@ def _best(given: Floats, truth: Floats) -> Floats:
     return np.array([overlap(box, truth).max() for box in given])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Followed:
-    """Who was where and who was said to be where, at the same instants."""
-
-    frames: list[int]
-    truth: list[Instant]
-    found: list[Instant]
-    covariances_m2: list[dict[int, Floats]]
-    """(2, 2) by track."""
-
-
-def spot(xyz_m: Sequence[float]) -> XY:
-    """Leave out the height."""
-    return float(xyz_m[0]), float(xyz_m[1])
-
-
 def followed(folder: Path, radius_m: float = 1.0) -> Followed:
-    """List true and found places, after the warm-up, of those whom the cameras can see.
-
-    True is the middle of the feet, or of the body of somebody who lies, where people who mark
-    recordings by hand put it. Who is there but hidden may be followed or not; neither counts.
-    """
-    moments, visible = world(folder), visible_people(folder)
-    frames: list[int] = []
-    truth: list[Instant] = []
-    found: list[Instant] = []
-    covariances: list[dict[int, Floats]] = []
-    for output in run(folder).outputs:
-        moment = moments[output.frame]
-        if moment["t_s"] < WARM_UP_S:
-            continue
-        everybody = {p["id"]: spot(p["stands_xyz_m"]) for p in moment["people"]}
-        seen = visible[output.frame]
-        hidden = [place for person, place in everybody.items() if person not in seen]
-        given = {
-            p.track: spot(p.xyz_m)
-            for p in output.positions.people
-            if not any(np.hypot(p.xyz_m[0] - x, p.xyz_m[1] - y) < radius_m for x, y in hidden)
-        }
-        frames.append(output.frame)
-        truth.append({person: place for person, place in everybody.items() if person in seen})
-        found.append(given)
-        covariances.append(
-            {p.track: np.array(p.covariance_m2, float) for p in output.positions.people}
-        )
-    return Followed(frames=frames, truth=truth, found=found, covariances_m2=covariances)
+    """List a site's true and found places as the acceptance test does."""
+    told = [(output.frame, output.positions) for output in run(folder).outputs]
+    return followed_beside(truth(folder), told, radius_m)
 
 
 def location_score(folder: Path, radius_m: float = 1.0) -> Score:
@@ -305,40 +256,19 @@ def honesty(folder: Path, probability: float) -> float:
     return share_inside(np.array(off), np.array(spread), probability) if matches else float("nan")
 
 
-def visible_people(folder: Path) -> dict[int, set[int]]:
-    """Tell by frame who shows at least half of the body to some camera, not too small."""
-    seen: dict[int, set[int]] = {moment["frame"]: set() for moment in world(folder)}
-    for pictures in boxes(folder).values():
-        for frame, there in enumerate(pictures):
-            sides = there.edges_px[:, 2:] - there.edges_px[:, :2]
-            clear = (there.visibility >= SEEN) & (sides.max(axis=1, initial=0) >= HEIGHT_PX)
-            seen[frame] |= set(there.people[clear].tolist())
-    return seen
-
-
 def alarm_scores(folder: Path) -> dict[str, KindScore]:
     """Score a clip's alarms against its events, by the events' kind."""
     site, found = site_of(folder), run(folder)
-    watched = {rule.kind: rule.raise_after_s for rule in rules(site)}
-    # A camera that stalls is alarmed about first; lost is the same cause, later.
-    watched |= {kind: site.limits.camera.stalled_after_s for kind in ALARM_OF.values()}
-    watched[drift_alarms.KIND] = MOVED_FOR_S
-    watched |= {"camera_obscured": BLIND_AFTER_S, "light_lost": DIM_AFTER_S}
     alarms = {
         alarm.id: ((alarm.raised_at_ns - START_AT_NS) / 1e9, alarm)
         for alarm in found.anomalies
         if alarm.state == "active"
     }
 
-    def where(person: int, at_s: float) -> XY:
-        nearest = min(world(folder), key=lambda moment: abs(moment["t_s"] - at_s))
-        xyz = next(p["xyz_m"] for p in nearest["people"] if p["id"] == person)
-        return float(xyz[0]), float(xyz[1])
-
     return score_alarms(
         read(folder, "events.json"),
         list(alarms.values()),
-        watched=watched,
+        watched=watched_delays_s(site),
         ends_s=duration_s(folder),
-        where=where,
+        where=truth(folder).where,
     )

@@ -1,7 +1,7 @@
 from typing import Any
 
+from edge.acceptance.alarm_scores import KindScore, score_alarms
 from scene.messages import Anomaly
-from tests.alarm_scores import KindScore, score_alarms
 
 WATCHED = {"man_down": 3.0, "restricted_zone": 1.0, "camera_stalled": 2.0, "camera_lost": 2.0}
 

@@ -3,7 +3,7 @@ from math import cos, sin
 import numpy as np
 import pytest
 
-from tests.scoring import Instant, hota, score, share_inside
+from edge.acceptance.scoring import Instant, hota, score, share_inside
 
 WALK: list[Instant] = [{1: (x, 0.0), 2: (x, 3.0)} for x in np.arange(0.0, 10.0, 0.5)]
 

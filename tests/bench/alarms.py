@@ -3,8 +3,8 @@
 Knows nothing about how alarms are found. A kind of event without a rule is counted as not watched.
 """
 
+from edge.acceptance.alarm_scores import KindScore
 from tests import sample_site
-from tests.alarm_scores import KindScore
 from tests.site_scores import alarm_scores
 
 

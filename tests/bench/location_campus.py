@@ -16,11 +16,11 @@ from itertools import groupby
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from edge.acceptance.scoring import score
 from scene.arrays import Floats
 from scene.geometry import rays
 from scene.messages import Position
 from tests import campus
-from tests.scoring import score
 
 NEAR_M = 1.5
 GONE_S = 10.0

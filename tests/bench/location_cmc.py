@@ -13,13 +13,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from edge.acceptance.scoring import Instant, Score, score, share_inside
 from location.tracker import TrackerLimits
 from scene.arrays import Floats
 from scene.floor import Floor
 from scene.geometry import rays
 from tests import cmc
 from tests.bench._isolated import python_with
-from tests.scoring import Instant, Score, score, share_inside
 
 SWEEP = tuple(
     {"unrest_m2_s3": unrest, "cap_m": cap}

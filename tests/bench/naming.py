@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from edge.acceptance.scoring import score
 from location.naming import Naming
 from scene.arrays import Floats
 from scene.limits import TagLimits
 from scene.messages import Position, Positions, TagFix, Tags
 from tests.sample_site import START_AT_NS, read, run, sites
-from tests.scoring import score
 from tests.site_scores import followed
 
 BEGINS_S = 3.0

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge.acceptance.scoring import Instant
 from scene.messages import Position, Positions
 from scene.topics import Address
 from scene.wire import Envelope
-from tests.scoring import Instant
 
 START_NS = 1_790_000_000_000_000_000
 SITE = "long"

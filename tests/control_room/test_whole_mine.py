@@ -10,6 +10,7 @@ from control_room.gateway_clock import GatewayClock
 from control_room.hand_over import fused, pairs
 from control_room.mine_person import MinePerson
 from control_room.whole_mine import MOST_KEPT, WholeMine
+from edge.acceptance.scoring import Instant, Score, score
 from location.motion import start
 from scene.messages import GatewayHealth, GatewayState, Order, Position, TagFix, Tags
 from scene.topics import Address
@@ -25,7 +26,6 @@ from tests.control_room.long_roadway import (
     position,
     said,
 )
-from tests.scoring import Instant, Score, score
 
 HOUR_NS = 3_600_000_000_000
 Place = Callable[[float], Position | None]

@@ -70,6 +70,14 @@ def test_what_needs_a_start_is_named_and_left(file: File, watch: SiteWatch) -> N
     assert watch.trouble == ""
 
 
+def test_limits_of_acceptance_tests_are_none_of_a_gateways_business(
+    file: File, watch: SiteWatch
+) -> None:
+    file.write(SITE + ZONE + "acceptance: {delay_s: 3}\n")
+    watch.poll()
+    assert watch.trouble == ""
+
+
 def test_a_file_with_mistakes_changes_nothing_and_is_told_of(file: File, watch: SiteWatch) -> None:
     file.write(SITE + "zones: [{name: belt}]\n")
     assert watch.poll() is None

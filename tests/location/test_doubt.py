@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.acceptance.scoring import share_inside
 from location.doubt import COMMON_BIAS_M, Doubt, after, alike, first_look, places_m2
 from location.motion import Motion, Step, corrected, start
 from scene.arrays import Floats
-from tests.scoring import share_inside
 
 UNREST = 0.4
 CLAIM_M2 = np.diag([0.04, 0.04])

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.acceptance.scoring import score
 from edge.planning.error import expected, one_look, radius_m
 from edge.planning.file import HungCamera
 from edge.planning.section import Section
@@ -15,7 +16,6 @@ from scene.floor import Floor
 from scene.geometry import CameraModel
 from tests.edge.planning.plans import plan
 from tests.sample_site import FOLDER, rig_of, run, site_of, world
-from tests.scoring import score
 from tests.site_scores import followed
 
 UPRIGHT = ("walk", "stand", "work")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from edge.acceptance.alarm_scores import KindScore, score_alarms
 from scene.messages import Anomaly
-from tests.alarm_scores import KindScore, score_alarms
 from tests.sample_site import SAMPLES, has_rig
 from tests.site_scores import alarm_scores
 

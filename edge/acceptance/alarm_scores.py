@@ -5,7 +5,7 @@ Knows nothing about rules: it is told which kinds are watched, and after how lon
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from scene.messages import XY, Anomaly
 
@@ -72,6 +72,74 @@ class KindScore:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One event, and the alarm that told of it."""
+
+    event: Mapping[str, Any]
+    due: Literal["due", "too_short", "not_watched"]
+    """Whether an alarm must come of it: only of what is watched and lasts long enough."""
+    kinds: tuple[str, ...]
+    """The alarms that may tell of it."""
+    configured_s: float = 0.0
+    """After how long an alarm of it may sound."""
+    alarm: Anomaly | None = None
+    """The first that told of it; none where none did."""
+    raised_s: float | None = None
+    delay_s: float | None = None
+    """From when the event was wholly there to the alarm, less `configured_s`."""
+    apart_m: float | None = None
+    """How far the alarm is from where the person truly was then."""
+
+
+def judge_events(
+    events: Sequence[Mapping[str, Any]],
+    alarms: Sequence[tuple[float, Anomaly]],
+    *,
+    watched: Mapping[str, float],
+    ends_s: float,
+    where: Callable[[int, float], XY],
+) -> tuple[tuple[Judged, ...], tuple[tuple[float, Anomaly], ...]]:
+    """Lay a clip's events and alarms beside each other; gives the events and the false alarms.
+
+    `alarms` are (when raised, alarm); `watched` has by alarm kind the delay that it is configured
+    to have; `where` tells where a person truly is. The earliest alarm that fits is an event's own;
+    it may have one of each of its kinds (a camera stalls, then is lost). Events of which nobody
+    need be alarmed, and those that have the cause of another one, are left out.
+    """
+    found = []
+    left = sorted(alarms, key=lambda item: (item[0], item[1].id))
+    for event in sorted(events, key=lambda event: event["t_start_s"]):
+        kinds = ALARMS_OF_EVENT.get(event["type"], (event["type"],))
+        if not kinds or any(_same_cause(event, other) for other in events):
+            continue
+        delays_s = [watched[name] for name in kinds if name in watched]
+        if not delays_s:
+            found.append(Judged(event=event, due="not_watched", kinds=kinds))
+            continue
+        own = _own(event, kinds, left, ends_s, where)
+        taken = {alarm.id for (_, alarm), _ in own}
+        left = [item for item in left if item[1].id not in taken]
+        end_s = ends_s if event["t_end_s"] is None else event["t_end_s"]
+        whole_s = event.get("t_whole_s")
+        began_s = event["t_start_s"] if whole_s is None else whole_s
+        (at_s, alarm), apart_m = own[0] if own else ((None, None), None)
+        short = end_s - began_s < min(delays_s) + MARGIN_S
+        found.append(
+            Judged(
+                event=event,
+                due="too_short" if short else "due",
+                kinds=kinds,
+                configured_s=min(delays_s),
+                alarm=alarm,
+                raised_s=at_s,
+                delay_s=None if at_s is None else at_s - began_s - min(delays_s),
+                apart_m=apart_m,
+            )
+        )
+    return tuple(found), tuple(left)
+
+
 def score_alarms(
     events: Sequence[Mapping[str, Any]],
     alarms: Sequence[tuple[float, Anomaly]],
@@ -80,39 +148,22 @@ def score_alarms(
     ends_s: float,
     where: Callable[[int, float], XY],
 ) -> dict[str, KindScore]:
-    """Score one clip, by the events' kind.
-
-    `alarms` are (when raised, alarm); `watched` has by alarm kind the delay that it is configured
-    to have; `where` tells where a person truly is. The earliest alarm that fits is an event's own;
-    it may have one of each of its kinds (a camera stalls, then is lost).
-    """
+    """Score one clip, by the events' kind; what is given is as `judge_events` has it."""
+    judged, false = judge_events(events, alarms, watched=watched, ends_s=ends_s, where=where)
     scores: dict[str, KindScore] = {}
-    left = sorted(alarms, key=lambda item: (item[0], item[1].id))
-    for event in sorted(events, key=lambda event: event["t_start_s"]):
-        kinds = ALARMS_OF_EVENT.get(event["type"], (event["type"],))
-        if not kinds or any(_same_cause(event, other) for other in events):
-            continue
-        kind = scores.setdefault(event["type"], KindScore())
-        delays_s = [watched[name] for name in kinds if name in watched]
-        if not delays_s:
-            kind.not_watched += 1
-            continue
-        own = _own(event, kinds, left, ends_s, where)
-        taken = {alarm.id for (_, alarm), _ in own}
-        left = [item for item in left if item[1].id not in taken]
-        end_s = ends_s if event["t_end_s"] is None else event["t_end_s"]
-        began_s = event.get("t_whole_s", event["t_start_s"])
-        if end_s - began_s < min(delays_s) + MARGIN_S:
-            kind.too_short += 1
+    for one in judged:
+        kind = scores.setdefault(one.event["type"], KindScore())
+        kind.not_watched += one.due == "not_watched"
+        kind.too_short += one.due == "too_short"
+        if one.due != "due":
             continue
         kind.events += 1
-        if own:
-            (at_s, _), apart_m = own[0]
+        if one.delay_s is not None:
             kind.raised += 1
-            kind.delays_s.append(at_s - began_s - min(delays_s))
-            kind.places_m += [] if apart_m is None else [apart_m]
-    for _, alarm in left:
-        scores.setdefault(_event_of(alarm.kind), KindScore()).false += 1
+            kind.delays_s.append(one.delay_s)
+            kind.places_m += [] if one.apart_m is None else [one.apart_m]
+    for _, alarm in false:
+        scores.setdefault(event_of(alarm.kind), KindScore()).false += 1
     return scores
 
 
@@ -158,7 +209,7 @@ def _apart(
     return float(((alarm.xyz_m[0] - x) ** 2 + (alarm.xyz_m[1] - y) ** 2) ** 0.5)
 
 
-def _event_of(alarm: str) -> str:
+def event_of(alarm: str) -> str:
     """Name the kind of event that an alarm tells of; the alarm's own name where there is none."""
     for event, kinds in ALARMS_OF_EVENT.items():
         if alarm in kinds:

@@ -1,0 +1,167 @@
+"""Judge whether cameras were well and look where the rig has them look; say which is not, and why.
+
+Knows nothing about people missed or alarms.
+"""
+
+from collections.abc import Sequence
+
+from edge.acceptance.check import NOT_MEASURED, Check, Verdict, left_out
+from edge.acceptance.figures import CameraFigures, Figures
+from edge.html_page import Both
+from scene.acceptance_config import AcceptanceConfig
+from scene.site import Site
+
+OK_STATE = "ok"
+START_PX = 6.0
+"""Neighbours may miss each other by so much: of what stands before the panorama's surface."""
+
+
+def judge_health(figures: Figures, limits: AcceptanceConfig) -> Check:
+    """Judge the health of cameras and gateway."""
+    name, what = "cameras_well", ("camera and gateway health", "摄像机与网关状态")
+    judged = [one for one in figures.cameras if not one.expected]
+    unknown = [one.name for one in judged if not one.state]
+    ill = [one for one in judged if one.state not in (OK_STATE, "")]
+    well = len(judged) - len(ill) - len(unknown)
+    measured: Both = (
+        f"{well} of {len(judged)} well throughout",
+        f"{len(judged)} 台中 {well} 台始终正常",
+    )
+    if figures.troubles:
+        measured = (f"{measured[0]}, the gateway not", f"{measured[1]}，网关异常")
+    if not limits.cameras_well:
+        return left_out(name, what, measured)
+    why: list[Both] = [
+        (f"{one.name}: {one.state}; {one.detail}", f"{one.name}：{one.state}；{one.detail}")
+        for one in ill
+    ]
+    why += [(f"{one}: nothing was said of it", f"{one}：无任何状态信息") for one in unknown]
+    why += [
+        (
+            f"{one.name}: not judged, the truth says {one.expected}",
+            f"{one.name}：不评判，真值注明 {one.expected}",
+        )
+        for one in figures.cameras
+        if one.expected
+    ]
+    bad = bool(ill or figures.troubles)
+    why += figures.troubles
+    verdict: Verdict = "failed" if bad else "not_measured" if unknown or not judged else "passed"
+    return Check(
+        name=name,
+        what=what,
+        verdict=verdict,
+        measured=measured,
+        limit=("every camera and the gateway, all the time", "每台摄像机与网关全程正常"),
+        why=tuple(why),
+    )
+
+
+def judge_hanging(figures: Figures, site: Site) -> Check:
+    """Judge whether each camera looks where the rig has it look, and say which does not."""
+    name, what = "cameras_hang", ("cameras look where the rig says", "摄像机朝向与标定一致")
+    limit_deg = site.acceptance.camera_deg
+    judged = [one for one in figures.cameras if not one.expected]
+    known = [(off, one) for one in judged if (off := off_deg(one)) is not None]
+    worst = max((off for off, _ in known), default=None)
+    measured = NOT_MEASURED
+    if worst is not None:
+        measured = (f"worst {worst:.2f}° off", f"最差偏差 {worst:.2f}°")
+    elif any(one.still for one in judged):
+        measured = ("the gateway finds none moved", "网关未发现移动")
+    if limit_deg is None:
+        return left_out(name, what, measured)
+    why = [_turned(one, off) for off, one in known if off > limit_deg]
+    accused = {one.name for off, one in known if off > limit_deg}
+    accused |= {one.name for one in judged if one.still is False}
+    why += _apart(judged, accused, limit_deg)
+    why += [
+        (
+            f"{one.name}: the gateway finds that it has moved: {one.detail}",
+            f"{one.name}：网关判定其已移动：{one.detail}",
+        )
+        for one in judged
+        if one.still is False
+    ]
+    if figures.rig_doubt:
+        why.append((figures.rig_doubt, figures.rig_doubt))
+    unknown = [one.name for one in judged if off_deg(one) is None and not one.still]
+    verdict: Verdict = "failed" if why else "not_measured" if unknown or not judged else "passed"
+    why += [
+        (
+            f"{one}: nothing tells how it hangs: give survey points, or have people walk before it",
+            f"{one}：无法判断其朝向：请提供测量点，或安排人员在其前方行走",
+        )
+        for one in unknown
+    ]
+    return Check(
+        name=name,
+        what=what,
+        verdict=verdict,
+        measured=measured,
+        limit=(f"at most {limit_deg:g}° each", f"每台不超过 {limit_deg:g}°"),
+        why=tuple(why),
+    )
+
+
+def off_deg(camera: CameraFigures) -> float | None:
+    """Tell the largest turn that any evidence of a camera's own gives; none without any.
+
+    Of what people tell, only what is more than their boxes' own slack counts.
+    """
+    own = [] if camera.survey is None else [camera.survey.deg]
+    if camera.people is not None:
+        own.append(max(0.0, camera.people.deg - camera.people.sigma_deg))
+    return max(own, default=None)
+
+
+def _turned(camera: CameraFigures, off: float) -> Both:
+    """Say which camera looks elsewhere, and what says so."""
+    en, zh = [], []
+    if (survey := camera.survey) is not None:
+        en.append(
+            f"its {survey.looks} survey points lie {survey.deg:.2f}° ({survey.px:.1f} px) beside "
+            "where the rig shows them"
+        )
+        zh.append(
+            f"{survey.looks} 个测量点与标定位置相差 {survey.deg:.2f}°（{survey.px:.1f} 像素）"
+        )
+    if (people := camera.people) is not None:
+        en.append(
+            f"people are seen {people.deg:.2f}° ({people.px:.1f} px, itself good to "
+            f"{people.sigma_deg:.1f}°) beside their true places ({people.looks} looks)"
+        )
+        zh.append(
+            f"人员与真实位置相差 {people.deg:.2f}°（{people.px:.1f} 像素，自身误差约 "
+            f"{people.sigma_deg:.1f}°，{people.looks} 次）"
+        )
+    for miss in camera.overlaps:
+        en.append(f"it and {miss.other} miss each other by {miss.px:.1f} px ({miss.deg:.2f}°)")
+        zh.append(f"与 {miss.other} 的重叠处相差 {miss.px:.1f} 像素（{miss.deg:.2f}°）")
+    if camera.alone_m is not None:
+        en.append(f"people whom it alone sees are {camera.alone_m:.2f} m off")
+        zh.append(f"仅由其可见的人员偏差 {camera.alone_m:.2f} 米")
+    return (
+        f"{camera.name} looks {off:.2f}° beside where the rig file has it look: " + "; ".join(en),
+        f"{camera.name} 的朝向与标定文件相差 {off:.2f}°：" + "；".join(zh),
+    )
+
+
+def _apart(cameras: Sequence[CameraFigures], accused: set[str], limit_deg: float) -> list[Both]:
+    """Name neighbours that miss each other, where nothing of their own explains it."""
+    found: list[Both] = []
+    judged = {one.name for one in cameras}
+    for one in cameras:
+        for miss in one.overlaps:
+            known = {one.name, miss.other} & accused or miss.other not in judged
+            if known or one.name > miss.other or miss.deg <= limit_deg or miss.px <= START_PX:
+                continue
+            found.append(
+                (
+                    f"{one.name} and {miss.other} miss each other by {miss.px:.1f} px "
+                    f"({miss.deg:.2f}°) where they overlap; nothing tells which of them is wrong",
+                    f"{one.name} 与 {miss.other} 的重叠处相差 {miss.px:.1f} 像素"
+                    f"（{miss.deg:.2f}°），无法判断是哪一台",
+                )
+            )
+    return found

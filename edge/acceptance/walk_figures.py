@@ -1,0 +1,198 @@
+"""Measure a walk: what a running gateway told while somebody was known to be somewhere.
+
+Knows nothing about terminals or limits. All times are the tester's own clock's.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edge.acceptance.figures import (
+    WITHIN_M,
+    EventFigures,
+    Figures,
+    Share,
+    Station,
+    share_of,
+)
+from edge.acceptance.listener import WalkListener
+from edge.acceptance.untested import not_raised, not_walked
+from edge.acceptance.walk import SETTLE_S, Visit
+from edge.acceptance.walk_alarms import other_alarms, walk_events
+from edge.acceptance.walk_gateway import (
+    degraded_of,
+    differs_of,
+    silences_of,
+    walk_cameras,
+    walk_coverage,
+)
+from edge.acceptance.words import kind_words
+from edge.html_page import Both
+from scene.messages import Position, Positions
+from scene.rig import Rig
+from scene.site import Site
+
+S = 1_000_000_000
+_Told = tuple[int, Positions, Position | None, float]
+"""When it came, what was told, who was nearest, and how far off."""
+
+
+def measure_walk(
+    site: Site,
+    rig: Rig | None,
+    visits: Sequence[Visit],
+    listener: WalkListener,
+    *,
+    began_ns: int,
+    ended_ns: int,
+    people: int | None,
+    allowed: frozenset[str],
+    site_file: Path,
+) -> Figures:
+    """Measure; `people` walk at most, none where others were about, so that none is false.
+
+    Alarms of the kinds `allowed` come of the walk itself and are not judged.
+    """
+    stations = tuple(_station(visit, listener) for visit in visits)
+    events, taken = walk_events(site, visits, listener)
+    false, standing, troubles = other_alarms(listener, taken, allowed, began_ns)
+    health = [beat for _, beat in listener.health(began_ns)]
+    seen = [_seconds_seen(visit, listener) for visit in visits]
+    cameras = walk_cameras(site, rig, health)
+    return Figures(
+        mode="walk",
+        seconds=(ended_ns - began_ns) / S,
+        missed_people=share_of(sum(sum(not one for one in s) for s in seen), sum(map(len, seen))),
+        false_people=_false_people(listener, began_ns, ended_ns, people),
+        events=events,
+        false_alarms=false,
+        stations=stations,
+        cameras=cameras,
+        coverage=walk_coverage(health),
+        position_delay_s=_delay_s(listener.positions(began_ns)),
+        clock_skew_s=listener.skew_s(),
+        skew_of=(
+            "gateway's clock against this machine's, way of the message included",
+            "网关时钟与本机时钟之间，含消息传输时间",
+        ),
+        untested=_untested(site, events, stations, people=people, allowed=allowed),
+        standing=standing,
+        troubles=(*troubles, *silences_of(listener, began_ns, ended_ns), *degraded_of(health)),
+        differs=differs_of(site, rig, listener, site_file),
+    )
+
+
+def _told_at(visit: Visit, listener: WalkListener) -> list[_Told]:
+    """List what was told of a station while somebody stood there."""
+    if visit.began_ns is None or visit.ended_ns is None:
+        return []
+    found = []
+    x, y = visit.stop.xy_m
+    from_ns = visit.began_ns + round(SETTLE_S * S)
+    for at_ns, told in listener.positions(from_ns):
+        if at_ns > visit.ended_ns:
+            break
+        offs = [(math.hypot(p.xyz_m[0] - x, p.xyz_m[1] - y), p) for p in told.people]
+        off, person = min(offs, key=lambda pair: pair[0], default=(math.inf, None))
+        found.append((at_ns, told, person if off <= WITHIN_M else None, off))
+    return found
+
+
+def _seconds_seen(visit: Visit, listener: WalkListener) -> list[bool]:
+    """Tell second by second whether who stood there was told; silence is not seen."""
+    if visit.began_ns is None or visit.ended_ns is None:
+        return []
+    start_ns = visit.began_ns + round(SETTLE_S * S)
+    whole = max(1, (visit.ended_ns - start_ns) // S)
+    told: list[list[bool]] = [[] for _ in range(whole)]
+    for at_ns, _, person, _ in _told_at(visit, listener):
+        second = (at_ns - start_ns) // S
+        if second < whole:
+            told[second].append(person is not None)
+    return [bool(one) and sum(one) * 2 >= len(one) for one in told]
+
+
+def _station(visit: Visit, listener: WalkListener) -> Station:
+    stop, seconds = visit.stop, _seconds_seen(visit, listener)
+    told = _told_at(visit, listener)
+    near = [(person, off) for _, _, person, off in told if person is not None]
+    places = np.array([person.xyz_m[:2] for person, _ in near]).reshape(-1, 2)
+    errors = np.array([off for _, off in near])
+    middle = places.mean(axis=0) if near else None
+    note: Both | None = None
+    if visit.began_ns is None:
+        note = ("nobody went there", "未前往")
+    return Station(
+        name=stop.name,
+        where=(f"station {stop.name}, {stop.where[0]}", f"站点 {stop.name}，{stop.where[1]}"),
+        true_xy_m=stop.xy_m,
+        told_xy_m=None if middle is None else (float(middle[0]), float(middle[1])),
+        looks=len(near),
+        seen_share=sum(seconds) / len(seconds) if seconds else None,
+        median_m=float(np.median(errors)) if near else None,
+        p95_m=float(np.percentile(errors, 95)) if near else None,
+        cameras=tuple(sorted({name for person, _ in near for name in person.cameras})),
+        delay_s=_delay_s([(at_ns, told) for at_ns, told, _, _ in told]),
+        note=note,
+    )
+
+
+def _delay_s(told: Sequence[tuple[int, Positions]]) -> float | None:
+    """Tell within what 95 % of positions came, from the picture to here."""
+    delays = [(at_ns - positions.captured_at_ns) / 1e9 for at_ns, positions in told]
+    return float(np.percentile(delays, 95)) if delays else None
+
+
+def _false_people(
+    listener: WalkListener, from_ns: int, to_ns: int, people: int | None
+) -> Share | None:
+    """Count, second by second, whom more were told than there were."""
+    if people is None:
+        return None
+    by_second: dict[int, list[int]] = {}
+    for at_ns, told in listener.positions(from_ns):
+        if at_ns <= to_ns:
+            sure = sum(person.certainty == "certainly" for person in told.people)
+            by_second.setdefault((at_ns - from_ns) // S, []).append(sure)
+    counts = [round(float(np.median(one))) for one in by_second.values()]
+    return share_of(sum(max(0, count - people) for count in counts), sum(counts))
+
+
+def _untested(
+    site: Site,
+    events: Sequence[EventFigures],
+    stations: Sequence[Station],
+    *,
+    people: int | None,
+    allowed: frozenset[str],
+) -> tuple[Both, ...]:
+    found: list[Both] = [
+        (
+            "Exact delays: the moment of an act is when Enter was pressed, good to about half a "
+            "second.",
+            "精确延迟：动作时刻以按下回车为准，误差约半秒。",
+        ),
+        (
+            "Which model file the gateway really runs: only that its site file names this one.",
+            "网关实际使用的模型文件：仅能确认其站点文件所写的名称。",
+        ),
+    ]
+    if people is None:
+        found.append(
+            (
+                "False people: others were about (--others).",
+                "误报人员：现场有其他人（--others）。",
+            )
+        )
+    if allowed:
+        kinds = [kind_words(kind) for kind in sorted(allowed)]
+        found.append(
+            (
+                f"Alarms that the walk itself brings (--allow): {', '.join(k[0] for k in kinds)}.",
+                f"行走本身引起的告警（--allow）：{'、'.join(k[1] for k in kinds)}。",
+            )
+        )
+    found += not_raised(site, {event.kind for event in events})
+    return (*found, *not_walked(site, stations))

@@ -1,0 +1,123 @@
+"""`lamproom accept --truth` over a sample clip: it passes, and with one camera turned it does not.
+
+The smallest clip that has an event: two cameras, 10 s. Each test runs the whole product over it.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.main import main
+from scene.geometry import CameraModel
+from scene.rig import load_rig, save_rig
+from tests.sample_site import SAMPLES
+from tests.stitching.knocks import knocked, turn
+
+CLIP = SAMPLES / "events" / "zone_entry"
+needs_samples = pytest.mark.skipif(not CLIP.exists(), reason="the sample clips are not here")
+
+
+def site_of(folder: Path, hang: Callable[[CameraModel], CameraModel] = lambda one: one) -> Path:
+    """Copy the clip, with its cameras hung otherwise in the rig file; gives its folder."""
+    clip = folder / "clip"
+    shutil.copytree(CLIP, clip, ignore=shutil.ignore_patterns("coco"))
+    rig = load_rig(CLIP.parent / "rig.yaml")
+    cameras = tuple(hang(camera) for camera in rig.cameras)
+    save_rig(replace(rig, cameras=cameras), folder / "rig.yaml")
+    return clip
+
+
+def accept(clip: Path, *words: str) -> tuple[int, dict[str, Any]]:
+    out = clip.parent / "out"
+    given = [str(clip / "site.yaml"), "--truth", str(clip), "--tester", "Li Wei", "-o", str(out)]
+    code = main(["accept", *given, *words])
+    file = out / "acceptance.json"
+    return code, json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+@needs_samples
+def test_a_sample_site_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, content = accept(site_of(tmp_path))
+    said = capsys.readouterr().out
+    verdicts = {check["name"]: check["verdict"] for check in content["checks"]}
+    assert set(verdicts.values()) == {"passed"}, said
+    assert (code, content["passed"], said.splitlines()[-2]) == (0, True, "PASSED")
+    figures = content["figures"]
+    (event,) = figures["events"]
+    assert (event["kind"], event["raised"]) == ("restricted_zone", True)
+    assert 0 <= event["delay_s"] <= 2
+    assert all(camera["survey"]["deg"] < 0.1 for camera in figures["cameras"])
+    assert max(station["median_m"] for station in figures["stations"]) < 0.3
+    # One event proves little, and that is said beside the pass.
+    missed = next(one for one in content["checks"] if one["name"] == "missed_alarms")
+    assert "79%" in missed["why"][0][0]
+    untested = " ".join(english for english, _ in figures["untested"])
+    assert "Man down" in untested
+    assert "In restricted zone" not in untested
+    _is_self_contained((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
+    assert "NOT SIGNED" in said
+
+
+@needs_samples
+def test_a_camera_turned_by_two_degrees_is_found_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    by = turn(2.0, (1.0, 0.0, 0.0))
+    clip = site_of(tmp_path, lambda one: knocked(one, by) if one.name == "cam2" else one)
+    code, content = accept(clip)
+    said = capsys.readouterr().out
+    assert (code, content["passed"]) == (1, False)
+    checks = {check["name"]: check for check in content["checks"]}
+    hang = checks["cameras_hang"]
+    assert hang["verdict"] == "failed"
+    (why,) = [english for english, _ in hang["why"]]
+    assert why.startswith("cam2 looks 2.")
+    for words in ("survey points lie 2.0", "people are seen ", "cam1 miss each other", "m off"):
+        assert words in why
+    cam1, cam2 = content["figures"]["cameras"]
+    assert cam1["survey"]["deg"] < 0.1
+    assert cam2["survey"]["deg"] == pytest.approx(2.0, abs=0.1)
+    assert cam2["people"]["deg"] == pytest.approx(2.0, abs=0.5)
+    assert cam2["overlaps"][0]["deg"] == pytest.approx(2.0, abs=0.4)
+    assert cam2["alone_m"] > 0.2, "people whom it alone sees are told elsewhere: 0.08 m before"
+    assert why in said
+
+
+def _is_self_contained(page: str) -> None:
+    assert page.count("<svg") == 3, "plan, errors, delays"
+    for word in ("src=", "href=", "@import", "url("):
+        assert word not in page
+    assert 'class="zh"' in page
+    assert 'class="en"' in page
+    assert "Acceptance test: event-zone-entry" in page
+    assert "验收测试：event-zone-entry" in page
+    assert "Tester: Li Wei" in page
+    assert page.count("SHA-256 ") == 4
+
+
+@needs_samples
+def test_bad_labels_are_told_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = site_of(tmp_path)
+    lines = (clip / "world.jsonl").read_text(encoding="utf-8").splitlines()
+
+    def says(words: str, *content: str) -> None:
+        (clip / "world.jsonl").write_text("\n".join(content), encoding="utf-8")
+        assert accept(clip)[0] == 2
+        assert words in capsys.readouterr().err
+
+    says("world.jsonl: has 1 lines, but scene.json says frames: 100", lines[0])
+    says("world.jsonl:2: frame: 5, where 1 should be", lines[0], lines[5])
+    says("world.jsonl:1: is no JSON", "{")
+    says("world.jsonl:1: people.0.height_m: ", lines[0].replace('"height_m"', '"heigth_m"'))
+    says("world.jsonl:1: t_s: ", lines[0].replace('"t_s": 0.0', '"t_s": "x"'))
+    (clip / "world.jsonl").unlink()
+    assert accept(clip)[0] == 2
+    assert "world.jsonl: there is no such file" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

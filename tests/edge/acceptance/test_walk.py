@@ -1,0 +1,329 @@
+"""A scripted walk before a gateway of the test's, on a clock of the test's."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge.acceptance.check import Check, passed
+from edge.acceptance.figures import Figures
+from edge.acceptance.judge import judge
+from edge.acceptance.stations import Stop, read_stations
+from edge.acceptance.walk import Walk
+from edge.acceptance.walk_figures import measure_walk
+from edge.description import without_secrets
+from scene.site import load_site
+from tests.edge.acceptance.staged_walk import IN_ZONE, SITE_FILE, Stage, rig, site
+
+FEW = """station,x_m,y_m,stay_s,expect,zone
+1,26,0.5,5,,
+2,30,-0.5,5,,
+3,24.6,-1.2,5,restricted_zone,switchgear
+"""
+Step = Callable[[Stage], None]
+
+
+def stops(folder: Path, text: str = FEW) -> tuple[Stop, ...]:
+    path = folder / "stations.csv"
+    path.write_text(text, encoding="utf-8")
+    return read_stations(path, site())
+
+
+def at(x_m: float, y_m: float, *more: tuple[float, float]) -> Step:
+    """Stand there, and press Enter."""
+
+    def step(stage: Stage) -> None:
+        stage.scene.people = [(x_m, y_m), *more]
+
+    return step
+
+
+def enter(after_s: float = 1.3, **changes: object) -> Step:
+    """Step into the zone and press Enter; the alarm comes so much later."""
+
+    def step(stage: Stage) -> None:
+        stage.scene.people = [IN_ZONE]
+        told = {"zone": "switchgear", "xyz_m": (24.7, -1.2, 0.0)} | changes
+        stage.raise_in_s(after_s, "restricted_zone", **told)
+
+    return step
+
+
+def wait(stage: Stage) -> None:
+    stage.scene.people = [(26.0, 0.5)]
+
+
+WELL = (at(26.1, 0.5), at(30.0, -0.4), wait, enter())
+
+
+def walk(
+    stage: Stage,
+    given: tuple[Stop, ...],
+    *steps: Step | str,
+    people: int | None = 1,
+    allowed: frozenset[str] = frozenset(),
+    language: str = "en",
+    site_file: Path = SITE_FILE,
+) -> tuple[Figures, list[str]]:
+    """Walk all stations; a step is what happens before Enter, or another answer. Then no more."""
+    said, script = list[str](), iter(steps)
+
+    def ask(prompt: str) -> str:
+        said.append(prompt)
+        step = next(script, None)
+        if step is None:
+            raise EOFError
+        if isinstance(step, str):
+            return step
+        step(stage)
+        return ""
+
+    began_ns = stage.now_ns()
+    lead = Walk(stage.listener, stage, ask=ask, say=said.append, language=language)  # type: ignore[arg-type]
+    visits = lead.go(given, [3.0 if stop.expect else 0.0 for stop in given])
+    figures = measure_walk(
+        site(),
+        rig(),
+        visits,
+        stage.listener,
+        began_ns=began_ns,
+        ended_ns=stage.now_ns(),
+        people=people,
+        allowed=allowed,
+        site_file=site_file,
+    )
+    return figures, said
+
+
+def checks(figures: Figures) -> dict[str, Check]:
+    return {check.name: check for check in judge(figures, site())}
+
+
+def verdicts(figures: Figures) -> dict[str, str]:
+    return {name: check.verdict for name, check in checks(figures).items()}
+
+
+def test_a_good_walk_passes_and_measures_what_was_staged(tmp_path: Path) -> None:
+    figures, said = walk(Stage(lag_s=0.2), stops(tmp_path), *WELL)
+    assert passed(judge(figures, site())), verdicts(figures)
+    assert [one.median_m for one in figures.stations] == pytest.approx([0.1, 0.1, 0.0])
+    assert figures.stations[0].seen_share == 1.0
+    assert figures.position_delay_s == pytest.approx(0.2)
+    (event,) = figures.events
+    assert event.raised
+    assert event.delay_s == pytest.approx(1.3 - 1.0), "beyond the zone's own second"
+    assert event.apart_m == pytest.approx(0.1)
+    assert figures.missed_people is not None
+    assert (figures.missed_people.count, figures.missed_people.of) == (0, 4 + 4 + 4)
+    assert figures.clock_skew_s == pytest.approx(0.0)
+    assert "station 3" in said[-1] or any("Now: step into the zone (switchgear)" in s for s in said)
+    assert any("0.10 m off" in one for one in said), "progress is told"
+
+
+def test_an_alarm_is_waited_for_until_it_comes_but_not_for_ever(tmp_path: Path) -> None:
+    alone = "station,x_m,y_m,stay_s,expect\n1,24.6,-1.2,3,restricted_zone\n"
+    for step, stayed_s in ((enter(1.3), 3.0), (enter(3.6), 4.0), (at(*IN_ZONE), 5.0)):
+        stage = Stage()
+        since_s = stage.monotonic_s()
+        walk(stage, stops(tmp_path, alone), wait, step)
+        assert stage.monotonic_s() - since_s == pytest.approx(stayed_s, abs=0.05)
+
+
+def test_the_prompts_speak_chinese(tmp_path: Path) -> None:
+    _, said = walk(Stage(), stops(tmp_path), *WELL, language="zh")
+    assert any("请到站点 1" in one for one in said)
+    assert any("现在进入该区域（switchgear）" in one for one in said)
+
+
+def test_who_stands_there_and_is_not_told_is_missed(tmp_path: Path) -> None:
+    def unseen(stage: Stage) -> None:
+        stage.scene.people = []
+
+    figures, _ = walk(Stage(), stops(tmp_path), WELL[0], unseen, *WELL[2:])
+    found = checks(figures)
+    assert found["missed_people"].verdict == "failed"
+    assert found["position"].verdict == "failed"
+    assert "station 2" in found["position"].why[0][0]
+    assert figures.missed_people is not None
+    assert figures.missed_people.count == 4
+
+
+def test_a_silent_gateway_sees_nobody(tmp_path: Path) -> None:
+    def hush(stage: Stage) -> None:
+        stage.scene.silent = True
+
+    figures, _ = walk(Stage(), stops(tmp_path), WELL[0], hush, "q")
+    found = checks(figures)
+    assert found["missed_people"].verdict == "failed"
+    assert found["cameras_well"].verdict == "failed"
+    assert "no heartbeat for 5 s" in [en for en, _ in found["cameras_well"].why]
+
+
+def test_a_place_that_is_far_off_fails_its_station(tmp_path: Path) -> None:
+    figures, _ = walk(Stage(), stops(tmp_path), at(26.8, 0.5), *WELL[1:])
+    found = checks(figures)["position"]
+    assert found.verdict == "failed"
+    assert "station 1, metre 26.0: 0.80 m off (cameras cam1, cam2)" in found.why[0][0]
+    assert verdicts(figures)["missed_people"] == "passed"
+
+
+def test_an_alarm_that_does_not_come_is_missed_and_one_too_late_fails(tmp_path: Path) -> None:
+    figures, _ = walk(Stage(), stops(tmp_path), *WELL[:3], at(*IN_ZONE))
+    assert verdicts(figures)["missed_alarms"] == "failed"
+    assert verdicts(figures)["alarm_delay"] == "not_measured"
+    figures, _ = walk(Stage(), stops(tmp_path), *WELL[:3], enter(3.5))
+    assert verdicts(figures)["missed_alarms"] == "passed"
+    assert verdicts(figures)["alarm_delay"] == "failed"
+    assert "2.5 s late" in checks(figures)["alarm_delay"].why[0][0]
+
+
+def test_an_alarm_before_its_act_has_no_delay(tmp_path: Path) -> None:
+    def early(stage: Stage) -> None:
+        wait(stage)
+        stage.raise_in_s(0.0, "restricted_zone", zone="switchgear")
+        stage.sleep(1.0)
+
+    def press(stage: Stage) -> None:
+        stage.sleep(1.0)
+        stage.scene.people = [IN_ZONE]
+
+    figures, _ = walk(Stage(), stops(tmp_path), *WELL[:2], early, press)
+    (event,) = figures.events
+    # It came while "ready" was being said: it is nobody's, and false.
+    assert not event.raised
+    assert verdicts(figures)["false_alarms"] == "failed"
+
+    def ready(stage: Stage) -> None:
+        wait(stage)
+        stage.raise_in_s(0.5, "restricted_zone", zone="switchgear")
+
+    figures, _ = walk(Stage(), stops(tmp_path), *WELL[:2], ready, press)
+    (event,) = figures.events
+    assert event.raised
+    assert event.delay_s is None
+    assert verdicts(figures)["alarm_delay"] == "not_measured"
+
+
+def test_alarms_of_nothing_are_false_unless_they_come_of_the_walk(tmp_path: Path) -> None:
+    def troubled(stage: Stage) -> None:
+        at(30.0, -0.4)(stage)
+        stage.raise_in_s(1.0, "man_down")
+        stage.raise_in_s(2.0, "person_without_tag")
+
+    steps = (WELL[0], troubled, *WELL[2:])
+    figures, _ = walk(Stage(), stops(tmp_path), *steps, allowed=frozenset({"person_without_tag"}))
+    assert [one.kind for one in figures.false_alarms or ()] == ["man_down"]
+    assert verdicts(figures)["false_alarms"] == "failed"
+    assert any("--allow" in en for en, _ in figures.untested)
+
+
+def test_what_stood_before_is_told_and_not_false(tmp_path: Path) -> None:
+    stage = Stage()
+    stage.raise_in_s(0.5, "man_down")
+    stage.sleep(1.0)
+    figures, _ = walk(stage, stops(tmp_path), *WELL)
+    assert figures.false_alarms == ()
+    assert len(figures.standing) == 1
+    assert "Man down" in figures.standing[0]
+
+
+def test_more_people_than_walk_are_false(tmp_path: Path) -> None:
+    ghost = at(26.1, 0.5, (35.0, 1.0))
+    figures, _ = walk(Stage(), stops(tmp_path), ghost, *WELL[1:])
+    assert figures.false_people is not None
+    assert figures.false_people.count == 5
+    assert verdicts(figures)["false_people"] == "failed"
+    figures, _ = walk(Stage(), stops(tmp_path), ghost, *WELL[1:], people=2)
+    assert verdicts(figures)["false_people"] == "passed"
+    figures, _ = walk(Stage(), stops(tmp_path), ghost, *WELL[1:], people=None)
+    assert verdicts(figures)["false_people"] == "not_measured"
+    assert not passed(judge(figures, site()))
+
+
+def test_a_camera_that_moved_or_died_fails_and_is_named(tmp_path: Path) -> None:
+    def knock(stage: Stage) -> None:
+        at(30.0, -0.4)(stage)
+        stage.scene.states["cam2"] = "moved"
+        stage.scene.details["cam2"] = "turned by 2.01 degrees, its picture is off by 17.0 px"
+
+    figures, _ = walk(Stage(), stops(tmp_path), WELL[0], knock, *WELL[2:])
+    found = checks(figures)
+    assert found["cameras_well"].verdict == found["cameras_hang"].verdict == "failed"
+    assert "cam2: moved; turned by 2.01 degrees" in found["cameras_well"].why[0][0]
+    assert "cam2" in found["cameras_hang"].why[0][0]
+
+
+def test_a_degraded_gateway_fails(tmp_path: Path) -> None:
+    stage = Stage()
+    stage.scene.degraded = "CUDA is not there"
+    figures, _ = walk(stage, stops(tmp_path), *WELL)
+    assert verdicts(figures)["cameras_well"] == "failed"
+
+
+def test_messages_that_were_not_believed_fail(tmp_path: Path) -> None:
+    stage = Stage()
+    for _ in range(2):
+        stage.listener.refuse("its signature is wrong")
+    figures, _ = walk(stage, stops(tmp_path), *WELL)
+    check = checks(figures)["cameras_well"]
+    assert check.verdict == "failed"
+    assert check.why[0][0] == "2 messages refused: its signature is wrong"
+
+
+def test_clocks_that_are_apart_fail(tmp_path: Path) -> None:
+    for off_s in (-1.5, 1.5):
+        figures, _ = walk(Stage(clock_off_s=off_s), stops(tmp_path), *WELL)
+        assert figures.clock_skew_s == pytest.approx(1.5)
+        assert verdicts(figures)["clock_skew"] == "failed"
+
+
+def test_positions_that_come_late_fail(tmp_path: Path) -> None:
+    figures, _ = walk(Stage(lag_s=2.4), stops(tmp_path), *WELL)
+    assert figures.position_delay_s == pytest.approx(2.4)
+    assert verdicts(figures)["position_delay"] == "failed"
+
+
+def test_another_rig_or_site_file_is_another_site(tmp_path: Path) -> None:
+    stage = Stage()
+    figures, _ = walk(stage, stops(tmp_path), *WELL)
+    assert verdicts(figures)["same_files"] == "passed"
+    told = stage.listener.description
+    assert told is not None
+    stage.say(replace(told, geometry="0123456789ab", site_yaml="version: 1"))
+    figures, _ = walk(stage, stops(tmp_path), *WELL)
+    assert len(checks(figures)["same_files"].why) == 2
+    assert not passed(judge(figures, site()))
+
+
+def test_other_limits_of_the_test_and_a_hidden_password_are_no_other_site(tmp_path: Path) -> None:
+    stage = Stage()
+    told = stage.listener.description
+    assert told is not None
+    text = SITE_FILE.read_text(encoding="utf-8")
+    text = text.replace("url: cam1.mp4", 'url: "rtsp://me:secret@10.0.0.1/main"')
+    text = text.replace("cam2.mp4", str(SITE_FILE.parent / "cam2.mp4"))
+    (tmp_path / "site.yaml").write_text(f"# another comment\n{text}", encoding="utf-8")
+    shown = without_secrets(text, load_site(tmp_path / "site.yaml"))
+    assert "secret" not in shown
+    stage.say(replace(told, site_yaml=shown.replace("[23, 40]", "[24, 40]")))
+    figures, _ = walk(stage, stops(tmp_path), *WELL, site_file=tmp_path / "site.yaml")
+    assert figures.differs == ()
+    stage.say(replace(told, site_yaml=shown.replace("after_s: 3.5", "after_s: 4.5")))
+    figures, _ = walk(stage, stops(tmp_path), *WELL, site_file=tmp_path / "site.yaml")
+    assert len(figures.differs or ()) == 1
+
+
+@pytest.mark.parametrize("answer", ["s", "q"])
+def test_stations_that_nobody_went_to_are_not_measured(tmp_path: Path, answer: str) -> None:
+    figures, said = walk(Stage(), stops(tmp_path), WELL[0], answer, *WELL[2:])
+    assert figures.stations[1].seen_share is None
+    assert verdicts(figures)["position"] == "not_measured"
+    assert not passed(judge(figures, site()))
+    asked = [one for one in said if one.startswith("[")]
+    assert len(asked) == (4 if answer == "s" else 2)
+
+
+def test_a_lone_answer_that_is_none_is_asked_again(tmp_path: Path) -> None:
+    _, said = walk(Stage(), stops(tmp_path), "what?", *WELL)
+    assert said[0] == said[1]
