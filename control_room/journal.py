@@ -152,6 +152,16 @@ class Journal(Entries):
                 return total
             time.sleep(FORGET_PAUSE_S)
 
+    def forget_all(self) -> None:
+        """Forget every alarm at once; only what is in memory, a replay's, can be so emptied."""
+        assert self.place is None
+
+        def work(session: Session) -> None:
+            for table in ("change", "alarm", "act"):
+                session.change(f"DELETE FROM {table}")
+
+        self._database.write(work)
+
     def head(self) -> Head:
         """Give the newest entry of the audit; raises `JournalError`."""
         return self._database.read(head_of)

@@ -5,10 +5,8 @@ Knows nothing about MQTT or pages.
 
 import argparse
 import contextlib
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, time, timedelta
 from pathlib import Path
 
 from control_room.complaints import printable
@@ -27,21 +25,17 @@ from control_room.journal_query import (
     answer,
     columns_of,
     open_for,
-    time_ns,
 )
 from control_room.journal_reading import open_to_read
 from control_room.journal_schema import check
 from control_room.journal_where import COLUMNS, in_words, last_places
 from control_room.lifecycle import SEVERITIES
 from control_room.signed_heads import Signed, check_signed, unproven
+from control_room.times_given import TIMES, given_time
 from delivery.signing import public_keys_of
 from scene.alarms import ALARMS
 from scene.errors import LamproomError
 
-TIMES = (
-    "2026-11-29T08:00 (local time), 2026-11-29T08:00Z, or 08:00, which is the last time that it was"
-)
-BARE = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 MOST_MINUTES = 1440.0
 HELP = """\
 Look into the control room's journal, also while it runs.
@@ -88,11 +82,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = actions.add_parser("export", help="write what happened, oldest first")
     add_journal_argument(export)
     export.add_argument("--what", choices=WHATS, default="alarms", help="(default alarms)")
-    export.add_argument("--from", dest="begin", type=_time, metavar="TIME", default=EARLIEST_NS)
+    export.add_argument(
+        "--from", dest="begin", type=given_time, metavar="TIME", default=EARLIEST_NS
+    )
     export.add_argument(
         "--to",
         dest="end",
-        type=_time,
+        type=given_time,
         metavar="TIME",
         default=LATEST_NS,
         help=f"{TIMES}; --from included, --to not",
@@ -105,7 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("--format", choices=FORMATS, default="csv", help="(default csv)")
     where = actions.add_parser("where", help="who was where: a line a person, the newest first")
     add_journal_argument(where)
-    where.add_argument("--at", type=_time, metavar="TIME", required=True, help=TIMES)
+    where.add_argument("--at", type=given_time, metavar="TIME", required=True, help=TIMES)
     where.add_argument(
         "--within",
         type=_minutes,
@@ -239,28 +235,6 @@ def _export(args: argparse.Namespace) -> int:
     if count == 0:  # a name that is written otherwise in the journal looks just like that
         print("lamproom journal: 0 rows", file=sys.stderr)
     return 0
-
-
-def _time(text: str) -> int:
-    if BARE.fullmatch(text.strip()):
-        return _last_time_ns(text.strip())
-    try:
-        return time_ns(text)
-    except LamproomError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _last_time_ns(text: str) -> int:
-    """Give the last time that a clock here showed this, and say which that is."""
-    now = datetime.now()
-    try:
-        moment = datetime.combine(now, time.fromisoformat(text.zfill(5)))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text} is no time of the day: {error}") from None
-    if moment > now:
-        moment -= timedelta(days=1)
-    print(f"lamproom journal: {text} is taken as {moment.isoformat()}", file=sys.stderr)
-    return time_ns(moment.isoformat())
 
 
 def _minutes(text: str) -> float:

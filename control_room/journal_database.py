@@ -33,6 +33,8 @@ AGAIN_S = 1.0
 """So often a server that is away is tried again, in a thread that nobody waits for."""
 POSITIONS = ".positions"
 """Positions have an SQLite file of their own beside the alarms', which so never wait for them."""
+CONDITIONS = ".conditions"
+"""And so has what was watched when (`journal_conditions.py`)."""
 
 
 class JournalError(LamproomError):

@@ -5,17 +5,23 @@ Knows nothing about what is in it.
 
 import argparse
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from control_room.journal import Journal
+from control_room.journal_conditions import KEEP_DAYS as KEEP_CONDITIONS_DAYS
+from control_room.journal_conditions import Condition, ConditionLog
 from control_room.journal_database import JournalError, place_of
 from control_room.journal_positions import KEEP_DAYS, PositionLog
 from control_room.journal_thinning import EVERY_S
 from scene.clock import Clock
 from scene.topics import Address
 from scene.wire import Envelope
+
+if TYPE_CHECKING:
+    from control_room.conditions import Looks, Watched
 
 Hear = Callable[[Address, Envelope], None]
 DAY_NS = 86_400_000_000_000
@@ -26,7 +32,7 @@ def add_journal_argument(parser: argparse.ArgumentParser) -> None:
     """Add `--journal`."""
     parser.add_argument(
         "--journal",
-        type=_place,
+        type=place_given,
         metavar="WHERE",
         default=DEFAULT,
         help="where alarms are stored for good: an SQLite file, or a database on a PostgreSQL "
@@ -56,6 +62,14 @@ def add_keeping_arguments(parser: argparse.ArgumentParser) -> None:
         default=EVERY_S,
         help=f"write down where each person is so often, and at changes (default {EVERY_S:g})",
     )
+    parser.add_argument(
+        "--keep-conditions",
+        type=_days,
+        metavar="DAYS",
+        default=KEEP_CONDITIONS_DAYS,
+        help="for how long to know head-counts, coverage, and how gateways and cameras were, for "
+        f"`lamproom report`; 0: not at all (default {KEEP_CONDITIONS_DAYS:g})",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +81,8 @@ class Keeping:
     positions_days: float = KEEP_DAYS
     """0: positions are not written down."""
     position_every_s: float = EVERY_S
+    conditions_days: float = KEEP_CONDITIONS_DAYS
+    """0: conditions are not written down."""
 
 
 def keeping_of(args: argparse.Namespace) -> Keeping:
@@ -75,6 +91,7 @@ def keeping_of(args: argparse.Namespace) -> Keeping:
         alarms_days=args.keep_alarms,
         positions_days=args.keep_positions,
         position_every_s=args.position_every,
+        conditions_days=args.keep_conditions,
     )
 
 
@@ -118,7 +135,46 @@ def positions_kept(
         yield also
 
 
-def _place(text: str) -> Path | str:
+@contextlib.contextmanager
+def conditions_kept(
+    keeping: Keeping | None,
+    journal: Journal,
+    clock: Clock,
+    say: Callable[[str], None],
+    room: "Watched",
+) -> Iterator[None]:
+    """Write down how a control room and its gateways are, for as long as the block lasts.
+
+    Without `keeping` nothing is done. Where it can't be done that is said, and all else goes on.
+    """
+    if keeping is None:
+        yield
+        return
+    days = keeping.conditions_days
+    looks: list[Looks] = []
+
+    def look() -> Iterable[Condition]:
+        if not days:  # old ones are forgotten all the same
+            return ()
+        if not looks:  # in the log's own thread: it takes long to import, and alarms come first
+            from control_room.conditions import Looks
+
+            looks.append(Looks(room))
+        return looks[0].now(clock)
+
+    try:
+        log = ConditionLog(journal.place, clock, say, look, keep_days=days)
+    except JournalError as error:
+        why = str(error).removesuffix("; give another --journal")
+        say(f"conditions are not written down: {why}; move it away and start again")
+        yield
+        return
+    with contextlib.closing(log):
+        yield
+
+
+def place_given(text: str) -> Path | str:
+    """Read where a journal is; for `argparse`."""
     try:
         return place_of(text)
     except JournalError as error:

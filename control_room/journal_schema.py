@@ -185,12 +185,13 @@ def _version(session: Session) -> int:
 
 
 def _refuse_what_else(session: Session, version: int) -> None:
-    """Raise `JournalError` for the two other databases of ours, which lie where a journal may."""
+    """Raise `JournalError` for the other databases of ours, which lie where a journal may."""
     columns = session.rows("SELECT name FROM pragma_table_info('alarm')") if version == 0 else ()
     if ("receipted_at_ns",) in [tuple(column) for column in columns]:
         raise JournalError(f"it is a gateway's outbox (alarms on their way out), and {_GIVE}")
-    if version == 1 and list(session.rows("SELECT 1 FROM sqlite_master WHERE name = 'position'")):
-        raise JournalError(f"it holds only the positions beside a journal, and {_GIVE}")
+    beside = "SELECT name FROM sqlite_master WHERE name IN ('position', 'condition')"
+    for (name,) in session.rows(beside) if version == 1 else ():
+        raise JournalError(f"it holds only the {name}s beside a journal, and {_GIVE}")
 
 
 def _bring_up_to_date(session: Session) -> None:

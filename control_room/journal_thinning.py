@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from location.zones import probability_inside
 from scene.messages import Position, Positions, ZoneDescription
 
 EVERY_S = 10.0
@@ -81,6 +80,8 @@ class Thinning:
 
 
 def _row(track: Track, person: Position, zones: tuple[ZoneDescription, ...], at_ns: int) -> Row:
+    from location.zones import probability_inside  # it takes long, and alarms wait for all above
+
     inside = [
         zone.name
         for zone in zones

@@ -10,6 +10,7 @@ import pytest
 from control_room import journal_audit
 from control_room.journal import Journal
 from control_room.journal_audit import START, AuditEntry, faults_of, hash_of, head_from
+from control_room.journal_conditions import prepare_conditions
 from control_room.journal_database import JournalError, Place, Session, beside, open_database
 from control_room.journal_positions import prepare_positions
 from control_room.journal_reading import open_to_read
@@ -342,7 +343,7 @@ def test_what_is_not_there_can_not_be_verified(tmp_path: Path, verify: Verify) -
     assert not (tmp_path / "none.sqlite").exists()
 
 
-@pytest.mark.parametrize("what", ["outbox", "positions"])
+@pytest.mark.parametrize("what", ["outbox", "positions", "conditions"])
 def test_another_file_of_ours_is_told_from_a_journal(
     tmp_path: Path, verify: Verify, what: str
 ) -> None:
@@ -352,8 +353,9 @@ def test_another_file_of_ours_is_told_from_a_journal(
         outbox.close()
         file, words = tmp_path / "outbox.sqlite", "it is a gateway's outbox"
     else:
-        file, words = tmp_path / "j.positions.sqlite", "it holds only the positions beside a jo"
-        open_database(file, prepare_positions).close()
+        file, words = tmp_path / f"j.{what}.sqlite", f"it holds only the {what} beside a jo"
+        prepares = {"positions": prepare_positions, "conditions": prepare_conditions}
+        open_database(file, prepares[what]).close()
     before = file.read_bytes()
     code, said = verify(file)
     assert code == 2
