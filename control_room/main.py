@@ -7,12 +7,13 @@ import argparse
 import contextlib
 import importlib
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from control_room.access.options import add_access_arguments, door_of
+from control_room.access.options import add_access_arguments, check_access, door_of
 from control_room.broker_options import (
     add_broker_arguments,
     add_prefix_argument,
@@ -31,6 +32,7 @@ from control_room.journal_options import (
     Keeping,
     add_journal_argument,
     add_keeping_arguments,
+    conditions_kept,
     keeping_of,
     positions_kept,
 )
@@ -64,6 +66,17 @@ only over https or from http://localhost (docs/access.md). A broker that can't b
 on the page, too, and tried for ever."""
 
 CONNECT_S = 10.0
+ALARMS_FIRST_S = 0.3
+"""The page is not imported meanwhile: it would take the processor from alarms that have waited. A
+broker that is away is waited for no longer."""
+PAGE = (
+    "control_room.access.certificate",
+    "control_room.access.doorkeeper",
+    "control_room.muster",
+    "control_room.server",
+    "delivery.stream",
+)
+"""Modules that are imported once alarms are taken."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,6 +110,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="who is underground, a worker a line (docs/muster.md), for /api/muster/SITE",
     )
+    parser.add_argument(
+        "--recordings",
+        type=Path,
+        metavar="FOLDER",
+        help="where gateways' recordings lie: operators may export an alarm's minutes on the page, "
+        "signed with --signing-key (docs/evidence.md)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -114,9 +134,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _import_page() -> None:
     """Import what serves the page, and goes on after alarms have begun to come in."""
-    importlib.import_module("control_room.access.certificate")
-    importlib.import_module("control_room.server")
-    importlib.import_module("delivery.stream")
+    for module in PAGE:
+        importlib.import_module(module)
 
 
 def _serve(args: argparse.Namespace) -> None:
@@ -127,11 +146,9 @@ def _serve(args: argparse.Namespace) -> None:
         say("--keys without --signing-key: gateways that trust a key will refuse our receipts")
     memory = beside(journal_file, ".heard.json")
     guard, expected = guard_of(args, SystemClock(), say, memory)
-    folder = args.journal.parent if isinstance(args.journal, Path) else Path("state")
-    door = door_of(args, SystemClock(), say, folder)
+    check_access(args, _folder(args))
     bound = bind(args.host, args.port)
     with (
-        contextlib.closing(door),
         contextlib.closing(bound),
         open_room(
             broker_of(args),
@@ -148,11 +165,20 @@ def _serve(args: argparse.Namespace) -> None:
             home_prefix=args.home_assistant if args.prefix == LIVE_PREFIX else None,
         ) as room,
     ):
-        # Now that alarms are taken: these take longer to import than all else takes to start.
-        from control_room.server import make_server
-        from delivery.stream import stream_packets
+        _serve_page(args, room, bound)
 
-        server = make_server(room, stream_packets, door)
+
+def _serve_page(args: argparse.Namespace, room: Room, bound: socket.socket) -> None:
+    """Serve browsers, now that alarms are taken: this takes longer to import than all else."""
+    from control_room.incident.options import exports_of
+    from control_room.server import make_server
+    from delivery.stream import stream_packets
+
+    with (
+        contextlib.closing(door_of(args, SystemClock(), say, _folder(args))) as door,
+        exports_of(args.recordings, args.signing_key, say) as exports,
+    ):
+        server = make_server(room, stream_packets, door, exports=exports)
         name = "" if door.certificate is None else door.certificate.first_name()
         url = url_of(bound, tls=door.certificate is not None, name=name)
         print(f"The control room is at {url}   (Ctrl-C stops it)", flush=True)
@@ -163,6 +189,11 @@ def _serve(args: argparse.Namespace) -> None:
                 # The web server ends tidily on a signal and then hands it on to us.
                 signal.signal(signal.SIGTERM, signal.default_int_handler)
             server.run(sockets=[bound])
+
+
+def _folder(args: argparse.Namespace) -> Path:
+    """Tell where users and sessions are kept if nothing else is said."""
+    return args.journal.parent if isinstance(args.journal, Path) else Path("state")
 
 
 @contextlib.contextmanager
@@ -253,7 +284,9 @@ def open_room(
                 if our_key is not None:
                     our_key.listen(connection, prefix)
                 connection.connect(CONNECT_S, wait=wait)
-                yield room
+                connection.wait(ALARMS_FIRST_S)
+                with conditions_kept(keeping, journal, clock, say, room):
+                    yield room
         finally:
             connection.close()
             intake.close()

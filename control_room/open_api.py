@@ -16,7 +16,15 @@ from control_room.access.users_api import CODE, FILE_TROUBLE, REFUSALS, Act
 from control_room.journal_export import FORMATS
 from control_room.journal_query import WHATS
 from control_room.lifecycle import SEVERITIES, Action
-from control_room.open_api_schemas import Json, ref, row_name, schemas, user_act, wish
+from control_room.open_api_schemas import (
+    Json,
+    alarm_key,
+    ref,
+    row_name,
+    schemas,
+    user_act,
+    wish,
+)
 from scene.wire import VERSION
 
 PATH = "/api/openapi.json"
@@ -157,6 +165,31 @@ CALLS: dict[str, Call] = {
         )
         for one, said in _ALARM_ACTS.items()
     },
+    "GET /api/exports": Call(
+        summary="Whether recordings lie here of which minutes can be exported.",
+        gives=_json(
+            {
+                "type": "object",
+                "properties": {"available": {"type": "boolean"}},
+                "required": ["available"],
+            }
+        ),
+    ),
+    "POST /api/exports": Call(
+        summary="Begin to export the minutes round an alarm, which is audited; gives how it "
+        "stands.",
+        gives=_json(ref("Export")),
+        takes=alarm_key(),
+        refuses=(BAD, UNKNOWN, AWAY),
+    ),
+    "GET /api/exports/{job}": Call(
+        summary="How an export stands.", gives=_json(ref("Export")), refuses=(UNKNOWN,)
+    ),
+    "GET /api/exports/{job}/file": Call(
+        summary="The export itself, a .zip that `lamproom verify` takes.",
+        gives={"application/zip": {"type": "string", "format": "binary"}},
+        refuses=(UNKNOWN,),
+    ),
     "GET /api/users": Call(
         summary="Who may log in, or is in by OpenID.",
         gives=_json(_list(ref("User"))),
@@ -206,9 +239,10 @@ def open_api() -> Json:
 
 
 def _operation(row: str, call: Call, need: Need) -> Json:
-    place: list[Json] = []
-    if "{site}" in row:
-        place = [{"name": "site", "in": "path", "required": True, "schema": _TEXT}]
+    place: list[Json] = [
+        {"name": name, "in": "path", "required": True, "schema": _TEXT}
+        for name in re.findall(r"{(\w+)}", row)
+    ]
     method, path = row.split()
     words = re.findall(r"[a-z]+", path.removeprefix("/api/"))
     told: Json = {

@@ -105,6 +105,22 @@ def schemas() -> dict[str, Json]:
             "acts_until_ns": maybe(AT_NS),
         }
     )
+    found["Export"] = record(
+        {
+            "job": {"type": "string", "description": "By which it is asked for."},
+            "state": {"enum": ["running", "ready", "failed"]},
+            "percent": {"type": "integer", "minimum": 0, "maximum": 100},
+            "error": {"type": "string", "description": "Why it failed; else empty."},
+            "error_zh": {"type": "string", "description": "In Chinese; empty where unworded."},
+            "signed": {"type": "boolean"},
+            "lacks": {
+                "type": "integer",
+                "minimum": 0,
+                "description": "How many things are missing in it or not proven.",
+            },
+            "bytes": maybe({"type": "integer", "description": "Of the .zip, once it is there."}),
+        }
+    )
     found["Error"] = record({"error": {"type": "string", "description": "One sentence: why."}})
     return found
 
@@ -144,6 +160,13 @@ def wish(action: Action) -> Json:
         }
         needed.append("minutes")
     return record(fields, needed=tuple(needed))
+
+
+def alarm_key() -> Json:
+    """Describe what names one alarm."""
+    fields: dict[str, Json] = {"site": TEXT | {"minLength": 1}, "gateway": TEXT}
+    fields["id"] = TEXT | {"minLength": 1}
+    return record(fields, needed=tuple(fields))
 
 
 def user_act(action: UserAct) -> Json:

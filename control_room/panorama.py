@@ -53,6 +53,14 @@ class Viewer:
         self._packets.append(data)
         self._some.set()
 
+    def begin_anew(self, group: list[bytes]) -> None:
+        """Forget what waits and go on with a group of pictures, all of which are sent."""
+        self._packets = deque(group)
+        self._starting = len(group)
+        self._waits_for_key = not group
+        if group:
+            self._some.set()
+
     async def next(self) -> bytes:
         """Wait for the next packet to send."""
         while not self._packets:

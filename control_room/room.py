@@ -80,12 +80,14 @@ class Room:
         send_beat: SendBeat = lambda _site, _gateway, _beat: None,
         expected: Iterable[tuple[str, str]] = (),
         distrusted: Callable[[], Iterable[Distrusted]] = tuple,
+        also: Callable[[], dict[str, Any]] = dict,
     ) -> None:
         """Start knowing nothing but the journal; `is_connected` tells of the broker.
 
         Of gateways (site, gateway) that are `expected`, silence from the start is an alarm. The
         load of alarms is shared by so many `operators`; `roster` is who is underground;
-        `distrusted` lists the files of keys that can't be used.
+        `distrusted` lists the files of keys that can't be used; `also` gives what a snapshot says
+        besides.
         """
         self.prefix = prefix
         self._is_connected = is_connected
@@ -97,6 +99,7 @@ class Room:
         expected = tuple(expected)
         self._heads = HeadCount(roster, expected, clock.now_ns())
         self._send_beat = send_beat
+        self._also = also
         self._distrusted = distrusted
         self._watches = Watches(clock)
         self._loss = LossRate(clock)
@@ -108,7 +111,7 @@ class Room:
         self._machines: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
         """Of each site's machines when it was heard last, and where it is."""
         self._namesakes = Namesakes()
-        self._viewers = Viewers(journal, clock, lambda: self._rate_of(journal), self._namesakes)
+        self._viewers = self._new_viewers()
         self._lock = threading.RLock()
         self._trouble = ""
         self._unstored: dict[Key, Anomaly] = {}
@@ -234,6 +237,16 @@ class Room:
         """Count heads in a site now (`control_room.muster.to_json`); none for an unknown one."""
         return self._heads.muster(site, self._clock.now_ns())
 
+    @property
+    def heads(self) -> HeadCount:
+        """Who counts heads, of all sites."""
+        return self._heads
+
+    def how_it_is(self) -> dict[str, Any]:
+        """Tell of the control room itself, as viewers are told, and how many operators share it."""
+        with self._lock:
+            return self._clock_fields() | {"operators": self._operators}
+
     def history(self, limit: int) -> list[dict[str, Any]]:
         """List the newest alarms as viewers are told them, newest first; raises `JournalError`."""
         now_ns = self._clock.now_ns()
@@ -244,6 +257,34 @@ class Room:
         """List all that was ever done with an alarm, oldest first; raises `JournalError`."""
         with self._journal.apart() as journal:
             return journal.acts(Key(site=site, gateway=gateway, alarm=alarm))
+
+    def begin_anew(self, tell: Callable[[], None], heads: HeadCount) -> None:
+        """Forget everything, for a replay that goes elsewhere; viewers get one snapshot of it.
+
+        `tell` says to this room what holds there; `heads` has counted up to there already.
+        """
+        with self._lock:
+            listeners = self._viewers.hand_over()
+            self._journal.forget_all()
+            for memory in (self._last, self._heard_s, self._plans, self._machines, self._unstored):
+                memory.clear()
+            self._namesakes = Namesakes()
+            self._heads = HeadCount()  # for what is said now has been counted
+            tell()
+            self._heads = heads
+            self._viewers = self._new_viewers()
+            for listener in listeners:
+                self._viewers.join(listener)
+            self._viewers.tell("snapshot", self._snapshot())
+
+    def tell(self, about: str, text: str) -> None:
+        """Tell all viewers something that is no gateway's word."""
+        with self._lock:
+            self._viewers.tell(about, text)
+
+    def _new_viewers(self) -> Viewers:
+        journal = self._journal
+        return Viewers(journal, self._clock, lambda: self._rate_of(journal), self._namesakes)
 
     def join(self, listener: Listener) -> str:
         """Add a listener; gives the snapshot after which it hears every change."""
@@ -349,6 +390,7 @@ class Room:
 
     def _tell_heads(self) -> None:
         """Tell viewers how many are where; counted while alarms are free to come."""
+        self._heads.begin()
         with self._lock:
             if not self._viewers.wants_heads():
                 return
@@ -501,6 +543,7 @@ class Room:
                 "groups": groups,
                 "alarm_rate": rate,
                 **self._clock_fields(),
+                **self._also(),
             }
         )
 

@@ -12,8 +12,9 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
@@ -31,11 +32,12 @@ from control_room.access.users_api import users_routes
 from control_room.api import api_routes
 from control_room.framing import FramedOnce
 from control_room.history_api import history_routes
+from control_room.incident.api import Exports, export_routes
 from control_room.journal_api import journal_routes
 from control_room.lifecycle import OPERATOR
 from control_room.mailbox import Bell, Mailbox
 from control_room.page_address import ServerError, bind, url_of
-from control_room.panorama import Fan, OpenStream
+from control_room.panorama import Fan, OpenStream, Viewer
 from control_room.room import Room
 from control_room.turns import Turns
 from scene.clock import SystemClock
@@ -58,8 +60,27 @@ READERS = 2
 MOST_IN_LINE = 32
 
 
-def make_app(room: Room, open_stream: OpenStream, door: Door) -> Starlette:
-    """Build the web application; who may use what stands in `access/roles.py`."""
+class Played(Protocol):
+    """A replay, which pages may steer; the live mine has none."""
+
+    def watch(self) -> AbstractAsyncContextManager[Viewer]:
+        """Join as a viewer of the pictures."""
+
+    def hear(self, text: str) -> None:
+        """Take what a page asks for."""
+
+
+def make_app(
+    room: Room,
+    open_stream: OpenStream,
+    door: Door,
+    played: Played | None = None,
+    exports: Exports | None = None,
+) -> Starlette:
+    """Build the web application; who may use what stands in `access/roles.py`.
+
+    With `exports` there are recordings of which minutes can be exported.
+    """
     fans, bell = dict[tuple[str, str], Fan](), Bell()
     joining, reading = Turns(1, most_waiting=MOST), Turns(READERS, most_waiting=MOST_IN_LINE)
 
@@ -76,7 +97,7 @@ def make_app(room: Room, open_stream: OpenStream, door: Door) -> Starlette:
             await browser.close(1013, "too slow")
 
         try:
-            await _both(send(), _until_closed(browser))
+            await _both(send(), _until_closed(browser, played.hear if played else None))
         finally:
             await asyncio.to_thread(room.leave, mailbox.put)
 
@@ -86,10 +107,10 @@ def make_app(room: Room, open_stream: OpenStream, door: Door) -> Starlette:
         if await asyncio.to_thread(room.stream_url, *place) is None and place not in fans:
             await browser.close(4404, "no such panorama")
             return
-        if place not in fans:
+        if place not in fans and played is None:
             fans[place] = Fan(lambda: room.stream_url(*place), open_stream)
 
-        async with fans[place].watch() as viewer:
+        async with fans[place].watch() if played is None else played.watch() as viewer:
 
             async def send() -> None:
                 while True:
@@ -124,6 +145,7 @@ def make_app(room: Room, open_stream: OpenStream, door: Door) -> Starlette:
         *history_routes(room, reading),
         *api_routes(room, reading),
         *journal_routes(room.journal, lambda request: caller_of(request).name or OPERATOR, reading),
+        *export_routes(room.journal, exports),
         WebSocketRoute("/messages", messages),
         WebSocketRoute("/panorama/{site}/{gateway}", panorama),
         Mount("/", StaticFiles(directory=PAGE, html=True)),
@@ -188,9 +210,11 @@ async def _both(*work: Awaitable[None]) -> None:
                 raise result
 
 
-async def _until_closed(browser: WebSocket) -> None:
-    while (await browser.receive())["type"] != "websocket.disconnect":
-        pass
+async def _until_closed(browser: WebSocket, hear: Callable[[str], None] | None = None) -> None:
+    """Wait until a page goes; what it says is heard by a replay and by nobody else."""
+    while (said := await browser.receive())["type"] != "websocket.disconnect":
+        if hear is not None and isinstance(said.get("text"), str):
+            hear(said["text"])
 
 
 class _Config(uvicorn.Config):
@@ -204,13 +228,19 @@ class _Config(uvicorn.Config):
         return lambda: CrowdLoop(most_each=self._most_each)
 
 
-def make_server(room: Room, open_stream: OpenStream, door: Door) -> uvicorn.Server:
+def make_server(
+    room: Room,
+    open_stream: OpenStream,
+    door: Door,
+    played: Played | None = None,
+    exports: Exports | None = None,
+) -> uvicorn.Server:
     """Build the web server; `server.run(sockets=[bind(host, port)])` serves until it is stopped."""
     certificate = door.certificate
     allow_files()
     server = uvicorn.Server(
         _Config(
-            make_app(room, open_stream, door),
+            make_app(room, open_stream, door, played, exports),
             most_each=MOST if door.proxy else None,
             log_level="error",
             http=PatientProtocol,
@@ -233,12 +263,18 @@ def make_server(room: Room, open_stream: OpenStream, door: Door) -> uvicorn.Serv
 
 @contextlib.contextmanager
 def serving(
-    room: Room, open_stream: OpenStream, *, port: int = 0, door: Door | None = None
+    room: Room,
+    open_stream: OpenStream,
+    *,
+    port: int = 0,
+    door: Door | None = None,
+    played: Played | None = None,
+    exports: Exports | None = None,
 ) -> Iterator[str]:
     """Serve in a thread for as long as the block lasts; gives the page's address."""
     door = door or Door()
     bound = bind(door.host, port)
-    server = make_server(room, open_stream, door)
+    server = make_server(room, open_stream, door, played, exports)
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [bound]}, name="control-room", daemon=True
     )

@@ -82,6 +82,11 @@ class Viewers:
         """Remove a listener."""
         self._listeners.remove(listener)
 
+    def hand_over(self) -> list[Listener]:
+        """Give all listeners away; nobody is told anything any more."""
+        listeners, self._listeners = self._listeners, []
+        return listeners
+
     def tell(self, about: str, text: str) -> None:
         """Tell everybody."""
         for listener in tuple(self._listeners):

@@ -19,6 +19,9 @@ from scene.errors import LamproomError
 # otherwise, and takes them from decoding and detection.
 for _threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_threads, "1")
+# Pydantic would look through all installed packages for plugins at every start: who is started
+# again in a hurry has no time for it.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 EPILOG = """\
 first steps:
@@ -67,7 +70,23 @@ COMMANDS: dict[str, Command] = {
     "muster": Command(
         module="control_room.muster_command", help="count heads: who is where, who is missing"
     ),
-    "replay": Command(module="control_room.replay", help="play a recording into the page"),
+    "report": Command(
+        module="control_room.shift_report.command", help="a shift as one page to print, with plots"
+    ),
+    "replay": Command(module="control_room.replay.command", help="play a recording into the page"),
+    "export": Command(
+        module="control_room.incident.command", help="some minutes of a recording as signed files"
+    ),
+    "verify": Command(
+        module="control_room.incident.verify_command", help="has anybody changed an export"
+    ),
+    "rerun": Command(
+        module="edge.rerun",
+        help="run a recording's cameras again: is it equal, what would others do",
+    ),
+    "accept": Command(
+        module="edge.accept_command", help="test a site: labelled clip or scripted walk, signed"
+    ),
     "evaluate": Command(
         module="detection.evaluate_command", help="score a detection model on labelled pictures"
     ),

@@ -5,9 +5,6 @@ Knows nothing about passwords, sessions or what the routes do.
 
 from typing import Literal, get_args
 
-from starlette.routing import BaseRoute, Match, Mount, Route, WebSocketRoute
-from starlette.types import Scope
-
 from scene.errors import LamproomError
 
 Role = Literal["viewer", "operator", "admin"]
@@ -37,6 +34,10 @@ ROUTES: dict[str, Need] = {
     "POST /api/alarms/shelve": "operator",
     "POST /api/alarms/unshelve": "operator",
     "POST /api/alarms/end": "operator",
+    "GET /api/exports": "operator",
+    "POST /api/exports": "operator",
+    "GET /api/exports/{job}": "operator",
+    "GET /api/exports/{job}/file": "operator",
     "GET /users": "admin",
     "GET /users.css": "admin",
     "GET /users.js": "admin",
@@ -77,32 +78,3 @@ def suffices(role: Role | None, need: Need) -> bool:
     (True, False, True)
     """
     return need == "anybody" or (role is not None and NEEDS.index(role) >= NEEDS.index(need))
-
-
-def row_of(routes: list[BaseRoute], scope: Scope) -> str | None:
-    """Name the row for a call, by the route that will answer it; none where no route does."""
-    for route in routes:
-        if route.matches(scope)[0] == Match.FULL:
-            return name_of(route, scope.get("method", "WS"))
-    return None
-
-
-def methods_of(routes: list[BaseRoute], scope: Scope) -> str:
-    """Name the methods that there are for a call's path, as `Allow` has them; empty for none."""
-    found = set[str]()
-    for route in routes:
-        if isinstance(route, Route) and route.matches(scope)[0] != Match.NONE:
-            found |= route.methods or set()
-    if not found and not scope["path"].startswith(API):
-        found = {"GET", "HEAD"}  # a file
-    return ", ".join(sorted(found))
-
-
-def name_of(route: BaseRoute, method: str) -> str:
-    """Name the row of a route."""
-    method = "GET" if method == "HEAD" else method
-    if isinstance(route, WebSocketRoute):
-        return f"WS {route.path}"
-    if isinstance(route, Mount):
-        return f"{method} {route.path}/*"
-    return f"{method} {route.path}" if isinstance(route, Route) else f"{method} ?"

@@ -24,8 +24,9 @@ let actsOf = "";
 
 on("picture", (state) => { capturedMs = state.captured_ms ?? 0; });
 
-/** In a replay time is the recording's: alarms last until the newest captured frame. */
+/** In a replay time is the recording's: alarms last until where it is, or the newest captured frame. */
 export function endMs(anomaly) {
+  if (model.replay !== null) return Math.max(msOf(anomaly.captured_at_ns), msOf(model.replay.at_ns));
   if (model.prefix !== "replay") return nowMs();
   return Math.max(msOf(anomaly.captured_at_ns), capturedMs);
 }

@@ -8,7 +8,7 @@ import { msOf, parse } from "./json.js";
 import { byLandmark } from "./landmarks.js";
 import { oncePerFrame } from "./later.js";
 import {
-  alarmKey, isOpen, isUnacknowledged, mayAct, model, on, raiseOf, selectAlarm, takeHistory, weight,
+  alarmKey, alarmsAreKnown, isOpen, isUnacknowledged, mayAct, model, on, raiseOf, selectAlarm, takeHistory, weight,
   whoOf,
 } from "./model.js";
 import { chainageOf } from "./roadway.js";
@@ -44,7 +44,7 @@ export function start() {
   for (const about of ["alarms", "language", "gateways", "me"]) on(about, later);
   // At once: until the next frame the desk would still be another alarm's, and take words for it.
   on("selected", draw);
-  on("link", drawNone);
+  for (const about of ["link", "replay"]) on(about, drawNone);
   onFilter(later);
   older.addEventListener("click", loadOlder);
   setInterval(drawTimes, 1000);
@@ -141,6 +141,7 @@ function weightOf(group) {
 function drawNone() {
   none.hidden = openGroups().length > 0;
   if (!model.link.open) setText(none, word("alarms_unknown"));
+  else if (!alarmsAreKnown()) setText(none, word("alarms_not_judged"));
   else setText(none, hiddenCount > 0 ? word("none_shown") : word("no_alarms"));
 }
 

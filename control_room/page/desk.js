@@ -2,6 +2,7 @@
 // Knows nothing about which acts are allowed: the control room says so with every alarm, and of
 // whoever looks.
 
+import { begin, canExport, draw as drawExport, exporting } from "./export.js";
 import { msOf } from "./json.js";
 import { loginPath } from "./me.js";
 import { alarmKey, changed, isUnacknowledged, mayAct, model } from "./model.js";
@@ -11,6 +12,9 @@ const STORED = "lamproom.operator";
 const SHELF_MIN = [5, 15, 30, 60, 120, 240, 480];
 
 const buttons = node("p", "actions");
+/** What can be done, and how an export stands: in sight however long the details are. */
+const doing = node("div", "doing");
+doing.append(exporting, buttons);
 const trouble = node("p", "trouble");
 trouble.setAttribute("role", "alert");
 const who = input("who", 80);
@@ -21,7 +25,7 @@ form.append(labelled("by", who), labelled("reason", reason), labelled("shelf_tim
 /** To be put into the page once; `show` changes only what must change, so typing goes on. */
 export const desk = node("div", "desk");
 const again = node("a", "log-in-again");
-desk.append(buttons, again, form, trouble);
+desk.append(doing, again, form, trouble);
 let shown = null;
 
 try {
@@ -40,6 +44,7 @@ export function show(entry, group, leave) {
   const active = entry.anomaly.state === "active";
   const unseen = group.filter(isUnacknowledged);
   draw([...(mayAct() ? actsOn(entry, unseen) : []), ["close", word("close"), leave]]);
+  drawExport();
   again.hidden = !model.me?.log_in_to_act;
   again.href = loginPath();
   again.textContent = word("log_in_to_act");
@@ -74,6 +79,7 @@ function actsOn(entry, unseen) {
   if (active && entry.may_end && entry.ending === null) {
     wanted.push(["end", word("end"), () => send("end", [entry])]);
   }
+  if (canExport()) wanted.push(["export", word("export"), () => begin(entry)]);
   return wanted;
 }
 

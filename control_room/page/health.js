@@ -4,6 +4,7 @@ import { countIsOld, countText } from "./counts.js";
 import { coverageOf } from "./coverage.js";
 import { button, element, fill, setText } from "./dom.js";
 import { gatewayName } from "./gateway_names.js";
+import { msOf } from "./json.js";
 import { oncePerFrame } from "./later.js";
 import { SILENT_AFTER_S, model, nowMs, on, show, silentFor } from "./model.js";
 import { locale } from "./times.js";
@@ -21,7 +22,7 @@ let picture = null;
 /** Start showing. */
 export function start() {
   const later = oncePerFrame(draw);
-  for (const about of ["health", "state", "alarms", "heads"]) on(about, later);
+  for (const about of ["health", "state", "alarms", "heads", "replay"]) on(about, later);
   on("gateways", () => { later(); drawChooser(); drawRate(); });
   on("alarm rate", drawRate);
   on("picture", (state) => { picture = state; });
@@ -32,7 +33,8 @@ export function start() {
 function draw() {
   drawCount();
   drawStrip();
-  const recorded = model.prefix === "replay" ? picture?.captured_ms : null;
+  const captured = model.prefix === "replay" ? picture?.captured_ms : null;
+  const recorded = model.replay === null ? captured : msOf(model.replay.at_ns);
   const time = new Date(recorded ?? nowMs());
   setText(document.getElementById("time"), recorded ? time.toLocaleString(locale())
     : time.toLocaleTimeString(locale()));

@@ -4,6 +4,7 @@ import { say } from "./announce.js";
 import { element } from "./dom.js";
 import { model, on, select, selectAlarm, show } from "./model.js";
 import * as muster from "./muster.js";
+import { REPLAY_KEYS } from "./replay_bar.js";
 import { muteFor } from "./sound.js";
 import { word } from "./words.js";
 
@@ -37,23 +38,30 @@ export function start() {
       if (event.key === "Escape" && !event.isComposing) event.target.blur();
       return;
     }
-    const found = KEYS.find(([key]) => key === event.key);
+    const found = keysNow().find(([key]) => key === event.key);
     if (found === undefined) return;
+    // A button in focus is pressed by it.
+    if (event.key === " " && event.target.closest?.("button, summary, a")) return;
     event.preventDefault();
     found[2]();
   });
 }
 
+function keysNow() {
+  return model.replay === null ? KEYS : [...REPLAY_KEYS, ...KEYS];
+}
+
 function draw() {
   const more = [["+ − 0 ← → ↑ ↓", "key_move"], ["Enter", "key_place"], ["Tab, Enter", "key_tab"]];
-  list.replaceChildren(...[...KEYS, ...more].flatMap(([key, text]) => {
+  list.replaceChildren(...[...keysNow(), ...more].flatMap(([key, text]) => {
     const name = element("dt");
-    name.append(element("kbd", "", key === "Escape" ? "Esc" : key));
+    name.append(element("kbd", "", { Escape: "Esc", " ": word("space_key") }[key] ?? key));
     return [name, element("dd", "", word(text))];
   }));
 }
 
 function help() {
+  draw();
   dialog.showModal();
 }
 

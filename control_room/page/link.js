@@ -4,7 +4,7 @@
 import { parse } from "./json.js";
 import {
   changed, model, takeAlarm, takeAlarmRate, takeClock, takeGroups, takeHeads, takeMachine,
-  takeMessage, takeSnapshot,
+  takeMessage, takeReplay, takeReplayMarks, takeSnapshot,
 } from "./model.js";
 
 const QUIET_MS = 3000;
@@ -26,6 +26,11 @@ export function connect() {
     // The server speaks twice a second: a line that is silent is dead, whatever TCP believes.
     if (socket !== null && performance.now() - heardAt > QUIET_MS) drop();
   }, 500);
+}
+
+/** Ask a replay for something; the live mine does not listen. */
+export function ask(what) {
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(what));
 }
 
 function open() {
@@ -67,4 +72,6 @@ function take(said) {
   else if (said.is === "heads") takeHeads(said);
   else if (said.is === "machine") takeMachine(said);
   else if (said.is === "clock") takeClock(said);
+  else if (said.is === "replay") takeReplay(said);
+  else if (said.is === "replay_marks") takeReplayMarks(said);
 }

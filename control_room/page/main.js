@@ -14,6 +14,7 @@ import * as panorama from "./panorama.js";
 import * as people from "./people.js";
 import * as placeAlarms from "./place_alarms.js";
 import * as plan from "./plan.js";
+import * as replayBar from "./replay_bar.js";
 import * as sound from "./sound.js";
 import { language, setLanguage, word } from "./words.js";
 import * as zones from "./zones.js";
@@ -52,7 +53,7 @@ function storedLanguage() {
 }
 
 const parts = [panorama, plan, filters, alarms, announce, banners, health, zones, people, muster,
-  placeAlarms, sound, keys, me];
+  placeAlarms, sound, replayBar, keys, me];
 for (const part of parts) part.start();
 for (const code of ["en", "zh"]) {
   document.getElementById(`lang-${code}`).addEventListener("click", () => chooseLanguage(code));
@@ -74,6 +75,9 @@ window.lamproom = Object.freeze({
   get tags() { return structuredClone(panorama.drawn.tags); },
   get capturedAtNs() { return panorama.drawn.capturedAtNs; },
   get codec() { return panorama.drawn.codec; },
+  get replay() { return structuredClone(model.replay); },
+  get replayMarks() { return structuredClone(model.replayMarks); },
+  get jump() { return panorama.drawn.jump; },
   get picture() { return panorama.pictureState(); },
   get alarms() { return structuredClone([...model.alarms.values()]); },
   get selected() { return structuredClone(model.selected); },

@@ -35,6 +35,10 @@ export const model = {
   /** Who looks, as the control room says; null while it is not known. */
   me: null,
   link: { open: false, lostAt: performance.now(), broker: true, trouble: "" },
+  /** How the replay stands, as the control room that plays it says; null where none is played here. */
+  replay: null,
+  /** When each of its alarms is raised, by time. */
+  replayMarks: [],
   /** Milliseconds to add to this machine's clock to get the control room's. */
   clockOffsetMs: 0,
 };
@@ -57,8 +61,9 @@ export function changed(about, detail) {
   for (const listener of listeners.get(about) ?? []) listener(detail);
 }
 
-/** A replay says goodbye when it is over; then nobody expects a picture. */
+/** A replay says when it is over; one that only comes over MQTT says goodbye. Nobody expects a picture then. */
 export function replayEnded() {
+  if (model.replay !== null) return model.replay.ended;
   return model.prefix === "replay" && model.gateways.get(model.shown)?.state?.online === false;
 }
 
@@ -67,9 +72,10 @@ export function nowMs() {
   return Date.now() + model.clockOffsetMs;
 }
 
-/** Take the control room's first words after connecting. */
+/** Take the control room's first words after connecting, or after a replay went elsewhere. */
 export function takeSnapshot(said) {
   model.prefix = said.prefix;
+  if (said.replay?.from_ns) beginReplay(said);
   model.kinds = said.kinds;
   const before = new Map(model.alarms);
   model.alarms.clear();
@@ -85,10 +91,58 @@ export function takeSnapshot(said) {
   changed("alarms");
   changed("alarm rate");
   changed("gateways");
+  if (model.replay !== null) {
+    // Everything is as it was then: nothing of it is news.
+    if (selectedIsGone()) select(null);
+    changed("replay");
+    changed("replay marks");
+    return;
+  }
   for (const [key, entry] of model.alarms) {
     // What came while nobody listened is heard now; what somebody has seen is no news.
     if (isUnacknowledged(entry) && isNews(before.get(key), entry)) changed("new alarm", entry);
   }
+}
+
+/** Nothing of what was known holds where a replay begins, or goes to. */
+function beginReplay(said) {
+  model.replay = said.replay;
+  model.replayMarks = said.replay_marks;
+  model.machines.clear();
+  for (const known of model.gateways.values()) {
+    for (const topic of Object.keys(known.heardAt)) delete known[topic];
+    known.heardAt = {};
+  }
+}
+
+function selectedIsGone() {
+  const { selected } = model;
+  if (selected === null) return false;
+  if (selected.alarm !== null) return !model.alarms.has(selected.alarm);
+  return personOf(selected.place, selected.track) === null;
+}
+
+/** Take how the replay stands. */
+export function takeReplay({ replay }) {
+  model.replay = replay;
+  changed("replay");
+}
+
+/** Take which alarms its time line has. */
+export function takeReplayMarks({ replay_marks }) {
+  model.replayMarks = replay_marks;
+  if (model.replay !== null) changed("replay marks");
+}
+
+/** Tell whether it is known which alarms there were at the instant that a replay shows. */
+export function alarmsAreKnown() {
+  const { replay } = model;
+  return replay === null || BigInt(replay.at_ns) <= BigInt(replay.judged_to_ns);
+}
+
+/** Tell milliseconds that run as fast as time does here: in a replay the recording's. */
+export function tickMs() {
+  return model.replay === null ? performance.now() : msOf(model.replay.at_ns);
 }
 
 /** Take one gateway's message; `age_s` is for how long the control room has known it. */
@@ -112,7 +166,7 @@ export function takeMessage({ site, gateway, topic, envelope, plan, in_chinese, 
 
 /** Take where a machine is. */
 export function takeMachine({ age_s = 0, ...said }) {
-  said.heardAt = performance.now() - age_s * 1000;
+  said.heardAt = tickMs() - age_s * 1000;
   model.machines.set(`${said.site}/${said.machine}`, said);
   changed("machines");
 }
@@ -287,6 +341,8 @@ export function weight(entry) {
 
 /** Tell for how many seconds a gateway has said nothing on a topic; Infinity if never. */
 export function silentFor(known, topic) {
+  // How fast it is played, or that it stands still, makes nobody silent.
+  if (model.replay !== null) return model.replay.quiet_s[topic] ?? Infinity;
   const heard = known.heardAt[topic];
   return heard === undefined ? Infinity : (performance.now() - heard) / 1000;
 }

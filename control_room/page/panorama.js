@@ -55,6 +55,7 @@ let boxWidth = 0;
 /** What has been drawn, for whoever looks from outside. */
 export const drawn = {
   frames: 0, tags: [], groups: [], places: [], ruler: [], raised: null, capturedAtNs: null, codec: null, skipped: 0, scale: 1,
+  jump: null,
 };
 
 /**
@@ -65,7 +66,7 @@ export function pictureState() {
   const known = model.gateways.get(model.shown);
   return {
     name: known === undefined ? "" : gatewayName(known.siteName, known.gateway),
-    quiet_s: (performance.now() - drawnAt) / 1000,
+    quiet_s: model.replay === null ? (performance.now() - drawnAt) / 1000 : model.replay.quiet_s.picture ?? 0,
     late_s: model.prefix !== "replay" && header !== null ? late_s : 0,
     captured_ms: header === null ? null : msOf(header.captured_at_ns),
     never: header === null, trouble, supported: isSupported(),
@@ -79,6 +80,7 @@ export function start() {
   on("selected", () => { flyToSelected(); later(); });
   on("look", flyToChainage);
   on("language", later);
+  on("replay", showJump);
   new ResizeObserver(([{ contentRect }]) => { boxWidth = contentRect.width; later(); })
     .observe(canvas.parentElement);
   document.getElementById("panorama-fit").addEventListener("click", showAll);
@@ -155,6 +157,20 @@ function take(newFrame, newHeader) {
   later();
 }
 
+/** While a replay goes elsewhere the picture is still that from before; where it has none, there is none. */
+function showJump() {
+  const { replay } = model;
+  if (replay === null) return;
+  const isOld = drawn.jump < replay.jump;
+  const isComing = "picture" in replay.quiet_s;
+  canvas.classList.toggle("elsewhere", isOld && isComing);
+  if (!isOld || isComing || frame === null) return;
+  frame.close();
+  frame = header = drawn.capturedAtNs = null;
+  later();
+  showAge();
+}
+
 function takeTrouble(text) {
   trouble = text;
 }
@@ -219,6 +235,8 @@ function noteNew() {
   isNew = false;
   drawn.frames += 1;
   drawn.capturedAtNs = header.captured_at_ns;
+  drawn.jump = header.replay?.jump ?? null;
+  showJump();
   drawn.codec = stream.codec;
   drawn.skipped = stream.skipped;
   drawnAt = performance.now();

@@ -2,7 +2,7 @@
 // nowhere, and that is said.
 
 import { node } from "./dom.js";
-import { model } from "./model.js";
+import { model, tickMs } from "./model.js";
 import { zoneShapes } from "./plan_floor.js";
 import { word } from "./words.js";
 
@@ -40,7 +40,7 @@ function isKnown(machine, age_s) {
 }
 
 function ageOf(machine) {
-  return (performance.now() - machine.heardAt) / 1000;
+  return Math.max(0, tickMs() - machine.heardAt) / 1000;
 }
 
 function followed(zone, machine, sheet) {

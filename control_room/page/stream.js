@@ -20,6 +20,8 @@ export class PanoramaStream {
     this.headers = new Map();
     this.waitsForKey = true;
     this.skipped = 0;
+    /** In a replay: after which jump the pictures are that come now. */
+    this.jump = null;
     this.closed = false;
     this.open();
   }
@@ -49,6 +51,7 @@ export class PanoramaStream {
     const length = new DataView(data).getUint32(0);
     const header = parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
     const picture = new Uint8Array(data, 4 + length);
+    this.follow(header.replay);
     const starting = performance.now() - this.openedAt < START_MS;
     const behind = this.decoder !== null && this.decoder.decodeQueueSize > BEHIND_FRAMES;
     if (behind && !starting) this.waitsForKey = true;
@@ -67,6 +70,17 @@ export class PanoramaStream {
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  /** A replay may go elsewhere: no picture from before may be shown then, and those there come at once. */
+  follow(replay) {
+    if (replay === undefined) return;
+    if (replay.jump !== this.jump) {
+      this.jump = replay.jump;
+      this.dropDecoder();
+      this.waitsForKey = true;
+    }
+    if (replay.first) this.openedAt = performance.now();
   }
 
   configure(picture) {
@@ -91,7 +105,8 @@ export class PanoramaStream {
     for (const timestamp of this.headers.keys()) {
       if (timestamp <= frame.timestamp) this.headers.delete(timestamp);
     }
-    if (header === undefined || this.closed) {
+    // Some are only there because those after them are made of them.
+    if (header === undefined || this.closed || header.replay?.show === false) {
       frame.close();
       return;
     }

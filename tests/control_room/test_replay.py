@@ -1,118 +1,52 @@
 import argparse
+import contextlib
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from control_room.judge import differences, judge, once_each, site_of
 from control_room.main import open_room
-from control_room.replay import add_arguments, load, open_player, run
-from control_room.server import serving
+from control_room.replay.background import judging
+from control_room.replay.command import _times_of, add_arguments, run
+from control_room.replay.judging import Progress, judged
+from control_room.replay.known import Known
+from control_room.replay.outlets import broker_outlet, page_outlet
+from control_room.replay.player import Player
+from control_room.replay.recorded_clock import RecordedClock
+from control_room.replay.recording import open_recording
+from control_room.replay.times import time_in
+from control_room.replay.wishes import Play, Seek
 from delivery.broker import EmbeddedBroker
 from delivery.mqtt import Connection
 from delivery.recordings.writer import RecordingWriter
-from delivery.stream import stream_packets
 from delivery.subscriber import Subscriber
 from scene.clock import ReplayClock, SystemClock
 from scene.errors import RecordingError
-from scene.messages import Anomaly, Position, Positions, SiteDescription
+from scene.messages import Anomaly, GatewayState, Positions, SiteDescription
 from scene.site import BrokerConfig
 from scene.topics import Address, topic_name
-from scene.wire import Envelope, Message, encode, type_name
+from scene.wire import Envelope, encode, type_name
 from tests.control_room.conftest import Tab
-from tests.control_room.fake_gateway import (
-    FALLEN,
-    FALLEN_RGB,
-    FPS,
-    GATEWAY,
-    SITE,
-    Encoder,
-    alarm,
-    description,
-    health,
+from tests.control_room.fake_gateway import FALLEN, FALLEN_RGB, FPS, GATEWAY, SITE, alarm
+from tests.control_room.page_stage import staged
+from tests.control_room.recorded_story import (
+    SECONDS,
+    SITE_YAML,
+    START_NS,
+    everything,
+    live_alarms,
+    story,
+    told,
+    write,
 )
+from tests.control_room.replay_stage import known_of, replaying
 from tests.control_room.test_page import assert_tag_is_on_the_miner
-
-START_NS = 1_790_000_000_000_000_000
-SECONDS = 12
-SITE_YAML = """
-version: 1
-site: roadway
-gateway: gw1
-cameras: [{name: c1, url: clips/not-here.mp4}]
-rig: {mount: {xyz_m: [0, 0, 2.5]}}
-floor: {centre_line_m: [[0, 0, 0], [40, 0, 0]]}
-zones: [{name: conveyor, polygon_m: [[4, -2], [7, -2], [7, 2], [4, 2]]}]
-"""
-
-
-def told(site_yaml: str = SITE_YAML) -> SiteDescription:
-    return replace(description(), site_yaml=site_yaml)
-
-
-def story() -> list[Positions]:
-    """Somebody walks through the zone, and the other falls: 10 instants a second."""
-    instants = []
-    for i in range(SECONDS * FPS):
-        at_ns = START_NS + i * 1_000_000_000 // FPS
-        people = (
-            person(1, x_m=1.0 + 0.1 * i, height_m=1.8, at_ns=at_ns),
-            person(2, x_m=20.0, height_m=1.8 if i < 30 else 0.4, at_ns=at_ns),
-        )
-        instants.append(Positions(captured_at_ns=at_ns, people=people))
-    return instants
-
-
-def person(track: int, *, x_m: float, height_m: float, at_ns: int) -> Position:
-    return Position(
-        track=track,
-        xyz_m=(x_m, 0.0, 0.0),
-        covariance_m2=((0.01, 0.0), (0.0, 0.01)),
-        velocity_m_s=(0.0, 0.0),
-        height_m=height_m,
-        posture="upright" if height_m > 1 else "lying",
-        certainty="certainly",
-        seen_at_ns=at_ns,
-        cameras=("c1",),
-    )
-
-
-def live_alarms() -> tuple[Anomaly, ...]:
-    return judge(site_of(told(), name="live"), story())
-
-
-def write(path: Path, *messages: tuple[int, Message], pictures: int = 0) -> Path:
-    """Write a recording as a gateway's recorder would."""
-    clock = ReplayClock(START_NS)
-    writer = RecordingWriter(path, clock)
-    encoder = Encoder()
-    frames = [(START_NS + i * 1_000_000_000 // FPS, None) for i in range(pictures)]
-    ordered = sorted([*messages, *frames], key=lambda one: one[0])
-    for seq, (at_ns, message) in enumerate(ordered):
-        clock.set(at_ns)
-        if message is None:
-            writer.packet(encoder.packet(at_ns))
-            continue
-        kind = type_name(message)
-        id = message.id if isinstance(message, Anomaly) else None
-        topic = topic_name(kind, site=SITE, gateway=GATEWAY, id=id)
-        payload = encode(message, gateway=GATEWAY, seq=seq, sent_at_ns=at_ns)
-        writer.message(topic, payload, at_ns)
-    writer.close()
-    return path
-
-
-def everything(alarms: tuple[Anomaly, ...]) -> list[tuple[int, Message]]:
-    messages: list[tuple[int, Message]] = [(START_NS, told())]
-    messages += [(one.captured_at_ns, one) for one in story()]
-    messages += [(one.captured_at_ns, one) for one in alarms]
-    messages += [
-        (START_NS + i * 1_000_000_000, health(START_NS + i * 1_000_000_000)) for i in range(SECONDS)
-    ]
-    return messages
 
 
 def args_of(*words: str) -> argparse.Namespace:
@@ -230,21 +164,21 @@ def test_what_is_no_recording_is_named(tmp_path: Path, name: str, content: bytes
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(RecordingError, match=name):
-        load(path)
+        open_recording(path, print)
 
 
 def test_a_recording_that_was_cut_off_at_once_is_not_called_somebody_elses(tmp_path: Path) -> None:
     recording = write(tmp_path / "run.mcap", *everything(()))
     recording.write_bytes(recording.read_bytes()[:300])
     with pytest.raises(RecordingError, match="nothing in it can be read") as caught:
-        load(recording)
+        open_recording(recording, print)
     assert "lamproom run" not in str(caught.value)
 
 
 def test_a_recording_without_a_site_is_named(tmp_path: Path) -> None:
     recording = write(tmp_path / "run.mcap", *[(one.captured_at_ns, one) for one in story()])
     with pytest.raises(RecordingError, match=r"run\.mcap: has no site description"):
-        load(recording)
+        open_recording(recording, print)
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +195,7 @@ class Listener:
         self._connection = Connection(
             BrokerConfig(url=broker.url), client_id="listener", log=lambda _: None
         )
-        Subscriber(
+        self._subscriber = Subscriber(
             self._connection,
             "replay",
             on_message=lambda address, envelope: self.heard.append((address, envelope)),
@@ -273,6 +207,9 @@ class Listener:
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
+
+    def missed(self) -> dict[tuple[str, str, str], int]:
+        return self._subscriber.missed
 
     def alarms(self) -> list[Anomaly]:
         return [one.body for _, one in self.heard if isinstance(one.body, Anomaly)]
@@ -288,14 +225,30 @@ def wait_until(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
+@contextlib.contextmanager
+def published(path: Path, broker: EmbeddedBroker) -> Iterator[Player]:
+    """Play a recording to a broker, in a thread, until the block ends."""
+    recording = open_recording(path, print)
+    config, recorded = BrokerConfig(url=broker.url), RecordedClock(recording.from_ns)
+    with broker_outlet(recording, config, print) as outlet:
+        player = Player(
+            recording, known_of(recording), [outlet], SystemClock(), recorded, speed=20.0
+        )
+        thread = threading.Thread(target=player.run)
+        thread.start()
+        try:
+            yield player
+        finally:
+            player.close()
+            thread.join()
+
+
 def test_a_replay_raises_the_alarms_anew(broker: EmbeddedBroker, tmp_path: Path) -> None:
     system = alarm("camera_lost-1", at_ns=START_NS + 1, kind="camera_lost", track=None)
     # The people's alarms are not in the recording at all: the rules raise them.
-    recording = load(write(tmp_path / "run.mcap", *everything((system,))))
-    config = BrokerConfig(url=broker.url)
+    path = write(tmp_path / "run.mcap", *everything((system,)))
     with Listener(broker) as listener:
-        with open_player(recording, config, SystemClock()) as player:
-            player.play(speed=20)
+        with published(path, broker):
             expected = sorted((system, *live_alarms()), key=lambda one: one.captured_at_ns)
             assert wait_until(lambda: len(listener.alarms()) >= len(expected))
             assert listener.alarms() == expected
@@ -308,29 +261,37 @@ def test_a_replay_raises_the_alarms_anew(broker: EmbeddedBroker, tmp_path: Path)
             assert site == replace(told(), stream_url=site.stream_url)
             assert site.stream_url != told().stream_url
             assert {address.prefix for address, _ in listener.heard} == {"replay"}
-            player.play(speed=1000, round=2)
-            assert wait_until(lambda: len(listener.alarms()) >= 2 * len(expected))
-            ids = [one.id for one in listener.alarms()]
-            assert len(set(ids)) == 2 * len(set(ids[: len(expected)])), "each round has its own"
+            assert wait_until(lambda: GatewayState in {type(one.body) for _, one in listener.heard})
         # Nothing of it stays with the broker.
         with Listener(broker) as later:
             time.sleep(0.5)
             assert later.heard == []
 
 
-def test_a_replay_is_seen_on_the_page(broker: EmbeddedBroker, tmp_path: Path, tab: Tab) -> None:
+def test_who_listens_over_mqtt_misses_nothing_when_a_replay_goes_back(
+    broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    """Numbers begin anew as after a restart; alarms that are not so then are cleared."""
+    path = write(tmp_path / "run.mcap", *everything(()))
+    with Listener(broker) as listener, published(path, broker) as player:
+        assert wait_until(lambda: bool(player.status()["ended"]))
+        [down] = [one for one in live_alarms() if one.kind == "man_down"]
+        player.wish(Seek(at_ns=START_NS + 1_000_000_000))
+        assert wait_until(lambda: listener.alarms()[-1].id == down.id)
+        assert wait_until(lambda: listener.alarms()[-1].state == "cleared")
+        player.wish(Play(on=True))
+        assert wait_until(lambda: listener.alarms()[-1] == down), "raised again"
+        assert wait_until(lambda: len(listener.positions()) >= 2 * len(story()) - 10)
+        assert listener.missed() == {}
+
+
+def test_a_replay_is_seen_on_the_page(tmp_path: Path, tab: Tab) -> None:
     messages = [one for one in everything(()) if not isinstance(one[1], Positions)]
-    recording = load(write(tmp_path / "run.mcap", *messages, pictures=SECONDS * FPS))
-    config = BrokerConfig(url=broker.url)
-    clock = SystemClock()
-    with (
-        open_player(recording, config, clock) as player,
-        open_room(config, None, clock, prefix="replay") as room,
-        serving(room, stream_packets) as url,
-    ):
-        page = tab.open(url)
+    path = write(tmp_path / "run.mcap", *messages, pictures=SECONDS * FPS)
+    with replaying(path, speed=4.0, playing=False) as stage:
+        page = tab.open(stage.url)
         page.locator(".banner.replay").wait_for()
-        player.play(speed=4)
+        page.get_by_role("button", name="Play", exact=True).click()
         page.wait_for_function("() => lamproom.framesDrawn > 3")
         assert_tag_is_on_the_miner(page, FALLEN, FALLEN_RGB)
         page.locator("#alarms button[data-kind='man_down']").wait_for()
@@ -340,6 +301,20 @@ def test_a_replay_is_seen_on_the_page(broker: EmbeddedBroker, tmp_path: Path, ta
         assert page.locator("#panorama.old").count() == 0
         assert "(8 s)" in page.locator("#alarms button").inner_text(), "in the recording's time"
         tab.shoot("replay")
+        assert tab.complaints == []
+
+
+def test_only_a_replay_can_be_steered(tab: Tab) -> None:
+    """The live mine's control room does not even read what a page asks."""
+    with staged() as stage:
+        page = tab.open(stage.url)
+        page.wait_for_function("() => lamproom.framesDrawn > 3")
+        assert page.locator("#replay-bar:visible").count() == 0
+        for what in ({"replay": "play", "on": False}, {"replay": "seek", "at_ns": "1"}):
+            page.evaluate("async (what) => (await import('/link.js')).ask(what)", what)
+        drawn = page.evaluate("() => lamproom.framesDrawn")
+        page.wait_for_function(f"() => lamproom.framesDrawn > {drawn} + 3")
+        assert page.evaluate("() => lamproom.replay") is None
         assert tab.complaints == []
 
 
@@ -363,14 +338,13 @@ def test_a_replay_loses_nothing_and_its_clock_is_not_off(
     broker: EmbeddedBroker, tmp_path: Path
 ) -> None:
     """Numbers count per type, and old instants are the recording's, not a clock's fault."""
-    recording = load(write(tmp_path / "run.mcap", *everything(live_alarms())))
+    path = write(tmp_path / "run.mcap", *everything(live_alarms()))
     config, clock = BrokerConfig(url=broker.url), SystemClock()
     with (
         Listener(broker) as listener,
         open_room(config, None, clock, prefix="replay") as room,
-        open_player(recording, config, clock) as player,
+        published(path, broker),
     ):
-        player.play(speed=5)
         assert wait_until(lambda: len(listener.positions()) >= len(story()))
         numbers = [one.seq for _, one in listener.heard if one.type == "positions"]
         assert numbers == list(range(1, len(story()) + 1))
@@ -379,3 +353,128 @@ def test_a_replay_loses_nothing_and_its_clock_is_not_off(
         told = room.muster(SITE)
         assert told is not None
         assert told["clocks_off"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "instants"),
+    [
+        (("--at", "+4"), {4.0}),
+        (("--from", "+2", "--to", "+5"), {2.0, 5.0}),
+        (("--at", "1790000003"), None),
+        (("--at", "+900"), None),
+        (("--from", "+5", "--to", "+2"), None),
+        (("--from", "+5", "--at", "+2"), None),
+    ],
+)
+def test_times_are_given_within_the_recording(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    instants: set[float] | None,
+) -> None:
+    path = write(tmp_path / "run.mcap", *everything(()), pictures=20)
+    args = args_of(str(path), *words, "--speed", "100", "--no-browser", "--exit", "--port", "0")
+    if instants is None:
+        with pytest.raises(RecordingError, match=words[0]):
+            run(args)
+        return
+    assert run(args) == 0
+    span_ns, at_ns = _times_of(args, open_recording(path, print))
+    assert {(at_ns - START_NS) / 1e9, *((ns - START_NS) / 1e9 for ns in span_ns)} >= instants
+
+
+def test_a_time_of_the_day_is_the_first_such_in_the_recording() -> None:
+    begin = datetime(2026, 11, 29, 23, 59, 50)
+    span_ns = (round(begin.timestamp()) * 10**9, round(begin.timestamp()) * 10**9 + 60 * 10**9)
+    assert time_in("23:59:58", span_ns, option="--at") == span_ns[0] + 8 * 10**9
+    assert time_in("0:00:03.5", span_ns, option="--at") == span_ns[0] + 13_500_000_000
+    for text in ("12:00", "25:00", "noon", "", "+", "-5", "+1e9"):
+        with pytest.raises(RecordingError, match="--at"):
+            time_in(text, span_ns, option="--at")
+
+
+def test_a_recording_is_judged_in_a_process_of_its_own_while_it_is_looked_at(
+    tmp_path: Path,
+) -> None:
+    recording = open_recording(write(tmp_path / "run.mcap", *everything(())), print)
+    known, told = Known(recording.from_ns), list[str]()
+    with judging(recording, known, told.append):
+        assert wait_until(lambda: known.judged_to_ns == recording.to_ns)
+        assert wait_until(lambda: len(told) == 1)
+    assert [one.anomaly for one in known.marks] == list(live_alarms())
+    assert "not checked for a signature" in told[0]
+    assert known.trouble == ""
+
+
+def test_an_end_of_judging_that_nobody_meant_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "run.mcap", *everything(()))
+    recording = open_recording(path, print)
+    known = Known(recording.from_ns)
+    path.unlink()  # the other process does not find it
+    with judging(recording, known, lambda _: None):
+        assert wait_until(lambda: known.trouble != "")
+    assert known.judged_to_ns == recording.from_ns
+
+
+def test_repair_writes_what_can_be_read_and_says_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "run.mcap", *everything(()), pictures=50)
+    cut = tmp_path / "cut.mcap"
+    cut.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert run(args_of(str(cut), "--repair")) == 0
+    said = capsys.readouterr()
+    assert "cut-repaired.mcap: all that could be read" in said.out
+    assert "the end is missing" in said.err
+    assert run(args_of(str(tmp_path / "cut-repaired.mcap"), "--check")) in (0, 1)
+    assert "missing" not in capsys.readouterr().err
+
+
+def test_alarms_that_stood_when_a_recording_began_are_shown(tmp_path: Path) -> None:
+    """Each hour has a file: whoever is down since the one before must not vanish with it."""
+    lying = replace(alarm("man_down-7", at_ns=START_NS - 5), zone=None, xyz_m=(35.0, 0.0, 0.0))
+    messages = [*everything(()), (START_NS + 1, lying)]
+    recording = open_recording(write(tmp_path / "run.mcap", *messages), print)
+    marks = [mark for progress in judged(recording) for mark in progress.marks]
+    assert marks[0].anomaly == lying
+    assert marks[0].at_ns == recording.from_ns
+    assert not marks[0].judged
+
+
+def test_what_was_refused_or_makes_no_sense_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    writer = RecordingWriter(tmp_path / "run.mcap", ReplayClock(START_NS))
+    for at_ns, message in everything(()):
+        topic = topic_name(type_name(message), site=SITE, gateway=GATEWAY)
+        data = encode(message, gateway=GATEWAY, seq=1, sent_at_ns=at_ns)
+        writer.message(topic, data, at_ns)
+    positions = topic_name("positions", site=SITE, gateway=GATEWAY)
+    writer.refused(positions, b"forged", "its signature is wrong", START_NS + 5)
+    writer.message(positions, b"no JSON", START_NS + 6)
+    late = encode(Positions(captured_at_ns=2**80, people=()), gateway="x", seq=1, sent_at_ns=1)
+    writer.message(positions, late, START_NS + 7)  # of a year that no calendar has
+    writer.close()
+    run(args_of(str(writer.path), "--check"))
+    told = capsys.readouterr().err
+    assert "1 messages were refused when they came" in told
+    assert "2 messages can't be understood" in told
+
+
+def test_alarms_found_while_it_plays_on_are_all_there_in_the_end(tmp_path: Path) -> None:
+    """What a camera said is known at once, what the rules find only later, about earlier times."""
+    system = alarm("cam-1", at_ns=START_NS + 5 * 10**9, kind="camera_lost", track=None)
+    recording = open_recording(write(tmp_path / "run.mcap", *everything((system,))), print)
+    whole, known = known_of(recording), Known(recording.from_ns)
+    at_once = tuple(one for one in whole.marks if one.anomaly.id == "cam-1")
+    known.add(Progress(judged_to_ns=recording.from_ns, marks=at_once))
+    recorded = RecordedClock(recording.from_ns)
+    with page_outlet(recording, recorded) as page:
+        player = Player(recording, known, [page], SystemClock(), recorded, speed=1000.0)
+        player.run(exit_at_end=True)
+        assert {one.key.alarm for one in page.room.journal.open_entries()} == {"cam-1"}
+        later = tuple(one for one in whole.marks if one.anomaly.id != "cam-1")
+        known.add(Progress(judged_to_ns=recording.to_ns, marks=later))
+        player._catch_up()
+        found = {one.key.alarm for one in page.room.journal.open_entries()}
+        assert found == {one.anomaly.id for one in whole.marks}

@@ -13,7 +13,8 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from control_room import server
 from control_room.access.oidc_settings import OidcSettings
 from control_room.access.options import Door
-from control_room.access.roles import ROLES, ROUTES, Role, name_of
+from control_room.access.roles import ROLES, ROUTES, Role
+from control_room.access.rows import name_of
 from control_room.api import api_routes
 from control_room.server import make_app
 from tests.control_room.access.house import House, house
@@ -42,6 +43,10 @@ EXPECTED = {
     "POST /api/alarms/shelve": OPERATOR,
     "POST /api/alarms/unshelve": OPERATOR,
     "POST /api/alarms/end": OPERATOR,
+    "GET /api/exports": OPERATOR,
+    "POST /api/exports": OPERATOR,
+    "GET /api/exports/{job}": OPERATOR,
+    "GET /api/exports/{job}/file": OPERATOR,
     "GET /users": ADMIN,
     "GET /users.css": ADMIN,
     "GET /users.js": ADMIN,
@@ -55,7 +60,7 @@ EXPECTED = {
     "WS /panorama/{site}/{gateway}": VIEWER,
 }
 """Who at least may use each route."""
-PATHS = {"{site}": SITE, "{gateway}": GATEWAY, "*": "main.js"}
+PATHS = {"{site}": SITE, "{gateway}": GATEWAY, "{job}": "abc", "*": "main.js"}
 REFUSED = (401, 403)
 
 OIDC = OidcSettings(

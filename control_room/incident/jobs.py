@@ -1,0 +1,184 @@
+"""The exports that somebody asked for on the page: one at a time, each in a process of its own.
+
+Knows nothing about HTTP or what an export is made of. May be used from several threads; nothing
+here waits for an export.
+"""
+
+import contextlib
+import json
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Literal
+
+from control_room.turns import BusyError
+from scene.errors import LamproomError
+
+MOST_S = 1800.0
+"""Whatever takes longer is ended."""
+KEPT = 5
+"""So many finished ones are there to be fetched; the oldest goes first."""
+FREE_BYTES = 2_000_000_000
+"""So much must be free where they are written: what fills a disk may cost alarms."""
+COMMAND = (sys.executable, "-m", "control_room.incident.job")
+
+
+class NoRoomError(LamproomError):
+    """The disk has no room for an export."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """How an export stands."""
+
+    id: str
+    """Nobody guesses it."""
+    state: Literal["running", "ready", "failed"] = "running"
+    percent: int = 0
+    error: str = ""
+    error_zh: str = ""
+    """In Chinese, as far as there are words."""
+    signed: bool = False
+    lacks: int = 0
+    """How many things are missing in it or not proven."""
+    name: str = ""
+    """What the .zip is called for whoever fetches it."""
+    archive: Path | None = None
+    bytes: int | None = None
+    """How long that is; none before it is there."""
+
+
+class Jobs:
+    """Runs exports; close it when nobody wants any more."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._lock = threading.Lock()
+        self._jobs: dict[str, Job] = {}
+        self._running: subprocess.Popen[str] | None = None
+        self._place: Path | None = None
+        """Where exports are written; made for the first one."""
+        self._thread: threading.Thread | None = None
+
+    def start(self, name: str, order: Callable[[Path], str]) -> Job:
+        """Begin one; `order` gives the line for the job's process, for the folder to write.
+
+        Raises `BusyError` while another runs, and `NoRoomError`.
+        """
+        with self._lock:
+            if self._running is not None:
+                raise BusyError("another export is being made; ask again when it is done")
+            job = Job(id=secrets.token_urlsafe(16), name=name)
+            try:
+                place = self._new_place(job.id)
+                self._running = subprocess.Popen(
+                    COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                )
+            except OSError as error:
+                raise NoRoomError(f"no export can be made now: {error.strerror}") from None
+            self._jobs[job.id] = job
+            self._forget_old()
+            line = order(place / "export")
+            watcher = threading.Thread(
+                target=self._watch, args=(job, self._running, place, line), name="export"
+            )
+            self._thread = watcher
+            watcher.start()
+            return job
+
+    def job(self, id: str) -> Job | None:
+        """Tell how one stands; none for an unknown or forgotten one."""
+        with self._lock:
+            return self._jobs.get(id)
+
+    def close(self) -> None:
+        """End what runs, and forget all."""
+        with self._lock:
+            running, thread = self._running, self._thread
+        if running is not None:
+            running.kill()
+        if thread is not None:
+            thread.join(timeout=5.0)
+        if self._place is not None:
+            shutil.rmtree(self._place, ignore_errors=True)
+
+    def _new_place(self, id: str) -> Path:
+        """Make a folder for one export; raises `NoRoomError`, `OSError`."""
+        if self._place is None:
+            self._place = Path(tempfile.mkdtemp(prefix="lamproom-exports-"))
+        free = shutil.disk_usage(self._place).free
+        if free < FREE_BYTES:
+            raise NoRoomError(
+                f"only {free / 1e9:.1f} GB are free in {self._place.parent}; an export wants "
+                f"{FREE_BYTES / 1e9:g} GB free, so that it can't fill the disk"
+            )
+        made = self._place / id
+        made.mkdir(mode=0o700)
+        return made
+
+    def _watch(self, job: Job, process: "subprocess.Popen[str]", place: Path, order: str) -> None:
+        """Follow a job to its end."""
+        too_long = threading.Timer(MOST_S, process.kill)
+        too_long.daemon = True
+        too_long.start()
+        end = replace(
+            job,
+            state="failed",
+            error="the export was ended before it was done",
+            error_zh="导出未完成即被终止",
+        )
+        try:
+            with process:  # which waits for its end
+                assert process.stdin is not None
+                assert process.stdout is not None
+                with contextlib.suppress(OSError):
+                    process.stdin.write(order)
+                    process.stdin.close()
+                end = self._followed(job, end, process.stdout)
+        finally:
+            too_long.cancel()
+            shutil.rmtree(place / "export", ignore_errors=True)
+            if end.state == "failed":
+                self._say(f"an export failed: {end.error}")
+            with self._lock:
+                if job.id in self._jobs:
+                    self._jobs[job.id] = end
+                self._running = None
+
+    def _followed(self, job: Job, end: Job, lines: IO[str]) -> Job:
+        """Read what a job tells; gives how it ended."""
+        for line in lines:
+            try:
+                told = json.loads(line)
+            except ValueError:  # some library's words
+                continue
+            if "percent" in told:
+                with self._lock:
+                    if job.id in self._jobs:
+                        self._jobs[job.id] = replace(job, percent=told["percent"])
+            elif "error" in told:
+                end = replace(end, error=told["error"], error_zh=told["error_zh"])
+            elif "archive" in told:
+                archive = Path(told["archive"])
+                end = replace(
+                    job,
+                    state="ready",
+                    percent=100,
+                    signed=told["signed"],
+                    lacks=told["lacks"],
+                    archive=archive,
+                    bytes=archive.stat().st_size,
+                )
+        return end
+
+    def _forget_old(self) -> None:
+        for id in list(self._jobs)[:-KEPT]:
+            del self._jobs[id]
+            if self._place is not None:
+                shutil.rmtree(self._place / id, ignore_errors=True)

@@ -1,0 +1,97 @@
+// Exports the minutes round an alarm: asks the control room, tells how far it is, fetches the .zip.
+// Shows nothing where no recordings lie, and knows nothing about what an export is made of.
+
+import { element } from "./dom.js";
+import { parse } from "./json.js";
+import { alarmKey, changed, mayAct, model, on } from "./model.js";
+import { technical, word } from "./words.js";
+
+const LOOK_MS = 1000;
+
+/** To be put into the page once. */
+export const exporting = element("p", "exporting");
+exporting.setAttribute("role", "status");
+const text = element("span");
+const link = element("a");
+exporting.append(text, link);
+exporting.hidden = true;
+
+let available = null;
+/** The export that was asked for last, and of which alarm; null for none. */
+let now = null;
+
+for (const about of ["language", "selected"]) on(about, draw);
+on("me", ask);
+
+/** Tell whether whoever looks can export. */
+export function canExport() {
+  return available === true && mayAct();
+}
+
+/** Ask whether recordings lie here: not before somebody may export. */
+async function ask() {
+  if (available !== null || !mayAct()) return;
+  available = false;
+  try {
+    const answer = await fetch("/api/exports");
+    if (!answer.ok) throw new Error(await answer.text());
+    available = parse(await answer.text()).available;
+  } catch {
+    available = null; // and asked again
+  }
+  if (available) changed("alarms");
+}
+
+/** Begin to export an alarm. */
+export async function begin({ site, gateway, anomaly }) {
+  if (now?.state === "running") return;
+  const alarm = alarmKey({ site, gateway, anomaly });
+  now = { alarm, state: "running", percent: 0 };
+  draw();
+  try {
+    const answer = await fetch("/api/exports", {
+      method: "POST", headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ site, gateway, id: anomaly.id }),
+    });
+    await take(alarm, answer);
+    while (now.state === "running") {
+      await new Promise((done) => { setTimeout(done, LOOK_MS); });
+      await take(alarm, await fetch(`/api/exports/${now.job}`));
+    }
+  } catch {
+    now = { alarm, state: "failed", error: null };
+  }
+  draw();
+  if (now.state === "ready") link.click();
+}
+
+function worded({ error, error_zh }) {
+  return technical(error, error_zh ? { [error]: error_zh } : {});
+}
+
+async function take(alarm, answer) {
+  if ([401, 403].includes(answer.status)) changed("refused");
+  const said = parse(await answer.text());
+  now = answer.ok ? { alarm, ...said } : { alarm, state: "failed", error: said.error };
+  draw();
+}
+
+/** Show how the export stands, beside the alarm that it is of. */
+export function draw() {
+  exporting.hidden = now === null || now.alarm !== model.selected?.alarm;
+  if (exporting.hidden) return;
+  const bad = now.state === "failed" || (now.state === "ready" && !now.signed);
+  exporting.className = bad ? "exporting trouble" : "exporting";
+  link.hidden = now.state !== "ready";
+  if (now.state === "running") text.textContent = word("exporting", now.percent);
+  if (now.state === "failed") {
+    text.textContent = now.error === null ? word("not_done") : word("export_failed", worded(now));
+  }
+  if (now.state !== "ready") return;
+  const lacks = now.lacks > 0 ? word("export_lacks", now.lacks) : "";
+  const unsigned = now.signed ? "" : word("export_unsigned");
+  text.textContent = [unsigned, lacks].filter(Boolean).map((part) => `${part} `).join("");
+  link.href = `/api/exports/${now.job}/file`;
+  link.download = "";
+  link.textContent = word("export_ready", (now.bytes / 1e6).toFixed(1));
+}

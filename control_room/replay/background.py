@@ -1,0 +1,73 @@
+"""Judge a recording in a process of its own, while it is looked at already.
+
+Knows nothing about pages. A recording of an hour takes a minute or two; playing must not wait, nor
+share its processor time with that.
+"""
+
+import contextlib
+import multiprocessing
+import threading
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from control_room.replay.judging import Progress, judged
+from control_room.replay.known import Known
+from control_room.replay.recording import Recording, Tell, open_recording
+from scene.errors import LamproomError
+
+ENDED = "judging the recording ended unexpectedly: alarms after this are not known"
+
+
+@contextlib.contextmanager
+def judging(recording: Recording, known: Known, tell: Tell) -> Iterator[None]:
+    """Judge into `known` for as long as the block lasts, or until it is done.
+
+    `tell` is told what is damaged, why it ended early, and at the end how many words were signed.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe(duplex=False)
+    process = spawn.Process(
+        target=_judge, args=(recording.path, theirs), name="judge-recording", daemon=True
+    )
+    process.start()
+    theirs.close()
+    thread = threading.Thread(
+        target=_take_all, args=(ours, known, tell), name="judged", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.join()
+        thread.join()
+        ours.close()
+
+
+def _judge(path: Path, out: "Connection[Progress | str, object]") -> None:
+    with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
+        try:
+            for progress in judged(open_recording(path, out.send)):
+                out.send(progress)
+        except LamproomError as error:
+            out.send(str(error))
+            return
+        out.send("")
+
+
+def _take_all(inbox: "Connection[object, Progress | str]", known: Known, tell: Tell) -> None:
+    ended = False
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            said = inbox.recv()
+            if isinstance(said, Progress):
+                known.add(said)
+                for text in said.told:
+                    tell(text)
+            elif said:
+                tell(said)
+            else:
+                ended = True
+    if not ended:
+        known.trouble = ENDED

@@ -1,0 +1,224 @@
+"""`lamproom replay`: play a recording into the page, check it, or make it whole again."""
+
+import argparse
+import contextlib
+import os
+import sys
+import threading
+import webbrowser
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+from control_room.broker_options import add_broker_arguments, broker_of
+from control_room.incident.api import Exports
+from control_room.incident.jobs import Jobs
+from control_room.judge import about_people, differences, once_each
+from control_room.panorama import Viewer
+from control_room.replay.background import judging
+from control_room.replay.judging import judged
+from control_room.replay.known import Known
+from control_room.replay.outlets import Outlet, PageOutlet, broker_outlet, page_outlet
+from control_room.replay.player import Player
+from control_room.replay.recorded_clock import RecordedClock
+from control_room.replay.recording import Recording, open_recording
+from control_room.replay.times import TIMES, time_in
+from control_room.replay.wishes import wish_of
+from control_room.server import ServerError, bind, serving
+from delivery.recordings.repair import repair
+from delivery.stream import stream_packets
+from scene.clock import SystemClock
+from scene.errors import RecordingError
+
+HELP = """\
+Play a recording into the control room's page: panorama, positions and health as they were; the
+alarms are raised anew by the rules in the site file that were in force. The page says REPLAY, and
+has a bar with a time line: go anywhere, play, stand still, step picture by picture, 0.1 to 32 times
+as fast, loop, jump from alarm to alarm. Long recordings can be looked at while their alarms are
+still being worked out; the bar shows how far that is.
+
+What is acknowledged or shelved in a replay is forgotten at the next jump.
+
+With --broker all is also published there, under the prefix `replay`.
+
+With --check nothing is shown: the replayed alarms are compared with the recorded ones. They may
+differ where the pipeline was started anew while it was recorded.
+
+With --repair a new file is written of all that can be read of one that is cut off or damaged, and
+what is missing is said; the old file stays as it is.
+
+exit codes: 0 played, equal, or repaired; 1 --check found a difference; 2 the recording can't be
+read."""
+
+DEFAULT_PORT = 8080
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `lamproom replay`."""
+    parser.add_argument("recording", type=Path, help="a file that `lamproom run --record` wrote")
+    add_broker_arguments(parser, default=None)
+    parser.add_argument(
+        "--speed", type=_speed, default=1.0, metavar="X", help="times as fast as it was (default 1)"
+    )
+    parser.add_argument("--at", metavar="TIME", help=f"begin there: {TIMES}")
+    parser.add_argument(
+        "--from", dest="since", metavar="TIME", help="play only what is from then on"
+    )
+    parser.add_argument("--to", dest="until", metavar="TIME", help="play only what is up to then")
+    parser.add_argument("--loop", action="store_true", help="start over at the end")
+    parser.add_argument(
+        "--port", type=int, help=f"of the page (default {DEFAULT_PORT}, or any free one)"
+    )
+    parser.add_argument("--no-browser", action="store_true", help="don't open a browser")
+    parser.add_argument(
+        "--exit", action="store_true", help="stop at the end instead of waiting for Ctrl-C"
+    )
+    parser.add_argument(
+        "--signing-key",
+        type=Path,
+        metavar="FILE",
+        help="private key that alarms' minutes are signed with which are exported on the page",
+    )
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument(
+        "--check", action="store_true", help="only compare the alarms; exit code 1 on a difference"
+    )
+    other.add_argument(
+        "--repair", action="store_true", help="only write a whole file of what can be read"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay, check or repair; gives the exit code. Raises `RecordingError`, `BrokerError`."""
+    if args.repair:
+        return _repair(args.recording)
+    tell = _Telling(args.recording)
+    recording = open_recording(args.recording, tell)
+    if args.check:
+        return _check(recording, tell)
+    span_ns, at_ns = _times_of(args, recording)
+    known, recorded = Known(recording.from_ns), RecordedClock(at_ns)
+    with contextlib.ExitStack() as stack:
+        page = stack.enter_context(page_outlet(recording, recorded))
+        outlets: list[Outlet] = [page]
+        if args.broker is not None:
+            outlets.append(stack.enter_context(broker_outlet(recording, broker_of(args), tell)))
+        player = Player(
+            recording,
+            known,
+            outlets,
+            SystemClock(),
+            recorded,
+            span_ns=span_ns,
+            at_ns=at_ns,
+            speed=args.speed,
+            loop=args.loop,
+        )
+        stack.enter_context(judging(recording, known, tell))
+        port = _free_port() if args.port is None else args.port
+        jobs = stack.enter_context(contextlib.closing(Jobs(tell)))
+        exports = Exports(recordings=args.recording, key_file=args.signing_key, jobs=jobs)
+        steered = Steered(page, player)
+        url = stack.enter_context(
+            serving(page.room, stream_packets, port=port, played=steered, exports=exports)
+        )
+        print(f"The replay is at {url}   (Ctrl-C stops it)", flush=True)
+        if not args.no_browser and (os.environ.get("DISPLAY") or sys.platform != "linux"):
+            webbrowser.open(url)
+        with contextlib.suppress(KeyboardInterrupt):
+            player.run(exit_at_end=args.exit)
+            print("The recording has ended.", flush=True)
+    return 0
+
+
+class Steered:
+    """A replay as its page's server sees it (`control_room.server.Played`)."""
+
+    def __init__(self, page: PageOutlet, player: Player) -> None:
+        self._page, self._player = page, player
+
+    def watch(self) -> AbstractAsyncContextManager[Viewer]:
+        """Join as a viewer of the pictures."""
+        return self._page.pictures.watch()
+
+    def hear(self, text: str) -> None:
+        """Do what a page asks for; nonsense is passed over."""
+        wish = wish_of(text)
+        if wish is not None:
+            self._player.wish(wish)
+
+
+def _times_of(args: argparse.Namespace, recording: Recording) -> tuple[tuple[int, int], int]:
+    """Tell from when to when is played, and where it begins."""
+    whole_ns = (recording.from_ns, recording.to_ns)
+    from_ns, to_ns = whole_ns
+    if args.since is not None:
+        from_ns = time_in(args.since, whole_ns, option="--from")
+    if args.until is not None:
+        to_ns = time_in(args.until, whole_ns, option="--to")
+    if from_ns > to_ns:
+        raise RecordingError(f"--from {args.since}: is later than --to {args.until}")
+    at_ns = from_ns
+    if args.at is not None:
+        at_ns = time_in(args.at, whole_ns, option="--at")
+        if not from_ns <= at_ns <= to_ns:
+            raise RecordingError(f"--at {args.at}: is not between --from and --to")
+    return (from_ns, to_ns), at_ns
+
+
+def _check(recording: Recording, tell: "_Telling") -> int:
+    raised, first_ns = [], 0
+    for progress in judged(recording):
+        first_ns = progress.first_ns or first_ns
+        raised += [mark.anomaly for mark in progress.marks if mark.judged]
+        for text in progress.told:
+            tell(text)
+    recorded = once_each(one for _, one in recording.said_alarms)
+    lines = differences(recorded, raised, from_ns=first_ns)
+    people = sum(about_people(one) for one in recorded)
+    for line in lines:
+        print(line)
+    if lines:
+        print(f"{recording.path}: {len(lines)} differences, {people} recorded changes of alarms")
+        return 1
+    print(f"{recording.path}: equal; {people} changes of alarms about people, raised again")
+    return 0
+
+
+def _repair(path: Path) -> int:
+    whole, missing = repair(path)
+    for text in missing:
+        print(text, file=sys.stderr)
+    what = "all that could be read" if missing else "all of it: nothing was missing"
+    print(f"{whole}: {what}")
+    return 0
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not 0.01 <= speed <= 1000:
+        raise argparse.ArgumentTypeError("give a number from 0.01 to 1000")
+    return speed
+
+
+def _free_port() -> int:
+    try:
+        with contextlib.closing(bind("127.0.0.1", DEFAULT_PORT)):
+            return DEFAULT_PORT
+    except ServerError:
+        return 0
+
+
+class _Telling:
+    """Tells each thing once on stderr, with the recording's name; from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+        self._told = set[str]()
+        self._lock = threading.Lock()
+
+    def __call__(self, text: str) -> None:
+        text = text if text.startswith(self._path) else f"{self._path}: {text}"
+        with self._lock:
+            if text not in self._told:
+                self._told.add(text)
+                print(f"lamproom replay: {text}", file=sys.stderr, flush=True)
