@@ -26,7 +26,7 @@ from scene.messages import Anomaly
 from scene.site import BrokerConfig
 from scene.wire import decode
 from tests.delivery.parts import MOSQUITTO, NO_MOSQUITTO, mosquitto, wait_until
-from tests.edge.processes import pid_below
+from tests.edge.processes import below, name_of, pid_below
 from tests.edge.test_storage_watch import small_disk
 from tests.sample_site import FOLDER
 
@@ -62,6 +62,8 @@ class Mine:
         return done.returncode, done.stdout + done.stderr
 
     def pid(self, name: str) -> int:
+        """Find a process of the gateway; cameras' come a moment after the services'."""
+        wait_until(lambda: name in map(name_of, below(self.gateway.pid)))
         return pid_below(self.gateway.pid, name)
 
     def heard_of(self, kind: str, state: str) -> list[Anomaly]:
