@@ -109,6 +109,7 @@ def _heads(muster: dict[str, Any]) -> dict[str, Any]:
             [one["from_x_m"], one["to_x_m"], ", ".join(one["gateways"])[:MOST_TEXT]]
             for one in muster["blind"][:MOST_BLIND]
         ],
+        "more_areas": max(0, len(muster["areas"]) - MOST_AREAS),
         "more_blind": max(0, len(muster["blind"]) - MOST_BLIND),
     }
 
@@ -116,11 +117,12 @@ def _heads(muster: dict[str, Any]) -> dict[str, Any]:
 def _gateway(site: str, one: MineGateway, lost: float) -> Condition:
     """Tell of a gateway; figures in a reason that change all the time are no news."""
     health = one.health
-    cameras = {} if health is None else {c.name: c.state for c in health.cameras[:MOST_CAMERAS]}
+    cameras = () if health is None else health.cameras
     body: dict[str, Any] = {
         "silent": one.silent_since_ns is not None,
         "told": health is not None,
-        "cameras": cameras,
+        "cameras": {one.name: one.state for one in cameras[:MOST_CAMERAS]},
+        "more_cameras": max(0, len(cameras) - MOST_CAMERAS),
         "degraded": "" if health is None else health.degraded[:MOST_TEXT],
         "clock_off_s": round(one.clock_off_s),
         "lost": round(math.ceil(lost / LOST_STEP) * LOST_STEP, 2),

@@ -12,8 +12,8 @@ from statistics import median
 from typing import Any
 
 from control_room.journal_database import Database
-from control_room.journal_query import Question, answer
 from control_room.lifecycle import SEVERITIES, is_latched
+from control_room.shift_report.alarm_choice import alarms_of
 from control_room.shift_report.span import Span
 from control_room.shift_report.told import Stretch, places, roadways
 from scene.landmarks import by_landmark, chainage_of, nearest
@@ -58,9 +58,9 @@ class KindCount:
 
     kind: str
     raised: int = 0
-    """In the span."""
+    """In the span, or heard in it from a clock that is ahead."""
     before: int = 0
-    """Raised before, and active in it."""
+    """Raised before, and active, heard or waiting in it."""
     waiting: int = 0
     """That still ask for somebody."""
     untouched: int = 0
@@ -83,7 +83,7 @@ class AlarmTable:
     count: int = 0
     kinds: dict[str, KindCount] = field(default_factory=dict)
     late: int = 0
-    """Raised in the span and heard of more than `LATE_S` after that."""
+    """Raised or heard in the span, and heard more than `LATE_S` after they were raised."""
     latest_s: float = 0.0
 
     @property
@@ -103,15 +103,14 @@ LATE_S = 30.0
 def alarm_table(
     database: Database, span: Span, site: str | None, also: Callable[[Alarm], None]
 ) -> AlarmTable:
-    """Go through all alarms that were active within the span; `also` is shown each.
+    """Go through all alarms that were active, heard or waiting in the span; `also` is shown each.
 
     Raises `JournalError`.
     """
     told = AlarmTable()
-    question = Question(what="alarms", from_ns=span.from_ns, to_ns=span.to_ns, site=site)
 
     def counted() -> Iterator[Alarm]:
-        for _, alarm in answer(database, question):
+        for alarm in alarms_of(database, span, site):
             also(alarm)
             _count(told, alarm, span)
             yield alarm
@@ -144,11 +143,12 @@ def _count(told: AlarmTable, alarm: Alarm, span: Span) -> None:
     one = told.kinds.setdefault(kind, KindCount(kind=kind))
     if alarm["raised_at_ns"] >= span.from_ns:
         one.raised += 1
+    else:
+        one.before += 1
+    if max(alarm["raised_at_ns"], alarm["stored_at_ns"]) >= span.from_ns:
         late_s = (alarm["stored_at_ns"] - alarm["raised_at_ns"]) / 1e9
         told.late += late_s > LATE_S
         told.latest_s = max(told.latest_s, late_s)
-    else:
-        one.before += 1
     one.waiting += waits(alarm)
     one.active += alarm["state"] == "active"
     one.shelved += alarm["shelved_at_ns"] is not None

@@ -4,6 +4,7 @@ Knows nothing about how it is gathered or written.
 """
 
 import argparse
+import os
 import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -35,7 +36,8 @@ English and Chinese, that prints and needs neither script nor network.
 It reads the control room's journal (--journal), also while the control room runs. What nobody
 wrote down is hatched, never 0. The journal of `lamproom demo` is build/demo/journal.sqlite.
 
-exit codes: 0 written, 2 bad input, or no journal there."""
+exit codes: 0 written, 2 bad input, a site that the journal does not know, a FILE that is there
+already, or no journal there."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FILE",
-        help="(default shift-report- and the first instant, .html)",
+        help="a new one (default shift-report- and the first instant, .html)",
     )
     parser.add_argument(
         "--language",
@@ -84,12 +86,15 @@ def run(args: argparse.Namespace) -> int:
     if args.site is not None and not can_be_stored(args.site):
         raise QuestionError("site: is no text that can be stored")
     span = span_of(args.begin, args.end, args.shift, now_ns)
+    file = args.output or Path(f"shift-report-{local(span.from_ns, '%Y%m%d-%H%M')}.html")
+    _check_free(file)
     found = gather(args.journal, span, site=args.site, operators=args.operators, now_ns=now_ns)
     if args.site is not None and not found.sites and not found.watched.lanes:
         print(printable(f"nothing is known of a site {args.site!r} in this time"))
-    file = args.output or Path(f"shift-report-{local(span.from_ns, '%Y%m%d-%H%M')}.html")
+    html = page(found, args.language, _software())
     try:
-        file.write_text(page(found, args.language, _software()), encoding="utf-8")
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(html)
     except OSError as error:
         raise LamproomError(f"{file}: can't be written: {error.strerror or error}") from None
     for english, _ in lacks_of(found):
@@ -99,6 +104,17 @@ def run(args: argparse.Namespace) -> int:
         f"{found.alarms.waiting} of them ask for somebody"
     )
     return 0
+
+
+def _check_free(file: Path) -> None:
+    """Refuse at once what would be written over: it may be a shift that was signed, or a journal.
+
+    Raises `LamproomError`.
+    """
+    if os.path.lexists(file):
+        raise LamproomError(
+            f"{file}: is there already, and is never written over; give another -o FILE"
+        )
 
 
 def span_of(begin: int | None, end: int | None, shift_ns: int | None, now_ns: int) -> Span:

@@ -7,6 +7,7 @@ is told, and the rest all the same.
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 
 from control_room.journal_conditions import check_conditions, conditions_place
 from control_room.journal_database import Database, JournalError, Place
@@ -27,9 +28,14 @@ from control_room.shift_report.told import (
     stretches,
 )
 from control_room.shift_report.watched import Watched
+from scene.errors import LamproomError
 
 MOST_SITES = 64
 MISSING_KINDS = ("messages_missing", "message_refused")
+
+
+class UnknownSiteError(LamproomError):
+    """The journal has never heard of a site; names those that it knows."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,6 +48,8 @@ class Gathered:
     made_at_ns: int
     room: RoomLife
     sites: list[SiteHeads] = field(default_factory=list)
+    more_sites: frozenset[str] = frozenset()
+    """Those of which there is something, too many to be told of."""
     watched: Watched
     alarms: AlarmTable
     load: Load
@@ -58,25 +66,31 @@ class Gathered:
 def gather(
     place: Place, span: Span, *, site: str | None, operators: int | None, now_ns: int
 ) -> Gathered:
-    """Read all; raises `JournalError` where the journal itself can't be read."""
+    """Read all; raises `JournalError` where the journal itself can't be read.
+
+    Raises `UnknownSiteError`.
+    """
     room, watched = RoomLife(span), Watched(span)
-    heads: dict[str, SiteHeads] = {}
+    heads, more = dict[str, SiteHeads](), set[str]()
     missing: dict[str, int] = {}
     with contextlib.ExitStack() as stack:
         alarms_database = stack.enter_context(contextlib.closing(open_for(place, "alarms")))
         conditions, no_conditions = _beside(stack, lambda: _open_conditions(place))
         positions, no_positions = _beside(stack, lambda: open_for(place, "positions"))
+        if site is not None:
+            known = known_sites(alarms_database, conditions, positions, span)
+            _check_site(site, known, no_conditions)
         if conditions is None:
             room.add_all(())
         else:
             room.add_all(stretches(conditions, RoomTold, "", "", span))
-            _add_conditions(conditions, span, site, heads, watched)
+            _add_heads(conditions, span, site, heads, more)
+            _add_gateways(conditions, span, site, watched)
 
         def also(alarm: Alarm) -> None:
             until_ns = span.to_ns if alarm["cleared_at_ns"] is None else alarm["cleared_at_ns"]
             watched.hint(alarm, until_ns)
-            if alarm["site"] not in heads and len(heads) < MOST_SITES:
-                heads[alarm["site"]] = SiteHeads(span, alarm["site"])
+            _room_for(alarm["site"], span, heads, more)
             if alarm["kind"] in MISSING_KINDS:
                 missing[alarm["kind"]] = missing.get(alarm["kind"], 0) + 1
 
@@ -84,13 +98,14 @@ def gather(
         if conditions is not None:
             add_landmarks(conditions, alarms.rows, span)
         if positions is not None:
-            _add_followed(positions, span, site, heads)
+            _add_followed(positions, span, site, heads, more)
         return Gathered(
             span=span,
             site=site,
             made_at_ns=now_ns,
             room=room,
             sites=[heads[name] for name in sorted(heads)],
+            more_sites=frozenset(more),
             watched=watched,
             alarms=alarms,
             load=load_of(
@@ -98,13 +113,36 @@ def gather(
                 span,
                 site,
                 operators=operators or room.operators,
-                rated_ns=room.states.covered_ns() if room.is_told else span.long_ns,
+                rated_ns=room.heard_ns,
             ),
             acts=act_table(alarms_database, span, site),
             forgotten_ns=forgotten_before_ns(alarms_database),
             no_conditions=no_conditions,
             no_positions=no_positions,
             missing=missing,
+        )
+
+
+def known_sites(
+    alarms: Database, conditions: Database | None, positions: Database | None, span: Span
+) -> set[str]:
+    """Name the sites of all alarms and conditions, and of positions within the span.
+
+    Raises `JournalError`.
+    """
+    found = {row[0] for row in alarms.rows("SELECT DISTINCT site FROM alarm")}
+    if conditions is not None:
+        for what in ("heads", "gateway", "roadway"):
+            found |= {name for name, _ in places(conditions, what, None)}
+    return found if positions is None else found | sites_of_positions(positions, span)
+
+
+def _check_site(site: str, known: set[str], no_conditions: str) -> None:
+    if site not in known:
+        names = ", ".join(sorted(known)[:MOST_SITES]) or "none yet"
+        more = f" (some may be missing: {no_conditions})" if no_conditions else ""
+        raise UnknownSiteError(
+            f"--site: the journal knows no site {site!r}; it knows {names}{more}"
         )
 
 
@@ -121,28 +159,46 @@ def _beside(
         return None, str(error).removesuffix("; give another --journal")
 
 
-def _add_conditions(
+def _room_for(name: str, span: Span, heads: dict[str, SiteHeads], more: set[str]) -> None:
+    """Have a site told of, or counted among those that are too many."""
+    if name not in heads:
+        if len(heads) < MOST_SITES:
+            heads[name] = SiteHeads(span, name)
+        else:
+            more.add(name)
+
+
+def _add_heads(
     conditions: Database,
     span: Span,
     site: str | None,
     heads: dict[str, SiteHeads],
-    watched: Watched,
+    more: set[str],
 ) -> None:
-    for name, _ in places(conditions, "heads", site)[:MOST_SITES]:
-        counted = SiteHeads(span, name)
-        counted.add_all(stretches(conditions, HeadsTold, name, "", span))
-        if counted.is_told:
-            heads[name] = counted
+    for name, _ in places(conditions, "heads", site):
+        told = stretches(conditions, HeadsTold, name, "", span)
+        first = next(told, None)
+        if first is None:
+            continue
+        _room_for(name, span, heads, more)
+        if name in heads:
+            heads[name].add_all(chain((first,), told))
+
+
+def _add_gateways(conditions: Database, span: Span, site: str | None, watched: Watched) -> None:
     for name, gateway in places(conditions, "gateway", site):
         watched.add_all(name, gateway, stretches(conditions, GatewayTold, name, gateway, span))
 
 
 def _add_followed(
-    positions: Database, span: Span, site: str | None, heads: dict[str, SiteHeads]
+    positions: Database,
+    span: Span,
+    site: str | None,
+    heads: dict[str, SiteHeads],
+    more: set[str],
 ) -> None:
     names = {site} if site is not None else sites_of_positions(positions, span)
-    for name in sorted(names - heads.keys()):
-        if len(heads) < MOST_SITES:
-            heads[name] = SiteHeads(span, name)
+    for name in sorted(names):
+        _room_for(name, span, heads, more)
     for name, counted in heads.items():
         add_followed(positions, name, counted, span)

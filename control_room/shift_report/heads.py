@@ -71,6 +71,8 @@ class SiteHeads:
         self.areas: dict[str | None, Counted] = {}
         self.more_zones: set[str] = set()
         """Zones that are too many to be told of."""
+        self.more_areas = self.more_blind = 0
+        """The most zones and blind stretches that a look did not write down."""
         self.seen = Figures(span)
         """Metres of roadway that were seen."""
         self.metres = Figures(span)
@@ -95,6 +97,8 @@ class SiteHeads:
     def _add(self, one: Stretch[HeadsTold]) -> None:
         told, from_ns, until_ns = one.told, one.from_ns, one.until_ns
         self.is_told = True
+        self.more_areas = max(self.more_areas, told.more_areas)
+        self.more_blind = max(self.more_blind, told.more_blind)
         nobody = told.metres_seen == 0
         state = NOBODY_COUNTED if nobody else WHOLE if told.complete else AT_LEAST
         self.whole.add(state, told.at_least, told.people, from_ns, until_ns)

@@ -14,9 +14,10 @@ from control_room.shift_report.heads import NOBODY_COUNTED
 from control_room.shift_report.room_life import Lacks
 from control_room.shift_report.series import UNKNOWN
 from control_room.shift_report.span import local
+from control_room.shift_report.watched import Clockwork
 from control_room.shift_report.words import from_to, long_words
 
-MOST_TIMES, MOST_NAMED = 6, 12
+MOST_TIMES, MOST_NAMED, MOST_GATEWAYS = 6, 12, 200
 LOST_WORTH = 0.02
 CLOCK_WORTH_S = 2
 
@@ -31,17 +32,16 @@ def _room(found: Gathered) -> Iterator[Both]:
     if found.no_conditions:
         yield (
             "Nothing was written down of the control room, head-counts, coverage, gateways and "
-            f"cameras ({found.no_conditions}): all of that is not known, and the alarm rate is "
-            "taken over the whole time",
+            f"cameras ({found.no_conditions}): all of that is not known, and there is no alarm "
+            "rate",
             f"没有控制室、人数、可见范围、网关和摄像机的记录（{found.no_conditions}）：均不明，"
-            "报警率按全部时间计算",
+            "无法计算报警率",
         )
     elif not room.is_told:
         yield (
             "No control room wrote down in this time that it ran: head-counts, coverage, gateways "
-            "and cameras are not known, and the alarm rate is taken over the whole time",
-            "此时间内没有控制室运行的记录：人数、可见范围、网关和摄像机情况均不明，"
-            "报警率按全部时间计算",
+            "and cameras are not known, and there is no alarm rate",
+            "此时间内没有控制室运行的记录：人数、可见范围、网关和摄像机情况均不明，无法计算报警率",
         )
     elif room.unknown.times:
         yield _times(
@@ -77,34 +77,52 @@ def _times(lacks: Lacks, english: str, chinese: str) -> Both:
 
 
 def _gateways(found: Gathered) -> Iterator[Both]:
-    for (site, gateway), known in sorted(found.watched.gateways.items())[:200]:
-        name = f"{site}/{gateway}"
-        if known.never_heard_ns:
-            en, zh = long_words(known.never_heard_ns)
-            yield (
-                f"Gateway {name} was expected and never heard: for {en} nobody knows what is there",
-                f"网关 {name} 应在线但从未收到信号：{zh} 内情况不明",
-            )
-        elif known.silent_ns:
-            en, zh = long_words(known.silent_ns)
-            yield (
-                f"Gateway {name} was silent for {en}: what its cameras saw then is not known",
-                f"网关 {name} 无响应 {zh}：其间摄像机所见不明",
-            )
-        if abs(known.clock_off_s) >= CLOCK_WORTH_S:
-            yield (
-                f"The clock of gateway {name} was off by up to {known.clock_off_s} s: the instants "
-                "of its alarms are as wrong",
-                f"网关 {name} 的时钟偏差最大 {known.clock_off_s} 秒：其报警时刻同样不准",
-            )
-        if known.lost >= LOST_WORTH:
-            yield (
-                f"Of gateway {name}, up to {known.lost:.0%} of the position messages of a minute "
-                "never arrived",
-                f"网关 {name} 每分钟最多有 {known.lost:.0%} 的位置消息未送达",
-            )
+    amiss = 0
+    for (site, gateway), known in sorted(found.watched.gateways.items()):
+        lines = [*_gateway(f"{site}/{gateway}", known)]
+        amiss += bool(lines)
+        if amiss <= MOST_GATEWAYS:
+            yield from lines
+    if amiss > MOST_GATEWAYS:
+        more = amiss - MOST_GATEWAYS
+        yield (
+            f"{more} more gateways were silent, unheard, or not to be trusted, and are not named",
+            f"另有 {more} 个网关无响应、从未收到信号或不可信，未列出",
+        )
     if found.watched.left_out:
         yield ("Too many gateways and cameras: some are left out", "网关与摄像机过多：部分未列出")
+
+
+def _gateway(name: str, known: Clockwork) -> Iterator[Both]:
+    if known.never_heard_ns:
+        en, zh = long_words(known.never_heard_ns)
+        yield (
+            f"Gateway {name} was expected and never heard: for {en} nobody knows what is there",
+            f"网关 {name} 应在线但从未收到信号：{zh} 内情况不明",
+        )
+    elif known.silent_ns:
+        en, zh = long_words(known.silent_ns)
+        yield (
+            f"Gateway {name} was silent for {en}: what its cameras saw then is not known",
+            f"网关 {name} 无响应 {zh}：其间摄像机所见不明",
+        )
+    if abs(known.clock_off_s) >= CLOCK_WORTH_S:
+        yield (
+            f"The clock of gateway {name} was off by up to {known.clock_off_s} s: the instants "
+            "of its alarms are as wrong",
+            f"网关 {name} 的时钟偏差最大 {known.clock_off_s} 秒：其报警时刻同样不准",
+        )
+    if known.lost >= LOST_WORTH:
+        yield (
+            f"Of gateway {name}, up to {known.lost:.0%} of the position messages of a minute "
+            "never arrived",
+            f"网关 {name} 每分钟最多有 {known.lost:.0%} 的位置消息未送达",
+        )
+    if known.more_cameras:
+        yield (
+            f"Gateway {name}: up to {known.more_cameras} more cameras were not written down",
+            f"网关 {name}：最多另有 {known.more_cameras} 台摄像机未记录",
+        )
 
 
 def _heads(found: Gathered) -> Iterator[Both]:
@@ -129,11 +147,28 @@ def _heads(found: Gathered) -> Iterator[Both]:
                 f"{one.site}: for {en} there is no head-count",
                 f"{one.site}：{zh} 内没有人数记录",
             )
+        if one.more_areas:
+            yield (
+                f"{one.site}: up to {one.more_areas} more zones were not written down",
+                f"{one.site}：最多另有 {one.more_areas} 个区域未记录",
+            )
+        if one.more_blind:
+            yield (
+                f"{one.site}: up to {one.more_blind} more stretches of roadway that nobody saw "
+                "were not written down",
+                f"{one.site}：最多另有 {one.more_blind} 段看不到的巷道未记录",
+            )
         if one.more_zones:
             yield (
                 f"{one.site}: {len(one.more_zones)} more zones are not told of",
                 f"{one.site}：另有 {len(one.more_zones)} 个区域未列出",
             )
+    if found.more_sites:
+        more = len(found.more_sites)
+        yield (
+            f"Head-counts of {more} more sites are left out; one at a time: --site",
+            f"另有 {more} 个矿区的人数未列出；可用 --site 单独查看",
+        )
 
 
 def _alarms(found: Gathered) -> Iterator[Both]:

@@ -39,7 +39,7 @@ class Load:
     operators_told: bool
     """Whether somebody said how many there are."""
     rated_s: float
-    """Over so much time rates are taken."""
+    """Over so much time rates are taken; 0: nobody knows of any in which alarms could come in."""
     tens: list[Counter[str]]
     """By severity, in each 10 minutes of the span."""
     count: int = 0
@@ -71,11 +71,13 @@ class Load:
 
     @property
     def verdict(self) -> str:
-        """`green`, `amber` or `red`."""
+        """`green`, `amber` or `red`; empty where there is no rate to judge."""
         rate = self.per_hour
         if self.is_flood or (rate is not None and rate > MOST_PER_HOUR):
             return "red"
-        return "green" if rate is not None and rate <= ACCEPTABLE_PER_HOUR else "amber"
+        if rate is None:
+            return ""
+        return "green" if rate <= ACCEPTABLE_PER_HOUR else "amber"
 
 
 def load_of(

@@ -13,7 +13,7 @@ from control_room.shift_report.frame import (
 )
 from control_room.shift_report.gather import Gathered
 from control_room.shift_report.lacks import lacks_of
-from control_room.shift_report.page_alarms import acts_part, alarm_part, load_part
+from control_room.shift_report.page_alarms import acts_part, alarm_part, alarms_heard, load_part
 from control_room.shift_report.page_heads import coverage_part, head_part
 from control_room.shift_report.page_watched import watched_part
 from control_room.shift_report.plots import PATTERNS
@@ -70,18 +70,18 @@ def _figures(found: Gathered) -> str:
     rate = load.per_hour
     shown = [
         figure(
-            str(alarms.waiting),
+            alarms_heard(found, alarms.waiting),
             ("alarms ask for somebody", "待处理报警"),
             "red" if alarms.waiting else "",
         ),
-        figure(str(alarms.raised), ("alarms raised", "触发报警")),
+        figure(alarms_heard(found, alarms.raised), ("alarms raised", "触发报警")),
         figure(
             "–" if rate is None else f"{rate:.1f}",
             ("alarms per hour and operator", "每人每小时报警数"),
             load.verdict,
         ),
         figure(
-            str(load.worst_10_min),
+            alarms_heard(found, load.worst_10_min),
             ("most alarms in 10 minutes", "10 分钟内最多报警数"),
             "red" if load.is_flood else "",
         ),

@@ -21,7 +21,7 @@ from control_room.shift_report.frame import Both, both, card, note, part, table,
 from control_room.shift_report.gather import Gathered
 from control_room.shift_report.load import TEN_MIN_NS, Load, Offender
 from control_room.shift_report.plots import legend, stacks
-from control_room.shift_report.span import local
+from control_room.shift_report.span import NS, local
 from control_room.shift_report.words import (
     COUNTED,
     SEVERITY,
@@ -32,7 +32,18 @@ from control_room.shift_report.words import (
 
 MOST_COLUMNS = 400
 MOST_EVIDENCE = 300
+HEARD_AT_ONCE_NS = 5 * NS
 OPEN: Both = ("not acknowledged", "未确认")
+
+
+def alarms_heard(found: Gathered, count: int) -> str:
+    """Write a count of alarms: "at least" where nobody listened for some of the time.
+
+    None is only a nought where somebody listened all the time; else it is not known.
+    """
+    if found.room.heard_ns >= found.span.long_ns:
+        return str(count)
+    return f"≥ {count}" if count or found.room.heard_ns else "–"
 
 
 def load_part(found: Gathered) -> str:
@@ -77,7 +88,7 @@ def load_part(found: Gathered) -> str:
     entries.append(("no_broker", ("no gateway could be heard", "无法收到网关消息")))
     words = "" if each == 1 else _grouped(each)
     inner = legend(entries) + f'<div class="card plot">{plot}</div>{words}'
-    return part(("Alarms per 10 minutes", "每 10 分钟报警数"), inner + card(_load_table(load)))
+    return part(("Alarms per 10 minutes", "每 10 分钟报警数"), inner + card(_load_table(found)))
 
 
 def _grouped(each: int) -> str:
@@ -89,8 +100,9 @@ def _grouped(each: int) -> str:
     )
 
 
-def _load_table(load: Load) -> str:
-    rate = load.per_hour
+def _load_table(found: Gathered) -> str:
+    load, rate = found.load, found.load.per_hour
+    listened = load.rated_s > 0
     rows: list[tuple[Both, str]] = [
         (("operators", "值班人数"), str(load.operators)),
         (
@@ -101,19 +113,19 @@ def _load_table(load: Load) -> str:
             ("that is acceptable / just manageable up to", "可接受 / 勉强可处理上限"),
             f"{ACCEPTABLE_PER_HOUR} / {MOST_PER_HOUR}",
         ),
-        (("taken over", "计算时长"), both(long_words(load.rated_s * 1e9))),
+        (("taken over", "计算时长"), both(long_words(load.rated_s * 1e9)) if listened else "–"),
         (
             ("most in any 10 minutes, all operators", "任意 10 分钟内最多（全体）"),
-            _worst(load),
+            _worst(found),
         ),
         (
             (
                 f"10 minutes of flood (more than {FLOOD_PER_10_MIN} per operator)",
                 f"报警洪流的 10 分钟数（每人多于 {FLOOD_PER_10_MIN} 条）",
             ),
-            f"{load.floods} / {len(load.tens)}",
+            f"{load.floods} / {len(load.tens)}" if listened or load.floods else "–",
         ),
-        (("by severity", "按级别"), _shares(load)),
+        (("by severity", "按级别"), _shares(load) if listened or load.count else "–"),
         (("who alarmed most", "报警最多"), _offenders(load)),
         (
             ("active for more than 24 h at the end", "结束时已持续 24 小时以上"),
@@ -131,10 +143,11 @@ def _load_table(load: Load) -> str:
     return table([("figure", "指标"), ("value", "数值")], cells) + source
 
 
-def _worst(load: Load) -> str:
+def _worst(found: Gathered) -> str:
+    load, most = found.load, alarms_heard(found, found.load.worst_10_min)
     if not load.count:
-        return "0"
-    return f"{load.worst_10_min} ({text(local(load.worst_at_ns))})"
+        return most
+    return f"{most} ({text(local(load.worst_at_ns))})"
 
 
 def _shares(load: Load) -> str:
@@ -165,8 +178,8 @@ def alarm_part(found: Gathered) -> str:
     """Give the counts by kind, and the table of alarms."""
     if not found.alarms.count:
         nothing = (
-            "No alarm that the journal has was active in this time",
-            "日志中此时间内没有报警",
+            "No alarm that the journal has was active, heard or waiting in this time",
+            "日志中此时间内没有报警，也没有待处理的报警",
         )
         return part(("Alarms", "报警"), f"<p>{both(nothing)}</p>")
     return part(("Alarms", "报警"), card(_kinds(found)) + card(_rows(found)))
@@ -223,13 +236,8 @@ def _rows(found: Gathered) -> str:
 
 def _row(row: AlarmRow) -> list[str]:
     alarm = row.alarm
-    late_s = (alarm["stored_at_ns"] - alarm["raised_at_ns"]) / 1e9
-    raised = text(local(alarm["raised_at_ns"]))
-    if late_s > 5.0:
-        en, zh = long_words(late_s * 1e9)
-        raised += "<br>" + both((f"heard {en} later", f"{zh} 后收到"))
     return [
-        raised,
+        _raised(alarm),
         f"<b>{both(kind_words(alarm['kind']))}</b><br>{both(SEVERITY[alarm['severity']])}",
         _where(row),
         _who(alarm),
@@ -238,6 +246,21 @@ def _row(row: AlarmRow) -> list[str]:
         _done(row),
         _evidence(alarm["raised_evidence"] or alarm["evidence"]),
     ]
+
+
+def _raised(alarm: Alarm) -> str:
+    """Say when it was raised, by its gateway's clock, and when it was heard if that is another."""
+    raised, late_ns = (
+        text(local(alarm["raised_at_ns"])),
+        alarm["stored_at_ns"] - alarm["raised_at_ns"],
+    )
+    if abs(late_ns) <= HEARD_AT_ONCE_NS:
+        return raised
+    at, (en, zh) = local(alarm["stored_at_ns"]), long_words(abs(late_ns))
+    if late_ns > 0:
+        return f"{raised}<br>" + both((f"heard {at}, {en} later", f"{at} 收到，迟 {zh}"))
+    ahead = (f"heard {at}, {en} before: its clock is ahead", f"{at} 收到，早 {zh}：其时钟偏快")
+    return f"{raised}<br>{both(ahead)}"
 
 
 def _where(row: AlarmRow) -> str:

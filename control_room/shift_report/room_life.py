@@ -80,6 +80,11 @@ class RoomLife:
         """Whether anything is known of it at all."""
         return self.operators is not None
 
+    @property
+    def heard_ns(self) -> int:
+        """For how long it is known that it ran and alarms could come in."""
+        return self.states.held_ns[RUNS]
+
     def known(self) -> Iterator[int]:
         """Give the bins of which it is known all the time that it ran and heard."""
         return (index for index, state in enumerate(self.states.worst()) if state == RUNS)

@@ -50,7 +50,9 @@ class HeadsTold:
     """Zone (none: outside all), people, at least, metres seen, metres."""
     blind: tuple[tuple[float, float, str], ...] = ()
     """Chainage from, to, whose."""
+    more_areas: int = 0
     more_blind: int = 0
+    """So many had no room in this look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,8 @@ class GatewayTold:
     """Whether it has ever said how it is."""
     never_heard: bool = False
     cameras: dict[str, str] = field(default_factory=dict)
+    more_cameras: int = 0
+    """So many had no room in this look."""
     degraded: str = ""
     clock_off_s: int = 0
     lost: float = 0.0

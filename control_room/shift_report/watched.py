@@ -70,6 +70,8 @@ class Clockwork:
     """The most by which it was slow (minus: fast)."""
     lost: float = 0.0
     """The largest share."""
+    more_cameras: int = 0
+    """The most of which a look did not write down how they were."""
     never_heard_ns: int = 0
     silent_ns: int = 0
     degraded: dict[str, None] = field(default_factory=dict)
@@ -133,6 +135,7 @@ class Watched:
         if abs(told.clock_off_s) > abs(known.clock_off_s):
             known.clock_off_s = told.clock_off_s
         known.lost = max(known.lost, told.lost)
+        known.more_cameras = max(known.more_cameras, told.more_cameras)
         known.silent_ns += one.long_ns if told.silent else 0
         known.never_heard_ns += one.long_ns if told.never_heard else 0
         if told.degraded and len(known.degraded) < 5:

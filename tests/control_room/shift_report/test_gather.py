@@ -11,9 +11,9 @@ import pytest
 from control_room.journal import Journal
 from control_room.journal_conditions import conditions_place, prepare_conditions
 from control_room.journal_database import Place, Row, Session, open_database
-from control_room.shift_report.gather import Gathered, gather
+from control_room.shift_report.gather import MOST_SITES, Gathered, UnknownSiteError, gather
 from control_room.shift_report.heads import AT_LEAST, NOBODY_COUNTED, WHOLE
-from control_room.shift_report.lacks import lacks_of
+from control_room.shift_report.lacks import MOST_GATEWAYS, lacks_of
 from control_room.shift_report.series import UNKNOWN
 from control_room.shift_report.span import Span
 from control_room.shift_report.told import HeadsTold, Stretch, places, stretches
@@ -184,6 +184,51 @@ def test_one_that_was_never_heard_has_clock_and_losses_told(shift: ShiftJournal)
     assert "gw2" not in text
 
 
+def test_sites_beyond_the_limit_are_counted_wherever_they_come_from(shift: ShiftJournal) -> None:
+    body = json.dumps(heads())
+    rows = [("heads", f"site{n:03}", "", T0, T0 + HOUR, body) for n in range(MOST_SITES + 3)]
+    shift.write(rows)
+    ShiftJournal(shift.place, "zz alarmed").alarms([(100, word("one", 100))])
+    ShiftJournal(shift.place, "zz walked").positions([(10.0, 1, None)])
+    found = report(shift)
+    assert len(found.sites) == MOST_SITES
+    assert "Head-counts of 5 more sites are left out" in said(found)
+    assert "more sites" not in said(report(shift, site="site066"))
+
+
+def test_a_site_without_a_word_in_the_span_takes_nobodys_room(shift: ShiftJournal) -> None:
+    body = json.dumps(heads())
+    old = [("heads", f"a{n:03}", "", T0 - 9 * HOUR, T0 - 8 * HOUR, body) for n in range(MOST_SITES)]
+    shift.write([*old, ("heads", "told", "", T0, T0 + HOUR, body)])
+    found = report(shift)
+    assert [one.site for one in found.sites] == ["told"]
+    assert "more sites" not in said(found)
+
+
+def test_gateways_beyond_the_limit_are_counted_among_what_is_missing(shift: ShiftJournal) -> None:
+    silent = json.dumps(gateway(silent=True))
+    names = [f"gw{n:03}" for n in range(MOST_GATEWAYS + 7)]
+    shift.write([("gateway", "roadway", name, T0, T0 + HOUR, silent) for name in names])
+    text = said(report(shift))
+    assert text.count("was silent for") == MOST_GATEWAYS
+    assert "7 more gateways were silent, unheard" in text
+
+
+def test_whatever_a_look_had_no_room_for_is_said(shift: ShiftJournal) -> None:
+    shift.looks(
+        *(0, 1800),
+        heads=heads(more_blind=3, more_areas=1),
+        gateways={"gw1": gateway(more_cameras=2)},
+    )
+    shift.looks(1800, 3600, heads=heads(more_blind=9), gateways={"gw1": gateway(more_cameras=4)})
+    text = said(report(shift))
+    assert "roadway: up to 9 more stretches of roadway that nobody saw" in text
+    assert "roadway: up to 1 more zones" in text
+    assert "Gateway roadway/gw1: up to 4 more cameras" in text
+    ShiftJournal(shift.place, "well").looks(0, 3600, heads=heads(), gateways={"gw1": gateway()})
+    assert "more" not in said(report(shift, site="well"))
+
+
 def test_without_conditions_alarms_tell_of_outages_and_the_rest_is_not_known(
     shift: ShiftJournal,
 ) -> None:
@@ -241,8 +286,8 @@ def test_alarms_that_ask_for_somebody_come_first(shift: ShiftJournal) -> None:
             (300, word("dust", 300, **note)),
             (400, word("latched", 400)),
             (450, word("latched", 450, "cleared", raised_s=400)),
-            (-500, word("before", -500)),
-            (-400, word("before", -400, "cleared", raised_s=-500)),
+            (-500, word("before", -500, **short)),
+            (-400, word("before", -400, "cleared", raised_s=-500, **short)),
         ]
     )
     shift.act("seen", 130, "acknowledge")
@@ -264,6 +309,56 @@ def test_alarms_that_ask_for_somebody_come_first(shift: ShiftJournal) -> None:
     )
     assert (found.alarms.late, found.alarms.latest_s) == (1, 110)
     assert "1 alarms came more than 30 s after" in said(found)
+
+
+def shown(found: Gathered) -> set[str]:
+    assert found.alarms.count == len(found.alarms.rows), "none comes twice"
+    return {row.alarm["alarm"] for row in found.alarms.rows}
+
+
+def test_an_alarm_from_before_that_nobody_saw_is_not_forgotten_with_its_shift(
+    shift: ShiftJournal,
+) -> None:
+    """Three men down before the span and up again: one unseen, one seen before, one after it."""
+    for name in ("unseen", "seen", "after"):
+        shift.alarms([(-600, word(name, -600)), (-300, word(name, -300, "cleared", raised_s=-600))])
+    shift.act("seen", -100, "acknowledge")
+    shift.act("after", 5000, "acknowledge")
+    found = report(shift)
+    assert shown(found) == {"unseen", "after"}
+    assert (found.alarms.waiting, found.alarms.raised, found.alarms.late) == (1, 0, 0)
+    assert found.alarms.kinds["man_down"].before == 2
+
+
+def test_an_alarm_that_was_over_before_the_span_is_told_where_it_was_heard(
+    shift: ShiftJournal,
+) -> None:
+    """The gateway was cut off: else no shift would ever have it, while the load counts it."""
+    short: dict[str, Any] = {"kind": "immobile", "severity": "warning"}
+    over = word("cut off", -300, "cleared", raised_s=-600, **short)
+    shift.alarms([(1200, word("cut off", -600, **short)), (1201, over)])
+    found = report(shift)
+    assert shown(found) == {"cut off"}
+    assert found.load.count == found.alarms.count
+    assert (found.alarms.late, found.alarms.latest_s) == (1, 1800)
+    later = Span(from_ns=T0 + HOUR, to_ns=T0 + 2 * HOUR)
+    after = gather(shift.place, later, site=None, operators=None, now_ns=later.to_ns)
+    assert not after.alarms.rows, "it was over, and heard before"
+
+
+@pytest.mark.parametrize("ahead_s", [7200, -7200])
+def test_an_alarm_of_a_gateway_with_a_wrong_clock_is_told_where_it_was_heard(
+    shift: ShiftJournal, ahead_s: int
+) -> None:
+    short: dict[str, Any] = {"kind": "immobile", "severity": "warning"}
+    over = word("one", ahead_s + 160, "cleared", raised_s=ahead_s + 100, **short)
+    shift.alarms([(100, word("one", ahead_s + 100, **short)), (160, over)])
+    assert shown(report(shift)) == {"one"}
+
+
+def test_an_alarm_of_the_shift_after_is_not_in_this_one(shift: ShiftJournal) -> None:
+    shift.alarms([(3700, word("next", 3700))])
+    assert shown(report(shift)) == set()
 
 
 def test_a_place_is_told_by_the_nearest_support(shift: ShiftJournal) -> None:
@@ -340,8 +435,8 @@ def test_only_the_site_that_is_asked_for(shift: ShiftJournal) -> None:
     assert {row.alarm["site"] for row in found.alarms.rows} == {"other"}
     assert found.load.count == 1
     assert [one.site for one in report(shift).sites] == ["other", "roadway"]
-    nowhere = report(shift, site="nowhere")
-    assert (nowhere.sites, nowhere.alarms.rows) == ([], [])
+    with pytest.raises(UnknownSiteError, match=r"it knows other, roadway$"):
+        report(shift, site="nowhere")
 
 
 def test_a_condition_that_can_not_be_read_is_as_if_nobody_had_looked(shift: ShiftJournal) -> None:

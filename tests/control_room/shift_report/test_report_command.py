@@ -76,6 +76,49 @@ def test_bad_input_is_one_line(tmp_path: Path, words: Any, why: str, capsys: Any
     assert len(said.splitlines()) == 1
 
 
+def test_a_site_that_the_journal_does_not_know_is_refused_and_the_known_ones_named(
+    place: Place, tmp_path: Path, capsys: Any
+) -> None:
+    asked = ["report", "--journal", str(place), *SPAN, "--site", "nosuch", "-o", "shift.html"]
+    ShiftJournal(place)
+    assert main(asked) == 2
+    assert "--site: the journal knows no site 'nosuch'; it knows none yet" in (
+        capsys.readouterr().err
+    )
+    ShiftJournal(place, "alarmed").alarms([(100, word("one", 100))])
+    ShiftJournal(place, "counted").looks(0, 3600, heads=heads())
+    ShiftJournal(place, "walked").positions([(10.0, 1, None)])
+    assert main(asked) == 2
+    assert "it knows alarmed, counted, walked\n" in capsys.readouterr().err
+    assert not (tmp_path / "shift.html").exists()
+
+
+def test_that_sites_could_not_be_read_is_said_where_one_is_not_known(
+    tmp_path: Path, capsys: Any
+) -> None:
+    journal = tmp_path / "journal.sqlite"
+    ShiftJournal(journal).looks(0, 3600, heads=heads())
+    (tmp_path / "journal.sqlite.conditions").write_bytes(b"garbage" * 1000)
+    assert main(["report", "--journal", str(journal), *SPAN, "--site", "roadway"]) == 2
+    said = capsys.readouterr().err
+    assert "it knows none yet (some may be missing: " in said
+    assert "journal.sqlite.conditions" in said
+
+
+def test_a_file_that_is_there_already_is_never_written_over(tmp_path: Path, capsys: Any) -> None:
+    journal, file = tmp_path / "journal.sqlite", tmp_path / "shift.html"
+    ShiftJournal(journal)
+    file.write_text("the shift before", encoding="utf-8")
+    asked = ["report", "--journal", str(journal), *SPAN]
+    assert main([*asked, "-o", "shift.html"]) == 2
+    assert "shift.html: is there already, and is never written over" in capsys.readouterr().err
+    assert file.read_text(encoding="utf-8") == "the shift before"
+    assert main(asked) == 0
+    assert main(asked) == 2, "nor is the report that was made before, unless it is named anew"
+    assert "give another -o FILE" in capsys.readouterr().err
+    assert main([*asked, "-o", str(journal)]) == 2, "least of all the journal"
+
+
 @pytest.mark.parametrize("words", [("--shift", "8"), ("--shift", "0h"), ("--operators", "0")])
 def test_bad_options_are_refused(tmp_path: Path, words: Any) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -90,8 +133,11 @@ def test_without_a_journal_it_is_said_where_the_demos_is(tmp_path: Path, capsys:
 
 def test_the_last_hours_are_the_default_and_name_the_file(tmp_path: Path, capsys: Any) -> None:
     journal = tmp_path / "journal.sqlite"
-    ShiftJournal(journal)
-    assert main(["report", "--journal", str(journal), "--shift", "90min", "--site", "no"]) == 0
-    assert "nothing is known of a site 'no'" in capsys.readouterr().out
+    shift = ShiftJournal(journal, "north")
+    shift.alarms([(100, word("one", 100)), (300, word("one", 300, "cleared", raised_s=100))])
+    shift.act("one", 400, "acknowledge")
+    asked = ("--shift", "90min", "--site", "north")
+    assert main(["report", "--journal", str(journal), *asked]) == 0
+    assert "nothing is known of a site 'north' in this time" in capsys.readouterr().out
     [file] = tmp_path.glob("shift-report-*.html")
     assert "1 h 30 min" in file.read_text(encoding="utf-8")

@@ -1,5 +1,6 @@
 """The page as a browser shows and prints it: both languages, no script, hostile names harmless."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from control_room.journal import Journal
 from control_room.shift_report.gather import gather
 from control_room.shift_report.page import page
-from control_room.shift_report.span import Span
+from control_room.shift_report.span import Span, local
 from tests.control_room.conftest import SHOTS
 from tests.control_room.fake_gateway import EVIL_NAME
 from tests.control_room.shift_report.shift_journal import (
@@ -242,10 +243,78 @@ def test_an_alarm_nobody_acknowledged_is_red_and_one_with_an_answer_is_not(
     assert second.locator("td").nth(4).inner_text().startswith("Wang\nafter 1 min 30 s")
 
 
+def test_beside_an_alarm_that_was_heard_at_another_time_stands_when(
+    tmp_path: Path, monkeypatch: Any, shown: Shown
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shift = ShiftJournal(tmp_path / "journal.sqlite")
+    shift.alarms(
+        [
+            (1200, word("cut off", -600)),
+            (1201, word("cut off", -300, "cleared", raised_s=-600)),
+            (1500, word("in time", 1499)),
+            (1800, word("ahead", 9000)),
+        ]
+    )
+    opened = shown(written(shift))
+    rows = opened.locator("table", has_text="why it was raised").locator("tbody tr").all()
+    late, in_time, ahead = (row.locator("td").first.inner_text() for row in rows)
+    heard = [local(T0 + at_s * S) for at_s in (1200, 1800)]
+    assert f"heard {heard[0]}, 30 min 00 s later" in late
+    assert "heard" not in in_time
+    assert f"heard {heard[1]}, 2 h 00 min before: its clock is ahead" in ahead
+
+
 def figure(html: str, words: str) -> str:
     """Give a figure at the top of the page, by its English name."""
     before = html.split(words, maxsplit=1)[0]
     return before[before.rindex("<b>") + 3 : before.rindex("</b>")]
+
+
+ALARM_FIGURES = (
+    "alarms ask for somebody",
+    "alarms raised",
+    "alarms per hour and operator",
+    "most alarms in 10 minutes",
+)
+
+
+def alarm_figures(html: str) -> list[str]:
+    return [figure(html, f">{words}<") for words in ALARM_FIGURES]
+
+
+def test_without_a_record_of_the_control_room_there_is_no_figure_and_no_verdict(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    """No alarm in a journal that nobody wrote is no good news; one that is there counts."""
+    monkeypatch.chdir(tmp_path)
+    shift = ShiftJournal(tmp_path / "journal.sqlite")
+    html = written(shift)
+    assert alarm_figures(html) == ["–"] * 4
+    assert 'figure green"' not in html
+    table = html.split("who alarmed most")[0].rsplit("<table", 1)[-1]
+    assert not re.search(r"<td[^>]*>0(\.0)?( |<)", table), "no nought of what nobody knows"
+    shift.alarms([(100, word("one", 100))])
+    assert alarm_figures(written(shift)) == ["≥ 1", "≥ 1", "–", "≥ 1"]
+    assert "there is no alarm rate" in html
+
+
+def test_a_control_room_without_a_broker_has_no_rate(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    shift = ShiftJournal(tmp_path / "journal.sqlite")
+    shift.looks(0, 3600, room={"broker": False})
+    assert alarm_figures(written(shift)) == ["–"] * 4
+
+
+def test_a_quiet_shift_that_was_watched_all_the_time_has_noughts_and_is_green(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shift = ShiftJournal(tmp_path / "journal.sqlite")
+    shift.looks(0, 3600)
+    html = written(shift)
+    assert alarm_figures(html) == ["0", "0", "0.0", "0"]
+    assert 'figure green"' in html
 
 
 def test_cameras_of_which_only_alarms_tell_are_not_counted_as_well(
