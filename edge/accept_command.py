@@ -36,9 +36,9 @@ Test a site before anybody trusts it, and write a report that is signed like an 
 report.html (to print, English and Chinese), acceptance.json, manifest and signature. The limits are
 in the site file's section `acceptance`; docs/acceptance.md tells all of them.
 
-  lamproom accept mine/site.yaml --truth clip --tester "Li Wei" --key-file site_signer.key
+  lamproom accept mine/site.yaml --truth clip --tester "Li Wei" --key-file tester.key
       goes through a labelled clip, every frame of it
-  lamproom accept mine/site.yaml --walk stations.csv --tester "Li Wei" --key-file site_signer.key
+  lamproom accept mine/site.yaml --walk stations.csv --tester "Li Wei" --key-file tester.key
       leads somebody from station to station before a running gateway; you press Enter for each
 
 stations.csv: station, x_m and y_m (or chainage_m and left_m), stay_s, expect, zone, note.

@@ -14,6 +14,7 @@ import numpy as np
 from edge.acceptance.alarm_scores import Judged, judge_events
 from edge.acceptance.camera_evidence import OverlapLooks, PeopleLooks, by_survey
 from edge.acceptance.clip import START_AT_NS, Instant, WholePipeline, run_clip
+from edge.acceptance.excuses import HUNG, excused, going_on
 from edge.acceptance.figures import (
     WITHIN_M,
     WORST,
@@ -22,6 +23,7 @@ from edge.acceptance.figures import (
     EventFigures,
     FalseAlarm,
     Figures,
+    Share,
     Station,
     share_of,
 )
@@ -58,6 +60,8 @@ class ClipRun:
         self._people, self._overlaps = PeopleLooks(rig), OverlapLooks(rig)
         self._overlap_due_s = 0.0
         self._health: dict[str, CameraHealth] = {}
+        self._judged: dict[str, int] = {}
+        self._excused: dict[str, list[str]] = {}
         self._covered: list[tuple[int, ...]] = []
         self._times: dict[str, list[int]] = {}
 
@@ -68,17 +72,29 @@ class ClipRun:
         for alarm in now.anomalies:
             if alarm.state == "active":
                 self.raised.setdefault(alarm.id, (at_s, alarm))
-        self._people.add(self._truth.moments[now.frame].people, now.people)
+        hung = [one.name for one in now.cameras if HUNG not in self._going(one.name, at_s)]
+        shown = [one for one in now.people if one.camera in hung]
+        self._people.add(self._truth.moments[now.frame].people, shown)
         for frame in now.frames:
             self._times.setdefault(frame.camera, []).append(frame.captured_at_ns)
         if at_s >= self._overlap_due_s:
             self._overlap_due_s = at_s + OVERLAP_EVERY_S
-            self._overlaps.add({frame.camera: frame.image.y for frame in now.frames})
+            self._overlaps.add(
+                {frame.camera: frame.image.y for frame in now.frames if frame.camera in hung}
+            )
         if at_s >= WARM_UP_S:
-            self._note_health(now)
+            self._note_health(now, at_s)
 
-    def _note_health(self, now: Instant) -> None:
+    def _going(self, camera: str, at_s: float) -> tuple[str, ...]:
+        return going_on(self._truth.events or (), camera, at_s)
+
+    def _note_health(self, now: Instant, at_s: float) -> None:
         for one in now.cameras:
+            going = self._going(one.name, at_s)
+            self._excused.setdefault(one.name, []).extend(going)
+            if going and (one.state == "ok" or excused(one.state, going)):
+                continue
+            self._judged[one.name] = self._judged.get(one.name, 0) + 1
             before = self._health.get(one.name)
             if before is None or WORST.index(one.state) <= WORST.index(before.state):
                 self._health[one.name] = one
@@ -93,17 +109,15 @@ class ClipRun:
         start = self._roadway.covered([]).from_m
         return CoverageFigures(from_m=round(start), cameras=tuple(int(one) for one in least))
 
-    def unread(self) -> tuple[Both, ...]:
-        """Say how much of the labels no picture was there for."""
-        left = len(self._truth.moments) - len({frame for frame, _ in self.told})
-        if left <= 0:
-            return ()
-        return (
-            (
-                f"{left} of {len(self._truth.moments)} labelled frames: the clip has no pictures.",
-                f"{len(self._truth.moments)} 个标注帧中的 {left} 个：录像中没有画面。",
-            ),
-        )
+    def unread(self) -> Share | None:
+        """Tell of how many labelled frames there was no picture."""
+        labelled = len(self._truth.moments)
+        return share_of(labelled - len({frame for frame, _ in self.told}), labelled)
+
+    def rate_hz(self) -> float:
+        """Tell how many pictures a second there were, over the seconds that have any."""
+        seconds = {int(frame / self._truth.fps) for frame, _ in self.told}
+        return len(self.told) / len(seconds)
 
     def skew_s(self) -> float | None:
         """Tell how far apart the cameras' pictures of one instant are, the worst pair's median."""
@@ -119,24 +133,20 @@ class ClipRun:
 
     def cameras(self, alone: dict[str, list[float]]) -> tuple[CameraFigures, ...]:
         """Gather what speaks for and against each camera."""
-        events = self._truth.events or ()
         return tuple(
-            self._camera(
-                name=camera.name,
-                expected=", ".join(e.type for e in events if e.camera == camera.name),
-                alone=alone.get(camera.name, []),
-            )
-            for camera in self._site.cameras
+            self._camera(camera.name, alone.get(camera.name, [])) for camera in self._site.cameras
         )
 
-    def _camera(self, *, name: str, expected: str, alone: Sequence[float]) -> CameraFigures:
+    def _camera(self, name: str, alone: Sequence[float]) -> CameraFigures:
         health = self._health.get(name)
+        if health is not None and health.state == "ok" and self._judged[name] < LEAST_LOOKS:
+            health = None
         survey = by_survey(self._rig.camera(name), self._site.rig.survey_points)
         return CameraFigures(
             name=name,
             state="" if health is None else health.state,
             detail="" if health is None else _here(health.detail),
-            expected=expected,
+            expected=", ".join(dict.fromkeys(self._excused.get(name, []))),
             still=False if health is not None and health.state == "moved" else None,
             survey=survey,
             people=self._people.turn(name),
@@ -171,8 +181,8 @@ def _figures(site: Site, truth: Truth, run: ClipRun) -> Figures:
     people = followed(truth, run.told)
     scored = score(people.truth, people.found, WITHIN_M)
     given = sum(map(len, people.found))
-    rate_hz = len(run.told) / truth.seconds
-    events, others = _events(site, truth, run)
+    rate_hz = run.rate_hz()
+    events, others, not_due = _events(site, truth, run)
     false = None if others is None else tuple(one for one in others if _about_people(one))
     stations = _stations(people, scored.matches, truth, run, Floor(site.floor))
     return Figures(
@@ -191,19 +201,20 @@ def _figures(site: Site, truth: Truth, run: ClipRun) -> Figures:
         skew_of=("between the cameras' pictures of one instant", "各摄像机同一时刻画面之间"),
         rig_doubt=doubt(site.rig.file, site),
         troubles=tuple(_trouble(one) for one in others or () if not _about_people(one)),
-        untested=(*untested_in_clip(site, truth, events, stations), *run.unread()),
+        untested=(*untested_in_clip(site, truth, events, stations), *not_due),
+        unread=run.unread(),
     )
 
 
 def _events(
     site: Site, truth: Truth, run: ClipRun
-) -> tuple[tuple[EventFigures, ...], tuple[FalseAlarm, ...] | None]:
-    """Give the clip's events and what other alarms were raised.
+) -> tuple[tuple[EventFigures, ...], tuple[FalseAlarm, ...] | None, tuple[Both, ...]]:
+    """Give the clip's events, what other alarms were raised, and events that no alarm was due of.
 
     No others are told where nobody has said what happened.
     """
     if truth.events is None:
-        return (), None
+        return (), None, ()
     judged, false = judge_events(
         [asdict(event) for event in truth.events],
         list(run.raised.values()),
@@ -217,6 +228,19 @@ def _events(
             FalseAlarm(kind=alarm.kind, at_s=at_s, evidence=_here(alarm.evidence))
             for at_s, alarm in false
         ),
+        tuple(_not_due(_event(one), one) for one in judged if one.due != "due"),
+    )
+
+
+def _not_due(figures: EventFigures, one: Judged) -> Both:
+    """Say of which event no alarm was due, and why: silence of it proves nothing."""
+    en, zh = ("is not watched for", "站点未监视")
+    if one.due == "too_short":
+        en, zh = ("is too short for its alarm", "持续时间不足以触发告警")
+    at = f"{figures.at_s:.1f}"
+    return (
+        f"The event {one.event['type']} at {at} s ({figures.what[0]}): it {en}.",
+        f"事件 {one.event['type']}（{at} 秒，{figures.what[1]}）：{zh}。",
     )
 
 

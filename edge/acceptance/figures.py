@@ -88,10 +88,9 @@ class EventFigures:
     """After how long an alarm may sound."""
     raised: bool
     delay_s: float | None
-    """Beyond `configured_s`; none where it was not raised, or nobody knows when it began."""
+    """Beyond `configured_s`; none where it was not raised."""
     apart_m: float | None = None
     """How far off its place was."""
-    note: Both | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,10 +129,11 @@ class CameraFigures:
 
     name: str
     state: str
-    """The worst that was said of it; empty where nothing was said."""
+    """The worst that was said of it; empty where nothing was said that could be judged."""
     detail: str
     expected: str = ""
-    """What the truth says was done to it, so that its health speaks against nobody."""
+    """What the truth says was done to it: while that went on, what it does to a camera speaks
+    against nobody."""
     survey: Turn | None = None
     """By the survey points of the site file; none where there are too few."""
     people: Turn | None = None
@@ -182,6 +182,10 @@ class Figures:
     """Between which clocks."""
     rig_doubt: str = ""
     """Why the rig file may not be this site's; empty where nothing speaks against it."""
+    unread: Share | None = None
+    """Labelled frames of which the clip has no picture; none of a walk."""
+    untried: tuple[Both, ...] = ()
+    """Expected alarms that nothing was done for in time, and why: neither raised nor missed."""
     untested: tuple[Both, ...] = ()
     """What this test says nothing about."""
     standing: tuple[str, ...] = ()

@@ -15,6 +15,9 @@ from edge.html_page import Both
 from scene.acceptance_config import AcceptanceConfig
 from scene.site import Site
 
+MOST_UNREAD = 0.01
+"""Of a clip's labelled frames: what its cameras do not show is not tested."""
+
 
 def judge(figures: Figures, site: Site) -> tuple[Check, ...]:
     """Judge every point."""
@@ -31,6 +34,7 @@ def judge(figures: Figures, site: Site) -> tuple[Check, ...]:
             limits.missed_share,
             limits.certain,
             _unseen(figures.stations),
+            [_nobody_there(one.where) for one in figures.stations if one.seen_share is None],
         ),
         _share(
             "false_people",
@@ -46,6 +50,7 @@ def judge(figures: Figures, site: Site) -> tuple[Check, ...]:
             limits.missed_share,
             limits.certain,
             [_no_alarm(event.what) for event in figures.events if not event.raised],
+            figures.untried,
         ),
         _share(
             "false_alarms",
@@ -62,6 +67,7 @@ def judge(figures: Figures, site: Site) -> tuple[Check, ...]:
         judge_health(figures, limits),
         judge_hanging(figures, site),
         _skew(figures, limits),
+        *_labels(figures),
         *_same_files(figures),
     ]
     return tuple(checks)
@@ -74,13 +80,20 @@ def _share(  # noqa: PLR0917
     limit: float | None,
     certain: bool,
     why: Sequence[Both] = (),
+    left: Sequence[Both] = (),
 ) -> Check:
+    """Judge a share; `left` is what should have been counted and was not."""
     if limit is None:
         return left_out(name, what, _none_measured(share))
     wanted: Both = (f"at most {limit:.0%}", f"不超过 {limit:.0%}")
     if share is None:
         return Check(
-            name=name, what=what, verdict="not_measured", measured=NOT_MEASURED, limit=wanted
+            name=name,
+            what=what,
+            verdict="not_measured",
+            measured=NOT_MEASURED,
+            limit=wanted,
+            why=tuple(left),
         )
     bad = (share.high if certain else share.share) > limit
     notes = list(why) if bad else []
@@ -101,10 +114,10 @@ def _share(  # noqa: PLR0917
     return Check(
         name=name,
         what=what,
-        verdict="failed" if bad else "passed",
+        verdict="failed" if bad else "not_measured" if left else "passed",
         measured=_none_measured(share),
         limit=wanted,
-        why=tuple(notes),
+        why=(*notes, *left),
     )
 
 
@@ -133,6 +146,10 @@ def _unseen(stations: Sequence[Station]) -> list[Both]:
             share = 1 - one.seen_share
             found.append((f"{en}: missed {share:.0%} of the time", f"{zh}：{share:.0%} 时间漏检"))
     return found
+
+
+def _nobody_there(where: Both) -> Both:
+    return f"{where[0]}: nobody went there", f"{where[1]}：未前往"
 
 
 def _no_alarm(what: Both) -> Both:
@@ -201,6 +218,30 @@ def _skew(figures: Figures, limits: AcceptanceConfig) -> Check:
         measured=measured,
         limit=(f"at most {limits.clock_skew_s:g} s", f"不超过 {limits.clock_skew_s:g} 秒"),
     )
+
+
+def _labels(figures: Figures) -> list[Check]:
+    """See that there was a picture of nearly all that is labelled: else little was tested."""
+    if figures.mode == "walk":
+        return []
+    unread = figures.unread
+    measured: Both = NOT_MEASURED
+    if unread is not None:
+        measured = (
+            f"{unread.count} of {unread.of} without a picture",
+            f"{unread.of} 帧中 {unread.count} 帧没有画面",
+        )
+    return [
+        Check(
+            name="labels_read",
+            what=("labelled frames have pictures", "标注帧均有画面"),
+            verdict="passed"
+            if unread is not None and unread.share <= MOST_UNREAD
+            else "not_measured",
+            measured=measured,
+            limit=(f"at most {MOST_UNREAD:.0%} without", f"缺画面不超过 {MOST_UNREAD:.0%}"),
+        )
+    ]
 
 
 def _same_files(figures: Figures) -> list[Check]:

@@ -19,13 +19,13 @@ START_PX = 6.0
 def judge_health(figures: Figures, limits: AcceptanceConfig) -> Check:
     """Judge the health of cameras and gateway."""
     name, what = "cameras_well", ("camera and gateway health", "摄像机与网关状态")
-    judged = [one for one in figures.cameras if not one.expected]
-    unknown = [one.name for one in judged if not one.state]
-    ill = [one for one in judged if one.state not in (OK_STATE, "")]
-    well = len(judged) - len(ill) - len(unknown)
+    cameras = figures.cameras
+    unknown = [one for one in cameras if not one.state]
+    ill = [one for one in cameras if one.state not in (OK_STATE, "")]
+    well = len(cameras) - len(ill) - len(unknown)
     measured: Both = (
-        f"{well} of {len(judged)} well throughout",
-        f"{len(judged)} 台中 {well} 台始终正常",
+        f"{well} of {len(cameras)} well throughout",
+        f"{len(cameras)} 台中 {well} 台始终正常",
     )
     if figures.troubles:
         measured = (f"{measured[0]}, the gateway not", f"{measured[1]}，网关异常")
@@ -35,18 +35,15 @@ def judge_health(figures: Figures, limits: AcceptanceConfig) -> Check:
         (f"{one.name}: {one.state}; {one.detail}", f"{one.name}：{one.state}；{one.detail}")
         for one in ill
     ]
-    why += [(f"{one}: nothing was said of it", f"{one}：无任何状态信息") for one in unknown]
     why += [
-        (
-            f"{one.name}: not judged, the truth says {one.expected}",
-            f"{one.name}：不评判，真值注明 {one.expected}",
-        )
-        for one in figures.cameras
-        if one.expected
+        (f"{one.name}: nothing was said of it", f"{one.name}：无任何状态信息")
+        for one in unknown
+        if not one.expected
     ]
+    why += [_excuse(one) for one in cameras if one.expected]
     bad = bool(ill or figures.troubles)
     why += figures.troubles
-    verdict: Verdict = "failed" if bad else "not_measured" if unknown or not judged else "passed"
+    verdict: Verdict = "failed" if bad else "not_measured" if unknown or not cameras else "passed"
     return Check(
         name=name,
         what=what,
@@ -57,40 +54,54 @@ def judge_health(figures: Figures, limits: AcceptanceConfig) -> Check:
     )
 
 
+def _excuse(camera: CameraFigures) -> Both:
+    """Say what was not judged: all of a camera's time, or that of an event."""
+    if not camera.state:
+        return (
+            f"{camera.name}: not judged, the truth says {camera.expected} nearly all the time",
+            f"{camera.name}：未评判，真值注明几乎全程 {camera.expected}",
+        )
+    return (
+        f"{camera.name}: what comes of {camera.expected} is not judged while that lasts",
+        f"{camera.name}：{camera.expected} 期间由其引起的状态不评判",
+    )
+
+
 def judge_hanging(figures: Figures, site: Site) -> Check:
     """Judge whether each camera looks where the rig has it look, and say which does not."""
     name, what = "cameras_hang", ("cameras look where the rig says", "摄像机朝向与标定一致")
     limit_deg = site.acceptance.camera_deg
-    judged = [one for one in figures.cameras if not one.expected]
-    known = [(off, one) for one in judged if (off := off_deg(one)) is not None]
+    cameras = figures.cameras
+    known = [(off, one) for one in cameras if (off := off_deg(one)) is not None]
     worst = max((off for off, _ in known), default=None)
     measured = NOT_MEASURED
     if worst is not None:
         measured = (f"worst {worst:.2f}° off", f"最差偏差 {worst:.2f}°")
-    elif any(one.still for one in judged):
+    elif any(one.still for one in cameras):
         measured = ("the gateway finds none moved", "网关未发现移动")
     if limit_deg is None:
         return left_out(name, what, measured)
     why = [_turned(one, off) for off, one in known if off > limit_deg]
     accused = {one.name for off, one in known if off > limit_deg}
-    accused |= {one.name for one in judged if one.still is False}
-    why += _apart(judged, accused, limit_deg)
+    accused |= {one.name for one in cameras if one.still is False}
+    why += _apart(cameras, accused, limit_deg)
     why += [
         (
             f"{one.name}: the gateway finds that it has moved: {one.detail}",
             f"{one.name}：网关判定其已移动：{one.detail}",
         )
-        for one in judged
+        for one in cameras
         if one.still is False
     ]
     if figures.rig_doubt:
         why.append((figures.rig_doubt, figures.rig_doubt))
-    unknown = [one.name for one in judged if off_deg(one) is None and not one.still]
-    verdict: Verdict = "failed" if why else "not_measured" if unknown or not judged else "passed"
+    unknown = [one.name for one in cameras if not _shown_to_hang(one, limit_deg)]
+    verdict: Verdict = "failed" if why else "not_measured" if unknown or not cameras else "passed"
     why += [
         (
-            f"{one}: nothing tells how it hangs: give survey points, or have people walk before it",
-            f"{one}：无法判断其朝向：请提供测量点，或安排人员在其前方行走",
+            f"{one}: nothing that it shows now tells how it hangs (survey points alone are the "
+            "rig's own): have people walk before it",
+            f"{one}：当前画面无法判断其朝向（仅凭测量点不足）：请安排人员在其前方行走",
         )
         for one in unknown
     ]
@@ -113,6 +124,15 @@ def off_deg(camera: CameraFigures) -> float | None:
     if camera.people is not None:
         own.append(max(0.0, camera.people.deg - camera.people.sigma_deg))
     return max(own, default=None)
+
+
+def _shown_to_hang(camera: CameraFigures, limit_deg: float) -> bool:
+    """Tell whether anything that a camera shows now says that it hangs as the rig has it.
+
+    Survey points were clicked when the rig was made: they may accuse and never acquit.
+    """
+    agree = any(miss.deg <= limit_deg for miss in camera.overlaps)
+    return camera.still is True or camera.people is not None or agree
 
 
 def _turned(camera: CameraFigures, off: float) -> Both:
@@ -150,10 +170,9 @@ def _turned(camera: CameraFigures, off: float) -> Both:
 def _apart(cameras: Sequence[CameraFigures], accused: set[str], limit_deg: float) -> list[Both]:
     """Name neighbours that miss each other, where nothing of their own explains it."""
     found: list[Both] = []
-    judged = {one.name for one in cameras}
     for one in cameras:
         for miss in one.overlaps:
-            known = {one.name, miss.other} & accused or miss.other not in judged
+            known = {one.name, miss.other} & accused
             if known or one.name > miss.other or miss.deg <= limit_deg or miss.px <= START_PX:
                 continue
             found.append(

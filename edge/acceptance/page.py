@@ -213,7 +213,6 @@ def _alarms(figures: Figures, site: Site) -> str:
         ("alarm", "告警"),
         ("late by s", "迟到 秒"),
         ("place off m", "位置偏差 米"),
-        ("note", "备注"),
     ]
     came: tuple[Both, Both] = (("NO ALARM", "无告警"), ("came", "已告警"))
     rows = [
@@ -224,7 +223,6 @@ def _alarms(figures: Figures, site: Site) -> str:
             both(came[one.raised]),
             _number(one.delay_s, ".1f"),
             _number(one.apart_m),
-            "" if one.note is None else both(one.note),
         ]
         for one in figures.events
     ]
@@ -234,7 +232,7 @@ def _alarms(figures: Figures, site: Site) -> str:
         [(one.what, one.delay_s, _within(one.delay_s, limit)) for one in figures.events], limit, "s"
     )
     none: Both = ("No event was tested.", "未测试任何事件。")
-    first = drawn + table(heads, rows, {0, 3, 6}, bad=bad) if rows else f"<p>{both(none)}</p>"
+    first = drawn + table(heads, rows, {0, 3}, bad=bad) if rows else f"<p>{both(none)}</p>"
     return first + _false_alarms(figures) + _standing(figures)
 
 
@@ -290,7 +288,7 @@ def _cameras(cameras: Sequence[CameraFigures]) -> str:
         ]
         for one in cameras
     ]
-    bad = [i for i, one in enumerate(cameras) if one.state != "ok" and not one.expected]
+    bad = [i for i, one in enumerate(cameras) if one.state != "ok"]
     return table(heads, rows, {0, 1, 7}, bad=bad)
 
 

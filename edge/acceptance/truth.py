@@ -6,7 +6,7 @@ no alarm can be judged, and without `mot/` everybody counts as visible at every 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar
 import numpy as np
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from edge.acceptance.alarm_scores import ALARMS_OF_EVENT
 from scene.arrays import Floats, Ints
 from scene.errors import LamproomError, printable, why_unreadable
 from scene.messages import XY, XYZ
@@ -23,6 +24,8 @@ SEEN = 0.5
 HEIGHT_PX = 60.0
 """Smaller people need not be located."""
 MOST_BYTES = 200_000_000
+SLACK_S = 1.0
+"""An event may be said to end so much after the last frame: times are rounded."""
 LINE = ConfigDict(extra="ignore", allow_inf_nan=False)
 T = TypeVar("T")
 
@@ -124,14 +127,13 @@ class Truth:
         return min(self.moments, key=lambda moment: abs(moment.t_s - at_s))
 
     def where(self, person: int, at_s: float) -> XY:
-        """Tell where the floor is under somebody's pelvis; raises `TruthError`."""
-        for one in self.near(at_s).people:
-            if one.id == person:
-                return one.xyz_m[0], one.xyz_m[1]
-        raise TruthError(
-            f"{self.folder / 'events.json'}: id: person {person} is not in world.jsonl at {at_s:g} "
-            "s; give events the ids that world.jsonl has"
-        )
+        """Tell where the floor is, or last was, under somebody's pelvis; raises `TruthError`."""
+        frame = self.near(at_s).frame
+        for moment in (*reversed(self.moments[: frame + 1]), *self.moments[frame + 1 :]):
+            for one in moment.people:
+                if one.id == person:
+                    return one.xyz_m[0], one.xyz_m[1]
+        raise TruthError(f"{self.folder / 'world.jsonl'}: id: person {person} is never there")
 
 
 def read_truth(folder: Path) -> Truth:
@@ -143,14 +145,41 @@ def read_truth(folder: Path) -> Truth:
             f"{folder / 'world.jsonl'}: has {len(moments)} lines, but scene.json says frames: "
             f"{scene.frames}; give one line a frame"
         )
-    events = folder / "events.json"
     return Truth(
         folder=folder,
         fps=scene.fps,
         moments=moments,
-        events=_parsed(tuple[Event, ...], _text(events), events) if events.exists() else None,
+        events=_events(folder / "events.json", moments, len(moments) / scene.fps),
         boxes=read_boxes(folder, len(moments)),
     )
+
+
+def _events(path: Path, moments: Sequence[Moment], ends_s: float) -> tuple[Event, ...] | None:
+    if not path.exists():
+        return None
+    events = _parsed(tuple[Event, ...], _text(path), path)
+    ids = {one.id for moment in moments for one in moment.people}
+    for number, event in enumerate(events):
+        wrong = _wrong(event, ids, ends_s)
+        if wrong:
+            raise TruthError(f"{path}: {number}.{printable(wrong)}")
+    return events
+
+
+def _wrong(event: Event, ids: Collection[int], ends_s: float) -> str:
+    """Say what of an event can't be so, with its field; empty where nothing is."""
+    start_s, whole_s, end_s = event.t_start_s, event.t_whole_s, event.t_end_s
+    if event.type not in ALARMS_OF_EVENT:
+        return f"type: {event.type!r} is not known; give one of {', '.join(ALARMS_OF_EVENT)}"
+    if not 0 <= start_s < ends_s:
+        return f"t_start_s: {start_s:g} lies outside the clip; give 0 to less than {ends_s:g} s"
+    if end_s is not None and not start_s <= end_s <= ends_s + SLACK_S:
+        return f"t_end_s: {end_s:g} is not between t_start_s and the clip's end at {ends_s:g} s"
+    if whole_s is not None and not start_s <= whole_s <= (ends_s if end_s is None else end_s):
+        return f"t_whole_s: {whole_s:g} is not between the event's start and end"
+    if event.id is not None and event.id not in ids:
+        return f"id: person {event.id} is never in world.jsonl; give events the ids that it has"
+    return ""
 
 
 def read_boxes(folder: Path, frames: int) -> dict[str, tuple[Boxes, ...]]:

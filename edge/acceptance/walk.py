@@ -4,10 +4,12 @@ Knows nothing about MQTT or figures: it asks, waits and remembers. Whoever sits 
 speaks by radio with whoever walks.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from edge.acceptance.figures import WITHIN_M
 from edge.acceptance.listener import WalkListener
 from edge.acceptance.stations import Stop
 from edge.acceptance.words import kind_words
@@ -43,8 +45,13 @@ class Visit:
 
 
 def fits(stop: Stop, alarm: Anomaly) -> bool:
-    """Tell whether an alarm is of the kind, and zone if one is given, that a station expects."""
-    return alarm.kind == stop.expect and stop.zone in (None, alarm.zone)
+    """Tell whether an alarm is what a station expects: its kind, its zone if one is given, there.
+
+    An alarm that names no place is taken to be.
+    """
+    if alarm.kind != stop.expect or stop.zone not in (None, alarm.zone):
+        return False
+    return alarm.xyz_m is None or math.dist(alarm.xyz_m[:2], stop.xy_m) <= WITHIN_M
 
 
 class Walk:
@@ -87,25 +94,25 @@ class Walk:
                 return None if answer == "q" else unseen
         began_ns = self._clock.now_ns()
         longest_s = max(stop.stay_s, within_s + MARGIN_S) if stop.expect else stop.stay_s
-        self._stay(stop, began_ns, came_ns, longest_s)
+        self._stay(stop, began_ns, longest_s)
         ended_ns = self._clock.now_ns()
         return Visit(stop=stop, came_ns=came_ns, began_ns=began_ns, ended_ns=ended_ns)
 
-    def _stay(self, stop: Stop, began_ns: int, came_ns: int, longest_s: float) -> None:
+    def _stay(self, stop: Stop, began_ns: int, longest_s: float) -> None:
         """Wait as long as the station asks for, and on for an alarm that has not come yet."""
         since_s = self._clock.monotonic_s()
         while (gone_s := self._clock.monotonic_s() - since_s) < longest_s:
-            until_s = longest_s if self._awaited(stop, came_ns) else stop.stay_s
+            until_s = longest_s if self._awaited(stop, began_ns) else stop.stay_s
             if gone_s >= until_s:
                 return
             self._clock.sleep(min(LOOK_EVERY_S, until_s - gone_s))
             self._say(self._progress(stop, began_ns, max(0.0, until_s - gone_s - LOOK_EVERY_S)))
 
-    def _awaited(self, stop: Stop, came_ns: int) -> bool:
+    def _awaited(self, stop: Stop, began_ns: int) -> bool:
         """Tell whether a station's alarm is still to come."""
         if stop.expect is None:
             return False
-        came = self._listener.alarms(came_ns)
+        came = self._listener.alarms(began_ns)
         return not any(fits(stop, one.alarm) for one in came)
 
     def _progress(self, stop: Stop, began_ns: int, left_s: float) -> str:

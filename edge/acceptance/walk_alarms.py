@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from edge.acceptance.figures import EventFigures, FalseAlarm
 from edge.acceptance.listener import AlarmCame, WalkListener
+from edge.acceptance.stations import Stop
 from edge.acceptance.walk import Visit, fits
 from edge.acceptance.watched import delay_of_s
 from edge.acceptance.words import kind_words
@@ -16,61 +17,75 @@ from scene.alarms import ALARMS
 from scene.site import Site
 
 S = 1_000_000_000
+EARLY_S = 1.0
+"""Enter may be pressed so much after the act: an alarm still earlier is of something else."""
 
 
 def walk_events(
     site: Site, visits: Sequence[Visit], listener: WalkListener
-) -> tuple[tuple[EventFigures, ...], set[str]]:
-    """Find each expected alarm: the first of its kind between "ready" and the next station."""
-    events, taken = list[EventFigures](), set[str]()
+) -> tuple[tuple[EventFigures, ...], tuple[Both, ...], set[str]]:
+    """Find each expected alarm: the first that fits between Enter and the next station.
+
+    Gives them, those that nothing can be said of, and the ids of the alarms found.
+    """
+    events, untried, taken = list[EventFigures](), list[Both](), set[str]()
     first_ns = next((v.came_ns for v in visits if v.came_ns is not None), 0)
     for number, visit in enumerate(visits):
-        if visit.stop.expect is None or visit.began_ns is None or visit.came_ns is None:
+        if visit.stop.expect is None:
+            continue
+        what = _what(visit.stop)
+        if visit.began_ns is None or visit.came_ns is None:
+            untried.append((f"{what[0]}: nobody did it", f"{what[1]}：未进行"))
             continue
         later = [v.came_ns for v in visits[number + 1 :] if v.came_ns is not None]
         until_ns = later[0] if later else None
-        own = _own(visit, listener, taken, until_ns)
+        configured_s = delay_of_s(site, visit.stop.expect, visit.stop.zone)
+        due_ns = visit.began_ns + max(0, round((configured_s - EARLY_S) * S))
+        own = _first(visit, listener, taken, due_ns, until_ns)
+        if own is None and _first(visit, listener, taken, visit.came_ns, due_ns) is not None:
+            untried.append(
+                (
+                    f"{what[0]}: its alarm came before it can have been due of this",
+                    f"{what[1]}：告警早于该动作可能触发的时刻",
+                )
+            )
+            continue
         taken |= set() if own is None else {own.alarm.id}
-        events.append(_event(site, visit, own, (visit.began_ns - first_ns) / S))
-    return tuple(events), taken
+        events.append(_event(visit, own, configured_s, (visit.began_ns - first_ns) / S))
+    return tuple(events), tuple(untried), taken
 
 
-def _own(
-    visit: Visit, listener: WalkListener, taken: set[str], until_ns: int | None
+def _first(
+    visit: Visit, listener: WalkListener, taken: set[str], from_ns: int, until_ns: int | None
 ) -> AlarmCame | None:
-    for one in listener.alarms(visit.came_ns or 0):
+    for one in listener.alarms(from_ns):
         mine = fits(visit.stop, one.alarm) and one.alarm.id not in taken
         if mine and (until_ns is None or one.at_ns < until_ns):
             return one
     return None
 
 
-def _event(site: Site, visit: Visit, own: AlarmCame | None, at_s: float) -> EventFigures:
-    stop, began_ns = visit.stop, visit.began_ns or 0
-    kind = stop.expect or ""
-    configured_s = delay_of_s(site, kind, stop.zone)
-    en, zh = kind_words(kind)
-    delay_s, apart_m, note = None, None, None
-    if own is not None and own.at_ns < began_ns:
-        note = (
-            "it came before Enter was pressed: how late it was is not known",
-            "告警早于按下回车，无法得知延迟",
-        )
-    elif own is not None:
-        delay_s = (own.at_ns - began_ns) / 1e9 - configured_s
-    if own is not None and own.alarm.xyz_m is not None:
-        x, y = own.alarm.xyz_m[:2]
-        apart_m = math.hypot(x - stop.xy_m[0], y - stop.xy_m[1])
+def _what(stop: Stop) -> Both:
+    en, zh = kind_words(stop.expect or "")
     zone = f", {stop.zone}" if stop.zone else ""
+    return f"{en}{zone}, station {stop.name}", f"{zh}{zone}，站点 {stop.name}"
+
+
+def _event(visit: Visit, own: AlarmCame | None, configured_s: float, at_s: float) -> EventFigures:
+    stop = visit.stop
+    delay_s, apart_m = None, None
+    if own is not None:
+        delay_s = (own.at_ns - (visit.began_ns or 0)) / 1e9 - configured_s
+        if own.alarm.xyz_m is not None:
+            apart_m = math.dist(own.alarm.xyz_m[:2], stop.xy_m)
     return EventFigures(
-        kind=kind,
-        what=(f"{en}{zone}, station {stop.name}", f"{zh}{zone}，站点 {stop.name}"),
+        kind=stop.expect or "",
+        what=_what(stop),
         at_s=at_s,
         configured_s=configured_s,
         raised=own is not None,
         delay_s=delay_s,
         apart_m=apart_m,
-        note=note,
     )
 
 

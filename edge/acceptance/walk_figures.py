@@ -35,8 +35,10 @@ from scene.rig import Rig
 from scene.site import Site
 
 S = 1_000_000_000
+FRESH_S = 1.0
+"""Whom no camera has seen for so long is no longer seen."""
 _Told = tuple[int, Positions, Position | None, float]
-"""When it came, what was told, who was nearest, and how far off."""
+"""When it came, what was told, who was nearest of those seen, and how far off."""
 
 
 def measure_walk(
@@ -56,7 +58,7 @@ def measure_walk(
     Alarms of the kinds `allowed` come of the walk itself and are not judged.
     """
     stations = tuple(_station(visit, listener) for visit in visits)
-    events, taken = walk_events(site, visits, listener)
+    events, untried, taken = walk_events(site, visits, listener)
     false, standing, troubles = other_alarms(listener, taken, allowed, began_ns)
     health = [beat for _, beat in listener.health(began_ns)]
     seen = [_seconds_seen(visit, listener) for visit in visits]
@@ -77,6 +79,7 @@ def measure_walk(
             "gateway's clock against this machine's, way of the message included",
             "网关时钟与本机时钟之间，含消息传输时间",
         ),
+        untried=untried,
         untested=_untested(site, events, stations, people=people, allowed=allowed),
         standing=standing,
         troubles=(*troubles, *silences_of(listener, began_ns, ended_ns), *degraded_of(health)),
@@ -94,10 +97,16 @@ def _told_at(visit: Visit, listener: WalkListener) -> list[_Told]:
     for at_ns, told in listener.positions(from_ns):
         if at_ns > visit.ended_ns:
             break
-        offs = [(math.hypot(p.xyz_m[0] - x, p.xyz_m[1] - y), p) for p in told.people]
+        seen = [p for p in told.people if _is_seen(p, told.captured_at_ns)]
+        offs = [(math.hypot(p.xyz_m[0] - x, p.xyz_m[1] - y), p) for p in seen]
         off, person = min(offs, key=lambda pair: pair[0], default=(math.inf, None))
         found.append((at_ns, told, person if off <= WITHIN_M else None, off))
     return found
+
+
+def _is_seen(person: Position, at_ns: int) -> bool:
+    """Tell whether cameras see somebody; else the place is only where they are thought to be."""
+    return bool(person.cameras) and at_ns - person.seen_at_ns <= FRESH_S * S
 
 
 def _seconds_seen(visit: Visit, listener: WalkListener) -> list[bool]:

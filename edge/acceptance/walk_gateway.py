@@ -6,8 +6,6 @@ Knows nothing about who walked where.
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from edge.acceptance.camera_evidence import by_survey
 from edge.acceptance.figures import WORST, CameraFigures, CoverageFigures
 from edge.acceptance.listener import WalkListener
@@ -19,6 +17,7 @@ from scene.messages import GatewayHealth
 from scene.rig import Rig
 from scene.site import Site, parse_site
 
+LOST = WORST[0]
 CANT_TELL = ("can't be told", "being learned", "being checked", "not known")
 """In what a gateway says of a camera: it does not know whether that still hangs as it did."""
 
@@ -50,45 +49,53 @@ def walk_cameras(
     for camera in site.cameras:
         said = [one for beat in health for one in beat.cameras if one.name == camera.name]
         worst = min(said, key=lambda one: WORST.index(one.state), default=None)
+        state: str = "" if worst is None else worst.state
+        detail = "" if worst is None else worst.detail
+        silent = sum(camera.name not in [one.name for one in beat.cameras] for beat in health)
+        if said and silent:
+            # Who does not speak of a camera does not say that it is well.
+            state = LOST
+            detail = f"{silent} of {len(health)} heartbeats do not name it; {detail}".rstrip("; ")
         survey = None
         if rig is not None and camera.name in [one.name for one in rig.cameras]:
             survey = by_survey(rig.camera(camera.name), site.rig.survey_points)
         found.append(
             CameraFigures(
                 name=camera.name,
-                state="" if worst is None else worst.state,
-                detail="" if worst is None else worst.detail,
+                state=state,
+                detail=detail,
                 survey=survey,
-                still=_still([(one.state, one.detail) for one in said]),
+                still=_still([(one.state, one.detail) for one in said], whole=not silent),
             )
         )
     return tuple(found)
 
 
-def _still(said: Sequence[tuple[str, str]]) -> bool | None:
+def _still(said: Sequence[tuple[str, str]], *, whole: bool) -> bool | None:
     """Tell whether a camera was found hanging as it did; none where nobody could tell."""
     if any(state == "moved" for state, _ in said):
         return False
-    if not said or any(state != "ok" for state, _ in said):
+    if not said or not whole or any(state != "ok" for state, _ in said):
         return None
     return None if any(words in said[-1][1] for words in CANT_TELL) else True
 
 
 def walk_coverage(health: Sequence[GatewayHealth]) -> CoverageFigures | None:
-    """Tell the least that was seen of each metre; none where the gateway told nothing."""
-    told = [beat for beat in health if beat.coverage]
-    if not told:
-        return None
-    last = told[-1]
-    alike = [
-        beat.coverage
-        for beat in told
-        if beat.coverage_from_x_m == last.coverage_from_x_m
-        and len(beat.coverage) == len(last.coverage)
+    """Tell the least that was seen of each metre; none where the gateway never told anything.
+
+    A heartbeat that does not tell of a metre says that nobody sees it.
+    """
+    told = [
+        {round(beat.coverage_from_x_m) + i: count for i, count in enumerate(beat.coverage)}
+        for beat in health
     ]
-    least = np.array(alike).min(axis=0)
-    start_m = round(last.coverage_from_x_m)
-    return CoverageFigures(from_m=start_m, cameras=tuple(int(one) for one in least))
+    metres = sorted({metre for one in told for metre in one})
+    if not metres:
+        return None
+    least = tuple(
+        min(one.get(metre, 0) for one in told) for metre in range(metres[0], metres[-1] + 1)
+    )
+    return CoverageFigures(from_m=metres[0], cameras=least)
 
 
 def differs_of(

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from edge.acceptance.figures import share_of
 from edge.main import main
 from scene.geometry import CameraModel
 from scene.rig import load_rig, save_rig
@@ -22,10 +23,14 @@ CLIP = SAMPLES / "events" / "zone_entry"
 needs_samples = pytest.mark.skipif(not CLIP.exists(), reason="the sample clips are not here")
 
 
-def site_of(folder: Path, hang: Callable[[CameraModel], CameraModel] = lambda one: one) -> Path:
-    """Copy the clip, with its cameras hung otherwise in the rig file; gives its folder."""
+def site_of(
+    folder: Path,
+    hang: Callable[[CameraModel], CameraModel] = lambda one: one,
+    source: Path = CLIP,
+) -> Path:
+    """Copy a clip, with its cameras hung otherwise in the rig file; gives its folder."""
     clip = folder / "clip"
-    shutil.copytree(CLIP, clip, ignore=shutil.ignore_patterns("coco"))
+    shutil.copytree(source, clip, ignore=shutil.ignore_patterns("coco"))
     rig = load_rig(CLIP.parent / "rig.yaml")
     cameras = tuple(hang(camera) for camera in rig.cameras)
     save_rig(replace(rig, cameras=cameras), folder / "rig.yaml")
@@ -75,7 +80,8 @@ def test_a_camera_turned_by_two_degrees_is_found_and_named(
     checks = {check["name"]: check for check in content["checks"]}
     hang = checks["cameras_hang"]
     assert hang["verdict"] == "failed"
-    (why,) = [english for english, _ in hang["why"]]
+    why, left = (english for english, _ in hang["why"])
+    assert left.startswith("cam1: nothing that it shows now"), "its only neighbour is turned"
     assert why.startswith("cam2 looks 2.")
     for words in ("survey points lie 2.0", "people are seen ", "cam1 miss each other", "m off"):
         assert words in why
@@ -86,6 +92,57 @@ def test_a_camera_turned_by_two_degrees_is_found_and_named(
     assert cam2["overlaps"][0]["deg"] == pytest.approx(2.0, abs=0.4)
     assert cam2["alone_m"] > 0.2, "people whom it alone sees are told elsewhere: 0.08 m before"
     assert why in said
+
+
+@needs_samples
+def test_events_that_name_a_turned_camera_do_not_excuse_it(tmp_path: Path) -> None:
+    """Who leaves the coverage does nothing to the camera; dust dims it, and turns it nowhere."""
+    by = turn(2.0, (1.0, 0.0, 0.0))
+    clip = site_of(
+        tmp_path,
+        lambda one: knocked(one, by) if one.name == "cam1" else one,
+        CLIP.parent / "left_coverage",
+    )
+    events = json.loads((clip / "events.json").read_text(encoding="utf-8"))
+    assert [(one["type"], one["camera"]) for one in events] == [("left_coverage", "cam1")]
+    dust = {"type": "lens_dust", "camera": "cam1", "t_start_s": 0.0}
+    (clip / "events.json").write_text(json.dumps([*events, dust]), encoding="utf-8")
+    code, content = accept(clip)
+    checks = {check["name"]: check for check in content["checks"]}
+    assert (code, checks["cameras_hang"]["verdict"]) == (1, "failed")
+    assert any(why.startswith("cam1 looks 2.") for why, _ in checks["cameras_hang"]["why"])
+    well = checks["cameras_well"]
+    assert well["verdict"] != "passed", "of cam1 nothing is left to be judged"
+    assert any(why.startswith("cam1: ") for why, _ in well["why"])
+
+
+@needs_samples
+def test_labels_without_pictures_are_no_proof(tmp_path: Path) -> None:
+    """Ten times as many labels as pictures; who raised the alarm is labelled only before it."""
+    clip = site_of(tmp_path)
+    moments = [json.loads(line) for line in (clip / "world.jsonl").read_text().splitlines()]
+    for moment in moments:
+        if moment["t_s"] > 1.55:
+            moment["people"] = [one for one in moment["people"] if one["id"] != 1]
+    moments += [moments[-1] | {"frame": i, "t_s": i / 10} for i in range(len(moments), 1000)]
+    lines = "\n".join(json.dumps(moment) for moment in moments)
+    (clip / "world.jsonl").write_text(lines, encoding="utf-8")
+    scene = json.loads((clip / "scene.json").read_text(encoding="utf-8"))
+    (clip / "scene.json").write_text(json.dumps(scene | {"frames": 1000}), encoding="utf-8")
+    (event,) = json.loads((clip / "events.json").read_text(encoding="utf-8"))
+    short = {"type": "fall", "id": 1, "t_start_s": 99.0}
+    (clip / "events.json").write_text(json.dumps([event, short]), encoding="utf-8")
+    code, content = accept(clip)
+    assert code == 1
+    checks = {check["name"]: check for check in content["checks"]}
+    assert checks["labels_read"]["verdict"] == "not_measured"
+    assert checks["labels_read"]["measured"][0] == "900 of 1000 without a picture"
+    told = content["figures"]["missed_people"]
+    like = share_of(told["count"], told["of"], told["of"] / 10)
+    assert like is not None
+    assert told["high"] == pytest.approx(like.high)
+    untested = " ".join(english for english, _ in content["figures"]["untested"])
+    assert "The event fall at 99.0 s (Man down, person 1): it is too short" in untested
 
 
 def _is_self_contained(page: str) -> None:

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from control_room.incident.verify import verify
+from delivery.signing import read_private_key
 from edge.acceptance.clip import with_clips
 from edge.acceptance.folder import FolderError, write_folder
 from edge.acceptance.record import sha256_of, subject_of
@@ -84,3 +86,16 @@ def test_keys_and_names_are_looked_at_before_anything_runs(
     assert "scene.json: fps: Input should be greater than 0" in capsys.readouterr().err
     (tmp_path / "scene.json").write_text(json.dumps({"fps": 10, "frames": 0}), encoding="utf-8")
     assert main([*given, "--tester", "Li"]) == 2
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not here")
+def test_the_key_that_the_documentation_makes_signs_and_verifies(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "acceptance.md").read_text(encoding="utf-8")
+    makes = [line for line in text.splitlines() if line.startswith("openssl ")]
+    assert len(makes) == 2
+    for line in makes:
+        subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
+    assert "--key-file tester.key" in text
+    folder = tmp_path / "out"
+    write_folder(folder, FILES, {"kind": "acceptance"}, read_private_key(tmp_path / "tester.key"))
+    assert main(["verify", str(folder), "--trusted", str(tmp_path / "tester.pub")]) == 0

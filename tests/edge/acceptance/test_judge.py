@@ -40,7 +40,12 @@ EVENT = EventFigures(
     delay_s=0.5,
 )
 CAMERA = CameraFigures(
-    name="cam1", state="ok", detail="", survey=Turn(deg=0.05, px=0.5, looks=8), alone_m=0.1
+    name="cam1",
+    state="ok",
+    detail="",
+    survey=Turn(deg=0.05, px=0.5, looks=8),
+    people=Turn(deg=0.2, px=3.0, looks=50, sigma_deg=1.0),
+    alone_m=0.1,
 )
 GOOD = Figures(
     mode="clip",
@@ -55,6 +60,7 @@ GOOD = Figures(
     position_delay_s=None,
     clock_skew_s=0.01,
     skew_of=("", ""),
+    unread=share_of(0, 600),
 )
 
 
@@ -129,7 +135,12 @@ def test_each_limit_fails_alone_and_its_null_leaves_it_out(
         ("position", {"stations": ()}),
         ("coverage", {"coverage": None}),
         ("cameras_well", {"cameras": (replace(CAMERA, state=""),)}),
-        ("cameras_hang", {"cameras": (replace(CAMERA, survey=None),)}),
+        ("cameras_hang", {"cameras": (replace(CAMERA, survey=None, people=None),)}),
+        ("cameras_hang", {"cameras": (CAMERA, replace(CAMERA, name="cam2", people=None))}),
+        ("labels_read", {"unread": None}),
+        ("labels_read", {"unread": share_of(7, 600)}),
+        ("missed_alarms", {"untried": (("Man down, station 3", "人员倒地，站点 3"),)}),
+        ("missed_people", {"stations": (STATION, replace(STATION, seen_share=None))}),
         ("clock_skew", {"clock_skew_s": None}),
     ],
 )
@@ -187,11 +198,39 @@ def test_what_people_tell_counts_beyond_its_own_slack() -> None:
     assert verdict("cameras_hang", people(1.6)).verdict == "failed"
 
 
-def test_a_camera_that_the_truth_broke_speaks_against_nobody() -> None:
-    broken = replace(CAMERA, state="lost", survey=None, expected="camera_dead")
+def test_what_an_event_does_is_not_judged_and_named_and_all_of_it_is_no_pass() -> None:
+    broken = replace(CAMERA, name="cam2", expected="camera_dead")
     figures = replace(GOOD, cameras=(CAMERA, broken))
     assert passed(judge(figures, site()))
-    assert "camera_dead" in verdict("cameras_well", figures).why[0][0]
+    assert "cam2: what comes of camera_dead" in verdict("cameras_well", figures).why[0][0]
+    unjudged = replace(GOOD, cameras=(CAMERA, replace(broken, state="")))
+    check = verdict("cameras_well", unjudged)
+    assert check.verdict == "not_measured"
+    assert check.why[0][0].startswith("cam2: not judged, the truth says camera_dead")
+    ill = replace(GOOD, cameras=(CAMERA, replace(broken, state="obscured")))
+    assert verdict("cameras_well", ill).verdict == "failed"
+
+
+def test_an_event_of_a_camera_excuses_no_turn() -> None:
+    turned = replace(CAMERA, expected="camera_dead", survey=Turn(deg=2.0, px=30.0, looks=8))
+    assert verdict("cameras_hang", replace(GOOD, cameras=(turned,))).verdict == "failed"
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        {"still": True},
+        {"overlaps": (Miss(other="cam2", px=3.0, deg=0.3),)},
+        {"people": Turn(deg=0.2, px=3.0, looks=50, sigma_deg=1.0)},
+    ],
+)
+def test_only_what_a_camera_shows_now_lets_it_pass(evidence: dict[str, object]) -> None:
+    alone = replace(CAMERA, people=None)
+    check = verdict("cameras_hang", replace(GOOD, cameras=(alone,)))
+    assert check.verdict == "not_measured"
+    assert "survey points alone" in check.why[0][0]
+    shown = replace(alone, **evidence)  # type: ignore[arg-type]
+    assert verdict("cameras_hang", replace(GOOD, cameras=(shown,))).verdict == "passed"
 
 
 def test_the_whole_floor_must_be_seen_unless_the_site_says_which() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from edge.acceptance.stations import Stop, read_stations
 from edge.acceptance.walk import Walk
 from edge.acceptance.walk_figures import measure_walk
 from edge.description import without_secrets
+from scene.messages import Positions
 from scene.site import load_site
 from tests.edge.acceptance.staged_walk import IN_ZONE, SITE_FILE, Stage, rig, site
 
@@ -22,6 +24,7 @@ FEW = """station,x_m,y_m,stay_s,expect,zone
 3,24.6,-1.2,5,restricted_zone,switchgear
 """
 Step = Callable[[Stage], None]
+Told = Callable[[int], Positions]
 
 
 def stops(folder: Path, text: str = FEW) -> tuple[Stop, ...]:
@@ -178,31 +181,101 @@ def test_an_alarm_that_does_not_come_is_missed_and_one_too_late_fails(tmp_path: 
     assert "2.5 s late" in checks(figures)["alarm_delay"].why[0][0]
 
 
-def test_an_alarm_before_its_act_has_no_delay(tmp_path: Path) -> None:
-    def early(stage: Stage) -> None:
+def test_an_alarm_before_its_act_is_false_and_not_the_one_due(tmp_path: Path) -> None:
+    def ready(stage: Stage) -> None:
         wait(stage)
-        stage.raise_in_s(0.0, "restricted_zone", zone="switchgear")
-        stage.sleep(1.0)
+        stage.raise_in_s(0.5, "restricted_zone", zone="switchgear")
 
     def press(stage: Stage) -> None:
         stage.sleep(1.0)
         stage.scene.people = [IN_ZONE]
 
-    figures, _ = walk(Stage(), stops(tmp_path), *WELL[:2], early, press)
-    (event,) = figures.events
-    # It came while "ready" was being said: it is nobody's, and false.
-    assert not event.raised
-    assert verdicts(figures)["false_alarms"] == "failed"
-
-    def ready(stage: Stage) -> None:
-        wait(stage)
-        stage.raise_in_s(0.5, "restricted_zone", zone="switchgear")
+    def act(stage: Stage) -> None:
+        press(stage)
+        enter()(stage)
 
     figures, _ = walk(Stage(), stops(tmp_path), *WELL[:2], ready, press)
+    assert figures.events == ()
+    assert verdicts(figures)["missed_alarms"] == verdicts(figures)["alarm_delay"] == "not_measured"
+    assert "came before it can have been due" in checks(figures)["missed_alarms"].why[0][0]
+    assert verdicts(figures)["false_alarms"] == "failed"
+
+    figures, _ = walk(Stage(), stops(tmp_path), *WELL[:2], ready, act)
+    assert figures.events[0].delay_s == pytest.approx(0.3)
+    assert verdicts(figures)["false_alarms"] == "failed"
+
+
+def test_an_alarm_sooner_than_it_can_be_due_is_of_something_else(tmp_path: Path) -> None:
+    text = FEW.replace("restricted_zone,switchgear", "man_down,")
+
+    def lie(after_s: float) -> Step:
+        def step(stage: Stage) -> None:
+            stage.scene.people = [IN_ZONE]
+            stage.raise_in_s(after_s, "man_down", xyz_m=(24.6, -1.2, 0.0))
+
+        return step
+
+    figures, _ = walk(Stage(), stops(tmp_path, text), *WELL[:3], lie(0.5))
+    assert verdicts(figures)["missed_alarms"] == "not_measured"
+    figures, _ = walk(Stage(), stops(tmp_path, text), *WELL[:3], lie(3.2))
+    assert verdicts(figures)["missed_alarms"] == "passed"
+
+
+def test_an_alarm_about_somebody_elsewhere_is_false_and_not_the_one_due(tmp_path: Path) -> None:
+    figures, _ = walk(Stage(), stops(tmp_path), *WELL[:3], enter(xyz_m=(27.0, -1.2, 0.0)))
     (event,) = figures.events
-    assert event.raised
-    assert event.delay_s is None
-    assert verdicts(figures)["alarm_delay"] == "not_measured"
+    assert not event.raised
+    assert verdicts(figures)["missed_alarms"] == verdicts(figures)["false_alarms"] == "failed"
+    figures, _ = walk(Stage(), stops(tmp_path), *WELL[:3], enter(xyz_m=None))
+    assert figures.events[0].raised
+
+
+def test_whom_no_camera_sees_is_not_seen(tmp_path: Path) -> None:
+    for change in ({"cameras": ()}, {"seen_at_ns": 0}):
+        stage = Stage()
+        told = stage.scene.positions
+
+        def predicted(at_ns: int, change: Any = change, told: Told = told) -> Positions:
+            now = told(at_ns)
+            return replace(now, people=tuple(replace(one, **change) for one in now.people))
+
+        stage.scene.positions = predicted  # type: ignore[method-assign]
+        figures, _ = walk(stage, stops(tmp_path), *WELL)
+        assert figures.missed_people is not None
+        assert figures.missed_people.share == 1.0
+        assert [one.median_m for one in figures.stations] == [None] * 3
+        assert verdicts(figures)["position"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("change", "point", "words"),
+    [
+        ({"coverage": ()}, "coverage", "Seen by no camera: metres 23-40"),
+        ({"cameras": ()}, "cameras_well", "heartbeats do not name it"),
+    ],
+)
+def test_a_heartbeat_that_leaves_something_out_does_not_say_that_it_is_well(
+    tmp_path: Path, change: dict[str, Any], point: str, words: str
+) -> None:
+    stage = Stage()
+    told, from_ns = stage.scene.health, stage.now_ns() + 8 * 10**9
+    stage.scene.health = lambda at_ns: (  # type: ignore[method-assign]
+        told(at_ns) if at_ns < from_ns else replace(told(at_ns), **change)
+    )
+    figures, _ = walk(stage, stops(tmp_path), *WELL)
+    assert verdicts(figures)[point] == "failed"
+    assert any(words in why for why, _ in checks(figures)[point].why)
+    if point == "cameras_well":
+        assert verdicts(figures)["cameras_hang"] == "not_measured"
+
+
+def test_an_expected_alarm_that_nobody_tried_is_not_measured(tmp_path: Path) -> None:
+    four = FEW + "4,24.6,-1.2,5,restricted_zone,switchgear\n"
+    figures, _ = walk(Stage(), stops(tmp_path, four), *WELL, "s")
+    check = checks(figures)["missed_alarms"]
+    assert check.verdict == "not_measured"
+    assert any("station 4: nobody did it" in why for why, _ in check.why)
+    assert verdicts(figures)["missed_people"] == "not_measured"
 
 
 def test_alarms_of_nothing_are_false_unless_they_come_of_the_walk(tmp_path: Path) -> None:
