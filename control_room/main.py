@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from control_room.access.options import add_access_arguments, check_access, door_of
+from control_room.access.options import Door, add_access_arguments, door_of
 from control_room.broker_options import (
     add_broker_arguments,
     add_prefix_argument,
@@ -76,7 +76,7 @@ PAGE = (
     "control_room.server",
     "delivery.stream",
 )
-"""Modules that are imported once alarms are taken."""
+"""Modules that serve it, imported once alarms are taken; those of its door, if any, before."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -146,10 +146,11 @@ def _serve(args: argparse.Namespace) -> None:
         say("--keys without --signing-key: gateways that trust a key will refuse our receipts")
     memory = beside(journal_file, ".heard.json")
     guard, expected = guard_of(args, SystemClock(), say, memory)
-    check_access(args, _folder(args))
     bound = bind(args.host, args.port)
     with (
         contextlib.closing(bound),
+        # Before an alarm is taken: its gateway forgets it, and who refuses here shows it to nobody.
+        contextlib.closing(door_of(args, SystemClock(), say, _folder(args))) as door,
         open_room(
             broker_of(args),
             journal_file,
@@ -165,19 +166,16 @@ def _serve(args: argparse.Namespace) -> None:
             home_prefix=args.home_assistant if args.prefix == LIVE_PREFIX else None,
         ) as room,
     ):
-        _serve_page(args, room, bound)
+        _serve_page(args, room, door, bound)
 
 
-def _serve_page(args: argparse.Namespace, room: Room, bound: socket.socket) -> None:
+def _serve_page(args: argparse.Namespace, room: Room, door: Door, bound: socket.socket) -> None:
     """Serve browsers, now that alarms are taken: this takes longer to import than all else."""
     from control_room.incident.options import exports_of
     from control_room.server import make_server
     from delivery.stream import stream_packets
 
-    with (
-        contextlib.closing(door_of(args, SystemClock(), say, _folder(args))) as door,
-        exports_of(args.recordings, args.signing_key, say) as exports,
-    ):
+    with exports_of(args.recordings, args.signing_key, _folder(args), say) as exports:
         server = make_server(room, stream_packets, door, exports=exports)
         name = "" if door.certificate is None else door.certificate.first_name()
         url = url_of(bound, tls=door.certificate is not None, name=name)
@@ -192,7 +190,7 @@ def _serve_page(args: argparse.Namespace, room: Room, bound: socket.socket) -> N
 
 
 def _folder(args: argparse.Namespace) -> Path:
-    """Tell where users and sessions are kept if nothing else is said."""
+    """Tell where users, sessions and exports are kept if nothing else is said."""
     return args.journal.parent if isinstance(args.journal, Path) else Path("state")
 
 

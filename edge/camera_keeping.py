@@ -6,6 +6,7 @@ work; connecting anew and waiting for key frames would take longer than all else
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
 
 from edge.byte_ring import ByteRing
 from edge.camera_kept import Kept
@@ -29,6 +30,12 @@ class CameraKeeper:
     def kept(self) -> Kept:
         """Give the cameras that are kept going now."""
         return tuple((camera.config, camera.ring) for camera in self._cameras)
+
+    @property
+    def holds(self) -> tuple[Connection, ...]:
+        """Give what keeps their processes: whoever has a copy of one keeps it, too."""
+        cameras = (*self._cameras, *self._gone)
+        return tuple(camera.hold for camera in cameras if camera.hold is not None)
 
     def want(self, configs: Sequence[CameraConfig]) -> None:
         """Keep exactly the live ones of these going, as they are written here.

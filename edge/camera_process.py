@@ -150,7 +150,7 @@ class CameraProcess:
         self._start_at_ns = start_at_ns
         self._clock = SystemClock()
         self._process: SpawnProcess | None = None
-        self._hold: Connection | None = None
+        self.hold: Connection | None = None
         self._started_s = 0.0
         self._checked_s = 0.0
         self._excused_s = 0.0
@@ -183,7 +183,7 @@ class CameraProcess:
         """Start the process; raises `OSError` when there is no room for it."""
         self._started_s, self._killed_s = self._clock.monotonic_s(), None
         spawn = multiprocessing.get_context("spawn")
-        theirs, self._hold = spawn.Pipe(duplex=False)
+        theirs, self.hold = spawn.Pipe(duplex=False)
         self._process = spawn.Process(
             target=main,
             args=(self.config, self.ring, theirs, self._loop, self._start_at_ns),
@@ -198,8 +198,8 @@ class CameraProcess:
         """Tell the process to end, without waiting."""
         with self._lock:
             self._stopped = True
-            if self._hold is not None:
-                self._hold.close()
+            if self.hold is not None:
+                self.hold.close()
 
     def stop(self) -> None:
         """Tell the process to end; kill it when it does not."""

@@ -31,6 +31,8 @@ STOP_LIMIT_S = 40.0
 LONGEST_PAUSE_S = 5.0
 WORKED_S = 3.0
 """Who lived for so long is started again at once, as a service is: alarms wait for it."""
+OFTEN, OFTEN_S = 3, 60.0
+"""But not more than so often in so long: each start costs the processor, and nothing is seen."""
 LOOK_EVERY_S = 0.2
 STOOD_STILL_S = 1.0
 """Who has not come round for so long itself (a machine that was paused, Ctrl-Z) can't tell for how
@@ -65,6 +67,7 @@ class _Guardian:
 
     def run(self) -> int:
         why, pause_s = "", 0.0
+        deaths_s: list[float] = []
         with self._signals():
             while True:
                 started_s = time.monotonic()
@@ -75,9 +78,11 @@ class _Guardian:
                 said = self._last_error()
                 why = f"{why}; its last error: {said}" if said else why
                 log.say(f"the supervisor {why}; starting it again", "error")
-                worked = time.monotonic() - started_s > WORKED_S
-                pause_s = 0.0 if worked else min(LONGEST_PAUSE_S, 2 * pause_s + 0.5)
-                until_s = time.monotonic() + pause_s
+                now_s = time.monotonic()
+                deaths_s = [now_s, *(one for one in deaths_s if now_s - one < OFTEN_S)]
+                at_once = now_s - started_s > WORKED_S and len(deaths_s) <= OFTEN
+                pause_s = 0.0 if at_once else min(LONGEST_PAUSE_S, 2 * pause_s + 0.5)
+                until_s = now_s + pause_s
                 while time.monotonic() < until_s and not self._told:
                     time.sleep(LOOK_EVERY_S)
                 if self._told:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from edge.alone import alone
 from edge.caretaker import SUPERVISOR, Caretaker, ServiceNow
 from edge.line import LineIn, new_door
 from edge.live import run_cameras
@@ -26,9 +27,13 @@ STOP_LIMIT_S = 2.0
 
 
 def run_in_threads(options: RunOptions, say: Callable[[str], None]) -> int:
-    """Run until the cameras end, or a signal comes; gives the exit code."""
+    """Run until the cameras end, or a signal comes; gives the exit code.
+
+    Raises `LamproomError` where another gateway runs already.
+    """
     site = options.site()
     with (
+        alone(site.state_folder),
         told_to_end() as told,
         open_sending(site, options) as sending,
         _caretaker(site, options, sending) as take_care,

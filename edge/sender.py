@@ -5,6 +5,7 @@ alarm being lost, because alarms are in the outbox on disk.
 """
 
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from edge.service import Context
 from scene.clock import SystemClock
 from scene.errors import LamproomError
 from scene.messages import GatewayState
-from scene.site import Site
+from scene.site import PanoramaConfig, Site
 from scene.topics import topic_name
 
 if TYPE_CHECKING:  # imported only where they are used: alarms wait for all that is imported here
@@ -88,6 +89,8 @@ def open_sending(site: Site, options: RunOptions) -> Sending:
     What waits in the outbox goes out first. Raises `SigningError` for a key file that can't be
     used, and `LamproomError` where the panorama or figures can't be served.
     """
+    if not options.again:
+        _refuse_a_taken_port(site.panorama)
     clock, state = SystemClock(), site.state_folder
     key_file = site.signing.key_file if site.signing is not None else None
     signer = None if key_file is None else Signer.from_file(key_file)
@@ -129,6 +132,23 @@ def open_sending(site: Site, options: RunOptions) -> Sending:
         metrics=metrics,
         new_run=lambda after: next_run(state / "run", clock, after=after),
     )
+
+
+def _refuse_a_taken_port(panorama: PanoramaConfig) -> None:
+    """Raise `StreamError` before the broker hears us: who has the port may be our very gateway."""
+    host, port = panorama.host or None, panorama.port
+    try:
+        places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, _, _, address in places:
+            with socket.socket(family, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(address)
+    except (OSError, OverflowError):
+        from delivery.stream import StreamServer
+
+        StreamServer(panorama.host, port).close()  # says why, if it can't either
 
 
 def _serve_viewers(

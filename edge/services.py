@@ -19,6 +19,7 @@ from multiprocessing.process import BaseProcess
 
 from delivery.aside import Aside, StalledError
 from edge import log
+from edge.alone import alone
 from edge.camera_keeping import CameraKeeper
 from edge.caretaker import SUPERVISOR, Caretaker, ServiceNow
 from edge.faults import filler
@@ -44,6 +45,7 @@ second without the service counts."""
 STOP_LIMIT_S = 5.0
 """A service that is told to stop and does not within so long is killed."""
 LOOK_EVERY_S = 0.1
+GOING_S = 0.005
 NEXT_AFTER_S = 10.0
 """The next service is not kept waiting longer by one that does not come up."""
 STEADY_S = 60.0
@@ -170,8 +172,12 @@ class Supervisor:
         """Keep the services going until the run ends, `until` says so, or a signal comes.
 
         Gives the exit code: 0, or 2 when a service can't start because of bad input. Raises
-        `LamproomError` for a site file that can't be read.
+        `LamproomError` for a site file that can't be read, and where another gateway runs already.
         """
+        with self._door_out, self._door_in, alone(self._options.site().state_folder):
+            return self._run(until)
+
+    def _run(self, until: Callable[[], bool]) -> int:
         self._taps = open_taps(self._options)
         if self._taps is not None:
             self._cameras = CameraKeeper(self._taps.packets)
@@ -215,7 +221,7 @@ class Supervisor:
             if look:
                 self._want_cameras()
             if forks:
-                self._spares.fork(look)
+                self._spares.fork(look, self._cameras.holds)
             self._spares.make(to_start[:1])
             self._caretaker = self._new_caretaker()
             self._site_file = Aside("site-file")
@@ -228,11 +234,17 @@ class Supervisor:
 
     def _rest(self, limit_s: float) -> None:
         """Wait until it is time for another look: also when somebody dies."""
-        alive = [one.process for one in self._running.values() if one.process.is_alive()]
-        if alive:
-            wait([process.sentinel for process in alive], limit_s)
-        else:
+        until_s = time.monotonic() + limit_s
+        some = [one.process for one in self._running.values() if not one.killed_s]
+        alive = [process for process in some if process.is_alive()]
+        if not alive:
             time.sleep(limit_s)
+            return
+        told = wait([process.sentinel for process in alive], limit_s)
+        ended = [process for process in alive if process.sentinel in told]
+        # Who is going is gone in a moment; who has only closed what tells of it may live on.
+        while any(one.is_alive() for one in ended) and time.monotonic() < until_s:
+            time.sleep(GOING_S)
 
     def _may_go_on(self) -> bool:
         """Tell whether all who were started are up, or have been waited for long enough."""
@@ -459,5 +471,3 @@ class Supervisor:
             forget(process)
         self._caretaker.close()
         self._record.close()
-        self._door_out.close()
-        self._door_in.close()

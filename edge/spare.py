@@ -55,11 +55,12 @@ def start_process(
     *,
     later: Sequence[str] | None = None,
     forked: bool = False,
+    leave: Sequence[Connection] = (),
 ) -> Started:
     """Start a process of the service `name`; raises `OSError` when there is no room for it.
 
     With `later`, modules that the service imports later, it is a spare that waits. It is `forked`
-    only by who `has_one_thread`.
+    only by who `has_one_thread`, and then lets go of what it is to `leave` to its parent.
     """
     context = multiprocessing.get_context("fork" if forked else "spawn")
     signs = Signs()
@@ -68,7 +69,7 @@ def start_process(
     try:
         process: BaseProcess = context.Process(  # type: ignore[attr-defined]
             target=_serve_forked if forked else serve,
-            args=(ours, *words) if forked else words,
+            args=((*leave, *([ours] if ours else ())), *words) if forked else words,
             name=f"lamproom-{name}",
         )
         if forked:
@@ -92,9 +93,9 @@ def has_one_thread() -> bool:
         return threading.active_count() == 1
 
 
-def _serve_forked(ours: Connection | None, *words: Any) -> None:
-    if ours is not None:
-        ours.close()  # else who waits here would never hear that nobody can give orders any more
+def _serve_forked(leave: Sequence[Connection], *words: Any) -> None:
+    for one in leave:  # else who waits at the other end would not hear that our parent closed it
+        one.close()
     serve(*words)
 
 
@@ -123,11 +124,15 @@ class Spares:
         _end(spare)
         return None
 
-    def fork(self, names: Iterable[str]) -> None:
-        """Make those of these that wait, at once, out of this process; it has one thread."""
+    def fork(self, names: Iterable[str], leave: Sequence[Connection] = ()) -> None:
+        """Make those of these that wait, at once, out of this process; it has one thread.
+
+        They `leave` these to this process, and the orders to others who wait.
+        """
         for name in names:
             if name in self._modules:
-                self._make(name, forked=True)
+                orders = [one.orders for one in self._spares.values() if one.orders is not None]
+                self._make(name, forked=True, leave=(*leave, *orders))
 
     def make(self, names: Iterable[str]) -> None:
         """Make the first of these that is missing, but only one at a time."""
@@ -151,11 +156,11 @@ class Spares:
             if name in self._spares:
                 _end(self._spares.pop(name))
 
-    def _make(self, name: str, *, forked: bool = False) -> None:
+    def _make(self, name: str, *, forked: bool = False, leave: Sequence[Connection] = ()) -> None:
         module, *later = self._modules[name]
         try:
             self._spares[name] = start_process(
-                name, module, self._new_context, later=later, forked=forked
+                name, module, self._new_context, later=later, forked=forked, leave=leave
             )
         except OSError:  # no memory for another process now
             self._due_s[name] = time.monotonic() + AGAIN_S

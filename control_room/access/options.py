@@ -5,6 +5,7 @@ is refused before anything is served.
 """
 
 import argparse
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,13 +78,13 @@ def add_access_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check_access(args: argparse.Namespace, folder: Path) -> None:
-    """Raise `AccessError` where it would not be safe to serve the page; imports next to nothing.
+def _check_access(args: argparse.Namespace, folder: Path) -> None:
+    """Raise `AccessError` where it would not be safe to serve the page.
 
     `folder` is where users and sessions are kept if nothing else is said.
     """
     users_file = args.users or folder / "users.yaml"
-    if args.users is not None and not args.users.exists():
+    if args.users is not None and not _is_there(users_file):
         raise AccessError(f"--users {args.users}: is not there; {_first(users_file)}")
     if (args.tls_certificate is None) != (args.tls_key is None):
         raise AccessError("--tls-certificate and --tls-key: give both")
@@ -95,8 +96,8 @@ def check_access(args: argparse.Namespace, folder: Path) -> None:
 def door_of(
     args: argparse.Namespace, clock: Clock, say: Callable[[str], None], folder: Path
 ) -> Door:
-    """Read what the options name; raises `AccessError`, also as `check_access` does."""
-    check_access(args, folder)
+    """Read what the options name; raises `AccessError`, also where serving would not be safe."""
+    _check_access(args, folder)
     users_file = args.users or folder / "users.yaml"
     oidc = _oidc(args.oidc) if args.oidc else None
     asks = oidc is not None or _has_users(users_file)
@@ -108,11 +109,28 @@ def door_of(
 
 
 def _has_users(users_file: Path) -> bool:
-    if not users_file.exists():
+    if not _is_there(users_file):
         return False
     from control_room.access.users_file import read_users
 
     return bool(read_users(users_file).users)
+
+
+def _is_there(users_file: Path) -> bool:
+    """Tell whether there is such a file; raises `AccessError` where nobody can tell.
+
+    Who is taken for absent then would let anybody act. A link to nothing is no absent file either:
+    what it points to may not be mounted yet.
+    """
+    try:
+        os.stat(users_file)
+    except FileNotFoundError:
+        if not users_file.is_symlink():
+            return False
+        raise AccessError(f"{users_file}: the users can't be read: it points to no file") from None
+    except OSError as error:
+        raise AccessError(f"{users_file}: the users can't be read: {error}") from None
+    return True
 
 
 def _oidc(file: Path) -> "OidcSettings":

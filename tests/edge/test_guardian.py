@@ -24,6 +24,7 @@ from scene.errors import LamproomError
 
 folder, script = Path(sys.argv[1]), sys.argv[2].split(",")
 guardian.QUIET_LIMIT_S = 1.0
+guardian.OFTEN_S = 3600.0
 guardian.WORKED_S = float(os.environ.get("WORKED_S", "3600"))
 
 def pause(duration_s):
@@ -113,6 +114,17 @@ def test_who_worked_before_it_died_is_started_again_at_once(tmp_path: Path, work
         assert process.returncode == 0
     assert len(starts(tmp_path)) == 2
     assert (tmp_path / "paused").exists() != worked
+
+
+@pytest.mark.parametrize("deaths", [3, 4])
+def test_who_dies_again_and_again_is_not_started_without_a_pause_however_long_it_worked(
+    tmp_path: Path, deaths: int
+) -> None:
+    with guarded(tmp_path, "crash," * deaths + "end", WORKED_S="0") as process:
+        process.communicate(timeout=HANG_S)
+        assert process.returncode == 0
+    assert len(starts(tmp_path)) == deaths + 1
+    assert (tmp_path / "paused").exists() == (deaths > 3)
 
 
 def test_bad_input_at_the_first_start_is_the_end(tmp_path: Path) -> None:

@@ -51,21 +51,35 @@ def test_bad_input_is_not_tried_again_without_a_pause(
 
 
 @pytest.mark.parametrize(
-    ("result", "waits"),
-    [("exit-code", True), ("success", False), ("signal", False), ("oom-kill", False)],
+    ("result", "status", "waits"),
+    [
+        ("exit-code", "1", True),
+        ("signal", "SEGV", True),
+        ("core-dump", "SEGV", True),
+        ("core-dump", "KILL", True),
+        ("resources", "", True),
+        ("protocol", "0", True),
+        ("timeout", "KILL", True),
+        ("success", "0", False),
+        ("signal", "KILL", False),
+        ("oom-kill", "KILL", False),
+        ("watchdog", "ABRT", False),
+    ],
 )
 @pytest.mark.parametrize(
-    ("kind", "unit"), [("gateway", GATEWAY), ("control-room", CONTROL_ROOM), ("broker", BROKER)]
+    "unit", [("gateway", GATEWAY), ("control-room", CONTROL_ROOM), ("broker", BROKER)]
 )
-def test_who_was_killed_is_back_at_once(
-    tmp_path: Path, kind: str, unit: Path, result: str, waits: bool
+def test_who_was_killed_is_back_at_once_and_who_crashes_is_not(
+    tmp_path: Path, unit: tuple[str, Path], result: str, status: str, waits: bool
 ) -> None:
+    kind, file = unit
     assert install(tmp_path, kind) == 0
-    said = settings(tmp_path / unit)
+    said = settings(tmp_path / file)
     assert said["RestartSec"] == ["100ms"]
     line = said["ExecStopPost"][0]
     words = shlex.split(line.replace("$$", "$").replace("sleep 1", "exit 9"))
-    ended = subprocess.run(words, env={"SERVICE_RESULT": result}, check=False)
+    said_to_it = {"SERVICE_RESULT": result, "EXIT_STATUS": status}
+    ended = subprocess.run(words, env=said_to_it, check=False)
     assert ended.returncode == (9 if waits else 0)
 
 

@@ -1,5 +1,6 @@
 """The sending process: what it says while the gateway ends."""
 
+import socket
 import threading
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from edge.options import RunOptions
 from edge.outlet import LIMITS, LineOutlet
 from edge.service import Context, Signs
 from scene.clock import SystemClock
+from scene.errors import LamproomError
 from scene.messages import Anomaly, ControlRoomBeat, GatewayState
 from scene.site import BrokerConfig
 from scene.wire import decode, encode
@@ -95,3 +97,23 @@ def test_who_outlives_another_gateway_of_its_name_speaks_as_after_a_new_start(
         room.close()
     number = int((options.site().state_folder / "run").read_text())
     assert number >= runs[-1], "the next start has a higher number still"
+
+
+def test_where_the_port_is_taken_the_broker_hears_nothing(tmp_path: Path) -> None:
+    """Whoever has it may be the gateway itself, and would be cut and said to be gone."""
+    site = SITE.replace("rig: {", f"rig: {{file: {FOLDER}/rig.yaml, ")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        socket.create_server(("127.0.0.1", 0)) as broker,
+    ):
+        broker.setblocking(False)
+        options = RunOptions(
+            site_file=tmp_path / "site.yaml",
+            broker_url=f"mqtt://127.0.0.1:{broker.getsockname()[1]}",
+            stream_port=taken.getsockname()[1],
+        )
+        options.site_file.write_text(site, encoding="utf-8")
+        with pytest.raises(LamproomError, match=r"panorama\.port"):
+            sender.open_sending(options.site(), options)
+        with pytest.raises(BlockingIOError):
+            broker.accept()

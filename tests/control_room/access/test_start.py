@@ -97,6 +97,25 @@ def test_it_does_not_start_and_says_why_in_one_line(tmp_path: Path) -> None:
     assert "lamproom users add NAME --role admin" in line
 
 
+@pytest.mark.parametrize("bad", ["certificate", "oidc"])
+def test_who_refuses_to_start_has_taken_no_alarm(tmp_path: Path, bad: str) -> None:
+    """A gateway forgets what was receipted, and nobody could see it here."""
+    certificate, key = make_certificate(tmp_path)
+    file = certificate if bad == "certificate" else tmp_path / "oidc.yaml"
+    file.write_text("neither a certificate nor settings\n")
+    tls = ("--tls-certificate", str(certificate), "--tls-key", str(key))
+    words = tls if bad == "certificate" else ("--oidc", str(file))
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        broker.setblocking(False)
+        journal = ("--port", "0", "--journal", str(tmp_path / "journal.sqlite"))
+        url = f"mqtt://127.0.0.1:{broker.getsockname()[1]}"
+        with started("--broker", url, *journal, *words) as room:
+            assert room.process.wait(60) == 2
+        assert room.has(str(file))
+        with pytest.raises(BlockingIOError):
+            broker.accept()
+
+
 def test_where_strangers_could_act_it_does_not_start(tmp_path: Path, users_file: Path) -> None:
     nobody = ("--journal", str(tmp_path / "empty" / "journal.sqlite"))
     somebody = ("--journal", str(users_file.parent / "journal.sqlite"))
@@ -111,6 +130,21 @@ def test_where_strangers_could_act_it_does_not_start(tmp_path: Path, users_file:
     assert "is not there" in refused(*nobody, "--users", str(tmp_path / "none.yaml"))
     users_file.chmod(0o644)
     assert "chmod 600" in refused(*somebody)
+
+
+@pytest.mark.parametrize("trouble", ["points to itself", "points nowhere", "no name", "no folder"])
+def test_users_that_can_not_be_looked_for_are_not_nobody(tmp_path: Path, trouble: str) -> None:
+    """Else anybody could act without a login."""
+    file = tmp_path / "there" / "users.yaml"
+    if trouble == "no folder":
+        file.parent.touch()
+    else:
+        file.parent.mkdir()
+        nowhere = tmp_path / ("a" * (300 if trouble == "no name" else 3))
+        file.symlink_to(file if trouble == "points to itself" else nowhere)
+    words = ("--journal", str(file.with_name("journal.sqlite")))
+    assert f"{file}: the users can't be read" in refused(*words)
+    assert str(file) in refused(*words, "--users", str(file))
 
 
 def test_without_users_it_says_that_it_asks_for_no_login(tmp_path: Path) -> None:
