@@ -121,7 +121,11 @@ def schemas() -> dict[str, Json]:
             "bytes": maybe({"type": "integer", "description": "Of the .zip, once it is there."}),
         }
     )
-    found["Error"] = record({"error": {"type": "string", "description": "One sentence: why."}})
+    words: Json = {
+        "error": {"type": "string", "description": "One sentence: why."},
+        "error_zh": {"type": "string", "description": "In Chinese, where it is worded."},
+    }
+    found["Error"] = record(words) | {"required": ["error"]}
     return found
 
 

@@ -22,8 +22,9 @@ from typing import Any
 from scene.errors import RecordingError
 
 PAGE = 4096
-_WANTED_AT, _RESERVED_AT, _HEAD_AT, _WRITTEN_AT = 0, 8, 16, 24
-"""Whether somebody reads; up to where is being written; up to where is whole; records so far."""
+_WANTED_AT, _RESERVED_AT, _HEAD_AT, _WRITTEN_AT, _OLDEST_AT = 0, 8, 16, 24, 32
+"""Whether somebody reads; up to where is being written; up to where is whole; records so far; where
+the oldest record begins that is not written over."""
 _TAIL_AT, _NUMBER_AT, _LOST_AT = 64, 72, 80
 """The reader's, see `Place`."""
 _U64 = struct.Struct("@Q")
@@ -84,13 +85,23 @@ class ByteRing:
             head = self._get(_HEAD_AT)
             end = head + length
             # A writer that died may have spoilt more than this one will.
-            self._set(_RESERVED_AT, max(end, self._get(_RESERVED_AT)))
+            reserved = max(end, self._get(_RESERVED_AT))
+            self._set(_OLDEST_AT, self._oldest(reserved - self._size, head))
+            self._set(_RESERVED_AT, reserved)
             self._fence()
             self._write(head, _RECORD.pack(_sum_of(record, number), len(record), number))
             self._write(head + _RECORD.size, record)
             self._fence()
             self._set(_HEAD_AT, end)
         self._set(_WRITTEN_AT, number)
+
+    def _oldest(self, spoilt: int, head: int) -> int:
+        """Find the first record behind what is spoilt up to a place; `head` where none can be."""
+        at = self._get(_OLDEST_AT)
+        while at < spoilt and head - at >= _RECORD.size:
+            _, length, _ = _RECORD.unpack(self._read(at, _RECORD.size))
+            at += _RECORD.size + int(length)
+        return at if spoilt <= at <= head else head
 
     # -- the reader -----------------------------------------------------------------------------
 
@@ -115,6 +126,7 @@ class ByteRing:
     def take(self, most: int = 1000) -> list[bytes]:
         """Take up to `most` records, oldest first; what is lost is only counted."""
         taken: list[bytes] = []
+        lapped = False
         while len(taken) < most:
             written = self._get(_WRITTEN_AT)
             self._fence()
@@ -124,7 +136,11 @@ class ByteRing:
                 break
             found = self._record(tail, head)
             if found is None:  # written over, or a writer died in it: the next one is whole again
-                self._go_on(head, written + 1)
+                oldest = self._get(_OLDEST_AT)
+                if tail < oldest < head and not lapped:  # once: the writer may be the faster one
+                    lapped, self._place = True, replace(self.place, tail=oldest)
+                else:
+                    self._go_on(head, written + 1)
                 continue
             number, record = found
             self._go_on(tail + _RECORD.size + len(record), number, got=True)

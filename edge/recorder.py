@@ -185,11 +185,19 @@ class Recordings:
         self._newest = self._path
         self._paused = False
         self._intake = Intake(context.taps, clock, log.say) if context.taps else None
-        self._retention = Retention(self._path, context.options.keep(self._site), log.say)
+        self._retention = Retention(
+            self._path,
+            context.options.keep(self._site),
+            log.say,
+            site=self._site.site,
+            gateway=self._site.gateway,
+        )
         self._tend_s = 0.0
 
     def look(self) -> None:
         """Begin, go on, or stop for want of room; raises `RecordingError` for other troubles."""
+        if self._intake is not None and self._intake.trouble:
+            raise RecordingError(f"{self._path}: {self._intake.trouble}")
         room = self._made_room(look_at(self._path.parent))
         if self._recorder is None:
             fits = room.enough if self._paused else not room.low
@@ -224,19 +232,23 @@ class Recordings:
                     closing.callback(recorder.close)
 
     def _made_room(self, room: Room) -> Room:
-        """Delete what is not to be kept, now and then and where there is little room; look again.
+        """Delete what is not to be kept, now and then; gives the room that there is then.
 
         That comes before recording stops, and before the disk is so full that an alarm says so.
+        Where a disk can't be written to, deleting gives no room.
         """
-        if self._clock.monotonic_s() < self._tend_s and room.enough:
+        now_s = self._clock.monotonic_s()
+        if now_s < self._tend_s:
             return room
-        self._tend_s = self._clock.monotonic_s() + TEND_EVERY_S
+        self._tend_s = now_s + TEND_EVERY_S
         writing = [one.path for one in (self._recorder, self._former) if one is not None]
-        folder = self._path.parent
         self._retention.tend(
-            self._clock.now_ns() / 1e9, writing, has_room=lambda: look_at(folder).enough
+            self._clock.now_ns() / 1e9,
+            now_s,
+            writing,
+            has_room=room.enough or bool(room.trouble),
         )
-        return look_at(folder)
+        return look_at(self._path.parent)
 
     def end(self) -> None:
         """Finish for good."""

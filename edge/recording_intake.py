@@ -6,7 +6,7 @@ what each camera has sent since its last key frame, so that every file can be de
 
 import contextlib
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 
 from delivery.recordings.camera_packets import Handed, taken
@@ -39,7 +39,10 @@ class Intake:
         self._begun = False
         """Until there is a first file, what comes waits: the recorder before may have died."""
         self._since_key = {name: _SinceKey() for name in taps.packets}
+        self._odd = Counter[str]()
+        """Of each camera, what was left out as it is no packet; counts as lost as well."""
         self._lost = {ring.name: ring.lost for ring in self._rings()}
+        self._died: Exception | None = None
         self._told_s = -TELL_EVERY_S
         self._unsafe: deque[tuple[float, ByteRing, Place]] = deque()
         """What was read lately and may not be on the disk yet."""
@@ -60,7 +63,15 @@ class Intake:
                 with contextlib.suppress(RecordingError):  # its `trouble` tells of it
                     for since in self._since_key.values():
                         for packet in since.packets:
-                            writer.camera(packet)
+                            with contextlib.suppress(WireError):  # counted when it came
+                                writer.camera(packet)
+
+    @property
+    def trouble(self) -> str:
+        """Why it takes nothing in any more; empty while it does."""
+        if self._over.is_set() or self._thread.is_alive():
+            return ""
+        return f"what cameras send is not taken in any more: {self._died!r}"
 
     def close(self) -> None:
         """Write what is there, and end."""
@@ -69,22 +80,30 @@ class Intake:
         self.into(None)
 
     def _run(self) -> None:
-        while not self._over.wait(EVERY_S):
-            with self._working:
-                if self._begun:
-                    self._round(self._writer)
+        try:
+            while not self._over.wait(EVERY_S):
+                with self._working:
+                    if self._begun:
+                        self._round(self._writer)
+        except Exception as error:  # `trouble` tells of it, and another recorder is started
+            self._died = error
+            for ring in self._rings():  # which is not to die of the same
+                ring.commit(ring.place)
 
     def _round(self, writer: RecordingWriter | None) -> None:
         """Carry over all that is there: packets first, since steps speak of their pictures.
 
         Without a writer packets are kept up with, so that the next file can begin with a key frame.
         """
-        packets = [packet for name in self._taps.packets for packet in self._packets(name)]
+        packets = [(name, one) for name in self._taps.packets for one in self._packets(name)]
         steps = self._taps.steps.take()
         if writer is not None:
             with contextlib.suppress(RecordingError):  # its `trouble` tells of it
-                for packet in packets:
-                    writer.camera(packet)
+                for name, packet in packets:
+                    try:
+                        writer.camera(packet)
+                    except WireError as error:
+                        self._leave_out(name, error)
                 for step in steps:
                     writer.step(step)
                 self._count(writer)
@@ -100,14 +119,22 @@ class Intake:
 
     def _packets(self, camera: str) -> Iterator[Handed]:
         for record in self._taps.packets[camera].take():
-            with contextlib.suppress(WireError):  # whatever a process that died has left
+            try:
                 packet = taken(record)
-                self._since_key[camera].add(packet)
-                yield packet
+            except WireError as error:  # whatever a process that died has left
+                self._leave_out(camera, error)
+                continue
+            self._since_key[camera].add(packet)
+            yield packet
+
+    def _leave_out(self, camera: str, error: WireError) -> None:
+        if not self._odd:
+            self._say(f"of {camera} a record is left out, and further ones: {error}", "warning")
+        self._odd[camera] += 1
 
     def _count(self, writer: RecordingWriter) -> None:
         """Write down what did not get here, and say so now and then."""
-        lost = {ring.name: ring.lost for ring in self._rings()}
+        lost = {ring.name: ring.lost + self._odd[ring.name] for ring in self._rings()}
         news = {name: count - self._lost[name] for name, count in lost.items()}
         self._lost = lost
         for name, count in news.items():
@@ -117,7 +144,7 @@ class Intake:
         if any(news.values()) and now_s - self._told_s >= TELL_EVERY_S:
             self._told_s = now_s
             told = ", ".join(f"{name} {count}" for name, count in lost.items() if count)
-            self._say(f"the recorder was too late for packets, so far: {told}", "warning")
+            self._say(f"packets are missing in the recording, so far: {told}", "warning")
 
     def _rings(self) -> tuple[ByteRing, ...]:
         return (*self._taps.packets.values(), self._taps.steps)

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from control_room.judge import about_people, judge, once_each
+from control_room.judge import about_people, active_at, judge, once_each
 from delivery.recordings.reader import read_recording
 from delivery.recordings.rerun_records import read_for_a_rerun
 from delivery.recordings.run_record import RunRecord, read_run
 from edge.file_digest import sha256_of
 from edge.live import STARTED_ANEW
-from edge.rerun_compare import Results, otherwise, people_text, unequal
+from edge.rerun_compare import Results, compared, otherwise, people_text, unequal
 from edge.rerun_pipeline import ELSEWHERE, Beginning, Rerun, Variant
 from edge.rerun_steps import Recorded
 from edge.rerun_writer import RerunWriter
@@ -40,7 +40,8 @@ that were recorded, ids included; what differs is printed.
 Without recorded packets --site judges the recorded positions by the other rules. Alarms about
 cameras and the gateway itself are of that day's clocks and processes, and are not compared.
 
-exit codes: 0 nothing is different; 1 something is; 2 it can't be run again."""
+exit codes: 0 nothing is different; 1 something is; 2 it can't be run again, or hardly
+anything of it can be compared."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,26 +87,40 @@ def run(args: argparse.Namespace) -> int:
         _tell(doubt)
     if writer is not None:
         _tell(f"recorded into {writer.path}")
+    count = _compared(args.recordings[0], recorded, found)
     same_model = args.model is None or sha256_of(args.model) == first.model_sha256
     if site is None and same_model:
         lines = unequal(recorded, found, from_start=not again.began_in_the_midst)
-        summary = _summary(found)
-        print("\n".join([*lines, f"{summary}: " + ("different" if lines else "equal to live")]))
+        verdict = "different" if lines else "equal to live"
+        print("\n".join([*lines, f"{_summary(found, count)}: {verdict}"]))
         return 1 if lines else 0
-    return _say_otherwise(recorded, found)
+    print(people_text(recorded.places, found.places))
+    return _say_otherwise(recorded, found, count)
 
 
-def _say_otherwise(recorded: Results, found: Results) -> int:
-    """Print what is different; gives the exit code."""
+def _compared(recording: Path, recorded: Results, found: Results) -> int:
+    """Count the instants that are compared; raises `RecordingError` for hardly any."""
+    count = compared(recorded, found)
+    if not count:
+        raise RecordingError(
+            f"{recording}: of {len(found.places)} instants that were run again hardly any is among "
+            f"the {len(recorded.places)} whose positions were recorded: nothing can be compared; "
+            "give all files of the run"
+        )
+    return count
+
+
+def _say_otherwise(recorded: Results, found: Results, count: int) -> int:
+    """Print which alarms are different; gives the exit code."""
     lines = otherwise(recorded, found)
-    print("\n".join([*lines, people_text(recorded.places, found.places)]))
-    print(f"{_summary(found)}: {len(lines) or 'no'} alarms would have been different")
+    summary = f"{_summary(found, count)}: {len(lines) or 'no'} alarms would have been different"
+    print("\n".join([*lines, summary]))
     return 1 if lines else 0
 
 
-def _summary(found: Results) -> str:
+def _summary(found: Results, count: int) -> str:
     alarms = len({one.id for one in found.alarms if about_people(one)})
-    return f"{len(found.places)} instants, {alarms} alarms about people"
+    return f"{count} of {len(found.places)} instants compared, {alarms} alarms about people"
 
 
 def _in_order(paths: Sequence[Path]) -> list[Path]:
@@ -143,16 +158,13 @@ def _beginning(run: RunRecord, recorded: Results) -> Beginning | None:
     if not run.rig_yaml or not run.site_yaml:
         return None
     first_ns = min(recorded.places, default=0)
-    active = {
-        one.id: one for one in recorded.alarms if one.raised_at_ns < first_ns and about_people(one)
-    }
     return Beginning(
         site=parse_site(
             run.site_yaml, name="the recording's site", folder=ELSEWHERE, check_files=False
         ),
         rig=parse_rig(run.rig_yaml, name="the recording's rig"),
         model_sha256=run.model_sha256,
-        alarms=tuple(one for one in active.values() if one.state == "active"),
+        alarms=active_at(first_ns, filter(about_people, recorded.alarms)),
     )
 
 
@@ -167,7 +179,8 @@ def _rejudged(
         )
     alarms = judge(site, _positions(args.recordings), once_each(recorded.alarms), other)
     _tell("without cameras' packets, the recorded positions are judged by the other rules")
-    return _say_otherwise(recorded, Results(alarms=list(alarms), places=recorded.places))
+    found = Results(alarms=list(alarms), places=recorded.places)
+    return _say_otherwise(recorded, found, _compared(args.recordings[0], recorded, found))
 
 
 def _positions(paths: Sequence[Path]) -> Iterator[Positions]:

@@ -21,6 +21,8 @@ SAME_ALARM_S, SAME_ALARM_M = 30.0, 3.0
 SAME_PERSON_M = 1.5
 EQUAL_S = 0.05
 MOST_LINES = 200
+LEAST_COMPARED = 0.1
+"""Where fewer of a second run's instants have recorded positions, nothing can be said of it."""
 
 Places = Mapping[int, Mapping[int, XYZ]]
 """Where everybody was: by instant (UTC ns), then by track."""
@@ -44,15 +46,22 @@ class Results:
         }
 
 
+def compared(recorded: Results, again: Results) -> int:
+    """Count the instants of a second run whose positions were recorded; 0 for hardly any."""
+    both = len(recorded.places.keys() & again.places.keys())
+    return both if both >= LEAST_COMPARED * len(again.places) else 0
+
+
 def unequal(recorded: Results, again: Results, *, from_start: bool) -> list[str]:
     """Compare what must be equal; gives one line per difference, none if equal.
 
-    Instants of which no positions were recorded (they are sent without a receipt) are left out.
-    Alarms from before the first instant count as well where a run is known `from_start`.
+    Instants of which no positions were recorded (they are sent without a receipt) are left out, but
+    hardly any that can be `compared` are not equal. Alarms and instants from before the first one
+    that is in both count as well where a run is known `from_start`.
     """
     both = sorted(recorded.places.keys() & again.places.keys())
-    if not both:
-        return ["no instant is in both: nothing can be compared"]
+    if not compared(recorded, again):
+        return [f"{len(both)} of {len(again.places)} instants are in both: too few to compare"]
     first_ns = min(again.places)
     alarms = [one for one in recorded.alarms if one.captured_at_ns >= first_ns]
     lines = differences(alarms, again.alarms, from_ns=0 if from_start else first_ns)
@@ -72,7 +81,7 @@ def unequal(recorded: Results, again: Results, *, from_start: bool) -> list[str]
         count = f"{len(apart)} of {len(both)} instants"
         lines.append(f"positions: differ at {count}, first at {time_text(at_ns)}: {what}")
     unknown = recorded.places.keys() - again.places.keys()
-    late = [at_ns for at_ns in unknown if at_ns > both[0]]
+    late = [at_ns for at_ns in unknown if from_start or at_ns > both[0]]
     if late:
         lines.append(f"positions: {len(late)} recorded instants did not come about again")
     return lines[:MOST_LINES]

@@ -56,8 +56,8 @@ def split(data: bytes) -> tuple[int, bytes, bytes]:
         said = json.loads(head)
         if said["schema"] != SCHEMA:
             raise WireError(f"panorama packet: schema {said['schema']!r}, expected {SCHEMA!r}")
-        return int(said["captured_at_ns"]), head, data[4 + length :]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        return _instant(said["captured_at_ns"]), head, data[4 + length :]
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         raise WireError(f"panorama packet: {type(error).__name__} in its header") from None
 
 
@@ -77,7 +77,7 @@ def unpack(data: bytes) -> PanoramaPacket:
             json.dumps(header["positions"]), strict=True
         )
         return PanoramaPacket(
-            captured_at_ns=int(header["captured_at_ns"]),
+            captured_at_ns=_instant(header["captured_at_ns"]),
             key_frame=bool(header["key_frame"]),
             geometry=str(header["geometry"]),
             size_px=(int(width), int(height)),
@@ -89,3 +89,11 @@ def unpack(data: bytes) -> PanoramaPacket:
         *(RecursionError, OverflowError),  # nested without end; a number that is infinite
     ) as error:
         raise WireError(f"panorama packet: {str(error).splitlines()[0]}") from None
+
+
+def _instant(said: Any) -> int:
+    """Read an instant in ns (UTC); raises `ValueError` where recordings could not hold it."""
+    at_ns = int(said)
+    if not 0 <= at_ns < 2**63:
+        raise ValueError(f"captured_at_ns {at_ns} is no instant")
+    return at_ns

@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from control_room.access.gate import caller_of
-from control_room.incident.jobs import Job, Jobs, NoRoomError
+from control_room.incident.jobs import BUSY_ZH, Job, Jobs, NoRoomError
 from control_room.incident.order import Order, line_of
 from control_room.journal import Journal
 from control_room.journal_database import JournalError
@@ -26,6 +26,7 @@ from control_room.own_alarms import OWN_KINDS
 from control_room.sorry import sorry
 from control_room.turns import BusyError
 from scene.clock import SystemClock
+from scene.errors import printable
 
 BAD, UNKNOWN, AWAY = 400, 404, 503
 
@@ -45,7 +46,7 @@ def export_routes(journal: Journal, exports: Exports | None) -> list[BaseRoute]:
     `GET /api/exports` gives `{"available": ...}`: whether recordings lie here. `POST /api/exports`
     takes `site`, `gateway` and `id` of an alarm, begins its export and gives how it stands, as
     `GET /api/exports/{job}` does from then on; `GET /api/exports/{job}/file` gives the .zip. That
-    somebody asks is written into the audit before, for it is a copy of where people were.
+    one is begun is written into the audit before, for it is a copy of where people were.
     """
 
     async def available(_request: Request) -> Response:
@@ -61,7 +62,7 @@ def export_routes(journal: Journal, exports: Exports | None) -> list[BaseRoute]:
         try:
             job = await asyncio.to_thread(_begin, journal, exports, key, who)
         except (BusyError, NoRoomError) as error:
-            return sorry(error, AWAY)
+            return _not_now(error)
         except JournalError as error:
             return no_journal(error)
         if job is None:
@@ -86,6 +87,12 @@ def export_routes(journal: Journal, exports: Exports | None) -> list[BaseRoute]:
     ]
 
 
+def _not_now(error: BusyError | NoRoomError) -> Response:
+    chinese = error.chinese if isinstance(error, NoRoomError) else BUSY_ZH
+    told = {"error": printable(str(error)), "error_zh": printable(chinese)}
+    return JSONResponse(told, status_code=AWAY)
+
+
 def _gone() -> Response:
     return sorry("there is no such export, or it is gone: ask for it again", UNKNOWN)
 
@@ -100,13 +107,15 @@ def _begin(journal: Journal, exports: Exports, key: Key, who: str) -> Job | None
         entry = entries.entry(key)
     if entry is None:
         return None
-    journal.audit(
-        who=who,
-        what="incident_export",
-        about=key.alarm,
-        at_ns=SystemClock().now_ns(),
-        body={"site": key.site, "gateway": key.gateway},
-    )
+
+    def noted() -> None:
+        journal.audit(
+            who=who,
+            what="incident_export",
+            about=key.alarm,
+            at_ns=SystemClock().now_ns(),
+            body={"site": key.site, "gateway": key.gateway},
+        )
 
     def order(folder: Path) -> str:
         return line_of(
@@ -123,7 +132,7 @@ def _begin(journal: Journal, exports: Exports, key: Key, who: str) -> Job | None
             )
         )
 
-    return exports.jobs.start(_name(entry), order)
+    return exports.jobs.start(_name(entry), order, noted)
 
 
 def _name(entry: Entry) -> str:

@@ -7,7 +7,7 @@ that each byte of the archive is one that its files determine. Format: PKWARE AP
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -43,8 +43,13 @@ class Member:
         return self.offset + _LOCAL_BYTES + len(self.name)
 
 
-def pack(folder: Path, names: list[str], archive: Path) -> None:
-    """Write a new archive of a folder's files; raises `IncidentError`, `OSError`."""
+def pack(
+    folder: Path, names: list[str], archive: Path, tell: Callable[[], None] = lambda: None
+) -> None:
+    """Write a new archive of a folder's files; `tell` is called before each piece.
+
+    Raises `IncidentError`, `OSError`, and what `tell` raises.
+    """
     members = list[Member]()
     with archive.open("xb") as out:
         for name in names:
@@ -61,6 +66,7 @@ def pack(folder: Path, names: list[str], archive: Path) -> None:
                 out.write(_local(members[-1]))
                 file.seek(0)
                 for piece in pieces(file):
+                    tell()
                     out.write(piece)
         out.write(_directory(members, out.tell()))
 

@@ -6,15 +6,17 @@ Knows nothing about exports. Recordings begin anew every hour or so, and with ev
 from pathlib import Path
 
 from control_room.incident.error import IncidentError
+from control_room.incident.neighbours import place_of
 from control_room.journal_export import moment
 from control_room.journal_query import QuestionError, time_ns
 from delivery.recordings.reader import RecordingFile
 from delivery.recordings.run_record import read_run
 from scene.errors import RecordingError
-from scene.messages import SiteDescription
 
 MOST = 2000
 """The newest so many are looked at."""
+BETWEEN_NS = 10_000_000_000
+"""What was taken so shortly after the end of a file may be received, and so lie, in the next."""
 
 
 def recording_of(folder: Path, site: str, gateway: str, at_ns: int) -> Path:
@@ -57,14 +59,8 @@ def _has(file: Path, site: str, gateway: str, at_ns: int) -> bool:
     try:
         recording = RecordingFile(file)
         bounds = recording.span_ns()
-        if bounds is None or not bounds[0] <= at_ns <= bounds[1]:
+        if bounds is None or not bounds[0] <= at_ns <= bounds[1] + BETWEEN_NS:
             return False
-        return _place_of(recording) == (site, gateway)
+        return place_of(recording) == (site, gateway)
     except RecordingError:
         return False
-
-
-def _place_of(recording: RecordingFile) -> tuple[str, str] | None:
-    records = recording.records(wanted=lambda channel: channel.topic.endswith("/site"))
-    body = next((one.body for one in records if isinstance(one.body, SiteDescription)), None)
-    return None if body is None else (body.site, body.gateway)

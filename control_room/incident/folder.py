@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from control_room.incident.archive import pack, pieces
 from control_room.incident.error import IncidentError
 from control_room.incident.gather import Gathered, gather
+from control_room.incident.instants import AROUND_NS
 from control_room.incident.lacks import Both, lacks_of
 from control_room.incident.lives import ActsOf, Life, as_plain, in_span, lives_of
 from control_room.incident.manifest import Listed, seal, written
@@ -31,9 +32,10 @@ from control_room.incident.names import (
     MANIFEST,
     SUMMARY,
 )
+from control_room.incident.neighbours import files_round
 from control_room.incident.outages import outages_of
 from control_room.incident.showing import Shown, show
-from control_room.incident.span import Span, span_of
+from control_room.incident.span import BEFORE_NS, MOST_AROUND_NS, Span, span_of
 from control_room.incident.summary import Told, page
 from control_room.incident.tables import write_alarms, write_health
 from control_room.incident.tags import site_at
@@ -55,6 +57,8 @@ class Wanted:
     to_ns: int | None = None
     alarm: str | None = None
     """Id of the alarm that it is about; sets the times that are not given."""
+    raised_at_ns: int | None = None
+    """When that was raised; None: as the recording says."""
     folder: Path | None = None
     """None: `incident-` and its first instant, here."""
     zip: bool = False
@@ -92,7 +96,7 @@ def export(
 
 
 def _export(wanted: Wanted, clock: Clock, tell: Callable[[float], None]) -> Exported:
-    found = gather(wanted.recording)
+    found = _gathered(wanted)
     tell(0.1)
     acts = None if wanted.acts_of is None else wanted.acts_of(found.site, found.gateway)
     lives = lives_of(found, acts)
@@ -119,7 +123,7 @@ def _export(wanted: Wanted, clock: Clock, tell: Callable[[float], None]) -> Expo
         (part / seal_name).write_bytes(seal_bytes)
         if archive is not None:
             names = [MANIFEST, seal_name, *(one.path for one in files)]
-            pack(part, names, part.with_name(f"{part.name}.zip"))
+            pack(part, names, part.with_name(f"{part.name}.zip"), lambda: tell(0.95))
         _sync(part)
     tell(1.0)
     return Exported(
@@ -130,6 +134,23 @@ def _export(wanted: Wanted, clock: Clock, tell: Callable[[float], None]) -> Expo
         signed_by=_key_id(wanted.key),
         files=len(files),
     )
+
+
+def _gathered(wanted: Wanted) -> Gathered:
+    """Gather from the recording, and those beside it that have something of the wanted time."""
+    found, raised_ns = None, wanted.raised_at_ns
+    if wanted.alarm is not None and raised_ns is None:
+        found = gather(wanted.recording)
+        about = _about(lives_of(found, None), wanted)
+        raised_ns = None if about is None else about.raised_at_ns
+    from_ns, to_ns = wanted.from_ns, wanted.to_ns
+    if raised_ns is not None:
+        from_ns = raised_ns - BEFORE_NS if from_ns is None else from_ns
+        to_ns = raised_ns + MOST_AROUND_NS if to_ns is None else to_ns
+    files = [wanted.recording]
+    if from_ns is not None and to_ns is not None:
+        files = files_round(wanted.recording, from_ns - AROUND_NS, to_ns + AROUND_NS)
+    return gather(*files) if found is None or len(files) > 1 else found
 
 
 def _about(lives: tuple[Life, ...], wanted: Wanted) -> Life | None:
@@ -167,7 +188,9 @@ def _write_all(
     _write_sites(part, found, span)
     if run is not None and run.rig_yaml:
         _write_text(part / "rig.yaml", run.rig_yaml)
-    now_ns, digest = clock.now_ns(), _digest(wanted.recording)
+    now_ns = clock.now_ns()
+    paths = [one.path for one in found.files]
+    sources = [_digest(one, printable(one.name)) for one in paths]
     software = f"lamproom {version('lamproom')}"
     recorded_by = site_at(found, span.from_ns).software
     told = Told(
@@ -175,8 +198,7 @@ def _write_all(
         gateway=found.gateway,
         software=software,
         recorded_by=recorded_by,
-        recording=wanted.recording.name,
-        recording_sha256=digest.sha256,
+        sources=tuple(sources),
         span=span,
         made_at_ns=now_ns,
         key=_key_id(wanted.key),
@@ -189,16 +211,16 @@ def _write_all(
     (part / SUMMARY).write_text(page(told), encoding="utf-8")
     begins_ns = shown.film_begins_ns
     manifest: dict[str, Any] = {
+        "kind": "incident",
         "software": software,
         "made_at": moment(now_ns),
         "recording": {
-            "name": printable(wanted.recording.name),
-            "bytes": digest.bytes,
-            "sha256": digest.sha256,
+            **_as_source(sources[paths.index(wanted.recording)]),
             "recorded_by": printable(recorded_by),
             "model": None if run is None else printable(run.model),
             "model_sha256": None if run is None else printable(run.model_sha256),
         },
+        "recordings": [_as_source(one) for one in sources],
         "site": printable(found.site),
         "gateway": printable(found.gateway),
         "alarm": None if wanted.alarm is None else printable(wanted.alarm),
@@ -212,6 +234,10 @@ def _write_all(
         "lacks": [english for english, _ in lacks],
     }
     return lacks, manifest
+
+
+def _as_source(one: Listed) -> dict[str, Any]:
+    return {"name": one.path, "bytes": one.bytes, "sha256": one.sha256}
 
 
 def _write_sites(part: Path, found: Gathered, span: Span) -> None:

@@ -1,7 +1,7 @@
-"""Go through a recording and keep all that is said in it, but for pictures and positions.
+"""Go through recordings and keep all that is said in it, but for pictures and positions.
 
 Knows nothing about files of an export. An alarm's life may begin long before the minutes that are
-exported, so the whole recording is read.
+exported, so each recording is read as a whole.
 """
 
 from collections import Counter
@@ -49,9 +49,10 @@ class Heard(Generic[T]):
 
 @dataclass(slots=True, kw_only=True)
 class Gathered:
-    """What a recording says of its first gateway."""
+    """What recordings say of their first gateway."""
 
-    file: RecordingFile
+    files: tuple[RecordingFile, ...]
+    """By time."""
     site: str = ""
     gateway: str = ""
     sites: list[Heard[SiteDescription]] = field(default_factory=list)
@@ -78,15 +79,15 @@ class Gathered:
     """Messages beyond `MOST_KEPT`, which are left out."""
 
 
-def gather(path: Path) -> Gathered:
-    """Read all messages of a recording but its positions, and look whether the file is sound.
+def gather(*paths: Path) -> Gathered:
+    """Read all messages of recordings but positions, and look whether the files are sound.
 
-    Raises `RecordingError` where there is nothing to export.
+    They are of one gateway, and come by time. Raises `RecordingError` where there is nothing to
+    export.
     """
     missing = list[str]()
-    file = RecordingFile(path, on_missing=lambda text: missing.append(_by_name(text, path)))
-    file.check_sum()
-    found = Gathered(file=file, missing=missing)
+    files = tuple(_opened(path, missing) for path in paths)
+    found = Gathered(files=files, missing=missing)
 
     def keep_refused(one: Refused) -> None:
         if len(found.refused) < MOST_KEPT:
@@ -94,17 +95,24 @@ def gather(path: Path) -> Gathered:
         else:
             found.refused_most += 1
 
-    for record in file.records(wanted=_is_word, on_refused=keep_refused):
-        _keep(found, record)
-    bounds = file.span_ns()
-    if not found.sites or bounds is None:
+    for file in files:
+        for record in file.records(wanted=_is_word, on_refused=keep_refused):
+            _keep(found, record)
+    bounds = [span for file in files if (span := file.span_ns()) is not None]
+    if not found.sites or not bounds:
         raise RecordingError(
-            f"{path}: has no site description; it was not written by `lamproom run --record`"
+            f"{paths[0]}: has no site description; it was not written by `lamproom run --record`"
         )
-    found.bounds_ns = bounds
+    found.bounds_ns = (min(first for first, _ in bounds), max(last for _, last in bounds))
     for said in (found.alarms, found.health):
         said.sort(key=lambda one: one.body.captured_at_ns)
     return found
+
+
+def _opened(path: Path, missing: list[str]) -> RecordingFile:
+    file = RecordingFile(path, on_missing=lambda text: missing.append(_by_name(text, path)))
+    file.check_sum()
+    return file
 
 
 def is_shown(channel: Channel) -> bool:

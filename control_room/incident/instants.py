@@ -1,4 +1,4 @@
-"""A recording's records round a span, and its people's places, each instant once and in order.
+"""Recordings' records round a span, and its people's places, each instant once and in order.
 
 Knows nothing about pictures or files.
 """
@@ -23,13 +23,16 @@ FAR_NS = 2**63
 
 def records_round(found: Gathered, span: Span) -> Iterator[Record]:
     """Read pictures and positions round a span, by when they were received."""
-    records = found.file.records(
-        from_ns=span.from_ns - AROUND_NS,
-        to_ns=span.to_ns + AROUND_NS,
-        from_key_frame=True,
-        wanted=is_shown,
-    )
-    for record in records:
+    files = [
+        file.records(
+            from_ns=span.from_ns - AROUND_NS,
+            to_ns=span.to_ns + AROUND_NS,
+            from_key_frame=True,
+            wanted=is_shown,
+        )
+        for file in found.files
+    ]
+    for record in heapq.merge(*files, key=lambda one: one.at_ns):
         if not is_of(found, record):
             found.others += 1
             continue

@@ -8,6 +8,7 @@ never wait for it. Whoever started it may end it at any time.
 import contextlib
 import json
 import os
+import shutil
 import sys
 import traceback
 from pathlib import Path
@@ -24,6 +25,8 @@ from scene.clock import SystemClock
 from scene.errors import LamproomError, printable
 
 NICE = 10
+LEFT_BYTES = 1_000_000_000
+"""So much of the disk stays free: the journal may lie on it, and alarms come first."""
 
 
 def carry_out(order: Order) -> Exported:
@@ -46,21 +49,32 @@ def carry_out(order: Order) -> Exported:
             from_ns=begins_ns,
             to_ns=ends_ns,
             alarm=order.alarm or None,
+            raised_at_ns=order.raised_at_ns,
             folder=Path(order.folder),
             zip=True,
             key=None if order.key_file is None else read_private_key(Path(order.key_file)),
             acts_of=acts_of,
         )
-        return export(wanted, SystemClock(), _Teller())
+        return export(wanted, SystemClock(), _Teller(Path(order.folder).parent))
 
 
 class _Teller:
-    """Tells each per cent that is done once."""
+    """Tells each per cent that is done once, and ends the export before it fills the disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: Path) -> None:
+        self._place = place
         self._told = -1
 
     def __call__(self, share: float) -> None:
+        free = shutil.disk_usage(self._place).free
+        if free < LEFT_BYTES:
+            raise IncidentError(
+                f"ended before it was done: only {free / 1e9:.1f} GB are free now where the "
+                f"control room keeps its state, and {LEFT_BYTES / 1e9:g} GB stay free; free space "
+                "and export again",
+                f"磁盘仅剩 {free / 1e9:.1f} GB，须保留 {LEFT_BYTES / 1e9:g} GB，导出已终止；"
+                "请清理磁盘后重新导出",
+            )
         percent = int(100 * share)
         if percent != self._told:
             self._told = percent
@@ -68,7 +82,11 @@ class _Teller:
 
 
 def _say(**told: Any) -> None:
-    print(json.dumps(told), flush=True)
+    try:
+        print(json.dumps(told), flush=True)
+    except BrokenPipeError:  # whoever wanted it is gone: what is written goes, and all is said
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(2)
 
 
 def give_way() -> None:
@@ -87,8 +105,6 @@ def main() -> int:
     except LamproomError as error:
         chinese = error.chinese if isinstance(error, IncidentError) else ""
         _say(error=printable(str(error), 500), error_zh=printable(chinese, 500))
-        return 2
-    except BrokenPipeError:  # whoever wanted it is gone
         return 2
     except Exception:
         traceback.print_exc()

@@ -1,7 +1,7 @@
 """The exports that somebody asked for on the page: one at a time, each in a process of its own.
 
 Knows nothing about HTTP or what an export is made of. May be used from several threads; nothing
-here waits for an export.
+here waits for an export. Where they are written somebody else may clean up at any time.
 """
 
 import contextlib
@@ -10,13 +10,13 @@ import secrets
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Literal
 
+from control_room.incident.own_folder import OwnFolder
 from control_room.turns import BusyError
 from scene.errors import LamproomError
 
@@ -26,11 +26,17 @@ KEPT = 5
 """So many finished ones are there to be fetched; the oldest goes first."""
 FREE_BYTES = 2_000_000_000
 """So much must be free where they are written: what fills a disk may cost alarms."""
+BUSY = "another export is being made; ask again when it is done"
+BUSY_ZH = "另一个导出正在进行，请待其完成后再试"
 COMMAND = (sys.executable, "-m", "control_room.incident.job")
 
 
 class NoRoomError(LamproomError):
     """The disk has no room for an export."""
+
+    def __init__(self, text: str, chinese: str) -> None:
+        super().__init__(text)
+        self.chinese = chinese
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,45 +63,66 @@ class Job:
 class Jobs:
     """Runs exports; close it when nobody wants any more."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], place: Path) -> None:
+        """`place` is where exports are written; what an ended process left there goes."""
         self._say = say
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
         self._running: subprocess.Popen[str] | None = None
-        self._place: Path | None = None
-        """Where exports are written; made for the first one."""
+        self._own = OwnFolder(place)
         self._thread: threading.Thread | None = None
 
-    def start(self, name: str, order: Callable[[Path], str]) -> Job:
+    def start(
+        self, name: str, order: Callable[[Path], str], note: Callable[[], None] = lambda: None
+    ) -> Job:
         """Begin one; `order` gives the line for the job's process, for the folder to write.
 
-        Raises `BusyError` while another runs, and `NoRoomError`.
+        `note` writes down that it begins: before the process has its order, and only if it can be
+        begun. Raises `BusyError` while another runs, `NoRoomError`, and what `note` raises.
         """
         with self._lock:
             if self._running is not None:
-                raise BusyError("another export is being made; ask again when it is done")
+                raise BusyError(BUSY)
             job = Job(id=secrets.token_urlsafe(16), name=name)
             try:
                 place = self._new_place(job.id)
-                self._running = subprocess.Popen(
+                process = subprocess.Popen(
                     COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
                 )
             except OSError as error:
-                raise NoRoomError(f"no export can be made now: {error.strerror}") from None
+                raise NoRoomError(
+                    f"no export can be made now: {error.filename or ''}: {error.strerror}",
+                    f"现在无法导出：{error.filename or ''}",
+                ) from None
+            self._running = process
             self._jobs[job.id] = job
             self._forget_old()
-            line = order(place / "export")
-            watcher = threading.Thread(
-                target=self._watch, args=(job, self._running, place, line), name="export"
-            )
-            self._thread = watcher
-            watcher.start()
-            return job
+        try:
+            note()  # without the lock: a journal may be slow
+        except BaseException:
+            self._take_back(job, process)
+            raise
+        line = order(place / "export")
+        self._thread = threading.Thread(
+            target=self._watch, args=(job, process, place, line), name="export"
+        )
+        self._thread.start()
+        return job
+
+    def _take_back(self, job: Job, process: "subprocess.Popen[str]") -> None:
+        with process:
+            process.kill()
+        with self._lock:
+            self._jobs.pop(job.id, None)
+            self._own.drop(job.id)
+            self._running = None
 
     def job(self, id: str) -> Job | None:
-        """Tell how one stands; none for an unknown or forgotten one."""
+        """Tell how one stands; none for an unknown or forgotten one, or one whose .zip is gone."""
         with self._lock:
-            return self._jobs.get(id)
+            found = self._jobs.get(id)
+        gone = found is not None and found.archive is not None and not found.archive.is_file()
+        return None if gone else found
 
     def close(self) -> None:
         """End what runs, and forget all."""
@@ -105,20 +132,19 @@ class Jobs:
             running.kill()
         if thread is not None:
             thread.join(timeout=5.0)
-        if self._place is not None:
-            shutil.rmtree(self._place, ignore_errors=True)
+        self._own.close()
 
     def _new_place(self, id: str) -> Path:
         """Make a folder for one export; raises `NoRoomError`, `OSError`."""
-        if self._place is None:
-            self._place = Path(tempfile.mkdtemp(prefix="lamproom-exports-"))
-        free = shutil.disk_usage(self._place).free
+        own = self._own.made()
+        free = shutil.disk_usage(own).free
         if free < FREE_BYTES:
             raise NoRoomError(
-                f"only {free / 1e9:.1f} GB are free in {self._place.parent}; an export wants "
-                f"{FREE_BYTES / 1e9:g} GB free, so that it can't fill the disk"
+                f"only {free / 1e9:.1f} GB are free in {own.parent}; an export wants "
+                f"{FREE_BYTES / 1e9:g} GB free, so that it can't fill the disk",
+                f"磁盘仅剩 {free / 1e9:.1f} GB；导出需要 {FREE_BYTES / 1e9:g} GB 可用空间",
             )
-        made = self._place / id
+        made = own / id
         made.mkdir(mode=0o700)
         return made
 
@@ -143,8 +169,9 @@ class Jobs:
                 end = self._followed(job, end, process.stdout)
         finally:
             too_long.cancel()
-            shutil.rmtree(place / "export", ignore_errors=True)
-            if end.state == "failed":
+            failed = end.state == "failed"
+            shutil.rmtree(place if failed else place / "export", ignore_errors=True)
+            if failed:
                 self._say(f"an export failed: {end.error}")
             with self._lock:
                 if job.id in self._jobs:
@@ -166,19 +193,19 @@ class Jobs:
                 end = replace(end, error=told["error"], error_zh=told["error_zh"])
             elif "archive" in told:
                 archive = Path(told["archive"])
-                end = replace(
-                    job,
-                    state="ready",
-                    percent=100,
-                    signed=told["signed"],
-                    lacks=told["lacks"],
-                    archive=archive,
-                    bytes=archive.stat().st_size,
-                )
+                with contextlib.suppress(OSError):  # somebody removed it already
+                    end = replace(
+                        job,
+                        state="ready",
+                        percent=100,
+                        signed=told["signed"],
+                        lacks=told["lacks"],
+                        bytes=archive.stat().st_size,
+                        archive=archive,
+                    )
         return end
 
     def _forget_old(self) -> None:
         for id in list(self._jobs)[:-KEPT]:
             del self._jobs[id]
-            if self._place is not None:
-                shutil.rmtree(self._place / id, ignore_errors=True)
+            self._own.drop(id)

@@ -49,16 +49,16 @@ def _of_the_span(found: Gathered, span: Span) -> list[Both]:
         at = moment(first_ns)
         told.append(
             (
-                f"The recording begins later than asked: nothing is known before {at}",
-                f"录像开始时间晚于所选时间：{at} 之前无任何记录",
+                f"The recording, with the files of its series beside it, has nothing before {at}",
+                f"录像及其同系列的相邻文件在 {at} 之前无任何记录",
             )
         )
     if span.to_ns > last_ns + 1_000_000_000:
         at = moment(last_ns)
         told.append(
             (
-                f"The recording ends earlier than asked: nothing is known after {at}",
-                f"录像结束时间早于所选时间：{at} 之后无任何记录",
+                f"The recording, with the files of its series beside it, has nothing after {at}",
+                f"录像及其同系列的相邻文件在 {at} 之后无任何记录",
             )
         )
     return told

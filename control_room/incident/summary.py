@@ -12,6 +12,7 @@ from html import escape
 from control_room.evidence_words import in_chinese
 from control_room.incident.lacks import Both
 from control_room.incident.lives import Event, Life
+from control_room.incident.manifest import Listed
 from control_room.incident.names import ALARMS_CSV, ALARMS_JSON, FILM, HEALTH, TRACKS
 from control_room.incident.outages import Outage
 from control_room.incident.showing import KeyPicture, Shown
@@ -76,8 +77,8 @@ class Told:
     gateway: str
     software: str
     recorded_by: str
-    recording: str
-    recording_sha256: str
+    sources: tuple[Listed, ...]
+    """The recordings, by time."""
     span: Span
     made_at_ns: int
     key: str
@@ -122,8 +123,14 @@ def _head(told: Told) -> str:
     rows: list[tuple[Both, str]] = [
         (("From", "开始"), moment(told.span.from_ns)),
         (("To", "结束"), moment(told.span.to_ns)),
-        (("Recording", "录像"), told.recording),
-        (("Its SHA-256", "录像 SHA-256"), told.recording_sha256),
+        *(
+            row
+            for one in told.sources
+            for row in (
+                (("Recording", "录像"), one.path),
+                (("Its SHA-256", "录像 SHA-256"), one.sha256),
+            )
+        ),
         (("Recorded by", "录制软件"), told.recorded_by),
         (("Exported by", "导出软件"), told.software),
         (("Exported at", "导出时间"), moment(told.made_at_ns)),

@@ -1,10 +1,11 @@
-"""`lamproom verify`: has anybody changed an incident export, and who vouches for it.
+"""`lamproom verify`: has anybody changed an export or report, and who vouches for it.
 
 Knows nothing about how exports are made.
 """
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from control_room.incident.manifest import short
 from control_room.incident.verify import Verdict, verify
@@ -12,8 +13,9 @@ from delivery.signing import public_keys_of
 from scene.errors import printable
 
 HELP = """\
-Verify what `lamproom export` wrote: every byte of every file, and who signed it. Nothing is
-unpacked or changed, and nothing outside the folder or .zip is opened.
+Verify what `lamproom export` or `lamproom accept` wrote: every byte of every file, and who signed
+it. Says which of the two it is, and whether an acceptance test was passed. Nothing is unpacked or
+changed, and nothing outside the folder or .zip is opened.
 
   lamproom verify incident-20261130T100312Z --trusted certs/trusted/control_room.pub
 
@@ -58,6 +60,16 @@ def _in_short(verdict: Verdict) -> str:
         return f"CHANGED: {len(verdict.faults)} faults; it is not what was exported"
     span = verdict.told.get("span")
     span = span if isinstance(span, dict) else {}
-    whole = f"{verdict.files} files, none changed"
+    whole = f"{_kind(verdict.told)}: {verdict.files} files, none changed"
     by = f", signed with the key {short(verdict.signer)}" if verdict.signer else ", NOT SIGNED"
     return printable(f"{whole}{by}; {span.get('from', '?')} to {span.get('to', '?')}")
+
+
+def _kind(told: dict[str, Any]) -> str:
+    """Say what it is; a test is passed only where its manifest says just that."""
+    kind = told.get("kind", "incident")  # older exports don't say
+    if kind == "incident":
+        return "incident export"
+    if kind == "acceptance":
+        return f"acceptance report, {'PASSED' if told.get('passed') is True else 'NOT PASSED'}"
+    return f"of an unknown kind ({printable(str(kind), 40)})"

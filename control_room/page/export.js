@@ -19,6 +19,8 @@ exporting.hidden = true;
 let available = null;
 /** The export that was asked for last, and of which alarm; null for none. */
 let now = null;
+/** The alarm whose export was asked for while another was being made; null for none. */
+let waits = null;
 
 for (const about of ["language", "selected"]) on(about, draw);
 on("me", ask);
@@ -44,8 +46,9 @@ async function ask() {
 
 /** Begin to export an alarm. */
 export async function begin({ site, gateway, anomaly }) {
-  if (now?.state === "running") return;
   const alarm = alarmKey({ site, gateway, anomaly });
+  waits = now?.state === "running" && now.alarm !== alarm ? alarm : null;
+  if (now?.state === "running") return draw();
   now = { alarm, state: "running", percent: 0 };
   draw();
   try {
@@ -61,8 +64,17 @@ export async function begin({ site, gateway, anomaly }) {
   } catch {
     now = { alarm, state: "failed", error: null };
   }
+  waits = null;
   draw();
-  if (now.state === "ready") link.click();
+  if (now.state !== "ready") return;
+  aim();
+  link.click();
+}
+
+/** Have the link lead to the .zip, whichever alarm is looked at. */
+function aim() {
+  link.href = `/api/exports/${now.job}/file`;
+  link.download = "";
 }
 
 function worded({ error, error_zh }) {
@@ -72,14 +84,21 @@ function worded({ error, error_zh }) {
 async function take(alarm, answer) {
   if ([401, 403].includes(answer.status)) changed("refused");
   const said = parse(await answer.text());
-  now = answer.ok ? { alarm, ...said } : { alarm, state: "failed", error: said.error };
+  now = answer.ok ? { alarm, ...said } : { alarm, ...said, state: "failed" };
   draw();
 }
 
 /** Show how the export stands, beside the alarm that it is of. */
 export function draw() {
-  exporting.hidden = now === null || now.alarm !== model.selected?.alarm;
+  const looked = model.selected?.alarm;
+  exporting.hidden = now === null || ![now.alarm, waits].includes(looked);
   if (exporting.hidden) return;
+  if (now.alarm !== looked) {
+    exporting.className = "exporting trouble";
+    link.hidden = true;
+    text.textContent = word("export_busy", now.percent);
+    return;
+  }
   const bad = now.state === "failed" || (now.state === "ready" && !now.signed);
   exporting.className = bad ? "exporting trouble" : "exporting";
   link.hidden = now.state !== "ready";
@@ -91,7 +110,6 @@ export function draw() {
   const lacks = now.lacks > 0 ? word("export_lacks", now.lacks) : "";
   const unsigned = now.signed ? "" : word("export_unsigned");
   text.textContent = [unsigned, lacks].filter(Boolean).map((part) => `${part} `).join("");
-  link.href = `/api/exports/${now.job}/file`;
-  link.download = "";
+  aim();
   link.textContent = word("export_ready", (now.bytes / 1e6).toFixed(1));
 }

@@ -58,6 +58,7 @@ const WORDS = {
   end: ["End", "结束报警"],
   export: ["Export", "导出"],
   exporting: ["Exporting: {0} %", "正在导出：{0}%"],
+  export_busy: ["Not begun: another export is being made ({0} %). Export again when it is done.", "未开始：另一个导出正在进行（{0}%），完成后请再点导出。"],
   export_ready: ["Export as .zip ({0} MB)", "导出文件 .zip（{0} MB）"],
   export_failed: ["Not exported: {0}", "导出失败：{0}"],
   export_lacks: ["{0} things are missing in it or not proven: see summary.html.", "其中 {0} 项缺失或无法证实，见 summary.html。"],

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import os
 import sys
+import tempfile
 import threading
 import webbrowser
 from contextlib import AbstractAsyncContextManager
@@ -115,7 +116,8 @@ def run(args: argparse.Namespace) -> int:
         )
         stack.enter_context(judging(recording, known, tell))
         port = _free_port() if args.port is None else args.port
-        jobs = stack.enter_context(contextlib.closing(Jobs(tell)))
+        place = stack.enter_context(tempfile.TemporaryDirectory(prefix="lamproom-exports-"))
+        jobs = stack.enter_context(contextlib.closing(Jobs(tell, Path(place))))
         exports = Exports(recordings=args.recording, key_file=args.signing_key, jobs=jobs)
         steered = Steered(page, player)
         url = stack.enter_context(

@@ -7,8 +7,10 @@ channel of messages says in its metadata whether their signatures were right (`t
 refused lies apart from all messages (`refused_record.py`).
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 
 from scene.errors import RecordingError
@@ -49,6 +51,20 @@ class Record:
 
 class DiskFullError(RecordingError):
     """The disk takes no more of a recording; names the file."""
+
+
+def number_in(name: str, path: Path) -> int | None:
+    """Tell which of the files that a recorder wrote for `path` has this name; none if none has.
+
+    Numbers go by time, from 1, whatever the clock said. Others' names, such as copies with a date,
+    have none.
+
+    >>> number_in("run-12.mcap", Path("run.mcap")), number_in("run-20261130.mcap", Path("run.mcap"))
+    (12, None)
+    """
+    pattern = re.escape(path.stem) + r"(?:-([2-9]|[1-9][0-9]{1,5}))?" + re.escape(path.suffix)
+    found = re.fullmatch(pattern, name)
+    return int(found[1] or 1) if found else None
 
 
 def time_text(at_ns: int) -> str:

@@ -8,6 +8,7 @@ import struct
 from dataclasses import asdict, dataclass, fields
 from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 from mcap.data_stream import ReadDataStream
 from mcap.opcode import Opcode
@@ -19,6 +20,8 @@ from scene.errors import RecordingError
 _MAGIC_BYTES = 8
 _FIRST_RECORDS = 20
 _MOST_BYTES = 20_000_000
+_FARTHEST_BYTES = 2**60
+"""No file is so long: what follows is no record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,24 +57,29 @@ def read_run(path: Path) -> RunRecord | None:
     """Read what was run; none where a recording does not say. Raises `RecordingError`."""
     try:
         with path.open("rb") as file:
-            file.seek(_MAGIC_BYTES)
-            for _ in range(_FIRST_RECORDS):
-                head = file.read(9)
-                if len(head) < 9:
-                    return None
-                opcode, length = struct.unpack("<BQ", head)
-                if opcode == Opcode.METADATA and length < _MOST_BYTES:
-                    found = _run_in(file.read(length))
-                    if found is not None:
-                        return found
-                elif opcode == Opcode.CHUNK:
-                    return None
-                else:
-                    file.seek(length, 1)
+            return run_in(file)
     except FileNotFoundError:
         raise RecordingError(f"{path}: there is no such recording") from None
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise RecordingError(f"{path}: can't be read: {error}") from None
+
+
+def run_in(file: IO[bytes]) -> RunRecord | None:
+    """Read what was run from a file that is open; raises `OSError`."""
+    file.seek(_MAGIC_BYTES)
+    for _ in range(_FIRST_RECORDS):
+        head = file.read(9)
+        if len(head) < 9:
+            return None
+        opcode, length = struct.unpack("<BQ", head)
+        if opcode == Opcode.METADATA and length < _MOST_BYTES:
+            found = _run_in(file.read(length))
+            if found is not None:
+                return found
+        elif opcode == Opcode.CHUNK or length > _FARTHEST_BYTES:
+            return None
+        else:
+            file.seek(length, 1)
     return None
 
 

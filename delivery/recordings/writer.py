@@ -4,7 +4,6 @@ import contextlib
 import errno
 import json
 import os
-import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from delivery.recordings.format import (
     VIDEO_TOPIC,
     DiskFullError,
     Trusted,
+    number_in,
 )
 from delivery.recordings.refused_record import REFUSED_TOPIC, pack_refused
 from delivery.recordings.refused_record import SCHEMA as REFUSED_SCHEMA
@@ -136,15 +136,18 @@ class RecordingWriter:
             self._mcap.add_message(self._video, now_ns, video, captured_at_ns, sequence)
 
     def camera(self, handed: Handed) -> None:
-        """Record a camera's packet; raises `RecordingError`."""
+        """Record a camera's packet; raises `RecordingError`, or `WireError` for what is none."""
+        at_ns = handed.captured_at_ns
+        if not 0 <= at_ns < 2**63:
+            raise WireError(f"a camera's packet of {at_ns} ns")
         with self._writing():
             channel = self._streams.get(handed.stream)
             if channel is None:
-                marks: dict[str, str] = json.loads(handed.stream)
+                marks = _texts_in(handed.stream)
                 topic = f"camera/{marks['camera']}"
                 channel = self._mcap.register_channel(topic, "protobuf", self._coded, marks)
                 self._streams[handed.stream] = channel
-            at_ns, now_ns = handed.captured_at_ns, self._clock.now_ns()
+            now_ns = self._clock.now_ns()
             self._mcap.add_message(channel, now_ns, handed.message, at_ns, handed.number)
 
     def step(self, step: bytes) -> None:
@@ -236,11 +239,22 @@ def _new_file(path: Path) -> tuple[Path, IO[bytes]]:
 
 def _last_number(path: Path) -> int:
     """Find the highest number of the files that are there; 0 where there is none."""
-    name = re.compile(re.escape(path.stem) + r"(?:-([1-9]\d{0,8}))?" + re.escape(path.suffix))
-    found = []
+    numbers: list[int] = []
     with contextlib.suppress(OSError):
-        found = [match for one in os.listdir(path.parent) if (match := name.fullmatch(one))]
-    return max((int(match[1] or 1) for match in found), default=0)
+        numbers = [number for one in os.listdir(path.parent) if (number := number_in(one, path))]
+    return max(numbers, default=0)
+
+
+def _texts_in(stream: str) -> dict[str, str]:
+    """Read a stream's parameters; raises `WireError` before anything of it is in the file."""
+    try:
+        said = json.loads(stream)
+        said["camera"]  # else it could not be found again
+        said = {str(name): text for name, text in said.items() if isinstance(text, str)}
+        "".join((*said, *said.values())).encode()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise WireError(f"a camera's stream: {type(error).__name__}") from None
+    return said
 
 
 def _means_full(error: OSError) -> bool:

@@ -39,6 +39,14 @@ def dies(context: Context) -> None:
         context.alive()
 
 
+def shuts(context: Context) -> None:
+    """Live on without any open file: also without what tells our end."""
+    os.closerange(3, 1024)
+    starts(context, "shuts")
+    while not context.rest(0.05):
+        context.alive()
+
+
 def loops(context: Context) -> None:
     starts(context, "loops")
     context.alive()

@@ -58,6 +58,27 @@ def test_what_the_reader_is_too_late_for_is_counted_and_what_comes_then_is_whole
     assert taken[-1] == b"after"
     assert ring.lost + len(taken) == 101
     assert ring.lost > 80
+    assert taken[:-1] == [number.to_bytes(2, "big") * 250 for number in range(93, 100)], (
+        "all that are not written over"
+    )
+
+
+def test_a_reader_that_is_lapped_loses_only_what_was_written_over() -> None:
+    ring, chance = wanted(), random.Random(3)
+    given: list[bytes] = []
+    lost = 0
+    for _ in range(300):
+        for _ in range(chance.randrange(1, 30)):
+            given.append(len(given).to_bytes(4, "big") + chance.randbytes(chance.randrange(0, 700)))
+            ring.put(given[-1])
+        taken = ring.take()
+        assert taken == given[-len(taken) :]
+        whole = 0  # so many of the last ones are in the memory, each with 16 bytes before it
+        while whole < len(given) and sum(len(one) + 16 for one in given[-whole - 1 :]) <= 4096:
+            whole += 1
+        assert len(taken) >= min(whole, len(given) - lost)
+        lost = len(given)
+    assert ring.lost > 0
 
 
 def test_a_record_that_is_far_too_large_is_counted_as_lost() -> None:

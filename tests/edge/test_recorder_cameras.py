@@ -1,6 +1,7 @@
 """The recorder takes in what cameras send and what the pipeline does, and makes room for it."""
 
 import os
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from edge.rerun_frames import Redecoder
 from edge.services import Context, Signs
 from edge.taps import Taps
 from scene.clock import SystemClock
+from scene.errors import RecordingError
 from tests.delivery.parts import SITE, free_port, wait_until
 from tests.edge.camera_clips import write_clip
 
@@ -163,7 +165,52 @@ def test_what_a_late_recorder_has_missed_is_in_the_recording_and_said(
     ]
     assert {gap.of for gap in gaps} == {"c1"}
     assert sum(gap.records for gap in gaps) == cameras.taps.packets["c1"].lost
-    assert "the recorder was too late for packets, so far: c1 " in capsys.readouterr().err
+    assert "packets are missing in the recording, so far: c1 " in capsys.readouterr().err
+
+
+def odd(stream: bytes, at_ns: int = START_NS) -> bytes:
+    """Write a camera's record as only a process that went wrong leaves it."""
+    return struct.pack("<HqIB", len(stream), at_ns, 1, 1) + stream + b"x"
+
+
+def test_a_record_that_makes_no_sense_is_left_out_and_counted_and_the_rest_is_recorded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cameras = Cameras(tmp_path)
+    ring = cameras.taps.packets["c1"]
+    sense = b'{"kind":"camera","camera":"c1"}'
+    records = [odd(sense, -5), odd(b"[]"), odd(b"{}"), odd(b"nonsense"), odd(b"[" * 60_000), b""]
+    records.append(odd(rb'{"camera":"\ud800"}'))
+    with recording(tmp_path, cameras.taps) as (recordings, _):
+        cameras.play(12)
+        for record in records:
+            ring.put(record)
+        cameras.play(12)
+        wait_until(lambda: cameras.taps.steps.place.number == 24)
+        recordings.look()
+    path = tmp_path / "run.mcap"
+    assert shown_in(path) == cameras.shown[:23]
+    assert steps_in(path) == list(range(1, 25))
+    gaps = [one for one in read_for_a_rerun(path, lambda _: None) if isinstance(one, Gap)]
+    assert sum(gap.records for gap in gaps if gap.of == "c1") == len(records)
+    assert capsys.readouterr().err.count("a record is left out") == 1
+
+
+def test_the_recorder_ends_with_an_error_when_what_cameras_send_is_not_taken_in_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cameras = Cameras(tmp_path)
+    with recording(tmp_path, cameras.taps) as (recordings, _):
+        assert recordings._intake is not None
+
+        def fail(_: object) -> None:
+            raise ZeroDivisionError("a mistake of ours")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(recordings._intake, "_round", fail)
+            recordings._intake._thread.join(60.0)
+        with pytest.raises(RecordingError, match=r"not taken in any more.*a mistake of ours"):
+            recordings.look()
 
 
 def test_a_recorder_that_dies_is_followed_by_one_that_misses_nothing(
@@ -221,10 +268,15 @@ def test_old_files_go_before_recording_would_stop_and_only_where_that_is_wished(
     os.utime(old, (time.time() - 3600,) * 2)
     free = [storage_watch.Room(folder=tmp_path, free_bytes=0, size_bytes=10**9)]
 
+    trouble = ""
+
     def look_at(folder: Path) -> storage_watch.Room:
         """Tell of a disk that is nearly full until the old file is gone."""
         return storage_watch.Room(
-            folder=folder, free_bytes=0 if old.exists() else 10**9, size_bytes=10**9
+            folder=folder,
+            free_bytes=0 if old.exists() else 10**9,
+            size_bytes=10**9,
+            trouble=trouble,
         )
 
     monkeypatch.setattr(recorder, "look_at", look_at)
@@ -233,6 +285,11 @@ def test_old_files_go_before_recording_would_stop_and_only_where_that_is_wished(
     with recording(tmp_path, cameras.taps) as (_, signs):
         assert signs.paused.value == 1
         assert old.exists(), "nobody has said that anything may be deleted"
+    trouble = "its disk can only be read; mend it"
+    with recording(tmp_path, cameras.taps, record_keep=read_keep("30d")) as (_, signs):
+        assert signs.paused.value == 1
+        assert old.exists(), "deleting gives no room there"
+    trouble = ""
     with recording(tmp_path, cameras.taps, record_keep=read_keep("30d")) as (_, signs):
         assert signs.paused.value == 0
         assert not old.exists()

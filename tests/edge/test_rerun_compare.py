@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge.rerun_compare import Results, otherwise, people_text, unequal
+from edge.rerun_compare import Results, compared, otherwise, people_text, unequal
 from scene.messages import XYZ, Anomaly, Position, Positions
 
 START_NS = 1_790_000_000_000_000_000
@@ -96,6 +96,26 @@ def test_runs_without_a_common_instant_are_not_equal() -> None:
     assert unequal(results(), Results(), from_start=True)
     late = Results(places={START_NS + 99 * S: {}})
     assert unequal(results(), late, from_start=True)
+
+
+def test_hardly_any_recorded_instants_are_not_equal() -> None:
+    few, again = Results(), results()
+    few.places = dict(list(again.places.items())[:9])
+    (line,) = unequal(few, again, from_start=True)
+    assert "9 of 100 instants are in both" in line
+    assert compared(few, again) == 0
+    few.places = dict(list(again.places.items())[:10])
+    assert unequal(few, again, from_start=True) == []
+    assert compared(few, again) == 10
+
+
+def test_missing_instants_before_the_first_one_count_where_a_run_has_its_start() -> None:
+    again = results()
+    for at_ns in sorted(again.places)[:60]:
+        del again.places[at_ns]
+    (line,) = unequal(results(), again, from_start=True)
+    assert "60 recorded instants did not come about again" in line
+    assert unequal(results(), again, from_start=False) == []
 
 
 def test_instants_that_did_not_come_about_again_are_told() -> None:

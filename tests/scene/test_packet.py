@@ -4,7 +4,7 @@ import pytest
 
 from scene.errors import WireError
 from scene.messages import PanoramaPacket, Positions
-from scene.packet import SCHEMA, pack, unpack
+from scene.packet import SCHEMA, pack, split, unpack
 
 PACKET = PanoramaPacket(
     captured_at_ns=5,
@@ -49,3 +49,17 @@ def test_a_header_that_makes_no_sense_is_one_clear_error(text: str) -> None:
     assert SCHEMA in header()
     with pytest.raises(WireError, match="panorama packet"):
         unpack(with_header(text))
+
+
+@pytest.mark.parametrize("at_ns", [float("inf"), -1, 2**63, 10**23, "soon", None, []])
+def test_an_instant_that_no_recording_can_hold_is_refused_by_whoever_reads(at_ns: object) -> None:
+    data = with_header(header(captured_at_ns=at_ns))
+    for read in (split, unpack):
+        with pytest.raises(WireError, match="panorama packet"):
+            read(data)
+
+
+@pytest.mark.parametrize("at_ns", [0, 2**63 - 1])
+def test_the_first_and_the_last_instant_are_read(at_ns: int) -> None:
+    data = with_header(header(captured_at_ns=at_ns))
+    assert split(data)[0] == unpack(data).captured_at_ns == at_ns

@@ -60,18 +60,20 @@ def record(
     trust: Trusted = "signed",
     refused: Sequence[tuple[float, str, bytes, str]] = (),
     run: RunRecord | None = None,
+    begins: float = 0,
 ) -> Path:
     """Write pictures and positions ten times a second, heartbeats once, and `more` messages.
 
-    In the times `without` (seconds) nothing comes, as if the cable had been cut.
+    It begins at the second `begins`. In the times `without` (seconds) nothing comes, as if the
+    cable had been cut.
     """
-    clock = ReplayClock(START_NS)
+    clock = ReplayClock(at(begins))
     writer = RecordingWriter(path, clock, run)
     encoder = Encoder()
     waiting = sorted(more, key=lambda one: one[0])
-    _say(writer, site or told(), START_NS, 0, trust)
+    _say(writer, site or told(), at(begins), 0, trust)
     for seq, i in enumerate(range(round(seconds * FPS))):
-        second = i / FPS
+        second = begins + i / FPS
         clock.set(at(second))
         while waiting and waiting[0][0] <= second:
             _say(writer, waiting.pop(0)[1], at(second), seq, trust)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from delivery.signing import read_private_key
+from edge.acceptance.folder import write_folder
 from edge.main import main
 from tests.control_room.fake_gateway import alarm
 from tests.control_room.incident.recordings import at, record
@@ -33,7 +35,9 @@ def test_a_signed_export_verifies_and_a_changed_one_does_not(
     folder = tmp_path / "incident-20260921T141320Z"
     for path in (str(folder), f"{folder}.zip"):
         assert main(["verify", path, "--trusted", str(stranger), str(public)]) == 0
-        assert "none changed, signed with the key" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "none changed, signed with the key" in said
+        assert ": incident export: " in said
         assert main(["verify", path, "--trusted", str(stranger)]) == 1
         assert "UNPROVEN: " in capsys.readouterr().out
         assert main(["verify", path]) == 1
@@ -44,6 +48,34 @@ def test_a_signed_export_verifies_and_a_changed_one_does_not(
     out = capsys.readouterr().out
     assert re.search(r"tracks\.csv: CHANGED: it has \d+ bytes, and had \d+", out)
     assert "CHANGED: 1 faults; it is not what was exported" in out
+
+
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        ({"kind": "acceptance", "passed": True}, "acceptance report, PASSED: "),
+        ({"kind": "acceptance", "passed": False}, "acceptance report, NOT PASSED: "),
+        ({"kind": "acceptance", "passed": "yes"}, "acceptance report, NOT PASSED: "),
+        ({"kind": "acceptance"}, "acceptance report, NOT PASSED: "),
+        ({"kind": "\x1b[2J"}, "of an unknown kind (?[2J): "),
+        ({"kind": 7}, "of an unknown kind (7): "),
+        ({}, "incident export: "),
+    ],
+)
+def test_it_says_what_it_verified_and_whether_the_test_was_passed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], about: dict[str, object], said: str
+) -> None:
+    private, public = pair(tmp_path, "tester")
+    folder = tmp_path / "report"
+    write_folder(folder, {"report.html": b"<p>"}, about, read_private_key(private))
+    words = ["verify", str(folder), "--trusted", str(public)]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert f"{folder}: {said}" in out
+    assert "\x1b" not in out
+    (folder / "report.html").write_bytes(b"<b>")
+    assert main(words) == 1
+    assert "PASSED" not in capsys.readouterr().out, "of a changed one nothing is believed"
 
 
 def test_without_a_key_it_says_so_loudly(

@@ -15,7 +15,9 @@ from control_room.incident.drawing import BAND
 from control_room.incident.error import IncidentError
 from control_room.incident.find import recording_of
 from control_room.incident.folder import Wanted, export
+from control_room.incident.job import carry_out
 from control_room.incident.journal import acts_in
+from control_room.incident.order import Order as JobOrder
 from control_room.journal import Journal
 from control_room.journal_export import moment
 from control_room.lifecycle import Act, Key
@@ -141,12 +143,83 @@ def test_minutes_beyond_the_recording_are_not_called_empty(tmp_path: Path) -> No
     recording = record(tmp_path / "run.mcap", 4)
     exported(recording, tmp_path / "out", -20, 20)
     lacks = lacks_of(tmp_path / "out")
-    assert "nothing is known before 2026-09-21T14:13:20.000Z" in lacks
-    assert "nothing is known after 2026-09-21T14:13:23.900Z" in lacks
+    assert "has nothing before 2026-09-21T14:13:20.000Z" in lacks
+    assert "has nothing after 2026-09-21T14:13:23.900Z" in lacks
     film = film_of(tmp_path / "out")
     assert film[0][0] == 0
     assert colour_at(film[0][1], fallen_box()) != pytest.approx(FALLEN_RGB, abs=60)
     assert film[-1][0] == pytest.approx(40, abs=0.01), "up to the end that was asked for"
+
+
+def test_an_hour_that_ends_within_the_minutes_goes_on_in_the_file_beside_it(tmp_path: Path) -> None:
+    """Films, tracks, alarms and heartbeats go over the files; each is named with its hash."""
+    cleared = replace(DOWN, state="cleared", captured_at_ns=at(7), raised_at_ns=at(2))
+    (tmp_path / "whole").mkdir()
+    whole = record(tmp_path / "whole/run.mcap", 9, (2, DOWN), (7, cleared))
+    first = record(tmp_path / "run-9.mcap", 4, (2, DOWN))
+    second = record(tmp_path / "run-10.mcap", 5, (7, cleared), begins=4)
+    record(tmp_path / "run-8.mcap", 1, begins=-3600)
+    record(tmp_path / "run-11.mcap", 1, begins=3600)
+    record(tmp_path / "run-copy.mcap", 5, begins=4)
+    (tmp_path / "run-7.mcap").write_bytes(b"not a recording")
+    exported(whole, tmp_path / "one", 1, 8, alarm=DOWN.id)
+    for recording in (first, second):
+        out = tmp_path / f"out-{recording.stem}"
+        made = exported(recording, out, 1, 8)
+        assert not any("has nothing" in english for english, _ in made.lacks)
+        assert "No picture" not in lacks_of(out)
+        assert "no heartbeat" not in lacks_of(out)
+        assert [time for time, _ in film_of(out)] == pytest.approx(
+            [time for time, _ in film_of(tmp_path / "one")], abs=1e-3
+        )
+        tracks = [[row["captured_at_ns"], row["track"]] for row in rows_of(out / "tracks.csv")]
+        assert tracks == [
+            [row["captured_at_ns"], row["track"]] for row in rows_of(tmp_path / "one/tracks.csv")
+        ]
+        assert [row["event"] for row in rows_of(out / "alarms.csv")] == ["raised", "cleared"]
+        manifest = json.loads((out / "manifest.json").read_text())
+        assert manifest["recording"]["name"] == recording.name
+        told = [(one["name"], one["sha256"]) for one in manifest["recordings"]]
+        assert told == [
+            (one.name, hashlib.sha256(one.read_bytes()).hexdigest()) for one in (first, second)
+        ]
+        page = (out / "summary.html").read_text(encoding="utf-8")
+        assert all(sha256 in page and name in page for name, sha256 in told)
+
+
+def test_an_alarm_just_behind_the_hour_has_what_came_before(tmp_path: Path) -> None:
+    """Its own times: half a minute before, which the file of the hour before has."""
+    late = alarm("man_down-9", at_ns=at(9))
+    record(tmp_path / "run.mcap", 8)
+    second = record(tmp_path / "run-2.mcap", 4, (9, late), begins=8)
+    wanted = Wanted(recording=second, alarm=late.id, folder=tmp_path / "out")
+    export(wanted, SystemClock())
+    assert int(rows_of(tmp_path / "out/tracks.csv")[0]["captured_at_ns"]) == at(0)
+    assert len(json.loads((tmp_path / "out/manifest.json").read_text())["recordings"]) == 2
+
+
+def test_a_raise_between_two_files_is_found_and_lies_in_the_second(tmp_path: Path) -> None:
+    """It was seen before the hour was over, and its alarm came after."""
+    between = alarm("man_down-9", at_ns=at(3.95))
+    record(tmp_path / "run.mcap", 4)
+    record(tmp_path / "run-2.mcap", 4, (4, between), begins=4)
+    order = JobOrder(
+        recordings=str(tmp_path), site=SITE, gateway=GATEWAY, alarm=between.id,
+        raised_at_ns=at(3.95), cleared_at_ns=None, journal=None, key_file=None,
+        folder=str(tmp_path / "place/out"),
+    )  # fmt: skip
+    (tmp_path / "place").mkdir()
+    carry_out(order)
+    (raised,) = rows_of(tmp_path / "place/out/alarms.csv")
+    assert (raised["alarm"], raised["event"]) == (between.id, "raised")
+
+
+def test_another_gateways_file_of_that_name_is_left_out(tmp_path: Path) -> None:
+    first = record(tmp_path / "run.mcap", 4)
+    record(tmp_path / "run-2.mcap", 4, begins=4, site=replace(told(), gateway="gw2"))
+    made = exported(first, tmp_path / "out", 1, 8)
+    assert any("has nothing after" in english for english, _ in made.lacks)
+    assert len(json.loads((tmp_path / "out/manifest.json").read_text())["recordings"]) == 1
 
 
 def test_metres_that_no_camera_saw_are_hatched_and_named(tmp_path: Path) -> None:
@@ -338,7 +411,7 @@ def test_a_damaged_recording_says_what_it_lost(tmp_path: Path) -> None:
     exported(recording, tmp_path / "out", 0, 6)
     lacks = lacks_of(tmp_path / "out")
     assert "The recording itself: run.mcap: the end is missing" in lacks
-    assert "The recording ends earlier than asked" in lacks
+    assert "has nothing after" in lacks
     assert str(tmp_path) not in lacks, "where it lay is nobody's business"
 
 
@@ -407,7 +480,7 @@ def test_the_recording_of_a_gateway_that_has_an_instant_is_found(
     (tmp_path / "junk.mcap").write_bytes(b"junk")
     (tmp_path / "folder.mcap").mkdir()
     assert recording_of(tmp_path, SITE, GATEWAY, at(4)) == right
-    for gateway, second in ((GATEWAY, 8), ("gw3", 1), (GATEWAY, -5)):
+    for gateway, second in ((GATEWAY, 18), ("gw3", 1), (GATEWAY, -5)):
         with pytest.raises(IncidentError, match="no recording of roadway / gw"):
             recording_of(tmp_path, SITE, gateway, at(second))
 

@@ -41,7 +41,7 @@ def test_the_page_of_a_replay_exports_from_its_recording(tmp_path: Path, tab: Ta
     with contextlib.ExitStack() as stack:
         page = stack.enter_context(page_outlet(recording, clock))
         player = Player(recording, known, [page], SystemClock(), clock, speed=1.0)
-        jobs = stack.enter_context(contextlib.closing(Jobs(print)))
+        jobs = stack.enter_context(contextlib.closing(Jobs(print, tmp_path / "exports")))
         exports = Exports(recordings=path, key_file=private, jobs=jobs)
         steered = Steered(page, player)
         url = stack.enter_context(

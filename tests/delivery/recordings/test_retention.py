@@ -2,15 +2,15 @@
 
 import os
 import time
-from collections.abc import Iterator
-from itertools import chain, repeat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from delivery.recordings.format import PROFILE
 from delivery.recordings.keep import Keep, read_keep
-from delivery.recordings.retention import Retention
+from delivery.recordings.retention import EVEN_FOR_S, ROOM_EVERY_S, Retention
+from delivery.recordings.run_record import RunRecord
 from delivery.recordings.writer import RecordingWriter
 from scene.clock import SystemClock
 from scene.errors import RecordingError
@@ -19,9 +19,24 @@ DAY_S = 86_400.0
 NOW_S = time.time()
 
 
-def recording(path: Path, age_days: float, size_bytes: int = 100_000) -> Path:
+RUN = RunRecord(
+    site="north",
+    gateway="gw1",
+    software="lamproom",
+    started_at="2026-11-30T00:00:00Z",
+    file_number="1",
+    site_yaml="",
+    rig_yaml="",
+    model="people.onnx",
+    model_sha256="0",
+)
+
+
+def recording(
+    path: Path, age_days: float, size_bytes: int = 100_000, run: RunRecord | None = RUN
+) -> Path:
     """Write a real recording, made larger and older."""
-    writer = RecordingWriter(path, SystemClock())
+    writer = RecordingWriter(path, SystemClock(), run)
     writer.close()
     with writer.path.open("ab") as file:
         file.write(os.urandom(size_bytes))
@@ -34,11 +49,40 @@ def said() -> list[str]:
     return []
 
 
-def tend(folder: Path, keep: Keep, said: list[str], **more: object) -> set[str]:
-    """Delete; gives the names that are left."""
-    retention = Retention(folder / "run.mcap", keep, said.append)
-    retention.tend(NOW_S, more.pop("writing", ()), **more)  # type: ignore[arg-type]
+class Tended:
+    """A folder whose recordings are looked after; both clocks go as told."""
+
+    def __init__(self, folder: Path, keep: Keep, said: list[str]) -> None:
+        self.folder, self.wall_s, self.monotonic_s = folder, NOW_S, 1000.0
+        self._retention = Retention(
+            folder / "run.mcap", keep, said.append, site="north", gateway="gw1"
+        )
+
+    def after(self, seconds: float, **more: object) -> set[str]:
+        """Tend once after a while; gives the names that are left."""
+        self.wall_s += seconds
+        self.monotonic_s += seconds
+        writing = more.pop("writing", ())
+        self._retention.tend(self.wall_s, self.monotonic_s, writing, **more)  # type: ignore[arg-type]
+        return names(self.folder)
+
+
+def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
+
+
+def tend(folder: Path, keep: Keep, said: list[str], **more: object) -> set[str]:
+    """Delete until nothing more goes; gives the names that are left."""
+    tended = Tended(folder, keep, said)
+    tended.after(0.0, **more)
+    for path in folder.iterdir():  # an hour passes for the clocks, and for the files
+        status = path.stat(follow_symlinks=False)
+        at_s = status.st_mtime + EVEN_FOR_S
+        os.utime(path, (at_s, at_s), follow_symlinks=False)
+    left, before = tended.after(EVEN_FOR_S, **more), None
+    while left != before:
+        left, before = tended.after(0.0, **more), left
+    return left
 
 
 def test_files_that_are_too_old_go_and_each_is_said(tmp_path: Path, said: list[str]) -> None:
@@ -54,10 +98,10 @@ def test_files_that_are_too_old_go_and_each_is_said(tmp_path: Path, said: list[s
 
 
 def test_the_oldest_go_until_all_together_fit(tmp_path: Path, said: list[str]) -> None:
-    for age in (1, 4, 3, 2):
+    for age in (4, 3, 2, 1):
         recording(tmp_path / "run.mcap", age, 1_000_000)
     left = tend(tmp_path, Keep(size_bytes=2_500_000), said)
-    assert left == {"run.mcap", "run-4.mcap"}
+    assert left == {"run-3.mcap", "run-4.mcap"}
     assert len(said) == 2
     assert tend(tmp_path, Keep(size_bytes=2_500_000), said) == left
 
@@ -66,20 +110,63 @@ def test_without_a_limit_nothing_is_deleted_though_the_disk_is_full(
     tmp_path: Path, said: list[str]
 ) -> None:
     recording(tmp_path / "run.mcap", 400)
-    assert tend(tmp_path, Keep(), said, has_room=lambda: False) == {"run.mcap"}
+    assert tend(tmp_path, Keep(), said, has_room=False) == {"run.mcap"}
     assert not said
 
 
-def test_where_there_is_no_room_the_oldest_go_until_there_is(
+def test_where_there_is_no_room_the_oldest_goes_and_a_minute_later_the_next(
     tmp_path: Path, said: list[str]
 ) -> None:
     for age in (4, 3, 2, 1):
         recording(tmp_path / "run.mcap", age)
-    room: Iterator[bool] = chain([False, False], repeat(True))
-    keep = Keep(size_bytes=1e12)
-    left = tend(tmp_path, keep, said, has_room=lambda: next(room))
-    assert left == {"run-3.mcap", "run-4.mcap"}
+    tended = Tended(tmp_path, Keep(size_bytes=1e12), said)
+    one_less = {"run-2.mcap", "run-3.mcap", "run-4.mcap"}
+    assert tended.after(0.0, has_room=False) == one_less
+    # The disk gives room back late: a file system that frees later, a reader that still has it.
+    assert tended.after(10.0, has_room=False) == one_less
+    assert tended.after(ROOM_EVERY_S, has_room=True) == one_less
+    assert tended.after(10.0, has_room=False) == {"run-3.mcap", "run-4.mcap"}
     assert all("the disk was nearly full" in text for text in said)
+
+
+def test_by_age_one_file_goes_at_a_time_and_none_while_the_clock_is_in_doubt(
+    tmp_path: Path, said: list[str]
+) -> None:
+    for age in (40, 35, 2):
+        recording(tmp_path / "run.mcap", age)
+    everything = names(tmp_path)
+    tended = Tended(tmp_path, Keep(age_s=30 * DAY_S), said)
+    assert tended.after(0.0) == everything, "no clock has been seen going yet"
+    assert tended.after(EVEN_FOR_S - 1) == everything
+    tended.wall_s += 365 * DAY_S
+    assert tended.after(10.0) == everything, "the clock has just jumped"
+    assert tended.after(EVEN_FOR_S - 1) == everything
+    tended.wall_s -= 365 * DAY_S
+    assert tended.after(10.0) == everything
+    assert tended.after(EVEN_FOR_S) == {"run-2.mcap", "run-3.mcap"}
+    assert tended.after(10.0) == {"run-3.mcap"}
+    assert tended.after(10.0) == {"run-3.mcap"}
+
+
+def test_the_number_says_which_file_is_the_oldest_whatever_the_clock_said(
+    tmp_path: Path, said: list[str]
+) -> None:
+    ages = (3, NOW_S / DAY_S, -400, 1)  # the second is from 1970, the third from next year
+    for age in ages:
+        recording(tmp_path / "run.mcap", age, 1_000_000)
+    assert tend(tmp_path, Keep(age_s=2 * DAY_S), said) == {
+        *("run-2.mcap", "run-3.mcap", "run-4.mcap")
+    }, "those of a wrong clock are as old as the one after them"
+    assert tend(tmp_path, Keep(size_bytes=2_500_000), said) == {"run-3.mcap", "run-4.mcap"}
+
+
+def test_protected_files_leave_the_limit_to_the_others(tmp_path: Path, said: list[str]) -> None:
+    for age in (4, 3, 2, 1):
+        recording(tmp_path / "run.mcap", age, 1_000_000)
+    for name in ("run.mcap", "run-2.mcap"):
+        (tmp_path / f"{name}.keep").touch()
+    everything = names(tmp_path)
+    assert tend(tmp_path, Keep(size_bytes=2_500_000), said) == everything
 
 
 def test_a_protected_file_and_one_that_is_written_stay(tmp_path: Path, said: list[str]) -> None:
@@ -94,7 +181,7 @@ def test_a_protected_file_and_one_that_is_written_stay(tmp_path: Path, said: lis
         Keep(size_bytes=1, age_s=DAY_S),
         said,
         writing=[tmp_path / "run-4.mcap"],
-        has_room=lambda: False,
+        has_room=False,
     )
     assert left == {
         *("run.mcap", "run.mcap.keep", "run-3.mcap", "run-3.mcap.keep"),
@@ -110,6 +197,7 @@ def test_nothing_but_the_familys_own_recordings_is_ever_deleted(
     elsewhere.mkdir()
     precious = recording(elsewhere / "incident.mcap", 100)
     others = ["run2.mcap", "run-x.mcap", "run-02.mcap", "other.mcap", "run.mcap.bak", "arun.mcap"]
+    others += ["run-1.mcap", "run-20251130.mcap", "run-2-2.mcap"]
     for name in others:
         recording(folder / name, 100)
     recording(folder / "run.mcap", 100)
@@ -122,11 +210,17 @@ def test_nothing_but_the_familys_own_recordings_is_ever_deleted(
     foreign.write_bytes(data)
     (folder / "run-7.mcap").write_bytes(b"")
     (folder / "run-8.mcap").symlink_to(folder / "run.mcap")
+    runs = {9: replace(RUN, gateway="gw2"), 10: replace(RUN, site="south"), 11: None}
+    for number, run in runs.items():
+        elses = recording(elsewhere / "else.mcap", 100, 0, run)
+        with elses.open("ab") as file:
+            file.write(b"\xff" * 20)  # no record
+        elses.rename(folder / f"run-{number}.mcap")
     for path in folder.iterdir():
         os.utime(path, (NOW_S - 100 * DAY_S,) * 2, follow_symlinks=False)
     before = {path.name for path in folder.iterdir()}
     keep = Keep(size_bytes=1, age_s=DAY_S)
-    assert tend(folder, keep, said, has_room=lambda: False) == before - {"run.mcap"}
+    assert tend(folder, keep, said, has_room=False) == before - {"run.mcap"}
     assert precious.exists()
     assert len(said) == 1
 
@@ -161,7 +255,11 @@ def test_a_name_is_not_given_again_when_the_oldest_file_is_gone(
 
 
 def test_a_folder_that_is_not_there_is_no_trouble(tmp_path: Path, said: list[str]) -> None:
-    Retention(tmp_path / "none" / "run.mcap", Keep(age_s=1.0), said.append).tend(NOW_S, ())
+    folder = tmp_path / "none"
+    retention = Retention(
+        folder / "run.mcap", Keep(age_s=1.0), said.append, site="north", gateway="gw1"
+    )
+    assert retention.tend(NOW_S, 0.0, ()) == 0
     assert not said
 
 
