@@ -9,9 +9,11 @@ import {
 
 const QUIET_MS = 3000;
 const AGAIN_MS = 1000;
+const MOST_ASKED = 20;
 
 let socket = null;
 let heardAt = 0;
+let asked = [];  // of a replay while the line was lost: said as soon as it is there again
 
 /** Give the WebSocket address of a path on this server. */
 export function address(path) {
@@ -31,12 +33,16 @@ export function connect() {
 /** Ask a replay for something; the live mine does not listen. */
 export function ask(what) {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(what));
+  else asked = [...asked, what].slice(-MOST_ASKED);
 }
 
 function open() {
   const mine = new WebSocket(address("/messages"));
   socket = mine;
   heardAt = performance.now();
+  mine.onopen = () => {
+    for (const what of asked.splice(0)) mine.send(JSON.stringify(what));
+  };
   mine.onmessage = (event) => {
     if (socket !== mine) return;
     heardAt = performance.now();

@@ -236,11 +236,11 @@ function noteNew() {
   drawn.frames += 1;
   drawn.capturedAtNs = header.captured_at_ns;
   drawn.jump = header.replay?.jump ?? null;
-  showJump();
   drawn.codec = stream.codec;
   drawn.skipped = stream.skipped;
   drawnAt = performance.now();
   late_s = (nowMs() - msOf(header.captured_at_ns)) / 1000;
+  showJump();  // last: it may take the picture away again
 }
 
 /** The ruler of the geometry that the picture has: after a camera was hung anew they may differ. */

@@ -2,6 +2,7 @@
 
 import base64
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -142,6 +143,7 @@ def measure(page: Any, scene: Scene) -> tuple[int, int, float]:
 
 def opened(tab: Tab, scene: Scene) -> Any:
     page = tab.open(scene.stage.url)
+    page.set_default_timeout(60_000)
     page.locator("#replay-bar").wait_for()
     page.wait_for_function("() => lamproom.replay !== null")
     return page
@@ -179,6 +181,25 @@ def test_where_there_is_no_picture_yet_none_is_shown(scene: Scene, tab: Tab) -> 
     seek(page, scene.captured_ns[30])
     page.locator("#panorama-note").wait_for(state="hidden")
     assert measure(page, scene)[2] < LIMIT_PX
+
+
+def test_what_is_asked_while_the_line_is_lost_is_done_when_it_is_back(
+    scene: Scene, tab: Tab
+) -> None:
+    lines: list[Any] = []
+
+    def through(line: Any) -> None:
+        line.connect_to_server()
+        lines.append(line)
+
+    tab.page.route_web_socket(re.compile("/messages$"), through)
+    page = opened(tab, scene)
+    seek(page, scene.captured_ns[30])
+    lines[-1].close()
+    page.wait_for_function("async () => !(await import('/model.js')).model.link.open")
+    seek(page, scene.captured_ns[70] + 80_000_000)
+    assert len(lines) == 2
+    assert measure(page, scene)[0] == frame_at(scene, scene.captured_ns[70] + 80_000_000)
 
 
 def test_step_by_step_each_frame_is_shown_once(scene: Scene, tab: Tab) -> None:
