@@ -78,7 +78,9 @@ class LiveStage:
         """Wait for something; gives the monotonic time when it was so."""
         until_s = time.monotonic() + limit_s
         while not condition():
-            assert time.monotonic() < until_s, f"not within {limit_s:.0f} s:\n{self.log()[-3000:]}"
+            assert time.monotonic() < until_s, (
+                f"not within {limit_s:.0f} s; active: {self.active()}\n{self.log()[-3000:]}"
+            )
             time.sleep(0.02)
         return time.monotonic()
 
@@ -133,8 +135,13 @@ class LiveStage:
 
     def is_alarmed(self, camera: str) -> bool:
         """Tell whether an alarm about a camera is active."""
-        states = {one.id: one.state for _, one in self.heard.alarms if one.camera == camera}
-        return "active" in states.values()
+        return any(one.camera == camera for one in self.active())
+
+    def active(self) -> list[Anomaly]:
+        """Give the alarms that are active now: what was cleared is over, whatever is sent again."""
+        heard = [one for _, one in tuple(self.heard.alarms)]
+        over = {one.id for one in heard if one.state == "cleared"}
+        return [*{one.id: one for one in heard if one.id not in over}.values()]
 
     def count(self, times_s: list[float], from_s: float, to_s: float) -> int:
         """Count what was heard between two instants."""
