@@ -24,17 +24,18 @@ from control_room.journal_database import Place, Session, beside, open_database
 from control_room.journal_entries import Entries, columns_of
 from control_room.journal_heads import HeadKeeper
 from control_room.journal_reading import open_to_read
-from control_room.journal_schema import ANOMALY, JournalError, check, prepare, stand
+from control_room.journal_schema import ANOMALY, VERSION, JournalError, check, prepare, stand
 from control_room.lifecycle import CONTROL_ROOM, Act, Action, Key
 from scene.messages import Anomaly
 
-_STORE = """
+STORE = """
 INSERT INTO change VALUES (?,?,?,?,?,?,?,?,?,?)
 ON CONFLICT (site, gateway, alarm, state) DO UPDATE SET
     kind = excluded.kind, severity = excluded.severity, body = excluded.body,
     captured_at_ns = excluded.captured_at_ns
 WHERE excluded.captured_at_ns > change.captured_at_ns
 """
+"""Puts a gateway's word in; of one state the newest stays."""
 
 _AFTER: dict[Action, str] = {
     "acknowledge": "acknowledged = {0}",
@@ -115,6 +116,23 @@ class Journal(Entries):
 
         self._keep_head(act.at_ns, self._database.write(work))
 
+    def reopen(self, key: Key) -> None:
+        """Have an alarm as if it had not been cleared: its gateway, gone for a while, still has it.
+
+        Nobody counts as having seen it. Raises `JournalError`.
+        """
+
+        def work(session: Session) -> None:
+            which = "WHERE site = ? AND gateway = ? AND alarm = ?"
+            session.change(f"DELETE FROM change {which} AND state = 'cleared'", *columns_of(key))
+            session.change(
+                "UPDATE alarm SET over = 0, cleared_at_ns = NULL, acknowledged = NULL, "
+                f"shelved = NULL {which}",
+                *columns_of(key),
+            )
+
+        self._database.write(work)
+
     def audit(
         self,
         *,
@@ -162,6 +180,14 @@ class Journal(Entries):
 
         self._database.write(work)
 
+    def check_writable(self) -> None:
+        """Raise `JournalError` unless it can be written now, a full disk included.
+
+        What the journal holds stays as it is.
+        """
+        with contextlib.suppress(_TakenBack):
+            self._database.write(_try_to_write)
+
     def head(self) -> Head:
         """Give the newest entry of the audit; raises `JournalError`."""
         return self._database.read(head_of)
@@ -199,6 +225,23 @@ class Journal(Entries):
             self._heads.keep(at_ns, head)
 
 
+_TRIAL = "CREATE TEMPORARY TABLE trial AS SELECT 1 AS number"
+
+
+class _TakenBack(Exception):
+    """What was written is not to stay."""
+
+
+def _try_to_write(session: Session) -> None:
+    if session.kind == "sqlite":  # there only what stays comes to the disk
+        session.change(f"PRAGMA user_version = {VERSION}")
+        return
+    # In a file of its own: on a full disk there is room left within the others, but not for long.
+    ((may,),) = session.rows("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
+    session.change(_TRIAL if may else "UPDATE journal_version SET version = version")
+    raise _TakenBack
+
+
 def _store(
     session: Session, changes: Sequence[tuple[Key, Anomaly]], stored_at_ns: int
 ) -> list[bool]:
@@ -215,7 +258,7 @@ def _store(
         )
         for key, anomaly in changes
     ]
-    fresh = [done == 1 for done in session.change_each(_STORE, rows)]
+    fresh = [done == 1 for done in session.change_each(STORE, rows)]
     new = [change for change, is_new in zip(changes, fresh, strict=True) if is_new]
     stand(session, [(columns_of(key), anomaly) for key, anomaly in new], stored_at_ns)
     return fresh

@@ -21,11 +21,11 @@ AUDIT_TABLE = """
 CREATE TABLE audit (
     number {number} PRIMARY KEY,
     at_ns {number} NOT NULL,
-    who TEXT NOT NULL,
-    what TEXT NOT NULL,
-    about TEXT NOT NULL,
-    body TEXT NOT NULL,
-    hash TEXT NOT NULL
+    who {text} NOT NULL,
+    what {text} NOT NULL,
+    about {text} NOT NULL,
+    body {text} NOT NULL,
+    hash {text} NOT NULL
 )"""
 START = "0" * 64
 """Stands before the first entry."""

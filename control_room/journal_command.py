@@ -14,6 +14,7 @@ from control_room.heads_file import Heads, KeptHead, kept_from
 from control_room.journal_audit import MOST_TOLD, faults_of
 from control_room.journal_database import beside
 from control_room.journal_export import FORMATS, written
+from control_room.journal_import_command import add_import, run_import
 from control_room.journal_options import add_journal_argument
 from control_room.journal_query import (
     EARLIEST_NS,
@@ -43,6 +44,7 @@ Look into the control room's journal, also while it runs.
   lamproom journal verify      has anybody changed what was written down of people's acts?
   lamproom journal export      alarms, acts or positions as CSV or JSON, on the standard output
   lamproom journal where       who was where at 10:32: everybody's last place at or before then
+  lamproom journal import      copy it from an SQLite file to a PostgreSQL server
 
 The journal of `lamproom demo` is build/demo/journal.sqlite.
 
@@ -52,7 +54,9 @@ for, 2 bad input, or no journal there."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `lamproom journal`."""
-    actions = parser.add_subparsers(dest="action", metavar="verify|export|where", required=True)
+    actions = parser.add_subparsers(
+        dest="action", metavar="verify|export|where|import", required=True
+    )
     verify = actions.add_parser("verify", help="go through the audit, and print its head")
     add_journal_argument(verify)
     verify.add_argument(
@@ -114,10 +118,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--zone", help="only whose last place was in it")
     where.add_argument("--format", choices=("text", *FORMATS), default="text")
     where.add_argument("--language", choices=("en", "zh"), default="en", help="of text")
+    add_import(actions)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it; gives the exit code. Raises `JournalError` and `QuestionError`."""
+    if args.action == "import":
+        return run_import(args.source, args.journal)
     if isinstance(args.journal, Path) and not args.journal.is_file():
         raise LamproomError(
             f"{args.journal}: there is no journal; give --journal FILE (build/demo/journal.sqlite "

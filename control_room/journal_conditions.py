@@ -6,22 +6,13 @@ Like positions, it lies in a file of its own or goes through a connection of its
 ever waits for it.
 """
 
-import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from control_room.journal_database import (
-    CONDITIONS,
-    Database,
-    JournalError,
-    Place,
-    Session,
-    UnfitAlarmError,
-    beside,
-    open_database,
-)
+from control_room.journal_database import Place
+from control_room.journal_side_log import SideLog
+from control_room.journal_side_table import SideRow, SideTable
 from scene.clock import Clock
 
 KEEP_DAYS = 90.0
@@ -40,37 +31,37 @@ MOST_KEYS = 2000
 """So many gateways and sites; more is a mistake or an attack."""
 MOST_ROWS = 20_000
 """Rows that could not be written yet; then the oldest are dropped, which leaves a gap."""
-PRUNE_EVERY_S = 3600.0
-AT_ONCE = 1000
 CLOCK_OFF_NS = 2 * 10**9
 """By so much our clock may be set while a stretch goes on."""
 
-VERSION = 1
-_TABLES = (
-    """
-    CREATE TABLE condition (
-        what TEXT NOT NULL,
-        site TEXT NOT NULL,
-        gateway TEXT NOT NULL,
+CONDITIONS = SideTable(
+    name="condition",
+    many="conditions",
+    ending=".conditions",
+    columns="""
+        what {text} NOT NULL,
+        site {text} NOT NULL,
+        gateway {text} NOT NULL,
         from_ns {number} NOT NULL,
         until_ns {number} NOT NULL,
-        body TEXT NOT NULL,
-        PRIMARY KEY (what, site, gateway, from_ns)
-    ) {by_key}""",
-    "CREATE INDEX condition_by_until ON condition (until_ns)",
+        body {text} NOT NULL""",
+    key=("what", "site", "gateway", "from_ns"),
+    time="from_ns",
+    expires="until_ns",
+    # On a server `until_ns` has no index: so a stretch is carried on without writing one anew.
+    sqlite_indexes=("CREATE INDEX condition_by_until ON condition (until_ns)",),
+    insert="""
+    INSERT INTO condition VALUES (?,?,?,?,?,?)
+    ON CONFLICT (what, site, gateway, from_ns) DO UPDATE SET
+        until_ns = excluded.until_ns, body = excluded.body
+    WHERE excluded.until_ns > condition.until_ns
+    """,
+    # A hundredth of the positions' rows: weeks, for who asks which gateways there were looks into
+    # all pieces.
+    piece_ns=7 * 86_400_000_000_000,
+    lasts_ns=STRETCH_NS + 3600 * 10**9,
+    lock=7651232,
 )
-_UPSERT = """
-INSERT INTO condition VALUES (?,?,?,?,?,?)
-ON CONFLICT (what, site, gateway, from_ns) DO UPDATE SET
-    until_ns = excluded.until_ns, body = excluded.body
-WHERE excluded.until_ns > condition.until_ns
-"""
-_FORGET = """
-DELETE FROM condition WHERE (what, site, gateway, from_ns) IN (
-    SELECT what, site, gateway, from_ns FROM condition WHERE until_ns < ?
-    ORDER BY until_ns LIMIT ?
-)
-"""
 
 Key = tuple[str, str, str]
 """What, site and gateway."""
@@ -102,45 +93,8 @@ class _Stretch:
     until_ns: int
     looked_s: float
 
-    def row(self) -> tuple[object, ...]:
+    def row(self) -> SideRow:
         return (*self.condition.key, self.from_ns, self.until_ns, self.condition.body)
-
-
-def conditions_place(place: Place) -> Place:
-    """Tell where the conditions of a journal lie."""
-    return place if isinstance(place, str) else beside(place, CONDITIONS)
-
-
-def prepare_conditions(database: Database) -> None:
-    """Make the table; raises `JournalError`."""
-    if not database.read(_is_there):
-        database.write(_make)
-
-
-def check_conditions(database: Database) -> None:
-    """Raise `JournalError` unless the table is there; changes nothing."""
-    if not database.read(_is_there):
-        raise JournalError("there are no conditions in it")
-
-
-def _is_there(session: Session) -> bool:
-    if session.kind == "postgresql":
-        return bool(session.rows("SELECT 1 WHERE to_regclass('condition') IS NOT NULL"))
-    ((version,),) = session.rows("PRAGMA user_version")
-    if version > VERSION:
-        raise JournalError(f"it is of version {version}, and this Lamproom knows {VERSION}")
-    return bool(version == VERSION)
-
-
-def _make(session: Session) -> None:
-    if session.kind == "postgresql":  # two control rooms may begin at once
-        session.rows("SELECT pg_advisory_xact_lock(7651232)")
-    if _is_there(session):
-        return
-    for table in _TABLES:
-        session.change(table)
-    if session.kind == "sqlite":
-        session.change(f"PRAGMA user_version = {VERSION}")
 
 
 class Stretches:
@@ -149,7 +103,9 @@ class Stretches:
     def __init__(self, gap_s: float = GAP_S) -> None:
         self._gap_s = gap_s
         self._open: dict[Key, _Stretch] = {}
-        self._changed: dict[tuple[object, ...], tuple[object, ...]] = {}
+        self._changed: dict[SideRow, SideRow] = {}
+        self.left_out = False
+        """Whether there were ever more than `MOST_KEYS`."""
 
     def look(
         self, found: Iterable[Condition], now_ns: int, now_s: float, *, gap_s: float = 0.0
@@ -159,6 +115,7 @@ class Stretches:
         for one in found:
             before = self._open.get(one.key)
             if before is None and len(self._open) >= MOST_KEYS:
+                self.left_out = True
                 continue
             goes_on = before is not None and _follows(before, now_ns, now_s, gap_s)
             if before is not None and goes_on:  # what was so before was so until it changed
@@ -173,7 +130,7 @@ class Stretches:
         for key in old:
             del self._open[key]
 
-    def take(self) -> list[tuple[object, ...]]:
+    def take(self) -> list[SideRow]:
         """Give the rows that have changed since last time."""
         rows = [*self._changed.values()]
         self._changed.clear()
@@ -195,7 +152,7 @@ def _follows(before: _Stretch, now_ns: int, now_s: float, gap_s: float) -> bool:
     return passed_s <= gap_s and now_ns >= before.until_ns and abs(off_ns) <= CLOCK_OFF_NS
 
 
-class ConditionLog:
+class ConditionLog(SideLog):
     """Looks every few seconds, in a thread of its own, and writes down; close it at the end."""
 
     def __init__(
@@ -209,85 +166,29 @@ class ConditionLog:
         keep_days: float = KEEP_DAYS,
     ) -> None:
         """Open the database beside the journal's; raises `JournalError`."""
-        self._clock, self._say, self._look = clock, say, look
-        self._look_s = look_s
-        self._keep_ns = round(keep_days * 86400e9)
+        self._look, self._look_s = look, look_s
         self._stretches = Stretches()
-        self._rows: dict[tuple[object, ...], tuple[object, ...]] = {}
-        self._trouble = ""
-        self.dropped = 0
-        """So many rows were not written and never will be."""
-        self._prune_due_s = clock.monotonic_s()
-        self._database = open_database(
-            conditions_place(place), prepare_conditions, required=False, lasting=False
+        super().__init__(
+            CONDITIONS,
+            place,
+            clock,
+            say,
+            keep_days=keep_days,
+            most_rows=MOST_ROWS,
+            first_s=min(look_s, FIRST_S),
         )
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="condition-log", daemon=True)
-        self._thread.start()
 
-    def close(self) -> None:
-        """Look and write once more, and stop."""
-        self._closing.set()
-        self._thread.join(timeout=10.0)
-        self._database.close()
-
-    def _run(self) -> None:
-        pause_s, last = min(self._look_s, FIRST_S), False
-        while not last:
-            last = self._closing.wait(pause_s)
-            try:
-                pause_s = self._look_once()
-                self._write()
-                if self._clock.monotonic_s() >= self._prune_due_s:
-                    self._prune_due_s = self._clock.monotonic_s() + PRUNE_EVERY_S
-                    self._prune()
-            except JournalError as error:
-                if str(error) != self._trouble:
-                    self._say(f"conditions are not written down: {error}")
-                self._trouble = str(error)
-            except Exception:  # whatever else goes wrong, what comes later is still worth a row
-                traceback.print_exc()
-                pause_s = self._look_s
-
-    def _look_once(self) -> float:
-        """Look; gives how long to wait before the next look."""
+    def _gather(self) -> tuple[list[SideRow], float]:
+        """Look; the longer that takes, the longer is waited before the next look."""
         began_s = time.thread_time()
         found = [*self._look()]
         pause_s = max(self._look_s, (time.thread_time() - began_s) / MOST_SHARE)
         self._stretches.look(
             found, self._clock.now_ns(), self._clock.monotonic_s(), gap_s=3 * pause_s
         )
-        return pause_s
-
-    def _write(self) -> None:
-        for row in self._stretches.take():
-            self._rows[row[:4]] = row
-        while len(self._rows) > MOST_ROWS:
-            del self._rows[next(iter(self._rows))]
-            self.dropped += 1
-        while self._rows:
-            batch = [*self._rows.values()][:AT_ONCE]
-            self._insert(batch)
-            for row in batch:
-                del self._rows[row[:4]]
-        if self._trouble:
-            self._say(f"conditions are written down again; {self.dropped} never will be")
-        self._trouble = ""
-
-    def _insert(self, batch: list[tuple[object, ...]]) -> None:
-        try:
-            self._database.write(lambda session: session.change_all(_UPSERT, batch))
-        except UnfitAlarmError:
-            if len(batch) == 1:
-                self.dropped += 1
-                return
-            for row in batch:  # the others can be stored
-                self._insert([row])
-
-    def _prune(self) -> None:
-        before_ns = self._clock.now_ns() - self._keep_ns
-        while not self._closing.is_set():
-            done = self._database.write(lambda session: session.change(_FORGET, before_ns, AT_ONCE))
-            if done < AT_ONCE:
-                return
-            time.sleep(0.05)
+        if self._stretches.left_out:
+            self._say_once(
+                f"there are more than {MOST_KEYS} gateways and sites; how the others are is not "
+                "written down"
+            )
+        return self._stretches.take(), pause_s

@@ -31,10 +31,6 @@ ANSWER_S = 3.0
 """A server that has not answered for so long counts as away, for the same reason."""
 AGAIN_S = 1.0
 """So often a server that is away is tried again, in a thread that nobody waits for."""
-POSITIONS = ".positions"
-"""Positions have an SQLite file of their own beside the alarms', which so never wait for them."""
-CONDITIONS = ".conditions"
-"""And so has what was watched when (`journal_conditions.py`)."""
 
 
 class JournalError(LamproomError):
@@ -100,6 +96,19 @@ class Session:
             self.answers += 1
             self._connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
 
+    def order_by_bytes(self, table: str) -> None:
+        """Have the texts of a table in the order of their bytes, as SQLite has them."""
+        if self.kind == "sqlite":
+            return
+        found = self.rows(
+            "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0 "
+            """AND attcollation NOT IN (0, CAST('"C"' AS regcollation)) AND NOT attisdropped""",
+            table,
+        )
+        if found:
+            each = (f'ALTER {name} TYPE TEXT COLLATE "C"' for (name,) in found)
+            self.change(f"ALTER TABLE {table} {', '.join(each)}")
+
     def rows(self, sql: str, *values: object) -> list[Row]:
         """Ask for rows."""
         self.answers += 1
@@ -129,10 +138,12 @@ class Session:
             done = [self._connection.execute(self._translate(sql), row) for row in rows]
         return [int(one.rowcount) for one in done]
 
-    def change_all(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
-        """Do the same change with each row of values."""
+    def change_all(self, sql: str, rows: Sequence[Sequence[object]]) -> int:
+        """Do the same change with each row of values; tells how many rows changed in all."""
         self.answers += len(rows)
-        self._connection.cursor().executemany(self._translate(sql), rows)
+        cursor = self._connection.cursor()
+        cursor.executemany(self._translate(sql), rows)
+        return int(cursor.rowcount)
 
 
 class Database(ABC):
@@ -144,10 +155,11 @@ class Database(ABC):
     """`sqlite` or `postgresql`."""
 
     @abstractmethod
-    def write(self, work: Callable[[Session], T]) -> T:
+    def write(self, work: Callable[[Session], T], *, within_s: float | None = None) -> T:
         """Do all of `work` in one transaction, or nothing; on return it is on the disk.
 
-        Raises `JournalError`, or `UnfitAlarmError` when a value is to blame.
+        A server may take `within_s` for it. Raises `JournalError`, or `UnfitAlarmError` when a
+        value is to blame.
         """
 
     @abstractmethod
@@ -218,8 +230,8 @@ class SqliteDatabase(Database):
                 f"{self.name}: is no journal that can be used: {error}; give another --journal"
             ) from None
 
-    def write(self, work: Callable[[Session], T]) -> T:
-        """Do `work` in one transaction."""
+    def write(self, work: Callable[[Session], T], *, within_s: float | None = None) -> T:
+        """Do `work` in one transaction; a file takes what time it takes."""
         with self._lock:
             try:
                 self._db.execute("BEGIN IMMEDIATE")
@@ -253,7 +265,7 @@ class SqliteDatabase(Database):
 @cache
 def in_sqlite(sql: str) -> str:
     """Write a statement as SQLite has it."""
-    return sql.format(number="INTEGER", by_key="WITHOUT ROWID")
+    return sql.format(number="INTEGER", text="TEXT", by_key="WITHOUT ROWID", find="INSTR")
 
 
 @contextlib.contextmanager

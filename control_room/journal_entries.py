@@ -6,6 +6,7 @@ Knows nothing about how it came to be written, or through which connection it is
 from collections.abc import Sequence
 
 from control_room.alarm_rate import Raise
+from control_room.journal_audit import AuditEntry
 from control_room.journal_database import Database, Row
 from control_room.journal_schema import ANOMALY
 from control_room.lifecycle import SEVERITIES, Act, Action, Entry, Key
@@ -26,7 +27,7 @@ WHERE c.site = a.site AND c.gateway = a.gateway AND c.alarm = a.alarm
 ENTRY_WIDTH = 22
 """So many columns has a row of `ENTRIES`."""
 _RAISES = "SELECT site, gateway, alarm, kind, rank, place, stored_at_ns FROM alarm"
-_WORST_FIRST = "ORDER BY a.rank, a.raised_at_ns DESC LIMIT ?"
+_WORST_FIRST = "ORDER BY a.rank, a.raised_at_ns DESC, a.site, a.gateway, a.alarm LIMIT ?"
 
 MAX_UNSEEN, NO_LIMIT = 500, 2**62
 """Of alarms that are over, so many at most are listed as open; of active ones all."""
@@ -66,15 +67,16 @@ class Entries:
 
     def history(self, limit: int = 100) -> list[Entry]:
         """List the newest alarms, newest first."""
-        return self._entries("ORDER BY a.raised_at_ns DESC LIMIT ?", limit)
+        newest_first = "ORDER BY a.raised_at_ns DESC, a.site DESC, a.gateway DESC, a.alarm DESC"
+        return self._entries(f"{newest_first} LIMIT ?", limit)
 
     def shelved(self) -> list[Entry]:
         """List the alarms that are on the shelf, those whose time is up included."""
-        return self._entries("AND a.shelved IS NOT NULL")
+        return _in_order(self._entries("AND a.shelved IS NOT NULL"))
 
     def ending(self) -> list[Entry]:
         """List the active alarms that somebody has ended."""
-        return self._entries("AND a.ending IS NOT NULL AND a.over = 0")
+        return _in_order(self._entries("AND a.ending IS NOT NULL AND a.over = 0"))
 
     def acts(self, key: Key) -> list[Act]:
         """List all that was ever done with an alarm, the oldest first."""
@@ -84,6 +86,19 @@ class Entries:
             columns_of(key),
         )
         return [act for row in rows if (act := _act(*row)) is not None]
+
+    def audited(self, *what: str) -> list[AuditEntry]:
+        """List the entries of the audit of these kinds, the oldest first."""
+        marks = ",".join("?" * len(what))
+        rows = self._rows(
+            "SELECT at_ns, who, what, about, body FROM audit "
+            f"WHERE what IN ({marks}) ORDER BY number",
+            what,
+        )
+        return [
+            AuditEntry(at_ns=at_ns, who=who, what=kind, about=about, body=body)
+            for at_ns, who, kind, about, body in rows
+        ]
 
     def raised_since(self, since_ns: int) -> list[Raise]:
         """List the alarms that were first stored since then."""
@@ -126,6 +141,11 @@ def entry_of(row: Row) -> Entry:
         ending=_act(*row[16:21]),
         raised=raised if row[21] is None else ANOMALY.validate_json(row[21]),
     )
+
+
+def _in_order(entries: list[Entry]) -> list[Entry]:
+    """Put a few in the order of their keys; asked for one, SQLite would walk through all alarms."""
+    return sorted(entries, key=lambda entry: columns_of(entry.key))
 
 
 def _act(

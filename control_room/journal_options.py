@@ -15,6 +15,7 @@ from control_room.journal_conditions import KEEP_DAYS as KEEP_CONDITIONS_DAYS
 from control_room.journal_conditions import Condition, ConditionLog
 from control_room.journal_database import JournalError, place_of
 from control_room.journal_positions import KEEP_DAYS, PositionLog
+from control_room.journal_schema import make_fit_for_search
 from control_room.journal_thinning import EVERY_S
 from scene.clock import Clock
 from scene.topics import Address
@@ -109,6 +110,8 @@ def positions_kept(
         return
 
     def prune_more() -> None:
+        with contextlib.suppress(JournalError):  # where it may not be done all goes on without
+            make_fit_for_search(journal.place)
         if keeping.alarms_days is not None:
             now_ns = clock.now_ns()
             journal.forget(now_ns - round(keeping.alarms_days * DAY_NS), now_ns=now_ns)

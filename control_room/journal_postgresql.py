@@ -45,6 +45,28 @@ LINGERS = 0.7
 """So much less counts each piece of work than the one after it: one that is slow is none."""
 
 
+_ADVICE = {
+    "certificate verify failed": (
+        "the server's certificate has expired, is for another host name, or was not signed by "
+        "sslrootcert: look with `openssl s_client -starttls postgres -connect HOST:PORT`, put a "
+        "new one (ssl_cert_file) on the server and reload it"
+    ),
+    "does not match host name": (
+        "give the host name that the certificate is for, or put one for this name on the server"
+    ),
+    "server does not support SSL": "switch TLS on there (ssl = on in postgresql.conf)",
+    "Connection refused": "start PostgreSQL there, or mend host and port in --journal",
+    "could not translate host name": "mend the host name in --journal, or the name service",
+    "No space left on device": (
+        "make room on the server's disk; gateways keep their alarms meanwhile"
+    ),
+    "could not extend file": "make room on the server's disk; gateways keep their alarms meanwhile",
+    "password authentication failed": "mend the password in ~/.pgpass or PGPASSFILE's file",
+    "no password supplied": "put the password into ~/.pgpass or PGPASSFILE's file (chmod 600)",
+}
+"""What to do about what libpq and the server say."""
+
+
 class Pace:
     """How long a server takes for an answer, lately."""
 
@@ -112,11 +134,11 @@ class PostgresDatabase(Database):
             print(f"lamproom: {self.name}: {self._why_away}", file=sys.stderr, flush=True)
             self._come_back()
 
-    def write(self, work: Callable[[Session], T]) -> T:
+    def write(self, work: Callable[[Session], T], *, within_s: float | None = None) -> T:
         """Do `work` in one transaction."""
         try:
             with self._lock:
-                return self._say(work, whole=True)
+                return self._say(work, whole=True, within_s=within_s)
         except (self._psycopg.DataError, ValueError, OverflowError) as error:
             raise self._unfit(_line(error)) from None
         except self._psycopg.Error as error:
@@ -138,26 +160,30 @@ class PostgresDatabase(Database):
         if self._coming_back is not None:
             self._coming_back.join(timeout=2 * ANSWER_S)
 
-    def _say(self, work: Callable[[Session], T], *, whole: bool) -> T:
+    def _say(
+        self, work: Callable[[Session], T], *, whole: bool, within_s: float | None = None
+    ) -> T:
         connection = self._connection
         if connection is None:
             raise self._psycopg.OperationalError(f"the server is away: {self._why_away}")
         session, began_s = Session(connection, self.kind, in_postgresql), time.monotonic()
         try:
             with (
-                deadline(os.dup(connection.fileno()), ANSWER_S) as cut,
+                deadline(os.dup(connection.fileno()), within_s or ANSWER_S) as cut,
                 connection.transaction() if whole else contextlib.nullcontext(),
             ):
                 found = work(session)
         except self._psycopg.Error as error:
             hung = cut.is_set()
-            self._why_away = f"no answer for {ANSWER_S:g} s" if hung else _line(error)
+            self._why_away = f"no answer for {within_s or ANSWER_S:g} s" if hung else _line(error)
             # A server that only reads is the wrong one of two; the right one may be found anew.
             if hung or connection.closed or error.sqlstate == "25006":
                 self._drop()
                 self._come_back()
+            if hung:  # what libpq says then is that the server closed the connection
+                raise self._psycopg.OperationalError(self._why_away) from None
             raise
-        if self._pace is not None:
+        if self._pace is not None and within_s is None:
             ends = 2 if whole else 0  # BEGIN and COMMIT
             self._pace.note(time.monotonic() - began_s, session.answers + ends)
             if self._pace.is_slow:
@@ -230,7 +256,8 @@ class PostgresDatabase(Database):
 @cache
 def in_postgresql(sql: str) -> str:
     """Write a statement as PostgreSQL, and psycopg, have it."""
-    return sql.format(number="BIGINT", by_key="").replace("?", "%s")
+    words = {"number": "BIGINT", "text": 'TEXT COLLATE "C"', "by_key": "", "find": "STRPOS"}
+    return sql.format(**words).replace("?", "%s")
 
 
 def _driver() -> Any:
@@ -260,5 +287,7 @@ def _printable(url: str) -> str:
 
 
 def _line(error: Exception) -> str:
-    """Give what went wrong as one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Give what went wrong as one line, and what to do where that is known."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    advice = next((what for word, what in _ADVICE.items() if word in said), "")
+    return f"{said.removesuffix('.')}; {advice}" if advice else said

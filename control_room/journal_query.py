@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from control_room.journal_database import Database, Place, Row
 from control_room.journal_entries import ENTRIES, ENTRY_WIDTH, entry_of
-from control_room.journal_positions import check_positions, positions_place
+from control_room.journal_positions import POSITIONS
 from control_room.journal_reading import open_to_read
 from control_room.journal_schema import check as check_alarms
 from control_room.lifecycle import SEVERITIES, Act, Entry
@@ -129,7 +129,7 @@ def columns_of(what: What) -> tuple[str, ...]:
 def open_for(place: Place, what: What) -> Database:
     """Open what a question is put to, for reading only; raises `JournalError`."""
     if what == "positions":
-        return open_to_read(positions_place(place), check_positions)
+        return open_to_read(POSITIONS.place_of(place), POSITIONS.check)
     return open_to_read(place, check_alarms)
 
 
@@ -183,12 +183,14 @@ def _sql(
         if name == "severity":
             value = SEVERITIES.index(value)
         conditions.append(condition)
-        values.append(_escaped(value) if " LIKE " in condition else value)
+        values.append(f",{value}," if condition == _IN_LIST else value)
     if after is not None:
         marks = ",".join("?" * len(after))
         sign = "<" if question.newest_first else ">"
+        # The first alone as well: by that a server knows which pieces it need not look into.
+        conditions.append(f"{table.order[0]} {sign}= ?")
         conditions.append(f"({', '.join(table.order)}) {sign} ({marks})")
-        values += after
+        values += [after[0], *after]
     way = "DESC" if question.newest_first else "ASC"
     order = ", ".join(f"{column} {way}" for column in table.order)
     rest = "".join(f" AND {condition}" for condition in conditions)
@@ -202,12 +204,6 @@ def _track(person: str) -> int:
             f"person: {person[:40]!r} is no track; give # and its number, or a name"
         )
     return int(person[1:])
-
-
-def _escaped(name: object) -> str:
-    """Write a name for LIKE, as one of a list with commas."""
-    text = str(name).replace("!", "!!").replace("%", "!%").replace("_", "!_")
-    return f"%,{text},%"
 
 
 def _alarm(row: Row) -> Found:
@@ -265,7 +261,7 @@ def _act(row: Row) -> Found:
     return found | {"body": json.loads(found["body"])}
 
 
-_IN_LIST = "(',' || {0} || ',') LIKE ? ESCAPE '!'"
+_IN_LIST = "{find}(',' || zones || ',', ?) > 0"
 _SPAN = {"from_ns": "at_ns >= ?", "to_ns": "at_ns < ?"}
 _TABLES: dict[What, _Table] = {
     "alarms": _Table(
@@ -308,7 +304,7 @@ _TABLES: dict[What, _Table] = {
             "person #": "track = ?",
             "site": "site = ?",
             "gateway": "gateway = ?",
-            "zone": _IN_LIST.format("zones"),
+            "zone": _IN_LIST,
         },
     ),
 }

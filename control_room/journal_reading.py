@@ -75,7 +75,7 @@ class SqliteReader(Database):
             db.text_factory = _any_text
         return db
 
-    def write(self, work: Callable[[Session], T]) -> NoReturn:
+    def write(self, work: Callable[[Session], T], *, within_s: float | None = None) -> NoReturn:
         """Refuse."""
         raise self._unwritten("it is open for reading only")
 

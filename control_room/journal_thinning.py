@@ -95,8 +95,8 @@ def _row(track: Track, person: Position, zones: tuple[ZoneDescription, ...], at_
         at_ns,
         person.worker,
         ",".join(sorted(inside)),
-        round(person.xyz_m[0], 3),
-        round(person.xyz_m[1], 3),
+        round(person.xyz_m[0], 3) + 0.0,  # never -0.0, which only some databases keep
+        round(person.xyz_m[1], 3) + 0.0,
         round(math.sqrt(max(0.0, worst_m2)), 3),
         person.posture,
         person.certainty,

@@ -27,6 +27,7 @@ PARTS = {
     "delivery": "Delivery",
     "viewers": "Fifty viewers beside one",
     "recording": "Recording",
+    "history": "History on PostgreSQL",
 }
 UNITS = {
     "_px": "px",

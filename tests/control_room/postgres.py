@@ -23,9 +23,10 @@ def has_postgres() -> bool:
 class Postgres:
     """One server; databases are made and named by tests."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._data = folder / "data"
+    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+        """Make and start it; `port` is one on 127.0.0.1, where there is to be one."""
+        self._folder, self.port = folder, port
+        self.data = folder / "data"
         # The server refuses to run as root.
         root = os.geteuid() == 0
         names = {one.pw_name for one in pwd.getpwall()}
@@ -34,17 +35,20 @@ class Postgres:
             shutil.chown(folder, self._user)
         self._made = 0
         options = ("-U", "lamproom", "-E", "UTF8", "--locale=C", "-A", "trust", "-N")
-        self._run("initdb", "-D", self._data, *options)
+        self._run("initdb", "-D", self.data, *options)
         self.start()
 
     def start(self, *, ready: bool = True) -> None:
-        """Start it; `-k` is where its socket lies, and there is no other door."""
-        options = f"-k {self._folder} -c listen_addresses='' -c fsync=off -c shared_buffers=16MB"
-        words = ("-D", self._data, "-o", options, "-l", self._folder / "log", "-t", "60")
+        """Start it; `-k` is where its socket lies, and mostly there is no other door."""
+        door = f"'127.0.0.1' -p {self.port}" if self.port else "''"
+        options = (
+            f"-k {self._folder} -c fsync=off -c shared_buffers=16MB -c listen_addresses={door}"
+        )
+        words = ("-D", self.data, "-o", options, "-l", self._folder / "log", "-t", "60")
         self._run("pg_ctl", "start", "-w" if ready else "-W", *words)
 
     def stop(self) -> None:
-        self._run("pg_ctl", "stop", "-m", "immediate", "-D", self._data, "-t", "60")
+        self._run("pg_ctl", "stop", "-m", "immediate", "-D", self.data, "-t", "60")
 
     def new_database(self) -> str:
         """Make a place where nothing is yet; gives its address.
@@ -63,7 +67,21 @@ class Postgres:
                 connection.execute(sql.encode())
 
     def address(self, name: str, user: str = "lamproom") -> str:
-        return f"postgresql://{user}@/{name}?host={self._folder}"
+        port = f"&port={self.port}" if self.port else ""
+        return f"postgresql://{user}@/{name}?host={self._folder}{port}"
+
+    def give(self, name: str, content: bytes) -> None:
+        """Put a file, such as its certificate, where it looks for it; nobody else may read it."""
+        file = self.data / name
+        file.write_bytes(content)
+        file.chmod(0o600)
+        if self._user:
+            shutil.chown(file, self._user)
+
+    def kill(self) -> None:
+        """Kill it as a power cut does, all of its processes."""
+        pid = int((self.data / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
 
     def limit_files(self, pids: list[int], most_bytes: str) -> None:
         """Let these of its processes write no longer files than this."""
@@ -73,8 +91,8 @@ class Postgres:
 
     def trust(self, rules: str) -> None:
         """Say who is let in, and how."""
-        (self._data / "pg_hba.conf").write_text(rules)
-        self._run("pg_ctl", "reload", "-D", self._data)
+        (self.data / "pg_hba.conf").write_text(rules)
+        self._run("pg_ctl", "reload", "-D", self.data)
 
     def _run(self, program: str, *words: object) -> None:
         # Not through a pipe, which the server would keep open.
@@ -117,12 +135,12 @@ def stopped(pids: list[int]) -> Iterator[None]:
 
 
 @contextmanager
-def postgres() -> Iterator[Postgres]:
+def postgres(*, port: int | None = None) -> Iterator[Postgres]:
     """Run a server for as long as the block lasts."""
     # Not in pytest's folder, which nobody but root may enter; a socket's path must be short, too.
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     try:
-        server = Postgres(folder)
+        server = Postgres(folder, port=port)
         try:
             yield server
         finally:

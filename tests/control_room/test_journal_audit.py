@@ -10,9 +10,9 @@ import pytest
 from control_room import journal_audit
 from control_room.journal import Journal
 from control_room.journal_audit import START, AuditEntry, faults_of, hash_of, head_from
-from control_room.journal_conditions import prepare_conditions
+from control_room.journal_conditions import CONDITIONS
 from control_room.journal_database import JournalError, Place, Session, beside, open_database
-from control_room.journal_positions import prepare_positions
+from control_room.journal_positions import POSITIONS
 from control_room.journal_reading import open_to_read
 from control_room.journal_schema import check, prepare
 from control_room.lifecycle import Act, Action, Key
@@ -354,7 +354,7 @@ def test_another_file_of_ours_is_told_from_a_journal(
         file, words = tmp_path / "outbox.sqlite", "it is a gateway's outbox"
     else:
         file, words = tmp_path / f"j.{what}.sqlite", f"it holds only the {what} beside a jo"
-        prepares = {"positions": prepare_positions, "conditions": prepare_conditions}
+        prepares = {"positions": POSITIONS.prepare, "conditions": CONDITIONS.prepare}
         open_database(file, prepares[what]).close()
     before = file.read_bytes()
     code, said = verify(file)

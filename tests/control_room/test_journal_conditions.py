@@ -17,16 +17,17 @@ from control_room.conditions import Looks
 from control_room.head_count import HeadCount
 from control_room.journal import Journal
 from control_room.journal_conditions import (
+    CONDITIONS,
     GAP_S,
     STRETCH_NS,
     Condition,
     ConditionLog,
     Stretches,
-    conditions_place,
-    prepare_conditions,
 )
 from control_room.journal_database import JournalError, Place, Row, open_database
 from control_room.journal_options import Keeping, conditions_kept
+from control_room.journal_side_log import AT_ONCE, SideLog
+from control_room.journal_side_table import SideTable
 from control_room.lifecycle import Key
 from control_room.main import open_room
 from delivery.broker import EmbeddedBroker
@@ -106,6 +107,21 @@ def test_no_stretch_is_longer_than_a_reader_looks_back() -> None:
     assert [one[1] for one in found[:-1]] == [one[0] for one in found[1:]], "no gap between"
 
 
+def test_gateways_beyond_the_most_are_left_out_and_that_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_conditions, "MOST_KEYS", 2)
+    log = Log(tmp_path / "journal.sqlite")
+    log.found = [condition(gateway=f"gw{number}") for number in range(4)]
+    for _ in range(3):
+        log.look_again()
+    log.log.close()
+    assert {row[2] for row in log.rows()} == {"gw1", "gw0"}
+    assert log.said == [
+        "there are more than 2 gateways and sites; how the others are is not written down"
+    ]
+
+
 class Log:
     """A log with a clock that is moved by hand."""
 
@@ -125,7 +141,9 @@ class Log:
         wait_until(lambda: self.looks >= before + 3)
 
     def rows(self) -> list[Row]:
-        with closing(open_database(conditions_place(self.place), prepare_conditions)) as database:
+        with closing(
+            open_database(CONDITIONS.place_of(self.place), CONDITIONS.prepare)
+        ) as database:
             return database.rows("SELECT * FROM condition ORDER BY from_ns, gateway")
 
 
@@ -151,12 +169,12 @@ def test_it_is_written_down_and_goes_on(place: Place) -> None:
 
 
 def test_old_conditions_are_forgotten(place: Place) -> None:
-    log = Log(place, keep_days=2.0)
+    log = Log(place, keep_days=8.0)
     wait_until(lambda: len(log.rows()) == 1)
-    log.clock.sleep(1.5 * DAY_S)
+    log.clock.sleep(9 * DAY_S)
     log.look_again()
-    log.clock.sleep(1.5 * DAY_S)
-    wait_until(lambda: [(row[3] - NOW_NS) / S for row in log.rows()] == [1.5 * DAY_S, 3 * DAY_S])
+    log.clock.sleep(7 * DAY_S)  # on a server a week goes when all of it is old
+    wait_until(lambda: [(row[3] - NOW_NS) / S for row in log.rows()] == [9 * DAY_S, 16 * DAY_S])
     log.log.close()
 
 
@@ -197,6 +215,40 @@ def test_a_row_that_no_database_takes_costs_no_other(place: Place) -> None:
     assert "b\ud800" not in {row[2] for row in log.rows()}
 
 
+def test_while_old_ones_are_forgotten_it_goes_on_looking(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Millions take long."""
+    log, forgotten = None, threading.Event()
+
+    def never_done(*_: object) -> int:
+        forgotten.set()
+        return 0 if log is not None and log.looks > 5 else AT_ONCE
+
+    monkeypatch.setattr(SideTable, "forget", never_done)
+    log = Log(place)
+    wait_until(forgotten.is_set)
+    wait_until(lambda: log.looks > 5)
+    log.log.close()
+    assert [row[3] for row in log.rows()] == [NOW_NS]
+
+
+def test_a_disk_that_takes_no_rows_is_made_room_on(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise JournalError("no space left")
+
+    with closing(open_database(CONDITIONS.place_of(place), CONDITIONS.prepare)) as database:
+        old = ("gateway", "s", "g", 0, 1, "{}")
+        database.write(lambda session: session.change(CONDITIONS.insert, *old))
+    monkeypatch.setattr(SideLog, "_insert", full)
+    log = Log(place)
+    wait_until(lambda: log.rows() == [])
+    log.log.close()
+    assert log.said == ["conditions are not written down: no space left"]
+
+
 def test_a_look_that_fails_costs_no_later_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -211,7 +263,7 @@ def test_a_look_that_fails_costs_no_later_one(
     log = ConditionLog(place, clock, print, look, look_s=0.01)
     wait_until(lambda: "on purpose" in capsys.readouterr().err)
     fails = False
-    with closing(open_database(conditions_place(place), prepare_conditions)) as database:
+    with closing(open_database(CONDITIONS.place_of(place), CONDITIONS.prepare)) as database:
         wait_until(lambda: bool(database.rows("SELECT 1 FROM condition")))
     log.close()
 
@@ -220,7 +272,7 @@ def test_an_alarm_never_waits_for_conditions(tmp_path: Path) -> None:
     """They have a file of their own: whoever holds that holds up no alarm."""
     place = tmp_path / "journal.sqlite"
     log = Log(place)
-    other = open_database(conditions_place(place), prepare_conditions)
+    other = open_database(CONDITIONS.place_of(place), CONDITIONS.prepare)
     inside, done = threading.Event(), threading.Event()
 
     def hold(_session: object) -> None:
@@ -318,7 +370,7 @@ def test_a_control_room_writes_down_itself_its_count_its_gateways_and_their_road
             keeping=Keeping(),
             expected=[(SITE, "gw9")],
         ) as room,
-        closing(open_database(conditions_place(place), prepare_conditions)) as database,
+        closing(open_database(CONDITIONS.place_of(place), CONDITIONS.prepare)) as database,
     ):
 
         def rows() -> list[Row]:

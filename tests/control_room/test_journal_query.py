@@ -17,7 +17,7 @@ from control_room.journal import Journal
 from control_room.journal_api import Slots, journal_routes
 from control_room.journal_database import Place, open_database
 from control_room.journal_export import harmless
-from control_room.journal_positions import _INSERT, positions_place, prepare_positions
+from control_room.journal_positions import POSITIONS
 from control_room.journal_query import (
     Question,
     QuestionError,
@@ -69,7 +69,7 @@ def filled(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
     journal.note(key("a"), act)
     journal.audit(who="admin", what="log_in", at_ns=T0 + HOUR_NS)
     journal.close()
-    with closing(open_database(positions_place(place), prepare_positions)) as database:
+    with closing(open_database(POSITIONS.place_of(place), POSITIONS.prepare)) as database:
         rows = [
             (
                 "roadway",
@@ -87,7 +87,7 @@ def filled(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ite
             )
             for i, zones in enumerate(["", "conveyor", "belt_1,conveyor", "belt-1", "conveyor2"])
         ]
-        database.write(lambda session: session.change_all(_INSERT, rows))
+        database.write(lambda session: session.change_all(POSITIONS.insert, rows))
     yield place
 
 

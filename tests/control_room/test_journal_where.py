@@ -14,7 +14,7 @@ import pytest
 
 from control_room.journal import Journal
 from control_room.journal_database import open_database
-from control_room.journal_positions import _INSERT, positions_place, prepare_positions
+from control_room.journal_positions import POSITIONS
 from control_room.journal_where import COLUMNS
 from edge.main import main
 
@@ -41,8 +41,8 @@ def row(at_s: float, track: int, worker: str | None = None, **changes: Any) -> t
 
 def keep(file: Path, rows: Sequence[tuple[object, ...]]) -> None:
     Journal(file, required=True).close()
-    with closing(open_database(positions_place(file), prepare_positions)) as database:
-        database.write(lambda session: session.change_all(_INSERT, list(rows)))
+    with closing(open_database(POSITIONS.place_of(file), POSITIONS.prepare)) as database:
+        database.write(lambda session: session.change_all(POSITIONS.insert, list(rows)))
 
 
 @pytest.fixture

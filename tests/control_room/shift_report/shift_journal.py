@@ -9,14 +9,12 @@ from typing import Any
 from control_room.conditions import SITE as SITE_TYPE
 from control_room.journal import Journal
 from control_room.journal_conditions import (
-    _UPSERT,
+    CONDITIONS,
     Condition,
     Stretches,
-    conditions_place,
-    prepare_conditions,
 )
 from control_room.journal_database import Place, open_database
-from control_room.journal_positions import _INSERT, positions_place, prepare_positions
+from control_room.journal_positions import POSITIONS
 from control_room.lifecycle import Act, Key
 from scene.messages import Anomaly, Landmark
 from tests.control_room.fake_gateway import alarm, description
@@ -107,9 +105,11 @@ class ShiftJournal:
 
     def write(self, rows: Sequence[tuple[object, ...]]) -> None:
         """Write rows of conditions as they are."""
-        place = conditions_place(self.place)
-        with closing(open_database(place, prepare_conditions)) as database:
-            database.write(lambda session: session.change_all(_UPSERT, list(rows)))
+        place = CONDITIONS.place_of(self.place)
+        with closing(open_database(place, CONDITIONS.prepare)) as database:
+            database.write(
+                lambda session: session.change_all(CONDITIONS.insert, list(rows)), within_s=300.0
+            )
 
     def alarms(self, words: Iterable[tuple[float, Anomaly]], gateway: str = "gw1") -> None:
         """Store alarms, each at so many seconds."""
@@ -134,8 +134,10 @@ class ShiftJournal:
             )
             for at_s, track, worker in rows
         ]
-        with closing(open_database(positions_place(self.place), prepare_positions)) as database:
-            database.write(lambda session: session.change_all(_INSERT, found))
+        with closing(open_database(POSITIONS.place_of(self.place), POSITIONS.prepare)) as database:
+            database.write(
+                lambda session: session.change_all(POSITIONS.insert, found), within_s=300.0
+            )
 
 
 def word(id: str, at_s: float, state: str = "active", **changes: Any) -> Anomaly:

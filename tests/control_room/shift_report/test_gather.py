@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from control_room.journal import Journal
-from control_room.journal_conditions import conditions_place, prepare_conditions
+from control_room.journal_conditions import CONDITIONS
 from control_room.journal_database import Place, Row, Session, open_database
 from control_room.shift_report.gather import MOST_SITES, Gathered, UnknownSiteError, gather
 from control_room.shift_report.heads import AT_LEAST, NOBODY_COUNTED, WHOLE
@@ -214,6 +214,29 @@ def test_gateways_beyond_the_limit_are_counted_among_what_is_missing(shift: Shif
     assert "7 more gateways were silent, unheard" in text
 
 
+def test_limits_that_cut_something_off_are_said(
+    shift: ShiftJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead = "control_room.shift_report."
+    two = [heads(uncounted=("gw1", "gw2"), blind=((0.0, 9.0, "gw1"),)), gateway()]
+    shift.looks(0, 3600, heads=two[0], gateways={"gw1": two[1], "gw2": two[1]})
+    shift.alarms([(100 + n, word(f"a{n}", 100 + n, zone=f"z{n}")) for n in range(3)])
+    assert "left out" not in said(report(shift))
+    assert "are gone through" not in said(report(shift))
+    for name, value in (
+        ("told.MOST_KEYS", 1),
+        ("gather.MOST_KEYS", 1),
+        ("heads.MOST_ZONES", 1),
+        ("heads.MOST_METRES", 5),
+        ("load.MOST_OFFENDERS", 1),
+    ):
+        monkeypatch.setattr(lead + name, value)
+    text = said(report(shift))
+    assert "The journal has more sites or gateways than are gone through" in text
+    assert "roadway: too many gateways or metres that nobody could see: some are left out" in text
+    assert "Too many different sources of alarms" in text
+
+
 def test_whatever_a_look_had_no_room_for_is_said(shift: ShiftJournal) -> None:
     shift.looks(
         *(0, 1800),
@@ -272,6 +295,17 @@ def test_places_in_the_journal_stand_in_where_there_is_no_count(shift: ShiftJour
     assert site.followed.most[half + 1] == 5, "four numbers, and one name with two"
     assert site.followed.most[-1] is None, "no place is no nought"
     assert site.whole.figures.most[-1] is None
+
+
+def test_more_places_than_are_gone_through_are_no_nought_and_said(
+    shift: ShiftJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shift.positions([(float(t), track, None) for t in range(0, 3000, 10) for track in range(4)])
+    assert "more people had a place" not in said(report(shift))
+    monkeypatch.setattr("control_room.shift_report.followed.MOST_ROWS", 8)
+    found = report(shift)
+    assert set(found.sites[0].followed.most) == {None}
+    assert "roadway: more people had a place than are gone through" in said(found)
 
 
 def test_alarms_that_ask_for_somebody_come_first(shift: ShiftJournal) -> None:
@@ -454,7 +488,7 @@ def flat(rows: list[tuple[float, float, int]], shift: ShiftJournal) -> list[Stre
         ]
     )
     span = Span(from_ns=T0, to_ns=T0 + HOUR)
-    with closing(open_database(conditions_place(shift.place), prepare_conditions)) as database:
+    with closing(open_database(CONDITIONS.place_of(shift.place), CONDITIONS.prepare)) as database:
         return [*stretches(database, HeadsTold, "roadway", "", span)]
 
 
@@ -488,7 +522,7 @@ def test_stretches_that_overlap_lie_on_top_of_each_other(
 def test_gateways_are_found_one_by_one(shift: ShiftJournal) -> None:
     shift.looks(0, 100, gateways={"gw1": gateway(), "gw2": gateway()})
     ShiftJournal(shift.place, "zz").looks(0, 100, gateways={"gw1": gateway()})
-    with closing(open_database(conditions_place(shift.place), prepare_conditions)) as database:
+    with closing(open_database(CONDITIONS.place_of(shift.place), CONDITIONS.prepare)) as database:
         every = [("roadway", "gw1"), ("roadway", "gw2"), ("zz", "gw1")]
         assert places(database, "gateway", None) == every
         assert places(database, "gateway", "roadway") == every[:2]
