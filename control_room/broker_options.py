@@ -15,7 +15,7 @@ from delivery.guard import Guard
 from delivery.trust import Trust
 from scene.clock import Clock
 from scene.errors import BrokerError, LamproomError
-from scene.site import BrokerConfig
+from scene.site import BROKER_FORMS, BrokerConfig
 from scene.topics import LIVE_PREFIX, REPLAY_PREFIX
 
 DEFAULT_URL = "mqtt://127.0.0.1:1883"
@@ -30,7 +30,8 @@ def add_broker_arguments(
         "--broker",
         metavar="URL",
         default=default,
-        help=f"the MQTT broker, mqtt://host:port or mqtts://host:port ({said})",
+        help="the MQTT broker, mqtt://host:port or mqtts://host:port; several of one cluster are "
+        f"tried in turn: mqtts://a:8883,b:8883 ({said})",
     )
     parser.add_argument("--username", help="for a broker that asks for one")
     parser.add_argument(
@@ -184,4 +185,4 @@ def _remedy(error: ValidationError) -> str:
     first = error.errors()[0]
     if first["type"] == "value_error":
         return str(first["ctx"]["error"]).replace("_", "-")
-    return "give mqtt://host:port or mqtts://host:port"
+    return f"give {BROKER_FORMS}"

@@ -1,7 +1,8 @@
-"""One connection to an MQTT broker that comes back by itself.
+"""One connection to an MQTT broker, or to one of several, that comes back by itself.
 
 Knows nothing about what is sent. It speaks MQTT 5 where the broker does, because only there does a
-broker say that it has not taken a message ("not authorized"), and MQTT 3.1.1 elsewhere.
+broker say that it has not taken a message ("not authorized"), and MQTT 3.1.1 elsewhere. Of several
+(a cluster's) it stays with the one that it has until that is lost, and then asks the next one.
 """
 
 import contextlib
@@ -22,8 +23,10 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from delivery.address import address_of
+from delivery.address import Address, addresses_of
 from delivery.link import OnMessage, OnResult
+from delivery.rotation import Rotation
+from delivery.spares import Spares
 from delivery.tls import hung_up, soon_expired, tls_context, why_refused
 from scene.errors import BrokerError, why_unreadable
 from scene.site import BrokerConfig
@@ -33,8 +36,20 @@ KEEPALIVE_S = 5
 """A broker that is silent for twice as long is given up, and it gives us up after 1.5 times."""
 GOODBYE_S = 0.5
 TCP_TIMEOUT_S = 5.0
+"""For the way to a broker, and again for TLS."""
 ANSWER_TIMEOUT_S = 10.0
 """A broker that takes the connection but says nothing for so long is given up."""
+HURRY = 0.35
+"""That part of these times is waited where another broker may answer sooner; twice as much with
+every round in vain, so that a slow cluster is not run away from for ever."""
+LOOK_TIMEOUT_S = 10.0
+"""A broker that could take over is there within so long."""
+REFUSED_ROUNDS = 3
+"""A cluster that has just lost a node may refuse a subscription that it takes a moment later. So
+often we leave and come again (NATS that has refused one does not serve the others well); who is
+refused still stays all the same, for what we say must go out."""
+SUBSCRIBE_AGAIN_S = 10.0
+"""So soon a subscription is asked for again then; of a cluster that takes it we come once more."""
 MAX_UNSENT = 2000
 """So many messages may wait for the network or the broker's answer; further ones are refused."""
 MAX_REFUSED = 200
@@ -82,7 +97,7 @@ def say(text: str) -> None:
 
 
 class Connection:
-    """A connection to one broker; every method may be called from any thread."""
+    """A connection to one broker at a time; every method may be called from any thread."""
 
     def __init__(
         self,
@@ -90,20 +105,28 @@ class Connection:
         client_id: str,
         will: tuple[str, bytes] | None = None,
         log: Callable[[str], None] = say,
+        *,
+        watch_spares: bool = False,
     ) -> None:
         """Prepare; raises `BrokerError` for an address or a file that can't be used.
 
-        `will` is (topic, payload) that the broker publishes, retained, when we vanish.
+        `will` is (topic, payload) that the broker publishes, retained, when we vanish. With
+        `watch_spares` the other brokers of a list are looked at now and then, so that `trouble`
+        tells of one that could not take over.
         """
         self._broker = broker
-        self._address = address_of(broker.url)
+        addresses = addresses_of(broker.url)
+        self._rotation = Rotation(addresses)
+        self._spares = None
+        if watch_spares and len(addresses) > 1:
+            self._spares = Spares(addresses, self._in_use, self._look_at, log)
         if self._address.tls:
             tls_context(broker)
         self._username = broker.username
         self._password = _password_of(broker)
         self._client_id = self._wanted_id = client_id
-        self._former_id = ""
-        """The name of the connection before; empty before the first."""
+        self._former: tuple[str, Address] | None = None
+        """Name and broker of the connection before; none before the first."""
         self._say_again_s = float("inf")
         self._short = 0
         self._taken_over = False
@@ -116,7 +139,17 @@ class Connection:
         self._hooks: list[Callable[[], None]] = []
         self._results: dict[int, OnResult | None] = {}
         self._early: dict[int, tuple[bool, str]] = {}
-        self._awaited_subscriptions: set[int] = set()
+        self._awaited_subscriptions: dict[int, tuple[str, int]] = {}
+        """Filter and QoS by the number of what was asked."""
+        self._refused_subscriptions: dict[tuple[str, int], float] = {}
+        """What the broker did not take, and when it is asked again."""
+        self._refused_now = ""
+        """Why we leave a broker that has let us in; empty while we don't."""
+        self._refusals = 0
+        """How often we have left so since one was good."""
+        self._answer_due_s = 0.0
+        """When a broker has been silent for too long about what it was asked at the beginning."""
+        self._was_ready = False
         self._client: paho.Client | None = None
         self._refused_topics: set[str] = set()
         self._ready = threading.Event()
@@ -138,10 +171,12 @@ class Connection:
         """
         if self._thread.ident is None:
             self._thread.start()
+            if self._spares is not None:
+                self._spares.start()
         if wait and not self._ready.wait(timeout_s):
-            trouble = self._trouble
+            trouble = self._rotation.troubles() or self._trouble
             self.close()
-            raise BrokerError(f"{self._address.url}: {trouble}")
+            raise BrokerError(f"{self._broker.url}: {trouble}")
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until connected and subscribed, so long at most; tells whether it came to that."""
@@ -154,8 +189,21 @@ class Connection:
 
     @property
     def trouble(self) -> str:
-        """What somebody has to mend soon: a certificate about to expire. Empty when all is well."""
-        return self._expiry
+        """What somebody has to mend soon; empty when all is well.
+
+        A certificate about to expire, a subscription that is refused, another broker of the list
+        that could not take over.
+        """
+        refused = ", ".join(filter for filter, _ in list(self._refused_subscriptions))
+        return "; ".join(
+            text
+            for text in (
+                self._expiry,
+                refused and f"the MQTT broker refuses to tell us {refused}: mend its access list",
+                "" if self._spares is None else self._spares.trouble,
+            )
+            if text
+        )
 
     @property
     def protocol(self) -> str | None:
@@ -205,7 +253,7 @@ class Connection:
             self._subscriptions.append(wanted)
             client = self._client
         if client is not None:
-            client.subscribe(filter, qos=qos)
+            self._events.put(lambda: self._ask_for(client, filter, qos))
 
     def on_connect(self, hook: Callable[[], None]) -> None:
         """Call `hook` after every connection, once we hear; soon, if connected already.
@@ -234,36 +282,75 @@ class Connection:
             time.sleep(0.01)
         self._closing.set()
         self._events.put(None)
+        if self._spares is not None:
+            self._spares.close()
         self._thread.join(timeout=TCP_TIMEOUT_S + 1.0)
 
     # ---- the connection's own thread ----
+
+    @property
+    def _address(self) -> Address:
+        """The broker whose turn it is."""
+        return self._rotation.address
+
+    def _in_use(self) -> Address | None:
+        return self._address if self._ready.is_set() else None
+
+    def _look_at(self, address: Address) -> str:
+        """Say why a broker could not take over; empty when it could."""
+        asked = self._broker.model_copy(update={"url": address.url})
+        one = Connection(asked, f"{self._wanted_id}-look", log=lambda _text: None)
+        try:
+            one.connect(LOOK_TIMEOUT_S, wait=True)
+        except BrokerError as error:
+            return str(error)
+        one.close()
+        return ""
+
+    def _patience_s(self, most_s: float) -> float:
+        """Tell how long something is waited for here."""
+        if self._rotation.count == 1:
+            return most_s
+        return float(min(1.0, HURRY * 2**self._rotation.rounds)) * most_s
 
     def _run(self) -> None:
         lost_s = time.monotonic()
         while not self._closing.is_set():
             protocol, again = MQTTProtocolVersion.MQTTv5, True
-            connected = self._not_us = self._taken_over = False
+            connected = self._taken_over = self._was_ready = False
             began_s = time.monotonic()
             while again and not self._closing.is_set():
                 connected, again = self._session(protocol)
                 protocol = MQTTProtocolVersion.MQTTv311
+            ours = self._given_will is not self._will  # it was us who ended it
             if connected:
                 now_s = time.monotonic()
-                lost_s = now_s if now_s - began_s > LASTED_S else lost_s
-                if self._given_will is self._will:  # else it was us who ended it
+                if self._was_ready and now_s - began_s > LASTED_S:
+                    lost_s = now_s
+                    self._refusals = 0
+                    self._rotation.lasted()
+                if not ours:
                     self._make_way(now_s - began_s)
             elif not self._closing.is_set():
                 # The broker may know us by one name only (a certificate, an access list).
                 self._client_id = self._wanted_id
-                self._say_once(f"{self._address.url}: {self._trouble}; trying again")
-            gone_s = float("inf") if self._not_us else time.monotonic() - lost_s
-            self._closing.wait(pause_s(gone_s) * _DICE.uniform(0.7, 1.3))
+                if self._rotation.note(self._trouble):
+                    self._say_once(f"{self._address.url}: {self._trouble}; {self._next_words}")
+            if (connected and ours) or self._rotation.go_on():
+                gone_s = float("inf") if self._not_us else time.monotonic() - lost_s
+                self._not_us = False
+                self._closing.wait(pause_s(gone_s) * _DICE.uniform(0.7, 1.3))
+
+    @property
+    def _next_words(self) -> str:
+        return "trying again" if self._rotation.count == 1 else "trying the next one"
 
     def _session(self, protocol: MQTTProtocolVersion) -> tuple[bool, bool]:
         """Run one session; tells whether it was connected, and whether to try an older MQTT."""
         answer: list[ReasonCode] = []
         ended = threading.Event()
         self._alerts.clear()
+        self._refused_now = ""
         try:
             client = self._new_client(protocol, answer, ended)
             client.connect(self._address.host, self._address.port, keepalive=KEEPALIVE_S)
@@ -277,25 +364,34 @@ class Connection:
         try:
             self._serve(client, answer, ended)
         finally:
-            connected = self._client is client
+            connected, hung_up_on = self._client is client, ended.is_set()
             self._forget_client()
             _hang_up(client, ended)
+        if self._refused_now:
+            self._trouble = self._refused_now
+            self._refusals += 1
+            return self._was_ready, False
         if connected or self._closing.is_set():
             if not self._closing.is_set() and self._given_will is self._will:
-                self._say_once(f"lost the MQTT broker {self._address.url}; trying again")
+                self._say_once(f"lost the MQTT broker {self._address.url}; {self._next_words}")
             return connected, False
-        newest = protocol == MQTTProtocolVersion.MQTTv5
+        self._trouble = self._why_no_session(answer, hung_up_on)
+        # Many an old broker just hangs up, or says nothing.
+        silent = not answer and not self._alerts and (hung_up_on or self._rotation.count == 1)
+        older = silent or any(one.value == _BAD_PROTOCOL for one in answer)
+        return False, older and protocol == MQTTProtocolVersion.MQTTv5
+
+    def _why_no_session(self, answer: list[ReasonCode], hung_up_on: bool) -> str:
         if answer:
-            self._not_us = answer[0].value in _NOT_US
-            self._trouble = _unreachable(f"it refuses us: {answer[0]}")
-            return False, newest and answer[0].value == _BAD_PROTOCOL
+            self._not_us = self._not_us or answer[0].value in _NOT_US
+            return _unreachable(f"it refuses us: {answer[0]}")
         if self._alerts:  # TLS 1.3: a broker refuses a certificate after our side is done
-            self._trouble = why_refused(self._alerts[-1], self._broker)
-            return False, False
-        self._trouble = _unreachable("it takes the connection but does not speak MQTT")
+            return why_refused(self._alerts[-1], self._broker)
+        if not hung_up_on:
+            return _unreachable("it takes the connection and then does not answer")
         if self._address.tls:
-            self._trouble = hung_up(self._broker)
-        return False, newest and ended.is_set()
+            return hung_up(self._broker)
+        return _unreachable("it takes the connection but does not speak MQTT")
 
     def _make_way(self, lasted_s: float) -> None:
         """Go on under another client name where somebody else has ours.
@@ -304,7 +400,7 @@ class Connection:
         Nothing of ours waits at the broker under the name: sessions begin clean.
         """
         self._short = self._short + 1 if lasted_s < SHORT_S else 0
-        if not self._taken_over and self._short < MOST_SHORT:
+        if not self._taken_over and self._short < MOST_SHORT * self._rotation.count:
             return
         self._short = 0
         self._client_id = f"{self._wanted_id}-{secrets.token_hex(3)}"
@@ -325,12 +421,14 @@ class Connection:
 
     def _serve(self, client: paho.Client, answer: list[ReasonCode], ended: threading.Event) -> None:
         """Handle events until the session ends; the event none means "look again"."""
-        give_up_s = time.monotonic() + ANSWER_TIMEOUT_S
+        self._wait_for_answer()
         while not ended.is_set() and not self._closing.is_set():
             self._look_at_certificate()
             if answer and answer[0].is_failure:
                 return
-            if not answer and time.monotonic() > give_up_s:
+            if not answer and time.monotonic() > self._answer_due_s:
+                return
+            if self._refused_now:
                 return
             if answer and self._client is None:
                 self._take_client(client)
@@ -338,14 +436,18 @@ class Connection:
                 if self._given_will is not self._will:
                     return  # `_run` connects anew, with the other one
                 if not self._ready.is_set():
-                    self._become_ready()
-                if time.monotonic() >= self._say_again_s:
+                    self._become_ready(client)
+                self._subscribe_again(client)
+                if self._ready.is_set() and time.monotonic() >= self._say_again_s:
                     self._say_again_s = float("inf")
                     self._call_hooks()
             with contextlib.suppress(queue.Empty):
                 event = self._events.get(timeout=0.5)
                 if event is not None:
                     self._guarded(event)
+
+    def _wait_for_answer(self) -> None:
+        self._answer_due_s = time.monotonic() + self._patience_s(ANSWER_TIMEOUT_S)
 
     def _look_at_certificate(self) -> None:
         now_s = time.monotonic()
@@ -360,24 +462,39 @@ class Connection:
         with self._lock:
             self._client = client
             subscriptions = {one.filter: one.qos for one in self._subscriptions}
-        self._awaited_subscriptions = set()
-        for filter, qos in subscriptions.items():
-            _, mid = client.subscribe(filter, qos=qos)
-            if mid is not None:
-                self._awaited_subscriptions.add(mid)
-        if self._former_id not in ("", self._client_id):
+        self._awaited_subscriptions, self._refused_subscriptions = {}, {}
+        for wanted in subscriptions.items():
+            self._ask_for(client, *wanted)
+        self._wait_for_answer()
+        now = self._client_id, self._address
+        if self._former not in (None, now):
             self._say_again_s = time.monotonic() + WILL_S
-        self._former_id = self._client_id
+        self._former = now
+
+    def _ask_for(self, client: paho.Client, filter: str, qos: int) -> None:
+        _, mid = client.subscribe(filter, qos=qos)
+        if mid is not None:
+            self._awaited_subscriptions[mid] = filter, qos
+
+    def _subscribe_again(self, client: paho.Client) -> None:
+        for wanted, due_s in list(self._refused_subscriptions.items()):
+            if time.monotonic() >= due_s:
+                self._refused_subscriptions[wanted] = float("inf")  # until there is an answer
+                self._ask_for(client, *wanted)
 
     def _call_hooks(self) -> None:
         with self._lock:
             self._ready.set()  # before: who is woken sends only when connected
+            self._was_ready = True
             hooks = list(self._hooks)
         for hook in hooks:
             self._guarded(hook)
 
-    def _become_ready(self) -> None:
-        if not self._awaited_subscriptions:
+    def _become_ready(self, client: paho.Client) -> None:
+        if time.monotonic() > self._answer_due_s:  # whoever waited on would never send again
+            for mid in list(self._awaited_subscriptions):
+                self._subscribed(client, mid, ["it does not answer"])
+        if not self._awaited_subscriptions and not self._refused_now:
             self._say_once(f"connected to {self._address.url} with {self.protocol}")
             self._call_hooks()
 
@@ -424,7 +541,7 @@ class Connection:
             protocol=protocol,
             reconnect_on_failure=False,
         )
-        client.connect_timeout = TCP_TIMEOUT_S
+        client.connect_timeout = self._patience_s(TCP_TIMEOUT_S)
         client.max_inflight_messages_set(200)
         client.max_queued_messages_set(MAX_UNSENT)
         if self._username is not None:
@@ -451,7 +568,7 @@ class Connection:
 
         def subscribed(_client: Any, _data: Any, mid: int, reasons: Any, _props: Any) -> None:
             refused = [str(reason) for reason in reasons if reason.is_failure]
-            self._events.put(lambda: self._subscribed(mid, refused))
+            self._events.put(lambda: self._subscribed(client, mid, refused))
 
         def heard(_client: Any, _data: Any, message: paho.MQTTMessage) -> None:
             self._heard(message.topic, bytes(message.payload), bool(message.retain))
@@ -485,17 +602,35 @@ class Connection:
         if on_result is not None:
             self._events.put(lambda: on_result(taken, reason))
 
-    def _subscribed(self, mid: int, refused: list[str]) -> None:
-        self._awaited_subscriptions.discard(mid)
-        for reason in refused:
-            self._log(f"MQTT broker {self._address.url} refuses a subscription: {reason}")
+    def _subscribed(self, client: paho.Client, mid: int, refused: list[str]) -> None:
+        if client is not self._client:
+            return  # each client counts from 1: it is another subscription's number now
+        asked = self._awaited_subscriptions.pop(mid, None)
+        if asked is None:
+            return
+        self._wait_for_answer()
+        was_refused = self._refused_subscriptions.pop(asked, None) is not None
+        if refused:
+            said = f"the MQTT broker refuses the subscription of {asked[0]}: {refused[0]}"
+            if not self._was_ready and self._refusals < REFUSED_ROUNDS * self._rotation.count:
+                self._refused_now = said
+                return
+            self._refused_subscriptions[asked] = time.monotonic() + SUBSCRIBE_AGAIN_S
+            if not was_refused:
+                self._log(f"{self._address.url}: {said}; mend its access list")
+        elif was_refused and self._rotation.count > 1:
+            self._refused_now = f"{asked[0]} is not refused any more: connecting anew"
+            self._log(f"{self._address.url}: {self._refused_now}")
 
     def _heard(self, topic: str, payload: bytes, retained: bool) -> None:
+        began_s = time.monotonic()
         with self._lock:
             subscriptions = list(self._subscriptions)
         for one in subscriptions:
             if topic_fits(one.filter, topic):
                 self._guarded(lambda one=one: one.on_message(topic, payload, retained))  # type: ignore[misc]
+        # The broker's next answer waits behind thousands of kept messages: that is not its silence.
+        self._answer_due_s += time.monotonic() - began_s
 
     def _watched(self, topic: str, on_result: OnResult | None) -> OnResult:
         """Say it once when a topic is refused, whoever asked."""

@@ -125,7 +125,10 @@ def why_refused(error: OSError | str, broker: BrokerConfig) -> str:
 
 def hung_up(broker: BrokerConfig) -> str:
     """Say what it may mean that a broker hangs up after TLS and before it answers."""
-    return f"the broker hangs up without a word, so it may not take the certificate: {_own(broker)}"
+    return (
+        "the broker hangs up without a word, so it is not ready yet, or it may not take the "
+        f"certificate: {_own(broker)}"
+    )
 
 
 def _own(broker: BrokerConfig) -> str:
@@ -145,12 +148,12 @@ def _broker_not_trusted(error: ssl.SSLCertVerificationError, broker: BrokerConfi
     if code == _EXPIRED:
         return (
             "the broker's certificate has expired (or this machine's clock, "
-            f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, is wrong): renew it on the broker"
+            f"{datetime.now(UTC):%Y-%m-%d} UTC, is wrong): renew it on the broker"
         )
     if code == _NOT_YET:
         return (
             "the broker's certificate does not count yet: this machine's clock says "
-            f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; set it"
+            f"{datetime.now(UTC):%Y-%m-%d} UTC; set it"
         )
     if code in (_WRONG_NAME, _WRONG_ADDRESS):
         return (

@@ -7,6 +7,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from edge.broker_files import nats
 from edge.broker_files.config import FOLDER, PORT, STATE, BrokerSettings
 from edge.certificates.authority import make_authority, utc_now
 from edge.certificates.workshop import CONTROL_ROOM, Parcel, Workshop, control_room_name
@@ -29,6 +30,7 @@ a new site, on a machine without a network:
   lamproom certs system tags                     the mine's tag system
   lamproom certs subscriber siren1               who only listens
   lamproom certs gateway-broker gw1 --surface broker.mine    a broker on the gateway itself
+  lamproom certs nats a.mine b.mine c.mine       instead of `broker`: a cluster of three nodes
 
 later:
   lamproom certs list                            who, until when; exit code 1 if something ends soon
@@ -89,14 +91,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     local.add_argument("name", metavar="GATEWAY", type=_name)
     local.add_argument(
-        "--surface", metavar="HOST[:PORT]", required=True, help="the site's broker on the surface"
+        "--surface",
+        metavar="HOST[:PORT][,…]",
+        required=True,
+        help="the site's broker on the surface; of a NATS cluster all nodes, with commas",
     )
     _add_broker_options(local, hosts="*")
+    nodes = add("nats", _nats, "the same of a NATS cluster's nodes; see docs/brokers.md")
+    _add_node_options(nodes)
     renew = add("renew", _renew, "give certificates a new end; keys stay")
     renew.add_argument("name", metavar="NAME", help="as `list` says it")
-    for one in (gateway, room, reader, system, broker, local):
+    for one in (gateway, room, reader, system, broker, local, nodes):
         _add_replace(one)
-    for one in (gateway, room, reader, system, broker, local, renew):
+    for one in (gateway, room, reader, system, broker, local, nodes, renew):
         one.add_argument(
             "--days", type=_days, default=DAYS, help=f"how long it counts (default {DAYS})"
         )
@@ -192,6 +199,23 @@ def _make_broker(
     return _tell(
         workshop, workshop.issue_broker(settings, hosts, days=args.days, replace=args.replace)
     )
+
+
+def _nats(args: argparse.Namespace) -> int:
+    workshop = Workshop(args.folder)
+    nodes = [
+        nats.NodeSettings(
+            hosts=tuple(one.split(",")),
+            folder=args.installed_in,
+            state=args.state,
+            port=args.port,
+            route_port=args.route_port,
+            bind=args.bind or "0.0.0.0",
+            disk_bytes=round(args.disk_gb * 1e9),
+        )
+        for one in args.nodes
+    ]
+    return _tell(workshop, workshop.issue_nodes(nodes, days=args.days, replace=args.replace))
 
 
 def _renew(args: argparse.Namespace) -> int:
@@ -302,6 +326,60 @@ def _add_broker_options(parser: argparse.ArgumentParser, hosts: str = "+") -> No
     )
     parser.add_argument("--port", type=int, default=PORT, help=f"default {PORT}")
     parser.add_argument("--bind", default="", metavar="ADDRESS", help="default: all addresses")
+
+
+def _add_node_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "nodes",
+        metavar="HOST[,HOST…]",
+        nargs="+",
+        help="each node's name or address, by which the others call it; further ones after commas",
+    )
+    folder, state = nats.FOLDER, nats.STATE
+    parser.add_argument(
+        "--installed-in",
+        type=Path,
+        metavar="FOLDER",
+        default=folder,
+        help=f"where the files will lie on its machine (default {folder})",
+    )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="FOLDER",
+        default=state,
+        help=f"where it keeps messages (default {state})",
+    )
+    parser.add_argument("--port", type=_port, default=nats.PORT, help=f"default {nats.PORT}")
+    parser.add_argument(
+        "--route-port",
+        type=_port,
+        default=nats.ROUTE_PORT,
+        help=f"for the other nodes (default {nats.ROUTE_PORT})",
+    )
+    parser.add_argument("--bind", default="", metavar="ADDRESS", help="default: all addresses")
+    parser.add_argument(
+        "--disk-gb",
+        type=_gigabytes,
+        default=4.0,
+        help="what is kept takes no more, and must have that much room (default 4)",
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text}: give a port, 1 to 65535")
+    return int(text)
+
+
+def _gigabytes(text: str) -> float:
+    try:
+        size = float(text)
+    except ValueError:
+        size = 0.0
+    if not 0.1 <= size <= 10_000.0:
+        raise argparse.ArgumentTypeError(f"{text}: give gigabytes, 0.1 to 10000")
+    return size
 
 
 def _systems() -> list[str]:

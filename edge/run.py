@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from delivery.address import address_of
+from delivery.address import addresses_of
 from delivery.recordings.keep import read_keep
 from edge import log
 from edge.calibration.made_for import check_same_site
@@ -129,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
     )
     site = options.site()
     with _broker_named_as_given(options):
-        address_of(site.broker.url)
+        addresses_of(site.broker.url)
     # A gateway whose cameras were just hung tells how they are (`edge/no_rig.py`).
     if not may_wait_for_rig(site) or args.fast or args.single_process:
         check_ready(site)

@@ -307,12 +307,16 @@ class PanoramaConfig(Section):
     """Where the gateway serves the panorama to the control room; 0 takes any free port."""
 
 
+BROKER_FORMS = (
+    "mqtt://host:port or mqtts://host:port, or several of one cluster: mqtts://a:8883,b:8883"
+)
+
+
 class BrokerConfig(Section):
     """Where the MQTT broker is."""
 
-    url: Annotated[str, fits(r"mqtts?://[^/\s]+", "mqtt://host:port or mqtts://host:port")] = (
-        "mqtt://127.0.0.1:1883"
-    )
+    url: Annotated[str, fits(r"mqtts?://[^/\s]+", BROKER_FORMS)] = "mqtt://127.0.0.1:1883"
+    """Of a cluster all nodes, in the order in which they are tried."""
     username: str | None = None
     password_file: SitePath | None = None
     """A file that holds nothing but the password; it is never logged."""

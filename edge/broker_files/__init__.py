@@ -1,1 +1,1 @@
-"""Mosquitto's files: its configuration, its access list, and the bridge from gateway to surface."""
+"""Brokers' files: Mosquitto's configuration, access list and bridge; those of NATS's nodes."""

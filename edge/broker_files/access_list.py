@@ -6,9 +6,9 @@ they hold for everybody: a reader called `gw9` could speak as a gateway that nob
 
 from collections.abc import Iterable, Iterator
 
-from edge.broker_files.rights import RIGHTS, Party
+from edge.broker_files.rights import RIGHTS, grants
 from edge.certificates.register import Entry
-from scene.topics import LIVE_PREFIX, REPLAY_PREFIX, TOPICS, topic_filter
+from scene.topics import LIVE_PREFIX, TOPICS, topic_filter
 
 HEAD = """\
 # Who may say and hear what at the broker of site {site}. Written by `lamproom certs`, anew with
@@ -34,30 +34,9 @@ def access_list(site: str, users: Iterable[Entry], *, gateway: str | None = None
 
 
 def _lines(site: str, user: Entry, gateway: str | None) -> Iterator[str]:
-    for topic in TOPICS:
-        right = RIGHTS.get(topic)
-        if right is None:
-            continue
-        place = topic_filter(topic, site=site, gateway=_gateway_in(user, gateway))
-        if _is(user, right.write, topic):
-            yield f"topic write {place}"
-        if _is(user, right.read, topic):
-            yield f"topic read {place}"
-        replayed = topic_filter(topic, prefix=REPLAY_PREFIX, site=site)
-        if user.role == "control_room":
-            yield f"topic readwrite {replayed}"
-        elif user.role == "subscriber" and "subscriber" in right.read:
-            yield f"topic read {replayed}"
-
-
-def _is(user: Entry, parties: frozenset[Party], topic: str) -> bool:
-    return user.role in parties and (user.role != "system" or user.speaks == topic)
-
-
-def _gateway_in(user: Entry, gateway: str | None) -> str:
-    if user.role == "gateway":
-        return user.name
-    return gateway or "+"
+    for one in grants(user, gateway or "+"):
+        place = topic_filter(one.topic, prefix=one.prefix, site=site, gateway=one.gateway)
+        yield f"topic {one.does} {place}"
 
 
 def bridged(site: str, gateway: str) -> str:

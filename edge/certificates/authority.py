@@ -1,8 +1,10 @@
 """A site's certificate authority: makes keys, issues certificates and takes them back.
 
 Knows nothing about brokers or machines. Keys are on the curve P-256; certificates follow RFC 5280:
-a client's can't be used by a server, nor a server's by a client (extended key usage), and a
-server's says under which names and addresses it may be reached (subject alternative name).
+a client's can't be used by a server, nor a server's by a client (extended key usage; a cluster's
+node is both), and a server's says under which names and addresses it may be reached (subject
+alternative name). Each has its own number in its subject, too (serialNumber, X.520), for brokers
+that know no lists of revoked certificates and let in whoever is named.
 """
 
 import ipaddress
@@ -15,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from edge.certificates.register import Entry
+from edge.certificates.register import SERVERS, Entry
 from edge.certificates.safe_files import (
     SECRET,
     make_secret_folder,
@@ -72,21 +74,27 @@ class Authority:
 
     def issue(self, entry: Entry, public: ec.EllipticCurvePublicKey) -> bytes:
         """Give the certificate (PEM) that an entry of the register describes."""
-        is_server = entry.role == "broker"
-        usage = ExtendedKeyUsageOID.SERVER_AUTH if is_server else ExtendedKeyUsageOID.CLIENT_AUTH
+        usage = []
+        if entry.role in SERVERS:
+            usage.append(ExtendedKeyUsageOID.SERVER_AUTH)
+        if entry.role != "broker":
+            usage.append(ExtendedKeyUsageOID.CLIENT_AUTH)
+        subject = _subject(self.site, entry.name, f"{entry.serial:x}")
         builder = (
-            _builder(_subject(self.site, entry.name), self.certificate.subject, public, entry)
+            _builder(subject, self.certificate.subject, public, entry)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(usage), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
                 critical=False,
             )
         )
-        if is_server:
-            names = x509.SubjectAlternativeName([host_name(host) for host in entry.hosts])
-            builder = builder.add_extension(names, critical=False)
+        if entry.role in SERVERS:
+            hosts = [host_name(host) for host in entry.hosts]
+            if entry.role == "node":  # NATS knows its neighbours by names only
+                hosts += [x509.DNSName(host) for host in entry.hosts if _is_address(host)]
+            builder = builder.add_extension(x509.SubjectAlternativeName(hosts), critical=False)
         return _pem(builder.sign(self._key, hashes.SHA256()))
 
     def revocations(self, entries: tuple[Entry, ...], now: datetime) -> bytes:
@@ -207,10 +215,8 @@ def host_name(host: str) -> x509.GeneralName:
     >>> host_name("10.0.0.5")
     <IPAddress(value=10.0.0.5)>
     """
-    try:
+    if _is_address(host):
         return x509.IPAddress(ipaddress.ip_address(host))
-    except ValueError:
-        pass
     good = host.isascii() and host.replace("-", "").replace(".", "").isalnum()
     if not good or host.startswith((".", "-")) or len(host) > 253:
         raise CertificateError(f"{host}: give a host's name or address, without a port")
@@ -227,13 +233,22 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def _subject(site: str, name: str) -> x509.Name:
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, site),
-            x509.NameAttribute(NameOID.COMMON_NAME, name),
-        ]
-    )
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _subject(site: str, name: str, number: str = "") -> x509.Name:
+    named = [
+        x509.NameAttribute(NameOID.ORGANIZATION_NAME, site),
+        x509.NameAttribute(NameOID.COMMON_NAME, name),
+    ]
+    if number:
+        named.append(x509.NameAttribute(NameOID.SERIAL_NUMBER, number))
+    return x509.Name(named)
 
 
 def _builder(

@@ -13,9 +13,10 @@ from typing import Literal, get_args
 from edge.certificates.safe_files import read_file, write_file
 from scene.errors import CertificateError
 
-Role = Literal["gateway", "control_room", "subscriber", "system", "broker"]
+Role = Literal["gateway", "control_room", "subscriber", "system", "broker", "node"]
 """Of certificates: what their owner is. `system` is one of the mine's own systems (tags, machines);
-`broker` is a server, all others are clients."""
+`broker` is a server, `node` one of a cluster's, which call each other, all others are clients."""
+SERVERS: tuple[Role, ...] = ("broker", "node")
 
 WARN_BEFORE = timedelta(days=30)
 """So long before the end a certificate is called about to expire."""
@@ -26,14 +27,14 @@ class Entry:
     """One certificate."""
 
     name: str
-    """What the certificate says (CN): the user's name in access lists."""
+    """What the certificate says (CN): the user's name in Mosquitto's access lists."""
     role: Role
     serial: int
     since: datetime
     until: datetime
     revoked: datetime | None = None
     hosts: tuple[str, ...] = ()
-    """Of a broker: its names and addresses."""
+    """Of a broker or node: its names and addresses."""
     speaks: str = ""
     """Of one of the mine's own systems: the topic that is its own, a key of `TOPICS`."""
     files: str = "client"
@@ -82,10 +83,12 @@ class Register:
 
     def users(self) -> tuple[Entry, ...]:
         """Give the newest certificate of each client that has one that counts, by name."""
-        newest = {
-            entry.name: entry for entry in self.entries if entry.counts and entry.role != "broker"
-        }
+        newest = {entry.name: entry for entry in self.let_in()}
         return tuple(newest[name] for name in sorted(newest))
+
+    def let_in(self) -> tuple[Entry, ...]:
+        """Give all certificates of clients that count, oldest first; a client may have several."""
+        return tuple(entry for entry in self.entries if entry.counts and entry.role not in SERVERS)
 
     def newest(self) -> tuple[Entry, ...]:
         """Give the newest certificate that counts of every name and set of files."""

@@ -5,12 +5,15 @@ Knows nothing about the command line. The folder belongs on a machine without a 
 and whoever calls is told which files go to which machine.
 """
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from delivery.trust import trust_file
-from edge.broker_files.config import BrokerSettings, write_config, write_lists
+from edge.broker_files.config import BrokerSettings, hosts_of, write_config, write_lists
+from edge.broker_files.nats import NodeSettings, check_nodes, write_node, write_users
 from edge.certificates.authority import (
     EARLIER,
     Authority,
@@ -22,7 +25,7 @@ from edge.certificates.authority import (
     read_certificate,
     utc_now,
 )
-from edge.certificates.register import WARN_BEFORE, Entry, Register, Role
+from edge.certificates.register import SERVERS, WARN_BEFORE, Entry, Register, Role
 from edge.certificates.safe_files import (
     SECRET,
     make_secret_folder,
@@ -47,7 +50,10 @@ MACHINES: dict[Role, str] = {
     "system": "the mine's {} system",
     "control_room": "the control room",
     "broker": "the broker",
+    "node": "NATS node {}",
 }
+LISTS: dict[Role, tuple[str, ...]] = {"broker": ("acl", "crl.pem"), "node": ("users.conf",)}
+RELOAD: dict[Role, str] = {"broker": "then reload the broker", "node": "then reload it"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +115,47 @@ class Workshop:
         self._make(server)
         if settings.gateway is not None:
             self._make(self._entry(name, "gateway", days, files="bridge"))
+        if settings.to_nats is None:
+            nodes = {host for entry in self._nodes() for host in entry.hosts}
+            to_nats = bool(nodes & set(hosts_of(settings.surface)))
+            settings = dataclasses.replace(settings, to_nats=to_nats)
         write_config(folder, self.authority.site, settings)
         note = f"into {settings.folder}, keys for user mosquitto alone"
         first = self._parcel(server, ("everything",), note)
         return [first, *(other for other in self._refresh() if other.folder != folder)]
+
+    def issue_nodes(
+        self, nodes: Sequence[NodeSettings], *, days: int, replace: bool
+    ) -> list[Parcel]:
+        """Make keys, certificates and configurations of a NATS cluster's nodes.
+
+        They are called nats-1, nats-2 and so on. A cluster is made as a whole: each node's file
+        names the others.
+        """
+        check_nodes(nodes)
+        entries = []
+        for number, node in enumerate(nodes, 1):
+            for host in node.hosts:
+                host_name(host)
+            name = f"nats-{number}"
+            self._check_name(name, "node")
+            entries.append(self._entry(name, "node", days, hosts=node.hosts, files="server"))
+        gone = [one for one in self._nodes() if one.name not in {entry.name for entry in entries}]
+        if gone:
+            raise CertificateError(
+                f"{gone[0].name}: belongs to the former cluster; take it back first: "
+                f"`lamproom certs revoke {gone[0].name}`"
+            )
+        if not replace:
+            refuse_to_overwrite(*(self._folder_of(entry) / "server.key" for entry in entries))
+        made = []
+        for at, entry in enumerate(entries):
+            self._make(entry)
+            write_node(self._folder_of(entry), self.authority.site, entry.name, nodes, at)
+            note = f"{entry.hosts[0]}, into {nodes[at].folder}, keys for user nats alone"
+            made.append(self._parcel(entry, ("everything",), note))
+        folders = {parcel.folder for parcel in made}
+        return [*made, *(other for other in self._refresh() if other.folder not in folders)]
 
     def renew(self, name: str, *, days: int) -> list[Parcel]:
         """Give all certificates of a name a new end; keys stay, so no secret travels."""
@@ -129,9 +172,10 @@ class Workshop:
             renewed = replace(entry, serial=new_serial(), since=since, until=until)
             write_file(file, self.authority.issue(renewed, public))
             self.register.add(renewed)
-            note = "then reload the broker" if entry.role == "broker" else "in place of the former"
+            note = RELOAD.get(entry.role, "in place of the former")
             parcels.append(self._parcel(entry, (file.name,), note))
-        return parcels
+        # NATS knows a client by its very certificate, and must have heard of it before it comes.
+        return [*self._refresh(("node",)), *parcels]
 
     def revoke(self, name: str, *, former: bool) -> list[Parcel]:
         """Take certificates of a name back: all, or only the `former` ones that were replaced.
@@ -211,7 +255,7 @@ class Workshop:
 
     def _check_name(self, name: str, role: Role) -> None:
         ours = name in RESERVED or _role_of(name) == "control_room"
-        if role not in ("control_room", "broker") and ours:
+        if role not in ("control_room", *SERVERS) and ours:
             raise CertificateError(f"{name}: is a name of Lamproom's own; give another one")
         for entry in self.register.entries:
             if entry.name == name and entry.role not in (role, "broker"):
@@ -297,7 +341,7 @@ class Workshop:
         return "control rooms, readers" if role == "gateway" else "gateways, control rooms, readers"
 
     def _folder_of(self, entry: Entry) -> Path:
-        if entry.role == "control_room" or (entry.role, entry.name) == ("broker", BROKER):
+        if entry.role in ("control_room", "node") or (entry.role, entry.name) == ("broker", BROKER):
             return self.folder / entry.name
         if entry.role == "subscriber":
             return self.folder / "subscribers" / entry.name
@@ -314,16 +358,23 @@ class Workshop:
             machine = f"the broker on gateway {entry.name}"
         return Parcel(machine=machine, folder=self._folder_of(entry), files=files, note=note)
 
-    def _refresh(self) -> list[Parcel]:
-        """Write the access and revocation lists of all brokers anew."""
+    def _nodes(self) -> list[Entry]:
+        return [entry for entry in self.register.newest() if entry.role == "node"]
+
+    def _refresh(self, roles: Sequence[Role] = SERVERS) -> list[Parcel]:
+        """Write anew who is let in for what, for all brokers and nodes."""
         revoked = self.authority.revocations(self.register.entries, self.now)
-        parcels = []
+        site, parcels = self.authority.site, []
         for entry in self.register.newest():
-            if entry.role == "broker":
+            if entry.role not in roles:
+                continue
+            folder = self._folder_of(entry)
+            if entry.role == "node":
+                write_users(folder, site, self.register.let_in())
+            else:
                 gateway = None if entry.name == BROKER else entry.name
-                folder = self._folder_of(entry)
-                write_lists(folder, self.authority.site, self.register.users(), revoked, gateway)
-                parcels.append(self._parcel(entry, ("acl", "crl.pem"), "then reload the broker"))
+                write_lists(folder, site, self.register.users(), revoked, gateway)
+            parcels.append(self._parcel(entry, LISTS[entry.role], RELOAD[entry.role]))
         return parcels
 
 

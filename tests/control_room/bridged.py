@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.broker_files.access_list import bridged
+from edge.broker_files.config import TO_MOSQUITTO
 from edge.broker_files.templates import fill
 from tests.delivery.parts import MOSQUITTO, answers, free_port, wait_until
 
@@ -101,7 +102,7 @@ def bridged_brokers(
     line = Line(above)
     values = {"SITE": site, "GATEWAY": gateway, "FOLDER": "/none", "STATE": "/none"}
     values |= {"PORT": str(below), "BIND": "127.0.0.1", "SURFACE": f"127.0.0.1:{line.port}"}
-    values["TOPICS"] = bridged(site, gateway)
+    values |= {"TOPICS": bridged(site, gateway), "SPEECH": TO_MOSQUITTO}
     local = _without_tls(fill("mosquitto/gateway.conf", values))
     local = local.replace("bridge_protocol_version mqttv50", f"bridge_protocol_version {protocol}")
     values["PORT"] = str(above)

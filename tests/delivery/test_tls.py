@@ -18,10 +18,12 @@ from cryptography.hazmat.primitives.serialization import (
 from delivery.mqtt import Connection
 from delivery.tls import soon_expired, tls_context
 from edge.broker_files.config import BrokerSettings
+from edge.certificates import authority
 from edge.certificates.authority import make_authority, utc_now
 from edge.certificates.workshop import Workshop
 from scene.errors import BrokerError, SiteError
 from scene.site import BrokerConfig, parse_site
+from scene.topics import topic_name
 from tests.delivery.parts import HANG_S, MOSQUITTO, NO_MOSQUITTO, free_port, mosquitto, wait_until
 from tests.delivery.parts import SITE as PLAIN_SITE
 from tests.edge.mine_certificates import (
@@ -66,6 +68,29 @@ def test_with_a_certificate_of_the_site_one_is_let_in(mine: Mine, broker: Broker
         assert made.trouble == ""
     finally:
         made.close()
+
+
+@needs_mosquitto
+def test_certificates_from_when_they_had_no_number_in_their_subject_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_now = authority._subject
+    with monkeypatch.context() as then:
+        then.setattr(authority, "_subject", lambda site, name, _number="": made_now(site, name))
+        mine = make_mine(tmp_path)
+    mine.workshop.renew("gw-2", days=DAYS)
+    room = mine.connection("control_room")
+    heard: list[str] = []
+    room.subscribe("mine/#", 1, lambda topic, _payload, _kept: heard.append(topic))
+    with running(mine.folder / "broker", mine.port):
+        room.connect(HANG_S, wait=True)
+        for name in ("gw1", "gw-2"):
+            gateway = mine.connect(f"gateways/{name}")
+            said = topic_name("state", site=SITE, gateway=name)
+            gateway.publish(said, b"x", qos=1, retain=False)
+            wait_until(lambda said=said: said in heard)  # type: ignore[misc]
+            gateway.close()
+        room.close()
 
 
 def refused(mine: Mine, files: Path, how: str) -> BrokerConfig:

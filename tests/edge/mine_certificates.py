@@ -77,7 +77,12 @@ def make_mine(folder: Path, *, gateways: tuple[str, ...] = ("gw1", "gw-2")) -> M
 
 
 def make_broker(
-    workshop: Workshop, port: int, gateway: str | None = None, surface: str = ""
+    workshop: Workshop,
+    port: int,
+    gateway: str | None = None,
+    surface: str = "",
+    *,
+    to_nats: bool = False,
 ) -> None:
     """Make a broker's files for running right here."""
     place = workshop.folder / (f"gateways/{gateway}/broker" if gateway else "broker")
@@ -89,6 +94,7 @@ def make_broker(
         bind="127.0.0.1",
         gateway=gateway,
         surface=surface,
+        to_nats=to_nats,
     )
     workshop.issue_broker(settings, ("localhost", "127.0.0.1"), days=DAYS, replace=False)
 

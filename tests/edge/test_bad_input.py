@@ -15,6 +15,7 @@ from edge.main import main
 from edge.options import RunOptions
 from scene.clock import SystemClock
 from scene.errors import BrokerError
+from scene.site import BROKER_FORMS
 from tests.edge.camera_clips import write_clip
 
 LIMIT_S = 120
@@ -125,7 +126,7 @@ def test_an_address_of_the_option_that_is_none_is_said_at_once(site: Path) -> No
         code, said = lamproom("run", site, "--broker", "http://127.0.0.1", *words)
         assert (code, said) == (
             2,
-            "lamproom run: --broker: http://127.0.0.1: give mqtt://host:port or mqtts://host:port\n",
+            f"lamproom run: --broker: http://127.0.0.1: give {BROKER_FORMS}\n",
         )
 
 

@@ -9,6 +9,9 @@ _SIZES = ("short", "long", "release")
 _SIZE = _SIZES.index(os.environ.get("LAMPROOM_FAULTS", "short"))
 
 KILLS = (10, 100, 3000)[_SIZE]
+NODE_KILLS = (1, 10, 100)[_SIZE]
+"""Of a broker cluster's three nodes."""
+BRIDGE_CUT_S = (8.0, 120.0, 120.0)[_SIZE]
 POWER_CUTS = (3, 20, 500)[_SIZE]
 RECOVERIES = (1, 5, 30)[_SIZE]
 """So often each part of a gateway on live cameras is killed and stopped."""

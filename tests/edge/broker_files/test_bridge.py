@@ -1,12 +1,16 @@
 """A broker on the gateway and one on the surface, with the configuration that is shipped."""
 
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from delivery.link import OnMessage
 from delivery.mqtt import Connection
-from scene.topics import TOPICS, topic_name
+from scene.topics import TOPICS, topic_filter, topic_name
+from tests.control_room.bridged import Line
+from tests.delivery.nats_cluster import NATS, NO_NATS, cluster
 from tests.delivery.parts import HANG_S, MOSQUITTO, NO_MOSQUITTO, free_port, wait_until
 from tests.edge.mine_certificates import SITE, Mine, make_broker, make_mine, running
 
@@ -55,8 +59,8 @@ def test_with_the_uplink_cut_alarms_are_heard_underground_and_later_above(tmp_pa
                 say(room, order)
                 wait_until(lambda: order in at_gateway)
             # Killed with the block.
-            for number in range(2, 50):
-                say(gateway, alarm(number))
+            for number in range(2, 50):  # kept while active: the room may be there after the bridge
+                say(gateway, alarm(number), retain=True)
             wait_until(lambda: alarm(49) in at_siren)
             with running(surface, mine.port):
                 wait_until(lambda: {alarm(i) for i in range(50)} <= set(at_room))
@@ -65,6 +69,55 @@ def test_with_the_uplink_cut_alarms_are_heard_underground_and_later_above(tmp_pa
             for one in (gateway, siren, room):
                 if one is not None:
                     one.close()
+
+
+@pytest.mark.skipif(not NATS, reason=NO_NATS)
+def test_the_bridge_to_a_nats_cluster_carries_all_and_loses_nothing_over_a_cut(
+    tmp_path: Path,
+) -> None:
+    mine, local_port, nobody = make_mine(tmp_path), free_port(), free_port()
+    with cluster(mine, 1) as nodes:
+        line = Line(nodes.settings[0].port)
+        surface = f"localhost:{nobody},localhost:{line.port}"  # the first one is away
+        make_broker(mine.workshop, local_port, "gw1", surface, to_nats=True)
+        nodes.reload(0)  # it must know the bridge's certificate before that comes
+        places = {"control_room": "control_room", "tags": "systems/tags"}
+        places["machines"] = "systems/machines"
+        with (
+            running(mine.folder / "gateways" / "gw1" / "broker", local_port),
+            ExitStack() as closing,
+        ):
+            closing.callback(line.close)
+            gateway, at_gateway = ear(mine, "gateways/gw1", local_port)
+            closing.callback(gateway.close)
+            at_room, above = list[str](), dict[str, Connection]()
+            for who, place in places.items():
+                above[who] = Connection(nodes.client(place), who, log=lambda _text: None)
+                closing.callback(above[who].close)
+            for topic in TOPICS:
+                above["control_room"].subscribe(topic_filter(topic), 1, note(at_room))
+            for one in above.values():
+                one.connect(HANG_S, wait=True)
+            wait_until(lambda: _bridged(above["tags"], at_gateway))
+            for topic, row in TOPICS.items():
+                name = topic_name(topic, site=SITE, gateway="gw1", id="a1")
+                if row.sender == "gateway":
+                    say(gateway, name)
+                    wait_until(lambda name=name: name in at_room)  # type: ignore[misc]
+                else:
+                    say(above[topic if row.sender == "mine" else "control_room"], name)
+                    wait_until(lambda name=name: name in at_gateway)  # type: ignore[misc]
+            line.cut()
+            for number in range(2, 50):
+                say(gateway, alarm(number))
+            assert alarm(49) not in at_room
+            line.mend()
+            wait_until(lambda: {alarm(number) for number in range(2, 50)} <= set(at_room))
+            assert sum(name == alarm(1) for name in at_room) == 1, "it goes round in circles"
+
+
+def note(heard: list[str]) -> OnMessage:
+    return lambda topic, _payload, _kept: heard.append(topic)
 
 
 def test_the_bridge_carries_each_topic_one_way(tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from delivery.mqtt import Connection
 from delivery.tls import tls_context
 from edge.broker_files.config import BrokerSettings, write_config
+from edge.broker_files.nats import NodeSettings
 from scene.errors import CertificateError
 from scene.topics import topic_name
 from tests.delivery.parts import MOSQUITTO, NO_MOSQUITTO, wait_until
-from tests.edge.mine_certificates import SITE, Mine, make_mine, running
+from tests.edge.mine_certificates import DAYS, SITE, Mine, make_mine, running
 
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason=NO_MOSQUITTO)
 MB = 1_000_000
@@ -45,6 +46,7 @@ def test_nothing_is_left_open_in_what_is_written(tmp_path: Path, template: str) 
         (BrokerSettings(state=Path("/a b")), "without spaces"),
         (BrokerSettings(gateway="gw1", surface="mqtts://broker"), "host or host:port"),
         (BrokerSettings(gateway="gw1", surface="broker:99999"), "host or host:port"),
+        (BrokerSettings(gateway="gw1", surface="a:8883,,b"), "of a cluster all nodes"),
         (BrokerSettings(gateway="gw1", surface="broker\nallow_anonymous true"), "host:port"),
     ],
 )
@@ -181,3 +183,22 @@ def say(made: Connection, topic: str) -> None:
     made.publish(topic, b"x", qos=1, retain=False, on_result=lambda ok, _why: taken.append(ok))
     wait_until(lambda: bool(taken))
     assert taken == [True]
+
+
+def test_a_bridge_knows_the_nodes_of_the_sites_cluster(tmp_path: Path) -> None:
+    workshop = make_mine(tmp_path).workshop
+
+    def written(surface: str) -> str:
+        settings = BrokerSettings(gateway="gw1", surface=surface)
+        workshop.issue_broker(settings, ("localhost",), days=DAYS, replace=True)
+        return (workshop.folder / "gateways/gw1/broker/mosquitto.conf").read_text()
+
+    nodes = [NodeSettings(hosts=(host,)) for host in ("a.mine", "b.mine", "c.mine")]
+    assert "bridge_protocol_version mqttv50" in written("a.mine,b.mine:8884")
+    workshop.issue_nodes(nodes, days=DAYS, replace=False)
+    text = written("a.mine,b.mine:8884,c.mine")
+    assert "\naddress a.mine:8883 b.mine:8884 c.mine:8883\n" in text
+    for line in ("bridge_protocol_version mqttv311", "try_private false", "cleansession true"):
+        assert f"\n{line}\n" in text
+    assert "\nlocal_cleansession false\n" in text
+    assert "bridge_protocol_version mqttv50" in written("broker.mine")

@@ -8,6 +8,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from delivery.signing import Signer, public_keys_of
 from delivery.trust import Trust
 from edge.broker_files.config import BrokerSettings
+from edge.broker_files.nats import NodeSettings
 from edge.certificates.authority import make_authority, read_certificate, utc_now
 from edge.certificates.register import Role
 from edge.certificates.workshop import CONTROL_ROOM, Workshop, control_room_name
@@ -53,7 +54,8 @@ def test_keys_are_never_overwritten_by_accident(certs: Path) -> None:
 
 def test_a_certificate_says_who_one_is_and_for_what_it_counts(certs: Path) -> None:
     client = read_certificate(certs / "gateways" / "gw1" / "client.pem")
-    assert client.subject.rfc4514_string() == f"CN=gw1,O={SITE}"
+    number = f"2.5.4.5={client.serial_number:x}"
+    assert client.subject.rfc4514_string() == f"{number},CN=gw1,O={SITE}"
     use = client.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert list(use) == [ExtendedKeyUsageOID.CLIENT_AUTH]
     server = read_certificate(certs / "broker" / "server.pem")
@@ -66,6 +68,21 @@ def test_a_certificate_says_who_one_is_and_for_what_it_counts(certs: Path) -> No
     for issued in (client, server):
         issued.verify_directly_issued_by(authority)
         assert not issued.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+
+
+def test_a_clusters_node_is_server_and_client_under_the_names_the_others_call(certs: Path) -> None:
+    hosts = [("a.mine", "10.0.0.1"), ("b.mine",), ("10.0.0.3",)]
+    nodes = [NodeSettings(hosts=one) for one in hosts]
+    Workshop(certs).issue_nodes(nodes, days=DAYS, replace=False)
+    for number, names in enumerate(hosts, 1):
+        node = read_certificate(certs / f"nats-{number}" / "server.pem")
+        use = node.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        assert set(use) == {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
+        said = node.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        # NATS compares with names only, clients of TLS with addresses as such.
+        assert set(said.get_values_for_type(x509.DNSName)) == set(names)
+        addresses = {str(one) for one in said.get_values_for_type(x509.IPAddress)}
+        assert addresses == {name for name in names if name[0].isdecimal()}
 
 
 def test_a_name_is_given_once(certs: Path) -> None:
@@ -263,7 +280,8 @@ def test_a_second_control_room_has_keys_of_its_own_and_loses_only_them(certs: Pa
     assert machines["gateways, control rooms, readers"].files == ("control_room-spare.pub",)
     assert {path: path.read_bytes() for path in first.iterdir()} == before
     client = read_certificate(certs / name / "client.pem")
-    assert client.subject.rfc4514_string() == f"CN={name},O={SITE}"
+    number = f"2.5.4.5={client.serial_number:x}"
+    assert client.subject.rfc4514_string() == f"{number},CN={name},O={SITE}"
     order = Address(prefix="mine", site=SITE, gateway="gw1", topic="order", id="a")
 
     def trusted() -> set[str]:
