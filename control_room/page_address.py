@@ -13,7 +13,11 @@ class ServerError(LamproomError):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Take the address; raises `ServerError` that names it. Port 0 takes any free one."""
+    """Take the address for us alone; raises `ServerError` that names it. Port 0: any free one.
+
+    It listens already: as long as neither does, two sockets may be bound to one port, and two
+    control rooms that start at once would both take alarms. Browsers wait until they are served.
+    """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         bound = socket.socket(family, socket.SOCK_STREAM)
@@ -22,6 +26,7 @@ def bind(host: str, port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
+        bound.listen()
     except (OSError, OverflowError) as error:
         bound.close()
         raise ServerError(

@@ -1,9 +1,11 @@
-"""The gateway's figures, served for Prometheus at `http://host:port/metrics`.
+"""The gateway's figures, served for Prometheus at `http://host:port/metrics`, and its probes.
 
 Knows nothing about how they come about: it reads the last heartbeat, positions and outbox. It lives
 in the sending process, and whatever goes wrong here stops nothing else there.
 """
 
+import contextlib
+import socket
 import socketserver
 import threading
 from collections import Counter
@@ -12,14 +14,16 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import version
 from pathlib import Path
-from socket import AF_INET, AF_INET6
 from typing import get_args
 
+from delivery.aside import Aside, StalledError
 from delivery.link import Link
 from delivery.outbox import Outbox, OutboxError
 from edge import log
 from edge.exposition import CONTENT_TYPE, Family, family, render
 from edge.outlet import DirectOutlet
+from edge.port import PortError, take_port
+from edge.probes import ALIVE, READY, Probes
 from edge.storage_watch import look_at
 from scene.clock import Clock
 from scene.messages import CameraState, GatewayHealth
@@ -27,7 +31,9 @@ from scene.site import MetricsConfig, Site
 
 PATH = "/metrics"
 CLIENT_LIMIT_S = 2.0
-"""A client that says nothing for so long is cut off: others wait meanwhile."""
+"""A client that has not asked after so long is cut off: others wait meanwhile."""
+PATIENCE_S = 2.0
+"""So long a disk may take to be looked at: who asks whether we live waits meanwhile."""
 TRY_AGAIN_S = 5.0
 MOST_ALARMS = 10_000
 
@@ -230,21 +236,37 @@ def _age(at_s: float | None, now_s: float) -> float | None:
 class _Server(HTTPServer):
     timeout = 0.2  # so soon it sees that it shall end
 
-    def server_bind(self) -> None:
-        """Bind without asking a name server for our own name, which may take for ever."""
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = "lamproom", self.server_address[1]
+    def __init__(self, taken: socket.socket, handler: type[BaseHTTPRequestHandler]) -> None:
+        """Serve on a socket that listens already."""
+        address = taken.getsockname()
+        # Not HTTPServer's: it asks a name server for our own name, which may take for ever.
+        socketserver.BaseServer.__init__(self, address, handler)
+        self.socket, self.server_name, self.server_port = taken, "lamproom", address[1]
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: a client that is gone is nobody's trouble."""
 
 
 class MetricsServer:
-    """Serves a text in a thread of its own until it is closed; a port in use is tried again."""
+    """Serves figures and probes in a thread of its own until it is closed."""
 
-    def __init__(self, host: str, port: int, text: Callable[[], str]) -> None:
-        self._host, self._wanted_port, self._text = host, port, text
+    def __init__(
+        self,
+        config: MetricsConfig,
+        text: Callable[[], str],
+        probes: Probes,
+        taken: socket.socket | None = None,
+        tell: Callable[[str], None] = lambda reason: None,
+    ) -> None:
+        """Serve on `taken`, which listens at `config`'s address; without it that is tried for ever.
+
+        `tell` gets the reason when the second try was in vain, too, and an empty one once there is
+        a port: who was here before us may hold it for a moment, or for ever.
+        """
+        self._config, self._text, self._probes, self._taken = config, text, probes, taken
+        self._tell = tell
         self._server: _Server | None = None
+        self._looking = Aside("metrics-looking")
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
         self._thread.start()
@@ -261,43 +283,66 @@ class MetricsServer:
         self._thread.join(timeout=CLIENT_LIMIT_S + 1.0)
 
     def _run(self) -> None:
-        said = False
+        tries = 0
         while not self._closing.is_set():
             try:
                 with self._open() as server:
                     self._server = server
+                    self._tell("")
                     while not self._closing.is_set():
                         server.handle_request()
                     return
-            except (OSError, OverflowError) as error:
-                if not said:
-                    log.say(
-                        f"metrics can't be served at {self._host}:{self._wanted_port}: {error}; "
-                        "stop what uses the port, or give another metrics.port. Trying again",
-                        "warning",
-                    )
-                    said = True
+            except (OSError, PortError) as error:
+                tries += 1
+                if tries == 1:
+                    log.say(f"{error}. Trying again: alarms go out without figures", "warning")
+                if tries == 2:
+                    self._tell(f"figures and probes can't be asked for: {error}")
             self._closing.wait(TRY_AGAIN_S)
 
     def _open(self) -> _Server:
-        text = self._text
+        taken, self._taken = self._taken, None
+        return _Server(taken or take_metrics_port(self._config), self._handler())
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        answers: dict[str, Callable[[], tuple[HTTPStatus, str, str]]] = {
+            PATH: lambda: (HTTPStatus.OK, self._look(self._text), CONTENT_TYPE),
+            ALIVE: lambda: _probed(self._probes.trouble()),
+            READY: lambda: _probed(self._look(self._probes.unready)),
+        }
 
         class Handler(BaseHTTPRequestHandler):
             timeout = CLIENT_LIMIT_S
             server_version, sys_version = "lamproom", ""
 
+            def setup(self) -> None:
+                """Begin to listen, for so long and no longer, however slowly somebody speaks."""
+                super().setup()
+                self._limit = threading.Timer(CLIENT_LIMIT_S, self._hang_up)
+                self._limit.daemon = True
+                self._limit.start()
+
+            def finish(self) -> None:
+                """Be done."""
+                self._limit.cancel()
+                super().finish()
+
             def do_GET(self) -> None:
                 """Answer one question."""
-                if self.path.partition("?")[0] != PATH:
-                    self._answer(HTTPStatus.NOT_FOUND, f"only {PATH} is here\n", "text/plain")
+                self._limit.cancel()
+                answer = answers.get(self.path.partition("?")[0])
+                if answer is None:
+                    said = f"only {', '.join(answers)} are here\n"
+                    self._answer(HTTPStatus.NOT_FOUND, said, "text/plain")
                     return
                 try:
-                    figures = text()
+                    found = answer()
+                except StalledError:
+                    found = _probed("it takes too long to look: a disk may hang")
                 except Exception as error:
                     log.crash(error, "metrics")
-                    self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, "see the log\n", "text/plain")
-                    return
-                self._answer(HTTPStatus.OK, figures, CONTENT_TYPE)
+                    found = HTTPStatus.INTERNAL_SERVER_ERROR, "see the log\n", "text/plain"
+                self._answer(*found)
 
             def _answer(self, status: HTTPStatus, body: str, kind: str) -> None:
                 data = body.encode()
@@ -307,17 +352,28 @@ class MetricsServer:
                 self.end_headers()
                 self.wfile.write(data)
 
+            def _hang_up(self) -> None:
+                with contextlib.suppress(OSError):
+                    self.connection.shutdown(socket.SHUT_RDWR)
+
             def log_message(self, format: str, *args: object) -> None:
                 """Say nothing about who asks."""
 
-        class Server(_Server):
-            address_family = AF_INET6 if ":" in self._host else AF_INET
+        return Handler
 
-        return Server((self._host, self._wanted_port), Handler)
+    def _look(self, at: Callable[[], str]) -> str:
+        """Ask for what needs a disk; raises `StalledError`. A disk that hangs is no dead gateway.
+
+        To be started again would take along the alarms that wait for the disk.
+        """
+        return self._looking.do(at, PATIENCE_S)
 
 
-def serve_metrics(config: MetricsConfig, figures: Figures) -> MetricsServer | None:
-    """Serve figures if the site file gives a port for them."""
-    if config.port is None:
-        return None
-    return MetricsServer(config.host, config.port, figures.text)
+def _probed(trouble: str) -> tuple[HTTPStatus, str, str]:
+    status = HTTPStatus.SERVICE_UNAVAILABLE if trouble else HTTPStatus.OK
+    return status, f"{trouble or 'ok'}\n", "text/plain; charset=utf-8"
+
+
+def take_metrics_port(config: MetricsConfig) -> socket.socket:
+    """Listen where the figures are served; raises `PortError` that names the field."""
+    return take_port(config.host, config.port or 0, field="metrics.port")

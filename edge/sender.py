@@ -4,6 +4,7 @@ Knows nothing about frames or people; it could be killed and started again at an
 alarm being lost, because alarms are in the outbox on disk.
 """
 
+import contextlib
 import os
 import socket
 import sys
@@ -24,16 +25,16 @@ from edge.line import LineIn, ReplacedError
 from edge.local_alarm import LocalAlarm, open_local_alarm
 from edge.options import RunOptions
 from edge.outlet import DirectOutlet, pass_on
+from edge.port import PortError, take_port
 from edge.service import Context
 from scene.clock import SystemClock
-from scene.errors import LamproomError
 from scene.messages import GatewayState
-from scene.site import PanoramaConfig, Site
+from scene.site import MetricsConfig, PanoramaConfig, Site
 from scene.topics import topic_name
 
 if TYPE_CHECKING:  # imported only where they are used: alarms wait for all that is imported here
     from delivery.stream import StreamServer
-    from edge.metrics import Figures, MetricsServer
+    from edge.metrics import MetricsServer
 
 LAST_WORDS_S = 2.0
 """So long at most the sender goes on after it is told to stop."""
@@ -87,10 +88,20 @@ def open_sending(site: Site, options: RunOptions) -> Sending:
     """Connect to the broker (in the background, for ever) and serve the panorama.
 
     What waits in the outbox goes out first. Raises `SigningError` for a key file that can't be
-    used, and `LamproomError` where the panorama or figures can't be served.
+    used, and `LamproomError` where the panorama can't be served.
     """
     if not options.again:
         _refuse_a_taken_port(site.panorama)
+    with contextlib.ExitStack() as at_once:
+        taken = _metrics_port(site.metrics)
+        if taken is not None:
+            at_once.callback(taken.close)
+        sending = _open_sending(site, options, taken)
+        at_once.pop_all()
+    return sending
+
+
+def _open_sending(site: Site, options: RunOptions, taken: socket.socket | None) -> Sending:
     clock, state = SystemClock(), site.state_folder
     key_file = site.signing.key_file if site.signing is not None else None
     signer = None if key_file is None else Signer.from_file(key_file)
@@ -104,6 +115,7 @@ def open_sending(site: Site, options: RunOptions) -> Sending:
         client_id=f"{site.gateway}-{site.site}",
         will=will,
         log=options.broker_log(say),
+        watch_spares=True,
     )
     outbox = Outbox(state, clock)
     attendance = Attendance(
@@ -117,7 +129,9 @@ def open_sending(site: Site, options: RunOptions) -> Sending:
     )
     connection.connect(timeout_s=10.0)
     try:
-        stream, outlet, metrics = _serve_viewers(site, options, publisher, outbox, connection)
+        stream, outlet, metrics = _serve_viewers(
+            site, options, publisher, outbox=outbox, connection=connection, taken=taken
+        )
     except BaseException:
         publisher.going_offline()
         connection.close()
@@ -151,39 +165,53 @@ def _refuse_a_taken_port(panorama: PanoramaConfig) -> None:
         StreamServer(panorama.host, port).close()  # says why, if it can't either
 
 
+def _metrics_port(config: MetricsConfig) -> socket.socket | None:
+    """Take the port of the figures at once, if there shall be some: who asks early waits there.
+
+    Where it can't be had `MetricsServer` says so, and goes on trying: alarms need no figures.
+    """
+    if config.port is None:
+        return None
+    try:
+        return take_port(config.host, config.port, field="metrics.port")
+    except PortError:
+        return None
+
+
 def _serve_viewers(
-    site: Site, options: RunOptions, publisher: Publisher, outbox: Outbox, connection: Connection
+    site: Site,
+    options: RunOptions,
+    publisher: Publisher,
+    *,
+    outbox: Outbox,
+    connection: Connection,
+    taken: socket.socket | None,
 ) -> "tuple[StreamServer, DirectOutlet, MetricsServer | None]":
     """Serve what only viewers need; it takes longer to import than an alarm takes to arrive."""
     from delivery.stream import StreamServer
     from edge.announcement import Announcement
-    from edge.metrics import Figures
+    from edge.metrics import Figures, MetricsServer
+    from edge.probes import Probes
 
     # Who was here before and can't be killed may hold the port: alarms need none.
-    panorama, again = site.panorama, options.again
-    stream = StreamServer(panorama.host, panorama.port, waits_for_port=again)
+    panorama, clock = site.panorama, SystemClock()
+    stream = StreamServer(panorama.host, panorama.port, waits_for_port=options.again)
     try:
         outlet = DirectOutlet(
             publisher, stream, Announcement(site, options, publisher, stream.url).follow
         )
-        folders = options.folders(site)
-        figures = Figures(site, outlet, outbox, connection, folders, clock=SystemClock())
-        return stream, outlet, _serve_metrics(site, figures, again=again)
+        if site.metrics.port is None:
+            return stream, outlet, None
+        figures = Figures(site, outlet, outbox, connection, options.folders(site), clock=clock)
+        probes = Probes(outlet, outbox, site.state_folder, clock)
+
+        def tell(reason: str) -> None:
+            publisher.troubles.set("metrics", reason)
+
+        return stream, outlet, MetricsServer(site.metrics, figures.text, probes, taken, tell)
     except BaseException:
         stream.close()
         raise
-
-
-def _serve_metrics(site: Site, figures: "Figures", *, again: bool) -> "MetricsServer | None":
-    from edge.metrics import serve_metrics
-
-    try:
-        return serve_metrics(site.metrics, figures)
-    except LamproomError as error:
-        if not again:
-            raise
-        say(f"{error}; alarms go out without figures")
-        return None
 
 
 def main(context: Context) -> None:

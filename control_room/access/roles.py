@@ -14,6 +14,8 @@ ROLES: tuple[Role, ...] = get_args(Role)
 NEEDS: tuple[Need, ...] = get_args(Need)
 
 ROUTES: dict[str, Need] = {
+    "GET /healthz": "anybody",
+    "GET /readyz": "anybody",
     "GET /login": "anybody",
     "POST /login": "anybody",
     "POST /logout": "anybody",
@@ -38,6 +40,7 @@ ROUTES: dict[str, Need] = {
     "POST /api/exports": "operator",
     "GET /api/exports/{job}": "operator",
     "GET /api/exports/{job}/file": "operator",
+    "POST /api/gateways/take-out": "admin",
     "GET /users": "admin",
     "GET /users.css": "admin",
     "GET /users.js": "admin",

@@ -45,7 +45,8 @@ def start(broker: EmbeddedBroker, folder: Path, port: int = 0) -> tuple[Any, str
 
 
 def hang(process: Any) -> None:
-    """Let what serves hang; no connection is closed."""
+    """Let what serves hang, and who would replace it; no connection is closed."""
+    os.kill(process.pid, signal.SIGSTOP)
     os.kill(pid_below(process.pid, "room-server"), signal.SIGSTOP)
 
 

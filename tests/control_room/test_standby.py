@@ -1,5 +1,6 @@
 """A control room that is killed goes on in another process; one that starts takes alarms first."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,8 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from control_room import standby
 from delivery.mqtt import Connection
 from delivery.voice import Voice
 from scene.clock import SystemClock
@@ -20,7 +23,7 @@ from scene.site import BrokerConfig
 from scene.topics import topic_name
 from scene.wire import decode
 from tests.control_room.fake_gateway import GATEWAY, SITE, alarm
-from tests.delivery.parts import MOSQUITTO, NO_MOSQUITTO, mosquitto
+from tests.delivery.parts import MOSQUITTO, NO_MOSQUITTO, free_port, mosquitto
 from tests.edge.processes import is_alive, name_of, pid_below
 
 HANG_S = 100.0
@@ -32,6 +35,7 @@ from control_room import standby
 folder = Path(sys.argv[1])
 standby.READY_AFTER_S = 0.1
 standby.PAUSES_S, standby.WORKED_S = (float(sys.argv[2]),) * 2, 3600.0
+standby.ROUND_S, standby.HANG_LIMITS_S = 0.05, (1.0, 3.0)
 mode = sys.argv[3:]
 if mode == ["threads"]:
     threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
@@ -51,12 +55,22 @@ def ready():
     if mode == ["code taken"]:
         os.wait()
 
-standby.stand_by(ready, lambda text: note("said", text))
+give_sign = standby.stand_by(ready, lambda text: note("said", text))
 signal.signal(signal.SIGTERM, told)
 note("serves")
 while not (folder / "end").exists():
+    if mode == ["signs"]:
+        give_sign()
+        (folder / f"lives-{os.getpid()}").touch()
     time.sleep(0.02)
 sys.exit(3)
+"""
+SOON = """
+import sys
+from control_room import standby
+standby.HANG_LIMITS_S = 2.0, 320.0
+from edge.main import main
+sys.exit(main())
 """
 HELD_BACK = """
 import sys, time
@@ -216,6 +230,43 @@ def test_where_somebody_else_took_the_code_it_ends_too(tmp_path: Path) -> None:
         assert both.code() == 1
 
 
+def test_who_gives_no_more_signs_of_life_is_killed_each_time_later(tmp_path: Path) -> None:
+    """So that a machine that is too slow for us is not made slower by ever more starts."""
+    with pair(tmp_path, "signs") as both:
+        hangs = []
+        for _ in range(4):
+            wait_until((tmp_path / f"lives-{both.pids('serves')[-1]}").exists)
+            hangs.append(both.pids("serves")[-1])
+            os.kill(hangs[-1], signal.SIGSTOP)
+            wait_until(lambda: both.pids("serves")[-1] != hangs[-1])
+        (tmp_path / "end").touch()
+        assert both.code() == 3
+        said = [line for line in both.notes("said") if "hangs, and is killed" in line]
+        limits = [line.partition("no sign of life for ")[2].split()[0] for line in said]
+        assert limits[:4] == ["1", "2", "3", "3"]
+
+
+def test_who_hangs_before_the_first_sign_or_while_it_ends_is_left_alone(tmp_path: Path) -> None:
+    """It may take its time to start, and to end."""
+    signs = standby._Signs()
+    for _ in range(100):
+        signs.look(standby.ROUND_S)
+    assert not signs.missing()
+    signs.give()
+    signs.look(standby.ROUND_S)
+    for _ in range(2):
+        signs.look(3600.0)  # the machine stood still
+        assert not signs.missing()
+    for _ in range(round(signs.limit_s / standby.ROUND_S)):
+        signs.look(standby.ROUND_S)
+    assert signs.missing()
+    signs.begin(lived_s=standby.STEADY_S - 1.0)
+    assert not signs.missing()
+    assert signs.limit_s == 2 * standby.HANG_LIMITS_S[0]
+    signs.begin(lived_s=standby.STEADY_S + 1.0)
+    assert signs.limit_s == standby.HANG_LIMITS_S[0]
+
+
 def test_a_process_with_threads_serves_itself(tmp_path: Path) -> None:
     with pair(tmp_path, "threads") as both:
         assert both.pids("serves") == [both.process.pid]
@@ -285,8 +336,10 @@ class Gateway:
 
 
 @contextmanager
-def control_room(folder: Path, *start: str, broker: str) -> Iterator["subprocess.Popen[bytes]"]:
-    words = ["--broker", broker, "--port", "0", "--journal", str(folder / "journal.sqlite")]
+def control_room(
+    folder: Path, *start: str, broker: str, port: int = 0
+) -> Iterator["subprocess.Popen[bytes]"]:
+    words = ["--broker", broker, "--port", str(port), "--journal", str(folder / "journal.sqlite")]
     process = subprocess.Popen([sys.executable, *start, "control-room", *words])
     try:
         yield process
@@ -310,6 +363,28 @@ def test_a_killed_control_room_goes_on_storing_alarms(tmp_path: Path) -> None:
         wait_until(lambda: {"a-1", "a-2", "a-3"} <= set(gateway.receipts))
         assert len(killed) == 3
         gateway.connection.close()
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason=NO_MOSQUITTO)
+def test_a_control_room_that_hangs_is_replaced_and_no_alarm_is_lost(tmp_path: Path) -> None:
+    port = free_port()
+
+    def answers() -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=HANG_S).text == "ok\n"
+        return False
+
+    with (
+        mosquitto(tmp_path) as broker,
+        control_room(tmp_path, "-c", SOON, broker=broker.url, port=port) as room,
+    ):
+        wait_until(answers)
+        gateway = Gateway(broker.url)
+        os.kill(pid_below(room.pid, "room-server"), signal.SIGSTOP)
+        gateway.raise_alarm("hung-1")
+        wait_until(lambda: "hung-1" in gateway.receipts)
+        gateway.connection.close()
+        wait_until(answers)
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason=NO_MOSQUITTO)

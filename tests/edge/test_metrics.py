@@ -1,5 +1,7 @@
+import contextlib
 import math
 import socket
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,8 +16,10 @@ from delivery.outbox import Outbox
 from delivery.publisher import Publisher
 from delivery.stream import StreamServer
 from edge.exposition import CONTENT_TYPE, family, render
-from edge.metrics import Figures, MetricsServer, serve_metrics
+from edge.metrics import Figures, MetricsServer, take_metrics_port
 from edge.outlet import DirectOutlet, ServiceReport
+from edge.port import PortError
+from edge.probes import LOOK_EVERY_S, PIPELINE_LIMIT_S, SUPERVISOR_LIMIT_S, Probes
 from scene.clock import SystemClock
 from scene.errors import SiteError
 from scene.messages import CameraHealth, GatewayHealth, ServiceHealth
@@ -55,9 +59,11 @@ class Gateway:
         self.stream = StreamServer()
         self.outlet = DirectOutlet(self.publisher, self.stream)
         folders = (folder / "state", folder)
+        self.folder = folder / "state"
         self.figures = Figures(
             self.site, self.outlet, self.outbox, self.connection, folders, clock=self.clock
         )
+        self.probes = Probes(self.outlet, self.outbox, self.folder, self.clock)
 
     def close(self) -> None:
         self.publisher.going_offline()
@@ -157,8 +163,10 @@ def test_a_broken_outbox_is_a_figure_too(gateway: Gateway, tmp_path: Path) -> No
 
 
 @contextmanager
-def serving(text: str, port: int = 0) -> Iterator[MetricsServer]:
-    with closing(MetricsServer("127.0.0.1", port, lambda: text)) as server:
+def serving(gateway: Gateway, text: str = "people 2\n") -> Iterator[MetricsServer]:
+    config = MetricsConfig(port=0)
+    taken = take_metrics_port(config)
+    with closing(MetricsServer(config, lambda: text, gateway.probes, taken)) as server:
         wait_until(lambda: server.port is not None)
         yield server
 
@@ -168,29 +176,86 @@ def ask(port: int | None, path: str = "/metrics") -> tuple[str, str]:
         return answer.read().decode(), answer.headers["Content-Type"]
 
 
+def probe(port: int | None, path: str) -> tuple[int, str]:
+    try:
+        return 200, ask(port, path)[0]
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code, refused.read().decode()
+
+
 def test_prometheus_gets_its_answer_and_nobody_holds_up_the_next(gateway: Gateway) -> None:
-    with serving("people 2\n") as server:
+    with serving(gateway) as server:
         assert ask(server.port) == ("people 2\n", CONTENT_TYPE)
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            ask(server.port, "/")
-        assert refused.value.code == 404
-        refused.value.close()
+        assert probe(server.port, "/") == (404, "only /metrics, /healthz, /readyz are here\n")
         assert server.port is not None
         with socket.create_connection(("127.0.0.1", server.port)):  # and says nothing
             assert ask(server.port)[0] == "people 2\n"
 
 
-def test_a_port_in_use_is_said_and_tried_again(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_who_speaks_slowly_keeps_nobody_from_asking_whether_we_live(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("edge.metrics.CLIENT_LIMIT_S", 0.5)
+    over = threading.Event()
+    with serving(gateway) as server:
+        assert server.port is not None
+        with socket.create_connection(("127.0.0.1", server.port)) as slow:
+
+            def speak() -> None:
+                with contextlib.suppress(OSError):
+                    while not over.wait(0.05):
+                        slow.sendall(b"G")
+
+            speaking = threading.Thread(target=speak)
+            speaking.start()
+            try:
+                assert probe(server.port, "/healthz") == (200, "ok\n")
+            finally:
+                over.set()
+                speaking.join()
+
+
+def test_a_disk_that_hangs_is_no_dead_gateway(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who starts it again for that takes along the alarms that wait for the disk."""
+    monkeypatch.setattr("edge.metrics.PATIENCE_S", 0.1)
+    go_on = threading.Event()
+    monkeypatch.setattr("edge.probes.look_at", lambda _folder: go_on.wait())
+    with serving(gateway) as server:
+        said = "it takes too long to look: a disk may hang\n"
+        assert probe(server.port, "/readyz") == (503, said)
+        assert probe(server.port, "/metrics") == (503, said)
+        assert probe(server.port, "/healthz") == (200, "ok\n")
+        go_on.set()
+        monkeypatch.undo()
+        wait_until(lambda: probe(server.port, "/metrics") == (200, "people 2\n"))
+
+
+def test_who_asks_before_anything_is_served_is_answered_then(gateway: Gateway) -> None:
+    config = MetricsConfig(port=0)
+    taken = take_metrics_port(config)
+    with socket.create_connection(taken.getsockname()) as early:
+        early.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        with closing(MetricsServer(config, lambda: "people 2\n", gateway.probes, taken)):
+            assert b" 200 OK" in early.makefile("rb").readline()
+
+
+def test_a_port_in_use_is_said_and_tried_again(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As by a sender that is started again while the one before can't be killed."""
     monkeypatch.setattr("edge.metrics.TRY_AGAIN_S", 0.05)
-    port = free_port()
+    config = MetricsConfig(port=free_port())
     with socket.socket() as other:
-        other.bind(("127.0.0.1", port))
+        other.bind(("127.0.0.1", config.port))
         other.listen()
-        with closing(MetricsServer("127.0.0.1", port, lambda: "people 2\n")) as server:
+        with pytest.raises(PortError, match=rf"^metrics\.port: 127\.0\.0\.1:{config.port} .*give"):
+            take_metrics_port(config)
+        with closing(MetricsServer(config, lambda: "people 2\n", gateway.probes)) as server:
             said = ""
-            while "metrics can't be served" not in said:
+            while "metrics.port: " not in said:
                 said += capsys.readouterr().err
             assert server.port is None
             other.close()
@@ -198,13 +263,83 @@ def test_a_port_in_use_is_said_and_tried_again(
             assert ask(server.port)[0] == "people 2\n"
 
 
-def test_nothing_is_served_unless_the_site_gives_a_port(gateway: Gateway, tmp_path: Path) -> None:
-    assert serve_metrics(gateway.site.metrics, gateway.figures) is None
-    text = f"{SITE}metrics: {{port: 0}}\n"
-    config = parse_site(text, name="site.yaml", folder=tmp_path).metrics
-    assert config == MetricsConfig(host="127.0.0.1", port=0)
-    with closing(serve_metrics(config, gateway.figures) or pytest.fail("none")) as server:
-        wait_until(lambda: server.port is not None)
-        assert "lamproom_gateway_info" in read(ask(server.port)[0])
+def test_no_such_address_and_no_such_port_are_named(tmp_path: Path) -> None:
+    with pytest.raises(PortError, match=r"metrics\.port: nowhere\.invalid:1: no such address"):
+        take_metrics_port(MetricsConfig(host="nowhere.invalid", port=1))
     with pytest.raises(SiteError, match=r"metrics\.port: .* at most 65535"):
         parse_site(f"{SITE}metrics: {{port: 99999}}\n", name="s", folder=tmp_path)
+
+
+def report(up_s: float) -> ServiceReport:
+    row = ServiceHealth(
+        name="supervisor", up=True, cpu_cores=0.0, memory_mb=9.0, restarts=0, up_s=up_s
+    )
+    return ServiceReport(services=(row,))
+
+
+class Watch(SystemClock):
+    """A clock that can be put forward."""
+
+    ahead_s = 0.0
+
+    def monotonic_s(self) -> float:
+        return super().monotonic_s() + self.ahead_s
+
+
+def test_a_gateway_is_alive_while_its_supervisor_comes_round(gateway: Gateway) -> None:
+    watch = Watch()
+    probes = Probes(gateway.outlet, gateway.outbox, gateway.folder, watch)
+    for up_s in (1.0, 2.0, 3.0):
+        watch.ahead_s += SUPERVISOR_LIMIT_S - 1.0
+        assert probes.trouble() == "", "it may take its time to start"
+        gateway.outlet.send(report(up_s))
+        assert probes.trouble() == ""
+    # Its caretaker, another thread, may go on reporting what the loop told last.
+    watch.ahead_s += SUPERVISOR_LIMIT_S + 1.0
+    gateway.outlet.send(report(3.0))
+    assert "the supervisor has not come round for 16 s" in probes.trouble()
+    assert probes.trouble() in probes.unready()
+    gateway.outlet.send(report(4.0))
+    assert probes.trouble() == ""
+
+
+def test_ready_is_who_has_a_pipeline_and_an_outbox(gateway: Gateway, tmp_path: Path) -> None:
+    watch = Watch()
+    probes = Probes(gateway.outlet, gateway.outbox, gateway.folder, watch)
+    assert probes.unready() == "the pipeline has not begun"
+    gateway.outlet.send(health(gateway.clock))
+    assert probes.unready() == ""
+    watch.ahead_s = PIPELINE_LIMIT_S + 1.0
+    assert "the pipeline has said nothing for 6 s" in probes.unready()
+    for file in (tmp_path / "state").glob("outbox.sqlite*"):
+        file.unlink()
+    (tmp_path / "state" / "outbox.sqlite").mkdir()
+    gateway.outlet.last.health_s = watch.monotonic_s()
+    watch.ahead_s += LOOK_EVERY_S
+    assert probes.unready() == "alarms can't be written to the outbox"
+    (tmp_path / "state" / "outbox.sqlite").rmdir()
+    watch.ahead_s += LOOK_EVERY_S
+    assert probes.unready() == ""
+
+
+def test_however_often_somebody_asks_the_outbox_is_alarms(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[object] = []
+    monkeypatch.setattr(gateway.outbox, "receipts", tries.append)
+    watch = Watch()
+    monkeypatch.setattr(watch, "monotonic_s", lambda: watch.ahead_s)
+    probes = Probes(gateway.outlet, gateway.outbox, gateway.folder, watch)
+    for _ in range(10):
+        probes.unready()
+    watch.ahead_s += LOOK_EVERY_S
+    probes.unready()
+    assert len(tries) == 2
+
+
+def test_probes_are_answered_beside_the_figures(gateway: Gateway) -> None:
+    with serving(gateway) as server:
+        assert probe(server.port, "/healthz") == (200, "ok\n")
+        assert probe(server.port, "/readyz") == (503, "the pipeline has not begun\n")
+        gateway.outlet.send(health(gateway.clock))
+        assert probe(server.port, "/readyz") == (200, "ok\n")

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from scene.errors import LamproomError
 from scene.messages import Anomaly, ControlRoomBeat, GatewayState
 from scene.site import BrokerConfig
 from scene.wire import decode, encode
-from tests.delivery.parts import SITE, alarm, wait_until
+from tests.delivery.parts import SITE, alarm, free_port, wait_until
 from tests.sample_site import FOLDER
 
 
@@ -117,3 +118,72 @@ def test_where_the_port_is_taken_the_broker_hears_nothing(tmp_path: Path) -> Non
             sender.open_sending(options.site(), options)
         with pytest.raises(BlockingIOError):
             broker.accept()
+
+
+def with_metrics(folder: Path, port: int, broker_url: str) -> RunOptions:
+    site = SITE.replace("rig: {", f"rig: {{file: {FOLDER}/rig.yaml, ")
+    more = f"panorama: {{port: 0}}\nmetrics: {{port: {port}}}\n"
+    options = RunOptions(site_file=folder / "site.yaml", broker_url=broker_url)
+    options.site_file.write_text(site + more, encoding="utf-8")
+    return options
+
+
+def test_a_port_of_figures_that_is_taken_keeps_no_alarm_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is said, on the page, too, and they are there once the port is free."""
+    monkeypatch.setattr("edge.metrics.TRY_AGAIN_S", 0.05)
+    monkeypatch.setattr("delivery.troubles.WELL_S", 0.1)
+    heard: list[Anomaly] = []
+
+    def hear(_topic: str, payload: bytes, _retained: bool) -> None:
+        body = decode(payload).body if payload else None
+        heard.extend([body] if isinstance(body, Anomaly) else [])
+
+    def states(kind: str) -> list[str]:
+        return [one.state for one in heard if one.kind == kind]
+
+    with socket.create_server(("127.0.0.1", 0)) as taken, EmbeddedBroker() as broker:
+        options = with_metrics(tmp_path, port := taken.getsockname()[1], broker.url)
+        listener = Connection(BrokerConfig(url=broker.url), client_id="listener")
+        listener.subscribe("mine/roadway/gw/gw1/alarm/+", 1, hear)
+        listener.connect(wait=True)
+        with closing(listener), sender.open_sending(options.site(), options) as sending:
+            sending.publisher.alarm(alarm())
+            wait_until(lambda: "active" in states("man_down"))
+            wait_until(lambda: "active" in states("delivery_trouble"))
+            told = next(one.evidence for one in heard if one.kind == "delivery_trouble")
+            assert f"metrics.port: 127.0.0.1:{port} can't be served at" in told
+            assert f"metrics.port: 127.0.0.1:{port} can't be served at" in capsys.readouterr().err
+            assert sending.metrics is not None and sending.metrics.port is None
+            taken.close()
+            wait_until(lambda: states("delivery_trouble")[-1] == "cleared")
+            assert sending.metrics.port == port
+
+
+def test_the_port_of_figures_is_taken_before_a_broker_is_called(tmp_path: Path) -> None:
+    """Else somebody asks, while the broker is away, and is told that nobody is here."""
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        options = with_metrics(
+            tmp_path, port := free_port(), f"mqtt://127.0.0.1:{broker.getsockname()[1]}"
+        )
+        opened: list[sender.Sending] = []
+        opening = threading.Thread(
+            target=lambda: opened.append(sender.open_sending(options.site(), options))
+        )
+        opening.start()
+        broker.accept()[0].close()
+        socket.create_connection(("127.0.0.1", port)).close()
+        opening.join()
+    with opened[0]:
+        pass
+
+
+def test_a_sender_that_cannot_start_gives_its_ports_back(tmp_path: Path) -> None:
+    port = free_port()
+    options = with_metrics(tmp_path, port, "mqtt://127.0.0.1:1")
+    with options.site_file.open("a", encoding="utf-8") as file:
+        file.write("signing: {key_file: none.key}\n")
+    with pytest.raises(LamproomError, match=r"none\.key"):
+        sender.open_sending(options.site(), options)
+    socket.create_server(("127.0.0.1", port)).close()
