@@ -21,7 +21,7 @@ from edge.acceptance.figures import Figures
 from edge.acceptance.folder import DATA, REPORT, refuse_to_overwrite, write_folder
 from edge.acceptance.judge import judge
 from edge.acceptance.page import VERDICTS, page
-from edge.acceptance.record import Subject, as_json, record, subject_of
+from edge.acceptance.record import Gateway, Subject, as_json, record, subject_of
 from edge.acceptance.truth import read_truth
 from edge.acceptance.walk_session import add_broker_options, walk_with
 from edge.calibration.made_for import check_same_site
@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         truth=args.walk or args.truth,
         began_at_ns=began_ns,
         ended_at_ns=clock.now_ns(),
-        gateway_software=gateway,
+        gateway=gateway,
     )
     files = {
         REPORT: page(subject, tested, checks, site, rig).encode(),
@@ -122,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
     return 0 if passed(checks) else 1
 
 
-def _clip(args: argparse.Namespace, site: Site) -> tuple[Figures, Rig, None]:
+def _clip(args: argparse.Namespace, site: Site) -> tuple[Figures, Rig, Gateway | None]:
     truth = read_truth(args.truth)
     rig = load_rig(site.rig.file)
     check_same_site(site.rig.file, site)

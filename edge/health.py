@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from edge.coverage import NOTHING_GONE, Covered, Gone, Roadway
 from edge.detection_watch import Rate
+from edge.model_file import model_file
 from scene.alarms import system_alarm
 from scene.clock import Clock
 from scene.floor import Floor
@@ -30,6 +31,7 @@ class HealthReport:
     def __init__(self, site: Site, rig: Rig, clock: Clock) -> None:
         self._site = site
         self._clock = clock
+        self._model = model_file(site)
         self._roadway = Roadway(rig, Floor(site.floor), site.floor)
         self._unseen_since_ns: tuple[int | None, ...] = ()
         self._seen_once: tuple[bool, ...] = ()
@@ -74,6 +76,8 @@ class HealthReport:
             detection_fps=round(detection_fps, 2),
             detection_age_s=age_s,
             detection_provider=provider,
+            detection_model=self._model.name,
+            detection_model_sha256=self._model.sha256,
             degraded=degraded,
             coverage_from_x_m=covered.from_m,
             coverage=covered.cameras,

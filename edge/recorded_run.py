@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from delivery.recordings.run_record import RunRecord
-from detection.model import SHIPPED
 from edge.description import without_secrets
-from edge.file_digest import sha256_of
+from edge.model_file import model_file
 from edge.options import RunOptions
 from scene.clock import Clock
 
@@ -24,7 +23,7 @@ def run_record(
         rig_yaml = site.rig.file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         rig_yaml = ""
-    model = site.detection.model or SHIPPED
+    model = model_file(site)
     return RunRecord(
         site=site.site,
         gateway=site.gateway,
@@ -34,6 +33,6 @@ def run_record(
         site_yaml=without_secrets(options.site_yaml(), site),
         rig_yaml=rig_yaml,
         model=model.name,
-        model_sha256=sha256_of(model),
+        model_sha256=model.sha256,
         cameras=" ".join(cameras),
     )

@@ -4,9 +4,10 @@ Knows nothing about who is there. The page's `landmarks.js` says the same.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+import numpy as np
 from pydantic import ValidationError
 
 from scene.floor import Floor
@@ -24,7 +25,7 @@ def floor_of(site: SiteDescription) -> Floor | None:
     return _floor(site.centre_line_m, site.left_m, site.right_m)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _floor(centre_line_m: tuple[XYZ, ...], left_m: float, right_m: float) -> Floor | None:
     try:
         config = FloorConfig(centre_line_m=centre_line_m, left_m=left_m, right_m=right_m)
@@ -35,13 +36,18 @@ def _floor(centre_line_m: tuple[XYZ, ...], left_m: float, right_m: float) -> Flo
 
 def chainage_of(site: SiteDescription, xyz_m: XYZ) -> float | None:
     """Tell the chainage of a place by a gateway's description; none where that has no roadway."""
+    return chainages_of(site, [xyz_m])[0]
+
+
+def chainages_of(site: SiteDescription, places_m: Sequence[XYZ]) -> list[float | None]:
+    """Tell `chainage_of` of many places, for little more than of one."""
     floor = floor_of(site)
-    if floor is None:
-        return None
-    chainage_m = floor.chainage_m(xyz_m)
+    if floor is None or not places_m:
+        return [None] * len(places_m)
+    found = floor.place(np.array([place[:2] for place in places_m], float))[:, 0].tolist()
     # As the page does, where `round` would be half to even; and half is half for both, whatever
     # the last bits of their sums.
-    return math.floor(chainage_m * 10 + 0.5 + 1e-6) / 10
+    return [math.floor(chainage_m * 10 + 0.5 + 1e-6) / 10 for chainage_m in found]
 
 
 def nearest(landmarks: Iterable[Landmark], chainage_m: float) -> Landmark | None:

@@ -271,6 +271,10 @@ class GatewayHealth:
     coverage_unseen_since_ns: tuple[int | None, ...] = ()
     """Per metre, since when no healthy camera sees it; none while one does, and where none has
     since the gateway started. Empty: not known."""
+    detection_model: str = ""
+    """Name of the model's file that pictures are searched with. Empty: not known."""
+    detection_model_sha256: str = ""
+    """Hash of that file as the gateway started with it, hexadecimal. Empty: not known."""
     services: tuple[ServiceHealth, ...] = ()
     """The gateway's processes. Empty: not known."""
     alarms_waiting: int | None = None

@@ -6,7 +6,6 @@ Knows nothing about files.
 from control_room.incident.drawing import (
     ALARM,
     Lines,
-    Picture,
     box_of,
     canvas_of,
     draw_band,
@@ -16,6 +15,7 @@ from control_room.incident.drawing import (
     unseen_lines,
 )
 from control_room.incident.gather import Gathered
+from control_room.incident.lettering import Picture, can_write
 from control_room.incident.lives import Life
 from control_room.incident.seen import Coverage, Seen
 from control_room.incident.tags import (
@@ -63,16 +63,15 @@ class Painter:
             frame = box_of(framed, framed.panorama_xy, picture.shape[0])
         without = draw_tags(canvas, tags, frame)
         unseen = sum(unseen_for_s(one, at_ns) > PREDICTED_AFTER_S for one in people)
-        first = [f"{moment(at_ns)}  {_plain(self._found.site)}/{_plain(self._found.gateway)}"]
-        first.append(
-            f"people followed: {len(people)}" + (f" ({unseen} NOT SEEN now)" * (unseen > 0))
-        )
+        place = f"{_plain(self._found.site)}/{_plain(self._found.gateway)}"
+        now = f" ({unseen} NOT SEEN now 当前未见)" if unseen else ""
+        told = [f"people followed 跟踪人数: {len(people)}{now}"]
         off = len(people) - len(tags)
-        first += [f"{off} not on this picture"] * (off > 0)
-        first += [f"{without} WITHOUT ROOM FOR A LABEL"] * (without > 0)
-        first += [f"{alarmed} with alarms"] * (alarmed > 0)
-        wrong = "all" not in seen.in_words[:3]
-        draw_band(canvas, "  ".join(first), seen.in_words, alarm=wrong)
+        told += [f"{off} not on this picture 不在画面内"] * (off > 0)
+        told += [f"{without} WITHOUT ROOM FOR A LABEL 无处标注"] * (without > 0)
+        told += [f"{alarmed} with alarms 有报警"] * (alarmed > 0)
+        lines = (f"{moment(at_ns)}  {place}", "   ".join(told), seen.in_words)
+        draw_band(canvas, lines, alarm=not seen.is_whole)
         return canvas
 
     def _lines(self, canvas: Picture, site: SiteDescription, seen: Seen) -> Lines:
@@ -85,4 +84,4 @@ class Painter:
 
 def _plain(text: str) -> str:
     """Give a name in the film's letters: others are "?"."""
-    return "".join(one if one.isascii() and one.isprintable() else "?" for one in text[:60])
+    return "".join(one if can_write(one) else "?" for one in text[:60])

@@ -9,7 +9,7 @@ import av
 import numpy as np
 from av.error import FFmpegError
 
-from control_room.incident.drawing import Picture
+from control_room.incident.lettering import Picture
 from scene.messages import PanoramaPacket
 
 MOST_PX = 40_000_000

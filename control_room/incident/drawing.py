@@ -12,16 +12,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from control_room.incident.lettering import Colour, Picture, wide_px, write
 from control_room.incident.seen import Seen
 from control_room.incident.tags import PREDICTED_AFTER_S, unseen_for_s
 from scene.messages import XY, Position, SiteDescription
 
-Picture = NDArray[np.uint8]
-Colour = tuple[int, int, int]
-FONT, SCALE, HIGH = cv2.FONT_HERSHEY_SIMPLEX, 0.5, 20
-BAND = 52
-"""Rows above the picture: when it was taken, and what was not seen."""
+HIGH = 20
+"""Of a label."""
+ROWS = (18, 39, 60)
+BAND = 68
+"""Rows above the picture: when it was taken, how many are followed, and what was not seen."""
 LEAST_WIDE = 720
+CARD_PX = 36
 DARK: Colour = (22, 17, 11)
 WHITE: Colour = (240, 240, 240)
 SEEN: Colour = (214, 227, 111)
@@ -89,23 +91,23 @@ def canvas_of(picture: Picture) -> Picture:
     return canvas
 
 
-def card(size_px: tuple[int, int], first: str, second: str) -> Picture:
+def card(size_px: tuple[int, int], what: str, when: str) -> Picture:
     """Make a picture (width, height) that says that there is none."""
     width, height = size_px
     canvas = np.zeros((height, width, 3), np.uint8)
     canvas[BAND:, ::14] = 60
-    draw_band(canvas, first, second, alarm=True)
-    wide, tall = cv2.getTextSize(first, FONT, 1.4, 2)[0]
-    middle = (max(0, (width - wide) // 2), (height + BAND + tall) // 2)
-    cv2.putText(canvas, first, middle, FONT, 1.4, AMBER, 2)
+    draw_band(canvas, (when, "", what), alarm=True)
+    middle = (max(0, (width - wide_px(what, CARD_PX)) // 2), (height + BAND + CARD_PX) // 2)
+    write(canvas, what, middle, AMBER, CARD_PX)
     return canvas
 
 
-def draw_band(canvas: Picture, first: str, second: str, *, alarm: bool) -> None:
-    """Write both lines above the picture, in place; one too long ends in `...`."""
+def draw_band(canvas: Picture, lines: tuple[str, str, str], *, alarm: bool) -> None:
+    """Write the lines above the picture, in place; one too long ends in `...`."""
     canvas[:BAND] = DARK
-    for text, row, colour in ((first, 20, WHITE), (second, 43, AMBER if alarm else SEEN)):
-        cv2.putText(canvas, _fitting(text, canvas.shape[1] - 12), (6, row), FONT, SCALE, colour, 1)
+    colours = (WHITE, WHITE, AMBER if alarm else SEEN)
+    for text, row, colour in zip(lines, ROWS, colours, strict=True):
+        write(canvas, _fitting(text, canvas.shape[1] - 12), (6, row), colour)
 
 
 def unseen_lines(size_px: tuple[int, int], site: SiteDescription, seen: Seen) -> Lines:
@@ -156,7 +158,7 @@ def draw_tags(
         taken.append(place)
         left, top, right, bottom = place
         cv2.rectangle(canvas, (left, top), (right, bottom), DARK, cv2.FILLED)
-        cv2.putText(canvas, tag.text, (left + 4, bottom - 6), FONT, SCALE, tag.colour, 1)
+        write(canvas, tag.text, (left + 4, bottom - 5), tag.colour)
     return without + max(0, len(tags) - MOST_PEOPLE)
 
 
@@ -187,7 +189,7 @@ def _place_for(
 ) -> tuple[int, int, int, int] | None:
     """Find room for a label beside its box where it covers no other; none where there is none."""
     height, width = canvas.shape[:2]
-    wide = cv2.getTextSize(tag.text, FONT, SCALE, 1)[0][0] + 8
+    wide = wide_px(tag.text) + 8
     left = min(max(tag.box[0], 0), max(width - wide, 0))
     above, below = tag.box[1] + BAND - HIGH - 4, tag.box[3] + BAND + 4
     steps = range(0, 7)
@@ -206,8 +208,8 @@ def _meet(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> b
 
 def _fitting(text: str, wide: int) -> str:
     """Shorten a text to so many pixels."""
-    if cv2.getTextSize(text, FONT, SCALE, 1)[0][0] <= wide:
+    if wide_px(text) <= wide:
         return text
-    while text and cv2.getTextSize(f"{text}...", FONT, SCALE, 1)[0][0] > wide:
+    while text and wide_px(f"{text}...") > wide:
         text = text[: max(0, len(text) - 4)]
     return f"{text}..."

@@ -16,8 +16,8 @@ from av.error import FFmpegError
 from av.video.frame import PictureType
 from av.video.reformatter import ColorRange, Colorspace
 
-from control_room.incident.drawing import Picture
 from control_room.incident.error import IncidentError
+from control_room.incident.lettering import Picture
 
 TICKS = Fraction(1, 90_000)
 KEY_EVERY_TICKS = 90_000

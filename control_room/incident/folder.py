@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ from control_room.incident.archive import pack, pieces
 from control_room.incident.error import IncidentError
 from control_room.incident.gather import Gathered, gather
 from control_room.incident.instants import AROUND_NS
-from control_room.incident.lacks import Both, lacks_of
+from control_room.incident.lacks import lacks_of
 from control_room.incident.lives import ActsOf, Life, as_plain, in_span, lives_of
 from control_room.incident.manifest import Listed, seal, written
+from control_room.incident.models import models_of
 from control_room.incident.names import (
     ALARMS_CSV,
     ALARMS_JSON,
@@ -44,6 +45,7 @@ from delivery.recordings.run_record import read_run
 from delivery.signing import PublicKey
 from scene.clock import Clock
 from scene.errors import printable
+from scene.html_page import Both
 
 MOST_SITES = 100
 
@@ -179,13 +181,19 @@ def _write_all(
     """Write all files but film, pictures and tracks; gives what is missing, and the manifest."""
     outages = outages_of(found, span)
     acts_known = wanted.acts_of is not None
-    lacks = lacks_of(found, span, shown, outages, lives, acts_known=acts_known)
+    run = read_run(wanted.recording)
+    models = models_of(found, span, run)
+    more_sites = _write_sites(part, found, span)
+    lacks = lacks_of(
+        *(found, span, shown, outages, lives),
+        acts_known=acts_known,
+        models=models,
+        more_sites=more_sites,
+    )
     write_alarms(part / ALARMS_CSV, lives)
     plain = json.dumps([as_plain(one) for one in lives], indent=1)
     (part / ALARMS_JSON).write_text(plain + "\n", encoding="utf-8")
     write_health(part / HEALTH, outages)
-    run = read_run(wanted.recording)
-    _write_sites(part, found, span)
     if run is not None and run.rig_yaml:
         _write_text(part / "rig.yaml", run.rig_yaml)
     now_ns = clock.now_ns()
@@ -198,6 +206,7 @@ def _write_all(
         gateway=found.gateway,
         software=software,
         recorded_by=recorded_by,
+        models=models,
         sources=tuple(sources),
         span=span,
         made_at_ns=now_ns,
@@ -217,9 +226,8 @@ def _write_all(
         "recording": {
             **_as_source(sources[paths.index(wanted.recording)]),
             "recorded_by": printable(recorded_by),
-            "model": None if run is None else printable(run.model),
-            "model_sha256": None if run is None else printable(run.model_sha256),
         },
+        "models": [asdict(one) for one in models],
         "recordings": [_as_source(one) for one in sources],
         "site": printable(found.site),
         "gateway": printable(found.gateway),
@@ -240,14 +248,18 @@ def _as_source(one: Listed) -> dict[str, Any]:
     return {"name": one.path, "bytes": one.bytes, "sha256": one.sha256}
 
 
-def _write_sites(part: Path, found: Gathered, span: Span) -> None:
-    """Write the site file as it was in force, and each that came into force within the span."""
+def _write_sites(part: Path, found: Gathered, span: Span) -> int:
+    """Write the site file as it was in force, and each that came into force within the span.
+
+    Gives how many of these are left out.
+    """
     texts = [site_at(found, span.from_ns).site_yaml]
     texts += [one.body.site_yaml for one in found.sites if span.has(one.at_ns)]
-    kept = list(dict.fromkeys(texts))[:MOST_SITES]
-    for number, text in enumerate(kept, 1):
+    each = list(dict.fromkeys(texts))
+    for number, text in enumerate(each[:MOST_SITES], 1):
         name = "site.yaml" if number == 1 else f"site-{number}.yaml"
         _write_text(part / name, text)
+    return max(0, len(each) - MOST_SITES)
 
 
 def _write_text(path: Path, text: str) -> None:

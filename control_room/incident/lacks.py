@@ -7,14 +7,15 @@ from collections import Counter
 
 from control_room.incident.gather import Gathered
 from control_room.incident.lives import Life
+from control_room.incident.models import MOST as MOST_MODELS
+from control_room.incident.models import Model
 from control_room.incident.outages import Outage
 from control_room.incident.showing import Shown
 from control_room.incident.span import Span
 from control_room.journal_export import moment
 from scene.errors import printable
+from scene.html_page import Both
 
-Both = tuple[str, str]
-"""English, Chinese."""
 MOST = 200
 """So many gaps and refused topics are told one by one."""
 
@@ -27,12 +28,16 @@ def lacks_of(
     lives: tuple[Life, ...],
     *,
     acts_known: bool,
+    models: tuple[Model, ...],
+    more_sites: int,
 ) -> list[Both]:
     """List all that is missing in the exported minutes, or was not believed or not proven.
 
-    `acts_known`: whether the control room's journal was at hand.
+    `acts_known`: whether the control room's journal was at hand; `more_sites`: how many site files
+    are left out.
     """
     return [
+        *_of_the_run(models, more_sites),
         *_of_the_span(found, span),
         *_of_pictures(shown),
         *_of_health(outages),
@@ -59,6 +64,30 @@ def _of_the_span(found: Gathered, span: Span) -> list[Both]:
             (
                 f"The recording, with the files of its series beside it, has nothing after {at}",
                 f"录像及其同系列的相邻文件在 {at} 之后无任何记录",
+            )
+        )
+    return told
+
+
+def _of_the_run(models: tuple[Model, ...], more_sites: int) -> list[Both]:
+    told = list[Both]()
+    if not models:
+        told.append(("Which detection model ran is not recorded", "未记录所用的检测模型"))
+    if len(models) > 1:
+        more, more_zh = (
+            (", there may be more", "，可能还有") if len(models) >= MOST_MODELS else ("", "")
+        )
+        told.append(
+            (
+                f"The detection model changed within this time: {len(models)} are listed{more}",
+                f"此时间内检测模型有更换：共列出 {len(models)} 个{more_zh}",
+            )
+        )
+    if more_sites:
+        told.append(
+            (
+                f"{more_sites} more states of the site file are left out",
+                f"站点文件另有 {more_sites} 个版本未导出",
             )
         )
     return told
@@ -129,6 +158,22 @@ def _of_alarms(shown: Shown, lives: tuple[Life, ...], *, acts_known: bool) -> li
             (
                 f"No picture was recorded when alarm {name} was raised",
                 f"报警 {name} 触发时无画面记录",
+            )
+        )
+    if len(shown.without_picture) > MOST:
+        more = len(shown.without_picture) - MOST
+        told.append(
+            (
+                f"and {more} more alarms without a picture of their raise",
+                f"另有 {more} 条报警触发时无画面",
+            )
+        )
+    if shown.beyond_pictures:
+        more = shown.beyond_pictures
+        told.append(
+            (
+                f"{more} more alarms have no picture of their own: see the film",
+                f"另有 {more} 条报警没有单独的画面：请看视频",
             )
         )
     before = sum(not one.raise_is_there for one in lives)

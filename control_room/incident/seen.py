@@ -24,6 +24,8 @@ class Seen:
     """The last heartbeat before; none where it is too old."""
     metres: range
     """The roadway's metres of chainage, each by where it starts; empty where nobody knows them."""
+    beyond: int = 0
+    """How many more metres the roadway has, of which nothing is told here."""
 
     def sees(self, metre: int) -> bool:
         """Tell whether a healthy camera surely saw the metre of chainage that begins there."""
@@ -46,19 +48,27 @@ class Seen:
         return stretches
 
     @property
+    def is_whole(self) -> bool:
+        """Tell whether all of a known roadway was seen."""
+        known = self.beat is not None and self.beat.coverage and self.metres
+        return bool(known) and not self.beyond and not self.blind_m
+
+    @property
     def in_words(self) -> str:
-        """Say it in a line of plain ASCII."""
+        """Say it in a line, in English and Chinese."""
         if self.beat is None:
-            return "COVERAGE UNKNOWN: no heartbeat recorded"
+            return "COVERAGE UNKNOWN 覆盖情况不明: no heartbeat recorded 无心跳记录"
         wrong = [f"{one.name} {one.state}" for one in self.beat.cameras if one.state != "ok"]
-        cameras = "; cameras: " + ", ".join(wrong) if wrong else ""
+        also = "; cameras 摄像机: " + ", ".join(wrong) if wrong else ""
+        if self.beyond:
+            also = f"; {self.beyond} m beyond not told 其后 {self.beyond} 米未说明{also}"
         if not self.beat.coverage or not self.metres:
-            return f"COVERAGE UNKNOWN: not told{cameras}"
+            return f"COVERAGE UNKNOWN 覆盖情况不明: not told 未说明{also}"
         blind = self.blind_m
         if not blind:
-            return f"all {len(self.metres)} m seen{cameras}"
+            return f"all {len(self.metres)} m seen 全部可见{also}"
         stretches = ", ".join(f"{begins}-{ends}" for begins, ends in blind)
-        return f"NOT SEEN (hatched): {stretches} m{cameras}"
+        return f"NOT SEEN (hatched) 看不到（斜线）: {stretches} m{also}"
 
 
 class Coverage:
@@ -73,7 +83,9 @@ class Coverage:
         index = bisect_right(self._at_ns, at_ns) - 1
         fresh = index >= 0 and at_ns - self._at_ns[index] <= SILENT_AFTER_S * 1e9
         beat = self._beats[index] if fresh else None
-        return Seen(beat=beat, metres=_metres(site, beat))
+        metres = _metres(site, beat)
+        told = metres[:MOST_METRES]
+        return Seen(beat=beat, metres=told, beyond=len(metres) - len(told))
 
 
 def _metres(site: SiteDescription, beat: GatewayHealth | None) -> range:
@@ -82,4 +94,4 @@ def _metres(site: SiteDescription, beat: GatewayHealth | None) -> range:
     if not metres and beat is not None:
         first = floor(beat.coverage_from_x_m)
         metres = range(first, first + len(beat.coverage))
-    return metres[:MOST_METRES]
+    return metres

@@ -13,11 +13,12 @@ import cv2
 
 from control_room.incident.canvas import Painter
 from control_room.incident.decoding import Decoder
-from control_room.incident.drawing import Picture, card
+from control_room.incident.drawing import card
 from control_room.incident.error import IncidentError
 from control_room.incident.film import Film
 from control_room.incident.gather import Gathered
 from control_room.incident.instants import in_order, records_round
+from control_room.incident.lettering import Picture
 from control_room.incident.lives import Life
 from control_room.incident.names import FILM, PICTURES, TRACKS
 from control_room.incident.span import Span
@@ -69,6 +70,8 @@ class Shown:
     legend: Legend = field(default_factory=Legend)
     without_picture: list[Life] = field(default_factory=list)
     """Alarms at whose raise no picture was recorded."""
+    beyond_pictures: int = 0
+    """So many more alarms have no picture of their own, only the film."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -114,7 +117,7 @@ class _Studio:
         self._painter, self._decoder = Painter(found, lives, shown.legend), Decoder()
         raised = [one for one in lives if span.has(one.raised_at_ns)]
         self._waiting = raised[:MOST_PICTURES]
-        shown.without_picture += raised[MOST_PICTURES:]
+        shown.beyond_pictures = max(0, len(raised) - MOST_PICTURES)
         self._film: Film | None = None
         self._stack = contextlib.ExitStack()
         self._before: _Drawn | None = None
@@ -199,7 +202,7 @@ class _Studio:
     def _card(self, from_ns: int, to_ns: int) -> Picture:
         assert self._film is not None
         span = f"{moment(from_ns)} to {moment(to_ns)}"
-        return card(self._film.size_px, "NO PICTURE RECORDED", span)
+        return card(self._film.size_px, "NO PICTURE RECORDED 无录制画面", span)
 
     def _keep_raises(self, drawn: _Drawn) -> None:
         """Keep a picture of each alarm that was raised up to this one."""

@@ -10,33 +10,28 @@ from dataclasses import dataclass
 from html import escape
 
 from control_room.evidence_words import in_chinese
-from control_room.incident.lacks import Both
 from control_room.incident.lives import Event, Life
 from control_room.incident.manifest import Listed
+from control_room.incident.models import Model
 from control_room.incident.names import ALARMS_CSV, ALARMS_JSON, FILM, HEALTH, TRACKS
 from control_room.incident.outages import Outage
 from control_room.incident.showing import KeyPicture, Shown
 from control_room.incident.span import Span
 from control_room.journal_export import moment
+from scene import html_page
 from scene.alarms import ALARMS
 from scene.errors import printable
+from scene.html_page import Both
 
 STYLE = """
-:root{color-scheme:light}body{margin:0;background:#fff;color:#111827;
-font:14px/1.5 system-ui,"Noto Sans CJK SC","Microsoft YaHei",sans-serif}
-main{max-width:1200px;margin:0 auto;padding:12px 20px 50px}h1{font-size:22px;margin:6px 0}
-h2{font-size:17px;margin:26px 0 8px;border-bottom:2px solid #d8dee5}
-h3{font-size:15px;margin:14px 0 4px}p{margin:4px 0}
-[lang=zh]{color:#374151}table{border-collapse:collapse;width:100%;font-size:12px}
-th,td{padding:3px 6px;border-bottom:1px solid #e5e9ee;text-align:left;vertical-align:top;
-overflow-wrap:anywhere}th{color:#4b5563}td:first-child{white-space:nowrap}
-.lacks{border:2px solid #c62828;padding:8px 14px;
-background:#fff5f5}.lacks li{margin:3px 0}.loud{border:4px solid #c62828;color:#8f1d1d;
-font-weight:700;padding:8px 14px;margin:10px 0}img{max-width:100%;border:1px solid #d8dee5}
-figure{margin:10px 0;break-inside:avoid}figcaption{font-size:12px;color:#374151}
-.sha{font-family:monospace;font-size:11px;overflow-wrap:anywhere}@page{margin:12mm}
-@media print{main{padding:0}body{font-size:11px}table{font-size:9px}h2,h3{break-after:avoid}
-*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+body{background:#fff;font-size:14px}main{max-width:1200px}h2{border-bottom:2px solid #d8dee5}
+h3{margin:14px 0 4px}[lang=zh]{color:#374151}table{font-size:12px}
+th,td{text-align:left;overflow-wrap:anywhere}td:first-child{white-space:nowrap}
+.lacks{border:2px solid #c62828;padding:8px 14px;background:#fff5f5}.lacks li{margin:3px 0}
+.loud{border:4px solid #c62828;color:#8f1d1d;font-weight:700;padding:8px 14px;margin:10px 0}
+img{max-width:100%;border:1px solid #d8dee5}figure{margin:10px 0}
+figcaption{font-size:12px;color:#374151}.sha{font-family:monospace;font-size:11px}
+@media print{body{font-size:11px}table{font-size:9px}}
 """
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 MOST_ALARMS = 200
@@ -77,6 +72,7 @@ class Told:
     gateway: str
     software: str
     recorded_by: str
+    models: tuple[Model, ...]
     sources: tuple[Listed, ...]
     """The recordings, by time."""
     span: Span
@@ -109,7 +105,7 @@ def page(told: Told) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>"
+        f"<title>{escape(title)}</title><style>{html_page.STYLE}{STYLE}</style></head>"
         f"<body><main>{body}</main></body></html>\n"
     )
 
@@ -132,6 +128,14 @@ def _head(told: Told) -> str:
             )
         ),
         (("Recorded by", "录制软件"), told.recorded_by),
+        *(
+            row
+            for model in told.models
+            for row in (
+                (("Detection model", "检测模型"), model.name),
+                (("Its SHA-256", "模型 SHA-256"), model.sha256),
+            )
+        ),
         (("Exported by", "导出软件"), told.software),
         (("Exported at", "导出时间"), moment(told.made_at_ns)),
         (("Signed with the key", "签名密钥"), told.key or "-"),

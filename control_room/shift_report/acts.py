@@ -27,6 +27,8 @@ class ActTable:
     count: int = 0
     by_whom: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Who, and what."""
+    uncounted: int = 0
+    """Acts beyond `MOST_COUNTS` pairs of who and what."""
     refused: int = 0
     """Log-ins that were refused."""
     gaps: int = 0
@@ -51,6 +53,8 @@ def act_table(database: Database, span: Span, site: str | None) -> ActTable:
         key = (row["who"], row["what"])
         if key in told.by_whom or len(told.by_whom) < MOST_COUNTS:
             told.by_whom[key] += 1
+        else:
+            told.uncounted += 1
         if row["what"] == "log_in_refused":
             told.refused += _whole(body.get("times"), 1)
         if row["what"] == "audit_gap":

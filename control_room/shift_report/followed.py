@@ -15,6 +15,8 @@ MINUTE_NS = 60 * NS
 AT_ONCE_MIN = 20
 MOST_ROWS = 200_000
 """In so many minutes; more is a mistake or an attack."""
+MOST_AT_ONCE = 100
+"""Sites with positions in a few hours."""
 
 
 def add_followed(
@@ -33,6 +35,9 @@ def add_followed(
         if not any(unknown[index] for index, _ in span.parts(from_ns, until_ns)):
             continue
         found = _per_minute(database, site, from_ns, until_ns)
+        if found is None:
+            counted.followed_left = True
+            continue
         rows += sum(found.values())
         for minute_ns, people in found.items():
             for index, _ in span.parts(minute_ns, minute_ns + MINUTE_NS):
@@ -42,8 +47,13 @@ def add_followed(
     return rows, filled
 
 
-def _per_minute(database: Database, site: str, from_ns: int, until_ns: int) -> dict[int, int]:
-    """Count different names, and numbers without one, in each minute that has any."""
+def _per_minute(
+    database: Database, site: str, from_ns: int, until_ns: int
+) -> dict[int, int] | None:
+    """Count different names, and numbers without one, in each minute that has any.
+
+    None where they are more than `MOST_ROWS`: better nothing than too few.
+    """
     pairs: Sequence[tuple[int, str]] = database.rows(
         f"""
         SELECT DISTINCT (at_ns - ?) / {MINUTE_NS},
@@ -52,6 +62,8 @@ def _per_minute(database: Database, site: str, from_ns: int, until_ns: int) -> d
         """,
         (from_ns, from_ns, until_ns, site, MOST_ROWS),
     )
+    if len(pairs) >= MOST_ROWS:
+        return None
     found: dict[int, int] = {}
     for minute, _ in pairs:
         at_ns = from_ns + minute * MINUTE_NS
@@ -65,7 +77,8 @@ def sites_of_positions(database: Database, span: Span) -> set[str]:
     for from_ns in range(span.from_ns, span.to_ns, 6 * 60 * MINUTE_NS):
         until_ns = min(from_ns + 6 * 60 * MINUTE_NS, span.to_ns)
         rows = database.rows(
-            "SELECT DISTINCT site FROM position WHERE at_ns >= ? AND at_ns < ? LIMIT 100",
+            f"SELECT DISTINCT site FROM position WHERE at_ns >= ? AND at_ns < ? "
+            f"LIMIT {MOST_AT_ONCE}",
             (from_ns, until_ns),
         )
         found.update(row[0] for row in rows)

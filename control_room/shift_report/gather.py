@@ -9,18 +9,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
 
-from control_room.journal_conditions import check_conditions, conditions_place
+from control_room.journal_conditions import CONDITIONS
 from control_room.journal_database import Database, JournalError, Place
 from control_room.journal_query import open_for
 from control_room.journal_reading import open_to_read
 from control_room.shift_report.acts import ActTable, act_table, forgotten_before_ns
 from control_room.shift_report.alarm_table import Alarm, AlarmTable, add_landmarks, alarm_table
-from control_room.shift_report.followed import add_followed, sites_of_positions
+from control_room.shift_report.followed import (
+    MOST_AT_ONCE,
+    add_followed,
+    sites_of_positions,
+)
 from control_room.shift_report.heads import SiteHeads
 from control_room.shift_report.load import Load, load_of
 from control_room.shift_report.room_life import RoomLife
 from control_room.shift_report.span import Span
 from control_room.shift_report.told import (
+    MOST_KEYS,
     GatewayTold,
     HeadsTold,
     RoomTold,
@@ -54,6 +59,8 @@ class Gathered:
     alarms: AlarmTable
     load: Load
     acts: ActTable
+    too_many: bool = False
+    """Whether the journal has more sites or gateways than are gone through."""
     forgotten_ns: int | None = None
     """Alarms from before then that were over are forgotten."""
     no_conditions: str = ""
@@ -73,6 +80,7 @@ def gather(
     room, watched = RoomLife(span), Watched(span)
     heads, more = dict[str, SiteHeads](), set[str]()
     missing: dict[str, int] = {}
+    too_many = False
     with contextlib.ExitStack() as stack:
         alarms_database = stack.enter_context(contextlib.closing(open_for(place, "alarms")))
         conditions, no_conditions = _beside(stack, lambda: _open_conditions(place))
@@ -84,8 +92,8 @@ def gather(
             room.add_all(())
         else:
             room.add_all(stretches(conditions, RoomTold, "", "", span))
-            _add_heads(conditions, span, site, heads, more)
-            _add_gateways(conditions, span, site, watched)
+            too_many = _add_heads(conditions, span, site, heads, more)
+            too_many = _add_gateways(conditions, span, site, watched) or too_many
 
         def also(alarm: Alarm) -> None:
             until_ns = span.to_ns if alarm["cleared_at_ns"] is None else alarm["cleared_at_ns"]
@@ -98,7 +106,7 @@ def gather(
         if conditions is not None:
             add_landmarks(conditions, alarms.rows, span)
         if positions is not None:
-            _add_followed(positions, span, site, heads, more)
+            too_many = _add_followed(positions, span, site, heads, more) or too_many
         return Gathered(
             span=span,
             site=site,
@@ -106,6 +114,7 @@ def gather(
             room=room,
             sites=[heads[name] for name in sorted(heads)],
             more_sites=frozenset(more),
+            too_many=too_many,
             watched=watched,
             alarms=alarms,
             load=load_of(
@@ -147,7 +156,7 @@ def _check_site(site: str, known: set[str], no_conditions: str) -> None:
 
 
 def _open_conditions(place: Place) -> Database:
-    return open_to_read(conditions_place(place), check_conditions)
+    return open_to_read(CONDITIONS.place_of(place), CONDITIONS.check)
 
 
 def _beside(
@@ -174,8 +183,10 @@ def _add_heads(
     site: str | None,
     heads: dict[str, SiteHeads],
     more: set[str],
-) -> None:
-    for name, _ in places(conditions, "heads", site):
+) -> bool:
+    """Add head-counts; tells whether there are more sites than are gone through."""
+    found = places(conditions, "heads", site)
+    for name, _ in found:
         told = stretches(conditions, HeadsTold, name, "", span)
         first = next(told, None)
         if first is None:
@@ -183,11 +194,15 @@ def _add_heads(
         _room_for(name, span, heads, more)
         if name in heads:
             heads[name].add_all(chain((first,), told))
+    return len(found) >= MOST_KEYS
 
 
-def _add_gateways(conditions: Database, span: Span, site: str | None, watched: Watched) -> None:
-    for name, gateway in places(conditions, "gateway", site):
+def _add_gateways(conditions: Database, span: Span, site: str | None, watched: Watched) -> bool:
+    """Add how gateways were; tells whether there are more of them than are gone through."""
+    found = places(conditions, "gateway", site)
+    for name, gateway in found:
         watched.add_all(name, gateway, stretches(conditions, GatewayTold, name, gateway, span))
+    return len(found) >= MOST_KEYS
 
 
 def _add_followed(
@@ -196,9 +211,11 @@ def _add_followed(
     site: str | None,
     heads: dict[str, SiteHeads],
     more: set[str],
-) -> None:
+) -> bool:
+    """Add who had a place; tells whether there are more sites than are gone through."""
     names = {site} if site is not None else sites_of_positions(positions, span)
     for name in sorted(names):
         _room_for(name, span, heads, more)
     for name, counted in heads.items():
         add_followed(positions, name, counted, span)
+    return len(names) >= MOST_AT_ONCE

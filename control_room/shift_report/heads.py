@@ -18,6 +18,7 @@ WHOLE, AT_LEAST, NOBODY_COUNTED = "whole", "at_least", "nobody_counted"
 RANKS = (WHOLE, AT_LEAST, NOBODY_COUNTED, UNKNOWN)
 MOST_ZONES = 60
 MOST_STRETCHES = 20
+MOST_STRETCH_M = 2000
 MOST_METRES = 20_000
 """Of blind roadway, all gateways together."""
 
@@ -73,9 +74,13 @@ class SiteHeads:
         """Zones that are too many to be told of."""
         self.more_areas = self.more_blind = 0
         """The most zones and blind stretches that a look did not write down."""
+        self.uncounted_left = self.blind_left = False
+        """Whether gateways that found nobody, and unseen metres, are too many to be told of."""
         self.seen = Figures(span)
         """Metres of roadway that were seen."""
         self.metres = Figures(span)
+        self.followed_left = False
+        """Whether there were minutes with more of them than are gone through."""
         self.followed = Figures(span)
         """Of times without a count: how many had a place in the journal."""
         self._metre_ns = array("q", [0, 0])
@@ -114,6 +119,8 @@ class SiteHeads:
         for gateway in told.uncounted:
             if gateway in self.uncounted_ns or len(self.uncounted_ns) < MOST_ZONES:
                 self.uncounted_ns[gateway] += one.long_ns
+            else:
+                self.uncounted_left = True
         if told.blind != self._last_blind:
             self._spread_blind()
             self._last_blind = told.blind
@@ -130,10 +137,14 @@ class SiteHeads:
     def _spread_blind(self) -> None:
         """Note for how long each metre of the last stretches was not seen."""
         for from_m, to_m, gateways in self._last_blind:
-            for metre in range(math.floor(from_m), min(math.ceil(to_m), math.floor(from_m) + 2000)):
+            first, end = math.floor(from_m), math.ceil(to_m)
+            self.blind_left = self.blind_left or end - first > MOST_STRETCH_M
+            for metre in range(first, min(end, first + MOST_STRETCH_M)):
                 key = (metre, gateways)
                 if key in self._blind_ns or len(self._blind_ns) < MOST_METRES:
                     self._blind_ns[key] += self._last_blind_ns
+                else:
+                    self.blind_left = True
         self._last_blind_ns = 0
 
     def seen_share(self) -> float | None:

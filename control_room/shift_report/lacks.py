@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from control_room.shift_report.acts import MOST_ROWS as MOST_ACTS
 from control_room.shift_report.alarm_table import LATE_S
 from control_room.shift_report.alarm_table import MOST_ROWS as MOST_ALARMS
-from control_room.shift_report.frame import Both
 from control_room.shift_report.gather import Gathered
 from control_room.shift_report.heads import NOBODY_COUNTED
 from control_room.shift_report.room_life import Lacks
@@ -16,6 +15,7 @@ from control_room.shift_report.series import UNKNOWN
 from control_room.shift_report.span import local
 from control_room.shift_report.watched import Clockwork
 from control_room.shift_report.words import from_to, long_words
+from scene.html_page import Both
 
 MOST_TIMES, MOST_NAMED, MOST_GATEWAYS = 6, 12, 200
 LOST_WORTH = 0.02
@@ -91,6 +91,12 @@ def _gateways(found: Gathered) -> Iterator[Both]:
         )
     if found.watched.left_out:
         yield ("Too many gateways and cameras: some are left out", "网关与摄像机过多：部分未列出")
+    if found.too_many:
+        yield (
+            "The journal has more sites or gateways than are gone through; one site at a time: "
+            "--site",
+            "日志中的矿区或网关超出可处理数量；可用 --site 单独查看",
+        )
 
 
 def _gateway(name: str, known: Clockwork) -> Iterator[Both]:
@@ -158,6 +164,18 @@ def _heads(found: Gathered) -> Iterator[Both]:
                 "were not written down",
                 f"{one.site}：最多另有 {one.more_blind} 段看不到的巷道未记录",
             )
+        if one.uncounted_left or one.blind_left:
+            yield (
+                f"{one.site}: too many gateways or metres that nobody could see: some are left "
+                "out of the lists of what was not seen",
+                f"{one.site}：看不到的网关或巷道过多：部分未列入清单",
+            )
+        if one.followed_left:
+            yield (
+                f"{one.site}: more people had a place than are gone through: some of the curve of "
+                "those followed is left out",
+                f"{one.site}：有位置的人员超出可处理数量：部分跟踪人数曲线未绘出",
+            )
         if one.more_zones:
             yield (
                 f"{one.site}: {len(one.more_zones)} more zones are not told of",
@@ -211,6 +229,16 @@ def _alarms(found: Gathered) -> Iterator[Both]:
             "lamproom journal export --what acts",
             f"表中列出 {found.acts.count} 条操作中的前 {MOST_ACTS} 条；"
             "全部：lamproom journal export --what acts",
+        )
+    if found.acts.uncounted:
+        yield (
+            f"{found.acts.uncounted} acts are left out of the counts by person",
+            f"{found.acts.uncounted} 条操作未计入按人员统计",
+        )
+    if found.load.offenders_left:
+        yield (
+            "Too many different sources of alarms: who alarmed most may be another one",
+            "报警来源过多：“报警最多”可能不准",
         )
     if found.acts.gaps:
         yield (

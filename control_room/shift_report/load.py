@@ -25,7 +25,7 @@ TEN_MIN_NS = TEN_MIN_S * NS
 LEAST_RATED_S = 600.0
 """A rate over less time says nothing."""
 MOST_OFFENDERS = 5000
-MOST_STANDING = 20
+MOST_STANDING, MOST_COUNTED = 20, 500
 
 Offender = tuple[str, str, str, str]
 """Kind, site, gateway, place."""
@@ -51,6 +51,9 @@ class Load:
     standing: list[tuple[Offender, int]] = field(default_factory=list)
     """Active at the end for more than 24 h, and heard of first then."""
     more_standing: int = 0
+    """So many more, at least."""
+    offenders_left: bool = False
+    """Whether there were more than are counted, so that the list may be wrong."""
 
     @property
     def per_hour(self) -> float | None:
@@ -105,6 +108,8 @@ def load_of(
         offender = (kind, row_site, gateway, place)
         if offender in told.offenders or len(told.offenders) < MOST_OFFENDERS:
             told.offenders[offender] += 1
+        else:
+            told.offenders_left = True
         recent.append(at_ns)
         while at_ns - recent[0] >= TEN_MIN_NS:
             recent.popleft()
@@ -138,8 +143,9 @@ def _add_standing(database: Database, told: Load, span: Span, site: str | None) 
     only, values = ("", ()) if site is None else ("AND site = ?", (site,))
     rows = database.rows(
         "SELECT kind, site, gateway, place, stored_at_ns FROM alarm WHERE stored_at_ns < ? "
-        f"AND (cleared_at_ns IS NULL OR cleared_at_ns >= ?) {only} ORDER BY stored_at_ns LIMIT ?",
-        (span.to_ns - STANDING_S * NS, span.to_ns, *values, 500),
+        f"AND (cleared_at_ns IS NULL OR cleared_at_ns >= ?) {only} "
+        "ORDER BY stored_at_ns, site, gateway, alarm LIMIT ?",
+        (span.to_ns - STANDING_S * NS, span.to_ns, *values, MOST_COUNTED),
     )
     told.standing = [((row[0], row[1], row[2], row[3]), row[4]) for row in rows[:MOST_STANDING]]
     told.more_standing = max(0, len(rows) - MOST_STANDING)

@@ -3,14 +3,7 @@
 Knows nothing about databases.
 """
 
-from control_room.shift_report.frame import (
-    Both,
-    Language,
-    both,
-    bullets,
-    document,
-    figure,
-)
+from control_room.shift_report.frame import Language, document, figure
 from control_room.shift_report.gather import Gathered
 from control_room.shift_report.lacks import lacks_of
 from control_room.shift_report.page_alarms import acts_part, alarm_part, alarms_heard, load_part
@@ -19,6 +12,7 @@ from control_room.shift_report.page_watched import watched_part
 from control_room.shift_report.plots import PATTERNS
 from control_room.shift_report.span import local, offset
 from control_room.shift_report.words import long_words
+from scene.html_page import Both, both, bullets
 
 NOTHING_MISSING: Both = (
     "As far as is recorded, nothing is missing in this time",

@@ -17,9 +17,9 @@ from control_room.shift_report.alarm_table import (
     place_of,
     waits,
 )
-from control_room.shift_report.frame import Both, both, card, note, part, table, text
+from control_room.shift_report.frame import note, part, table
 from control_room.shift_report.gather import Gathered
-from control_room.shift_report.load import TEN_MIN_NS, Load, Offender
+from control_room.shift_report.load import MOST_COUNTED, MOST_STANDING, TEN_MIN_NS, Load, Offender
 from control_room.shift_report.plots import legend, stacks
 from control_room.shift_report.span import NS, local
 from control_room.shift_report.words import (
@@ -29,6 +29,7 @@ from control_room.shift_report.words import (
     kind_words,
     long_words,
 )
+from scene.html_page import Both, both, card, text
 
 MOST_COLUMNS = 400
 MOST_EVIDENCE = 300
@@ -81,6 +82,7 @@ def load_part(found: Gathered) -> str:
         found.room.states.worst(),
         limits=limits,
         order=SEVERITIES,
+        unit=("alarms", "条"),
         title="Alarms per 10 minutes / 每 10 分钟报警数",
     )
     entries: list[tuple[str, Both]] = [(name, SEVERITY[name]) for name in SEVERITIES]
@@ -164,7 +166,8 @@ def _offenders(load: Load) -> str:
 def _standing(load: Load) -> str:
     lines = [f"{_offender(one)}, {text(local(since))}" for one, since in load.standing]
     if load.more_standing:
-        lines.append(f"+ {load.more_standing}")
+        at_least = "≥ " if load.more_standing + MOST_STANDING >= MOST_COUNTED else ""
+        lines.append(f"+ {at_least}{load.more_standing}")
     return "<br>".join(lines) or "–"
 
 

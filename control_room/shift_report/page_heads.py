@@ -5,7 +5,7 @@ Knows nothing about how they were counted.
 
 from collections.abc import Iterator
 
-from control_room.shift_report.frame import Both, both, card, note, part, table, text
+from control_room.shift_report.frame import note, part, table
 from control_room.shift_report.gather import Gathered
 from control_room.shift_report.heads import (
     AT_LEAST,
@@ -18,6 +18,7 @@ from control_room.shift_report.plots import Curve, curves, legend
 from control_room.shift_report.series import UNKNOWN
 from control_room.shift_report.span import Span
 from control_room.shift_report.words import COUNTED, OUTSIDE, WHOLE_SITE, long_words
+from scene.html_page import Both, both, card, text
 
 COUNT, FOLLOWED, SEEN, METRES = "#1d4ed8", "#4b5563", "#12855f", "#111827"
 HIDDEN = (NOBODY_COUNTED, UNKNOWN)
@@ -75,7 +76,12 @@ def _plot(span: Span, counted: Counted, site: SiteHeads | None) -> str:
         drawn.append(Curve(figures=site.followed, colour=FOLLOWED, dashed=True))
     name = counted.name if site is None else site.site
     return curves(
-        span, drawn, counted.states.worst(), title=f"Head-count / 人数: {name}", hidden=HIDDEN
+        span,
+        drawn,
+        counted.states.worst(),
+        unit=("people", "人"),
+        title=f"Head-count / 人数: {name}",
+        hidden=HIDDEN,
     )
 
 
@@ -136,7 +142,12 @@ def _coverage(span: Span, one: SiteHeads) -> str:
     partly = one.whole.states.worst()
     states = [UNKNOWN if UNKNOWN in pair else "ok" for pair in zip(known, partly, strict=True)]
     plot = curves(
-        span, drawn, states, title=f"Metres seen / 可见米数: {one.site}", hidden=(UNKNOWN,)
+        span,
+        drawn,
+        states,
+        unit=("metres", "米"),
+        title=f"Metres seen / 可见米数: {one.site}",
+        hidden=(UNKNOWN,),
     )
     share = one.seen_share()
     words: Both = (

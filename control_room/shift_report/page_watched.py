@@ -6,12 +6,13 @@ Knows nothing about how they were watched.
 from collections.abc import Iterator
 
 from control_room.evidence_words import in_chinese
-from control_room.shift_report.frame import Both, both, card, note, part, table, text
+from control_room.shift_report.frame import note, part, table
 from control_room.shift_report.gather import Gathered
 from control_room.shift_report.plots import lanes, legend
 from control_room.shift_report.span import Span
 from control_room.shift_report.watched import OK, RANKS, Clockwork, Lane, Watched
 from control_room.shift_report.words import STATE, long_words
+from scene.html_page import Both, both, card, text
 
 ALL_LANES = 60
 """Up to so many are drawn whether or not something was amiss."""

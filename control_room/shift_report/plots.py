@@ -7,9 +7,9 @@ it never looks like nought, and never like "all is well".
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from control_room.shift_report.frame import Both, both, text
 from control_room.shift_report.series import Figures, runs
 from control_room.shift_report.span import Span, local
+from scene.html_page import Both, both, text
 
 WIDTH_PX, LEFT_PX, RIGHT_PX = 1360, 150, 44
 HEIGHT_PX, TOP_PX, AXIS_PX, STRIP_PX = 150, 8, 24, 10
@@ -134,17 +134,21 @@ def curves(
     drawn: Sequence[Curve],
     states: Sequence[str],
     *,
+    unit: Both,
     title: str,
     hidden: Sequence[str] = (),
     top: float = 0.0,
 ) -> str:
-    """Draw curves above a strip of states; bins in a `hidden` state are hatched all over."""
+    """Draw curves above a strip of states; bins in a `hidden` state are hatched all over.
+
+    `unit` is the figures'.
+    """
     highest = max([top, 1.0, *(curve.figures.top() for curve in drawn)])
     step, highest = grid_step(highest)
     axes = Axes(span=span, height_px=HEIGHT_PX, top=highest)
     foot = TOP_PX + HEIGHT_PX
     inner = _bars(axes, states, TOP_PX, HEIGHT_PX, only=hidden)
-    inner += _grid_lines(axes, step)
+    inner += _grid_lines(axes, step) + _unit(axes, unit)
     doubtful = [state in hidden for state in states]
     inner += "".join(_curve(axes, curve, doubtful) for curve in drawn)
     inner += _bars(axes, states, foot + 3, STRIP_PX)
@@ -160,6 +164,7 @@ def stacks(
     *,
     limits: Sequence[tuple[float, str, Both]],
     order: Sequence[str],
+    unit: Both,
     title: str,
 ) -> str:
     """Draw stacked columns of `column_ns` each, and limits: height, colour, words."""
@@ -170,7 +175,8 @@ def stacks(
     axes = Axes(span=span, height_px=HEIGHT_PX, top=tallest)
     foot = TOP_PX + HEIGHT_PX
     unknown = [state for state in set(states) if state != "runs"]
-    inner = _bars(axes, states, TOP_PX, HEIGHT_PX, only=unknown) + _grid_lines(axes, step)
+    inner = _bars(axes, states, TOP_PX, HEIGHT_PX, only=unknown)
+    inner += _grid_lines(axes, step) + _unit(axes, unit)
     per_bin = column_ns / span.bin_ns
     for number, column in enumerate(columns):
         left, right = axes.x(number * per_bin), axes.x((number + 1) * per_bin)
@@ -266,6 +272,12 @@ def _grid_lines(axes: Axes, step: float) -> str:
         )
         figure += step
     return inner
+
+
+def _unit(axes: Axes, unit: Both) -> str:
+    """Say beside the axis, half-way up, what its figures count."""
+    middle = TOP_PX + axes.height_px / 2
+    return _label(LEFT_PX - 40, middle + 4, both_svg(unit), INK, "end")
 
 
 def _outline(axes: Axes, y: float, height: float) -> str:

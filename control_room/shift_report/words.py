@@ -3,9 +3,9 @@
 Knows nothing about figures or HTML.
 """
 
-from control_room.shift_report.frame import Both
 from control_room.shift_report.span import NS, local
 from scene.alarms import ALARMS
+from scene.html_page import Both
 
 SEVERITY: dict[str, Both] = {
     "critical": ("critical", "严重"),

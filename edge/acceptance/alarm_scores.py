@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from scene.alarms import ALARMS
 from scene.messages import XY, Anomaly
 
 ALARMS_OF_EVENT: dict[str, tuple[str, ...]] = {
@@ -185,10 +186,17 @@ def _own(
             continue
         apart_m = _apart(event, at_s, alarm, where)
         another = alarm.camera is not None and alarm.camera != event["camera"]
+        another = another or _is_nowhere(alarm)
         if another or (apart_m or 0.0) > WITHIN_M:
             continue
         found[alarm.kind] = (at_s, alarm), apart_m
     return list(found.values())
+
+
+def _is_nowhere(alarm: Anomaly) -> bool:
+    """Tell whether an alarm about somebody does not say where: it may be about anybody."""
+    about = ALARMS[alarm.kind].about if alarm.kind in ALARMS else "system"
+    return about == "person" and alarm.xyz_m is None
 
 
 def _same_cause(event: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

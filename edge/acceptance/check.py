@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from edge.html_page import Both
+from scene.html_page import Both
 
 Verdict = Literal["passed", "failed", "not_measured", "left_out"]
 NOT_MEASURED: Both = ("not measured", "未测量")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from edge.acceptance.filmed_camera import FilmedCamera
 from edge.acceptance.truth import Truth
 from edge.camera_source import is_live, open_source
 from edge.camera_watch import CameraWatch
@@ -27,7 +28,6 @@ from scene.messages import (
     Anomaly,
     CameraHealth,
     Detections,
-    Frame,
     GatewayHealth,
     MachinePlace,
     Machines,
@@ -207,34 +207,10 @@ class _Filmed:
 
     def __init__(self, site: Site, clock: ReplayClock) -> None:
         self.watch = CameraWatch(site.limits.camera, clock)
-        self._cameras = {camera.name: _Filming(camera.name) for camera in site.cameras}
+        running = SourceStatus(state="running")
+        self._cameras = {one.name: FilmedCamera(one.name, running) for one in site.cameras}
 
     def look(self, frames: Frames) -> None:
         for frame in frames:
-            camera = self._cameras[frame.camera]
-            camera.count, camera.captured_at_ns = camera.count + 1, frame.captured_at_ns
+            self._cameras[frame.camera].count(frame.captured_at_ns)
         self.watch.look(list(self._cameras.values()), frames)
-
-
-class _Filming:
-    """A camera as its handle shows it: connected, with or without new pictures."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.count = 0
-        self.captured_at_ns = 0
-
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-
-    def times(self) -> tuple[tuple[int, int], ...]:
-        return ((self.count, self.captured_at_ns),) if self.count else ()
-
-    def read(self, number: int) -> Frame | None:
-        raise NotImplementedError
-
-    def latest(self, after: int = 0) -> tuple[Frame, int] | None:
-        raise NotImplementedError
-
-    def status(self) -> SourceStatus:
-        return SourceStatus(state="running")

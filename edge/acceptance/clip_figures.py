@@ -32,19 +32,19 @@ from edge.acceptance.scoring import Match, score
 from edge.acceptance.truth import Truth, TruthError
 from edge.acceptance.untested import untested_in_clip
 from edge.acceptance.watched import watched_delays_s
-from edge.acceptance.words import kind_words
+from edge.acceptance.words import kind_words, told_alarm
 from edge.calibration.made_for import doubt
 from edge.coverage import Roadway
-from edge.html_page import Both
 from scene.alarms import ALARMS
 from scene.floor import Floor
+from scene.html_page import Both
 from scene.messages import Anomaly, CameraHealth, Position, Positions
 from scene.rig import Rig
 from scene.site import Site
 
 STRETCH_M = 5
 LEAST_LOOKS = 10
-"""A stretch with fewer instants of anybody is no station."""
+"""A stretch with fewer instants of anybody is no station, and a metre with fewer is not judged."""
 OVERLAP_EVERY_S = 2.0
 WARM_UP_S = 2.0
 """Before this no camera can be known to be well."""
@@ -62,7 +62,9 @@ class ClipRun:
         self._health: dict[str, CameraHealth] = {}
         self._judged: dict[str, int] = {}
         self._excused: dict[str, list[str]] = {}
-        self._covered: list[tuple[int, ...]] = []
+        self._covered: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
+        """At each look, by how many healthy cameras each metre is seen; and by how many it would be
+        without what the clip does to cameras."""
         self._times: dict[str, list[int]] = {}
 
     def take(self, now: Instant) -> None:
@@ -89,25 +91,36 @@ class ClipRun:
         return going_on(self._truth.events or (), camera, at_s)
 
     def _note_health(self, now: Instant, at_s: float) -> None:
+        healthy, hindered = list[str](), list[str]()
         for one in now.cameras:
             going = self._going(one.name, at_s)
             self._excused.setdefault(one.name, []).extend(going)
+            if one.state == "ok":
+                healthy.append(one.name)
+            elif excused(one.state, going):
+                hindered.append(one.name)
             if going and (one.state == "ok" or excused(one.state, going)):
                 continue
             self._judged[one.name] = self._judged.get(one.name, 0) + 1
             before = self._health.get(one.name)
             if before is None or WORST.index(one.state) <= WORST.index(before.state):
                 self._health[one.name] = one
-        healthy = [one.name for one in now.cameras if one.state == "ok"]
-        self._covered.append(self._roadway.covered(healthy).cameras)
+        seen = self._roadway.covered(healthy).cameras
+        without = self._roadway.covered([*healthy, *hindered]).cameras if hindered else seen
+        self._covered.append((seen, without))
 
     def coverage(self) -> CoverageFigures | None:
-        """Tell what was seen all the time."""
+        """Tell for how much of the test each metre was seen; few looks at one are none."""
         if not self._covered:
             return None
-        least = np.array(self._covered).min(axis=0)
-        start = self._roadway.covered([]).from_m
-        return CoverageFigures(from_m=round(start), cameras=tuple(int(one) for one in least))
+        seen, without = (np.array(one) > 0 for one in zip(*self._covered, strict=True))
+        looks = (seen | ~without).sum(axis=0)
+        enough = looks >= LEAST_LOOKS
+        return CoverageFigures(
+            from_m=round(self._roadway.covered([]).from_m),
+            seen=tuple((seen.sum(axis=0) * enough).tolist()),
+            looks=tuple((looks * enough).tolist()),
+        )
 
     def unread(self) -> Share | None:
         """Tell of how many labelled frames there was no picture."""
@@ -200,7 +213,11 @@ def _figures(site: Site, truth: Truth, run: ClipRun) -> Figures:
         clock_skew_s=run.skew_s(),
         skew_of=("between the cameras' pictures of one instant", "各摄像机同一时刻画面之间"),
         rig_doubt=doubt(site.rig.file, site),
-        troubles=tuple(_trouble(one) for one in others or () if not _about_people(one)),
+        troubles=tuple(
+            told_alarm(one.kind, one.evidence, one.at_s)
+            for one in others or ()
+            if not _about_people(one)
+        ),
         untested=(*untested_in_clip(site, truth, events, stations), *not_due),
         unread=run.unread(),
     )
@@ -267,13 +284,6 @@ def _event(one: Judged) -> EventFigures:
 
 def _about_people(alarm: FalseAlarm) -> bool:
     return ALARMS[alarm.kind].about == "person"
-
-
-def _trouble(alarm: FalseAlarm) -> Both:
-    """Say what a system alarm that no event explains tells: it speaks against the site."""
-    en, zh = kind_words(alarm.kind)
-    at = f"{alarm.at_s:.1f}"
-    return f"{en} at {at} s: {alarm.evidence}", f"{zh}（{at} 秒）：{alarm.evidence}"
 
 
 def _here(text: str) -> str:

@@ -1,18 +1,20 @@
 """Draw an acceptance test as SVG: the plan with its stations, errors and delays as bars.
 
-Knows nothing about verdicts or the page around it. Stations are where the truth has them; the line
+Knows nothing about the page around it. Stations are where the truth has them; the line
 from each leads to where it was told to be, drawn longer than it is where it would not be seen.
 """
 
+import math
 from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
-from edge.acceptance.figures import Figures, Station
-from edge.html_page import Both
+from edge.acceptance.figures import CoverageFigures, Figures, Station
+from edge.acceptance.judge_places import SEEN_TIME
 from scene.arrays import Floats
 from scene.floor import Floor
+from scene.html_page import Both
 from scene.messages import XY
 from scene.rig import Rig
 from scene.site import Site
@@ -25,6 +27,8 @@ MOST_MARKS = 20
 LONGER = (1, 2, 5, 10)
 LONGEST_M = 1.0
 """Lines are drawn so many times longer that none is longer than this."""
+CAMERA_PX = 60.0
+"""So far from the left edge cameras' names stand at least."""
 BAR_PX, LABEL_PX, BAR_WIDTH_PX = 22.0, 340.0, 560.0
 GREEN, RED, GREY, BLUE, INK = "#12855f", "#c62828", "#9aa5b1", "#1d4ed8", "#111827"
 
@@ -44,7 +48,7 @@ def plan(figures: Figures, site: Site, rig: Rig | None) -> str:
             corners = view.px(np.array(zone.polygon_m, float))
             body.append(_line(corners, "#fbd5d5", RED, closed=True, opacity=0.6))
             body.append(_text(corners.mean(axis=0), zone.name, RED, size=11))
-    body += [_ruler(floor, view, stretch)]
+    body += [_unseen(figures, floor, site, view, stretch), _ruler(floor, view, stretch)]
     body += _cameras(rig, view)
     body += [_station(one, view, times) for one in figures.stations]
     return _svg(WIDTH_PX, view.height_px, "".join(body))
@@ -129,6 +133,31 @@ def _edges(floor: Floor, site: Site, stretch: tuple[float, float]) -> list[Float
     return [floor.at(along, np.full(len(along), side))[:, :2] for side in sides]
 
 
+def _unseen(
+    figures: Figures, floor: Floor, site: Site, view: _View, stretch: tuple[float, float]
+) -> str:
+    """Draw red edges along metres that cameras see too seldom, grey ones where nobody can tell."""
+    drawn = ""
+    coverage = figures.coverage or _unknown(stretch)
+    for metre, share in coverage.within(stretch):
+        if share is not None and share >= SEEN_TIME:
+            continue
+        ends = np.clip(np.array([metre, metre + 1.0]), *stretch)
+        for side in (site.floor.left_m, -site.floor.right_m):
+            (x1, y1), (x2, y2) = view.px(floor.at(ends, np.full(2, side))[:, :2])
+            drawn += (
+                f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
+                f'stroke="{GREY if share is None else RED}" stroke-width="5"/>'
+            )
+    return drawn
+
+
+def _unknown(stretch: tuple[float, float]) -> CoverageFigures:
+    """Give what is known where nobody told anything: no metre was looked at."""
+    first, end = math.floor(stretch[0]), math.ceil(stretch[1])
+    return CoverageFigures(from_m=first, seen=(0,) * (end - first), looks=(0,) * (end - first))
+
+
 def _ruler(floor: Floor, view: _View, stretch: tuple[float, float]) -> str:
     low, high = stretch
     step = next(m for m in (1, 5, 10, 50, 100, 1000, 10**6) if (high - low) / m <= MOST_MARKS)
@@ -167,7 +196,7 @@ def _cameras(rig: Rig | None, view: _View) -> list[str]:
         named.setdefault((round(x), round(y)), []).append(camera.name)
     return [
         f'<circle cx="{x}" cy="{y}" r="4" fill="{BLUE}"/>'
-        + _text(np.array([x, y + 18]), ", ".join(names), BLUE, size=11)
+        + _text(np.array([max(x, CAMERA_PX), y - 9]), ", ".join(names), BLUE, size=11)
         for (x, y), names in named.items()
     ]
 
@@ -198,7 +227,8 @@ def _text(
     of = f' class="{language}"' if language else ""
     return (
         f'<text{of} x="{at[0]:.1f}" y="{at[1]:.1f}" fill="{colour}" font-size="{size}" '
-        f'text-anchor="{anchor}">{escape(text)}</text>'
+        f'text-anchor="{anchor}" paint-order="stroke" stroke="#fff" stroke-width="2.5">'
+        f"{escape(text)}</text>"
     )
 
 

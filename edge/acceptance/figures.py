@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from edge.html_page import Both
+from scene.html_page import Both
 from scene.messages import XY
 
 WITHIN_M = 2.0
@@ -149,17 +149,27 @@ class CameraFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageFigures:
-    """Which metres of roadway were seen."""
+    """For how much of the test each metre of roadway was seen by a healthy camera."""
 
     from_m: int
-    cameras: tuple[int, ...]
-    """By how many healthy cameras each metre was seen, the least over the test."""
+    seen: tuple[int, ...]
+    """Per metre from `from_m` on, at how many looks a healthy camera saw it."""
+    looks: tuple[int, ...]
+    """Per metre, at how many looks it counts whether one did: not while the test itself keeps the
+    camera from seeing that would have."""
 
-    def within(self, wanted_m: tuple[float, float]) -> list[tuple[int, int]]:
-        """List (metre, cameras) of the metres that lie in a stretch, those not told of too."""
+    def within(self, wanted_m: tuple[float, float]) -> list[tuple[int, float | None]]:
+        """List (metre, share of its looks seen) of the metres of a stretch.
+
+        What was not told of was seen at none; a metre without a look that counts has no share.
+        """
         first, last = math.floor(wanted_m[0] + 1e-6), math.ceil(wanted_m[1] - 1e-6)
-        seen = {self.from_m + index: count for index, count in enumerate(self.cameras)}
-        return [(metre, seen.get(metre, 0)) for metre in range(first, last)]
+        told = zip(self.seen, self.looks, strict=True)
+        shares = {
+            self.from_m + index: seen / looks if looks else None
+            for index, (seen, looks) in enumerate(told)
+        }
+        return [(metre, shares.get(metre, 0.0)) for metre in range(first, last)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,9 +198,11 @@ class Figures:
     """Expected alarms that nothing was done for in time, and why: neither raised nor missed."""
     untested: tuple[Both, ...] = ()
     """What this test says nothing about."""
-    standing: tuple[str, ...] = ()
+    standing: tuple[Both, ...] = ()
     """Alarms that stood already when the test began."""
     troubles: tuple[Both, ...] = ()
     """What the gateway said is wrong with itself, or was seen to be."""
     differs: tuple[Both, ...] | None = None
     """In what the gateway differs from the files given; none: this command was the gateway."""
+    uncompared: tuple[Both, ...] = ()
+    """Of which of the files given nobody could tell whether the gateway runs them."""

@@ -10,9 +10,9 @@ from edge.acceptance.check import NOT_MEASURED, Check, at_most, left_out, second
 from edge.acceptance.figures import Figures, Share, Station, share_of
 from edge.acceptance.judge_cameras import judge_hanging, judge_health
 from edge.acceptance.judge_places import judge_coverage, judge_positions
-from edge.acceptance.words import kind_words
-from edge.html_page import Both
+from edge.acceptance.words import told_alarm
 from scene.acceptance_config import AcceptanceConfig
+from scene.html_page import Both
 from scene.site import Site
 
 MOST_UNREAD = 0.01
@@ -58,7 +58,7 @@ def judge(figures: Figures, site: Site) -> tuple[Check, ...]:
             ghosts,
             limits.false_share,
             limits.certain,
-            [_of_nothing(one.kind, one.at_s, one.evidence) for one in false or ()],
+            [told_alarm(one.kind, one.evidence, one.at_s) for one in false or ()],
         ),
         _alarm_delay(figures, limits),
         *_position_delay(figures, limits),
@@ -156,11 +156,6 @@ def _no_alarm(what: Both) -> Both:
     return f"{what[0]}: no alarm came", f"{what[1]}：没有告警"
 
 
-def _of_nothing(kind: str, at_s: float, evidence: str) -> Both:
-    en, zh = kind_words(kind)
-    return f"{en} at {at_s:.1f} s: {evidence}", f"{zh}（{at_s:.1f} 秒）：{evidence}"
-
-
 def _alarm_delay(figures: Figures, limits: AcceptanceConfig) -> Check:
     name, what = "alarm_delay", ("delay of alarms", "告警延迟")
     late = [(one.delay_s, one) for one in figures.events if one.delay_s is not None]
@@ -248,13 +243,19 @@ def _same_files(figures: Figures) -> list[Check]:
     """See that the gateway runs what was given to this command: else something else was tested."""
     if figures.differs is None:
         return []
+    same: Both = ("the same", "一致")
+    if figures.uncompared:
+        same = ("the same, as far as can be compared", "可核对的部分一致")
     return [
         Check(
             name="same_files",
             what=("the gateway runs these files", "网关使用相同文件"),
             verdict="failed" if figures.differs else "passed",
-            measured=("differs", "不一致") if figures.differs else ("the same", "一致"),
-            limit=("site file and rig are the same", "站点文件与标定文件一致"),
-            why=figures.differs,
+            measured=("differs", "不一致") if figures.differs else same,
+            limit=(
+                "site file, rig and detection model are the same",
+                "站点文件、标定文件与检测模型一致",
+            ),
+            why=(*figures.differs, *figures.uncompared),
         )
     ]

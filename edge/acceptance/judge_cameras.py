@@ -5,13 +5,18 @@ Knows nothing about people missed or alarms.
 
 from collections.abc import Sequence
 
+from control_room.evidence_words import in_chinese
 from edge.acceptance.check import NOT_MEASURED, Check, Verdict, left_out
-from edge.acceptance.figures import CameraFigures, Figures
-from edge.html_page import Both
+from edge.acceptance.figures import CameraFigures, Figures, Turn
+from edge.acceptance.words import said, state_words
 from scene.acceptance_config import AcceptanceConfig
+from scene.html_page import Both
 from scene.site import Site
 
 OK_STATE = "ok"
+MOST_SIGMA_DEG = 1.5
+"""People so near that their boxes are less exact than this acquit no camera: one that was turned by
+2° could pass."""
 START_PX = 6.0
 """Neighbours may miss each other by so much: of what stands before the panorama's surface."""
 
@@ -31,10 +36,7 @@ def judge_health(figures: Figures, limits: AcceptanceConfig) -> Check:
         measured = (f"{measured[0]}, the gateway not", f"{measured[1]}，网关异常")
     if not limits.cameras_well:
         return left_out(name, what, measured)
-    why: list[Both] = [
-        (f"{one.name}: {one.state}; {one.detail}", f"{one.name}：{one.state}；{one.detail}")
-        for one in ill
-    ]
+    why = [_ill(one) for one in ill]
     why += [
         (f"{one.name}: nothing was said of it", f"{one.name}：无任何状态信息")
         for one in unknown
@@ -51,6 +53,14 @@ def judge_health(figures: Figures, limits: AcceptanceConfig) -> Check:
         measured=measured,
         limit=("every camera and the gateway, all the time", "每台摄像机与网关全程正常"),
         why=tuple(why),
+    )
+
+
+def _ill(camera: CameraFigures) -> Both:
+    (en, zh), (detail, detail_zh) = state_words(camera.state), said(camera.detail)
+    return (
+        f"{camera.name}: {en}; {detail}".removesuffix("; "),
+        f"{camera.name}：{zh}；{detail_zh}".removesuffix("；"),
     )
 
 
@@ -88,20 +98,22 @@ def judge_hanging(figures: Figures, site: Site) -> Check:
     why += [
         (
             f"{one.name}: the gateway finds that it has moved: {one.detail}",
-            f"{one.name}：网关判定其已移动：{one.detail}",
+            f"{one.name}：网关判定其已移动：{in_chinese(one.detail)}",
         )
         for one in cameras
         if one.still is False
     ]
     if figures.rig_doubt:
         why.append((figures.rig_doubt, figures.rig_doubt))
-    unknown = [one.name for one in cameras if not _shown_to_hang(one, limit_deg)]
+    shown = _shown_to_hang(cameras, limit_deg)
+    unknown = [one.name for one in cameras if one.name not in shown | accused]
     verdict: Verdict = "failed" if why else "not_measured" if unknown or not cameras else "passed"
     why += [
         (
-            f"{one}: nothing that it shows now tells how it hangs (survey points alone are the "
-            "rig's own): have people walk before it",
-            f"{one}：当前画面无法判断其朝向（仅凭测量点不足）：请安排人员在其前方行走",
+            f"{one}: nothing that it shows now tells how it hangs (survey points are the rig's "
+            "own, and neighbours may have been turned together): have people walk before it",
+            f"{one}：当前画面无法判断其朝向（测量点属于标定本身，相邻摄像机可能一同转动）："
+            "请安排人员在其前方行走",
         )
         for one in unknown
     ]
@@ -126,13 +138,25 @@ def off_deg(camera: CameraFigures) -> float | None:
     return max(own, default=None)
 
 
-def _shown_to_hang(camera: CameraFigures, limit_deg: float) -> bool:
-    """Tell whether anything that a camera shows now says that it hangs as the rig has it.
+def _shown_to_hang(cameras: Sequence[CameraFigures], limit_deg: float) -> set[str]:
+    """Name the cameras of which something that they show now says that they hang as in the rig.
 
-    Survey points were clicked when the rig was made: they may accuse and never acquit.
+    Survey points were clicked when the rig was made: they may accuse and never acquit. Neighbours
+    that agree may have been turned together: that only carries on what else tells of one of them.
     """
-    agree = any(miss.deg <= limit_deg for miss in camera.overlaps)
-    return camera.still is True or camera.people is not None or agree
+    told = [one for one in cameras if one.still is True or _tells(one.people)]
+    shown = {one.name for one in told if (off_deg(one) or 0.0) <= limit_deg}
+    agree = {
+        one.name: {miss.other for miss in one.overlaps if miss.deg <= limit_deg} for one in cameras
+    }
+    while more := {name for name, others in agree.items() if others & shown} - shown:
+        shown |= more
+    return shown
+
+
+def _tells(people: Turn | None) -> bool:
+    """Tell whether what people show of a camera is exact enough to acquit it."""
+    return people is not None and people.sigma_deg <= MOST_SIGMA_DEG
 
 
 def _turned(camera: CameraFigures, off: float) -> Both:

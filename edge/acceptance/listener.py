@@ -16,6 +16,7 @@ from scene.wire import Envelope
 MOST_KEPT = 1_000_000
 """Of each kind: a day of positions at 10 Hz."""
 MOST_REASONS = 20
+OTHER_REASONS = "for other reasons"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ class WalkListener:
         self._online: bool | None = None
         self._least_lag_ns: int | None = None
         self._refused: dict[str, int] = {}
+        self._left_out = 0
 
     def hear(self, address: Address, envelope: Envelope) -> None:
         """Take one MQTT message."""
@@ -65,6 +67,8 @@ class WalkListener:
                 kept = self._positions if isinstance(body, Positions) else self._health
                 if len(kept) < MOST_KEPT:
                     kept.append(Came(at_ns=now_ns, body=body))
+                else:
+                    self._left_out += 1
             elif isinstance(body, Anomaly):
                 self._hear_alarm(body, now_ns)
             elif isinstance(body, SiteDescription):
@@ -76,8 +80,9 @@ class WalkListener:
     def refuse(self, why: str) -> None:
         """Take note of a message that was not believed."""
         with self._lock:
-            if why in self._refused or len(self._refused) < MOST_REASONS:
-                self._refused[why] = self._refused.get(why, 0) + 1
+            if why not in self._refused and len(self._refused) >= MOST_REASONS:
+                why = OTHER_REASONS
+            self._refused[why] = self._refused.get(why, 0) + 1
 
     def _hear_alarm(self, alarm: Anomaly, now_ns: int) -> None:
         if alarm.state == "active":
@@ -139,6 +144,12 @@ class WalkListener:
         """Why messages were not believed, and how many."""
         with self._lock:
             return dict(self._refused)
+
+    @property
+    def left_out(self) -> int:
+        """How many messages came beyond `MOST_KEPT`, and were not measured."""
+        with self._lock:
+            return self._left_out
 
     def is_there(self) -> bool:
         """Tell whether the gateway has said all that a walk needs."""

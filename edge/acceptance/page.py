@@ -11,9 +11,10 @@ from control_room.journal_export import moment
 from edge.acceptance.check import Check, Verdict, passed
 from edge.acceptance.drawing import bars, longer, plan
 from edge.acceptance.figures import CameraFigures, Figures, Station, Turn
+from edge.acceptance.judge_places import SEEN_TIME
 from edge.acceptance.record import Subject
-from edge.acceptance.words import kind_words
-from edge.html_page import Both, both, bullets, card, document, head, table
+from edge.acceptance.words import said, state_words, told_alarm
+from scene.html_page import Both, both, bullets, card, document, head, table
 from scene.rig import Rig
 from scene.site import Site
 
@@ -34,6 +35,7 @@ STYLE = """
 td.n .en,td.n .zh{white-space:normal}td ul{padding-left:16px}
 .sign{display:flex;gap:32px;margin-top:36px}.sign>span{flex:1;border-top:1px solid #111827;
 padding-top:4px;font-size:13px}
+@media print{.facts,.sign>span{font-size:10px}.sign{break-inside:avoid}}
 """
 
 
@@ -81,6 +83,7 @@ def _verdict(checks: Sequence[Check]) -> str:
 
 def _facts(subject: Subject, figures: Figures) -> str:
     nobody: Both = ("not on this machine", "本机没有该文件")
+    unsaid: Both = ("the gateway does not say which file", "网关未说明所用文件")
     rows: list[tuple[Both, str]] = [
         (("site, gateway", "站点，网关"), escape(f"{subject.site}, {subject.gateway}")),
         (("test", "测试方式"), both(MODES[figures.mode])),
@@ -96,7 +99,7 @@ def _facts(subject: Subject, figures: Figures) -> str:
     rows += [
         (
             ("model", "检测模型"),
-            escape(subject.model) + " " + (_hash(subject.model_sha256) or both(nobody)),
+            escape(subject.model) + " " + (_hash(subject.model_sha256) or both(unsaid)),
         ),
         (
             ("rig", "标定文件"),
@@ -144,12 +147,19 @@ def _legend(figures: Figures) -> str:
     words: Both = (
         "Circle: where people truly were. Line and dot: where they were told to be"
         + (f", {times} times as far off as they were." if times > 1 else ".")
-        + " Red cross: nobody was told there.",
+        + " Red cross: nobody was told there. Red edges: roadway that cameras do not see."
+        + (" Grey edges: not judged." if _is_unknown(figures) else ""),
         "圆圈为真实位置；线与圆点为测得位置"
         + (f"，偏差放大 {times} 倍。" if times > 1 else "。")
-        + "红叉表示未测得。",
+        + "红叉表示未测得。红色边线：摄像机看不到的巷道。"
+        + ("灰色边线：未评判。" if _is_unknown(figures) else ""),
     )
     return f'<p class="note">{both(words)}</p>'
+
+
+def _is_unknown(figures: Figures) -> bool:
+    """Tell whether there are metres of which nobody can say whether they are seen."""
+    return figures.coverage is None or 0 in figures.coverage.looks
 
 
 def _errors(figures: Figures, site: Site) -> str:
@@ -241,15 +251,7 @@ def _false_alarms(figures: Figures) -> str:
         return f"<p>{both(('Whether any was false is not known.', '是否存在误报未知。'))}</p>"
     if not figures.false_alarms:
         return f"<p>{both(('No alarm was false.', '无误报。'))}</p>"
-    lines: list[Both] = []
-    for one in figures.false_alarms:
-        en, zh = kind_words(one.kind)
-        lines.append(
-            (
-                f"{en} at {one.at_s:.1f} s: {one.evidence}",
-                f"{zh}（{one.at_s:.1f} 秒）：{one.evidence}",
-            )
-        )
+    lines = [told_alarm(one.kind, one.evidence, one.at_s) for one in figures.false_alarms]
     return f"<h3>{both(('Alarms of nothing', '误报'))}</h3>{bullets(lines)}"
 
 
@@ -257,8 +259,7 @@ def _standing(figures: Figures) -> str:
     if not figures.standing:
         return ""
     words: Both = ("Stood already when the test began", "测试开始前已存在的告警")
-    items = "".join(f"<li>{escape(one)}</li>" for one in figures.standing)
-    return f"<h3>{both(words)}</h3><ul>{items}</ul>"
+    return f"<h3>{both(words)}</h3>{bullets(figures.standing)}"
 
 
 def _cameras(cameras: Sequence[CameraFigures]) -> str:
@@ -275,7 +276,7 @@ def _cameras(cameras: Sequence[CameraFigures]) -> str:
     rows = [
         [
             escape(one.name),
-            escape(one.state or "–"),
+            both(state_words(one.state)) if one.state else "–",
             _turn(one.survey),
             _turn(one.people),
             "<br>".join(
@@ -284,7 +285,7 @@ def _cameras(cameras: Sequence[CameraFigures]) -> str:
             or "–",
             "–" if one.still is None else both(STILL[one.still]),
             _number(one.alone_m),
-            escape("; ".join(part for part in (one.expected, one.detail) if part)),
+            "; ".join(part for part in (escape(one.expected), both(said(one.detail))) if part),
         ]
         for one in cameras
     ]
@@ -327,8 +328,18 @@ HOW: tuple[Both, ...] = (
     ),
     (
         "A camera is held against three things that do not know of each other: the survey points "
-        "of the site file, people whose places are known, and its neighbours' pictures.",
-        "每台摄像机以三种相互独立的证据校核：站点文件的测量点、位置已知的人员、相邻摄像机画面。",
+        "of the site file, people whose places are known, and its neighbours' pictures. "
+        "Neighbours that agree prove nothing by themselves: they may have been turned together.",
+        "每台摄像机以三种相互独立的证据校核：站点文件的测量点、位置已知的人员、相邻摄像机画面。"
+        "相邻画面一致本身不足为证：它们可能一同转动。",
+    ),
+    (
+        f"Roadway counts as seen, metre by metre, where healthy cameras saw it for at least "
+        f"{SEEN_TIME:.0%} of the time. While the test itself keeps a camera from seeing, what that "
+        "camera would have seen is not judged. A moment without a camera speaks against the "
+        "camera's health, and is named.",
+        f"巷道逐米评判：健康摄像机可见时间不低于 {SEEN_TIME:.0%} 即为可见。测试本身使某摄像机"
+        "无法看到时，其本应可见的部分不评判。短暂失去画面计入摄像机状态，并列出。",
     ),
     (
         "Not measured is not passed.",

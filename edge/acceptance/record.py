@@ -11,14 +11,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from detection.model import SHIPPED
 from edge.acceptance.check import Check, passed
 from edge.acceptance.figures import Figures
+from edge.model_file import ModelFile, model_file
 from scene.errors import LamproomError
 from scene.rig import Rig
 from scene.site import Site
 
 SCHEMA = "lamproom/acceptance/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """What a running gateway says that it runs."""
+
+    software: str
+    model: ModelFile | None
+    """None where it does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +45,7 @@ class Subject:
     """Of the running gateway; none of a clip, which this command runs itself."""
     model: str
     model_sha256: str | None
-    """None where the model's file is not on this machine."""
+    """Of the model that pictures were searched with; none where a running gateway does not say."""
     rig_id: str | None
     rig_sha256: str | None
     site_sha256: str
@@ -54,10 +63,12 @@ def subject_of(
     truth: Path,
     began_at_ns: int,
     ended_at_ns: int,
-    gateway_software: str | None = None,
+    gateway: Gateway | None = None,
 ) -> Subject:
-    """Gather it; raises `LamproomError` for a file that can't be read any more."""
-    model = site.detection.model or SHIPPED
+    """Gather it; `gateway` is none of a clip. Raises `LamproomError` for a file that is gone."""
+    model = model_file(site)
+    if gateway is not None:
+        model = gateway.model or ModelFile(name=model.name, sha256="")
     return Subject(
         site=site.site,
         gateway=site.gateway,
@@ -65,9 +76,9 @@ def subject_of(
         began_at_ns=began_at_ns,
         ended_at_ns=ended_at_ns,
         software=f"lamproom {version('lamproom')}",
-        gateway_software=gateway_software,
+        gateway_software=None if gateway is None else gateway.software,
         model=model.name,
-        model_sha256=sha256_of(model) if model.exists() else None,
+        model_sha256=model.sha256 or None,
         rig_id=None if rig is None else rig.id,
         rig_sha256=sha256_of(site.rig.file) if site.rig.file.exists() else None,
         site_sha256=sha256_of(site_file),

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.html_page import Both
 from location.watch import rules
 from scene.alarms import ALARMS
 from scene.errors import LamproomError, printable, why_unreadable
 from scene.floor import Floor
+from scene.html_page import Both
 from scene.landmarks import by_landmark, nearest
 from scene.landmarks_config import landmarks_of
 from scene.messages import XY

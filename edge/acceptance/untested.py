@@ -8,8 +8,8 @@ from collections.abc import Collection, Sequence
 from edge.acceptance.figures import EventFigures, Station
 from edge.acceptance.truth import Truth
 from edge.acceptance.words import kind_words
-from edge.html_page import Both
 from location.watch import rules
+from scene.html_page import Both
 from scene.site import Site
 
 SYSTEM = ("camera_lost", "camera_moved", "camera_obscured", "camera_dark", "light_lost")

@@ -11,10 +11,12 @@ from typing import Literal
 
 from edge.acceptance.figures import WITHIN_M
 from edge.acceptance.listener import WalkListener
+from edge.acceptance.seen import seen_people
 from edge.acceptance.stations import Stop
 from edge.acceptance.words import kind_words
 from scene.clock import Clock
-from scene.messages import Anomaly
+from scene.html_page import Both
+from scene.messages import XY, Anomaly, Positions
 
 SETTLE_S = 1.0
 """Who has just come to a stop is still being told as walking."""
@@ -47,11 +49,28 @@ class Visit:
 def fits(stop: Stop, alarm: Anomaly) -> bool:
     """Tell whether an alarm is what a station expects: its kind, its zone if one is given, there.
 
-    An alarm that names no place is taken to be.
+    An alarm that names no place may be about anybody anywhere.
     """
     if alarm.kind != stop.expect or stop.zone not in (None, alarm.zone):
         return False
-    return alarm.xyz_m is None or math.dist(alarm.xyz_m[:2], stop.xy_m) <= WITHIN_M
+    return alarm.xyz_m is not None and math.dist(alarm.xyz_m[:2], stop.xy_m) <= WITHIN_M
+
+
+def _seen(told: Positions | None, xy_m: XY) -> Both:
+    """Say how near to a place somebody is seen; who is only thought to be there is not seen."""
+    if told is None:
+        return ("no positions come", "没有定位消息")
+    seen = seen_people(told)
+    off = min((math.dist(one.xyz_m[:2], xy_m) for one in seen), default=None)
+    if off is not None:
+        return (f"nearest seen is {off:.2f} m off", f"最近者（可见）偏差 {off:.2f} 米")
+    if told.people:
+        count = len(told.people)
+        return (
+            f"nobody is seen now; {count} told where last seen",
+            f"当前未见任何人；{count} 人仅为最后所见位置",
+        )
+    return ("nobody is told", "未见任何人")
 
 
 class Walk:
@@ -117,21 +136,10 @@ class Walk:
 
     def _progress(self, stop: Stop, began_ns: int, left_s: float) -> str:
         newest = self._listener.positions(self._clock.now_ns() - 1_500_000_000)
-        off = None
-        if newest:
-            x, y = stop.xy_m
-            people = newest[-1][1].people
-            offs = [((p.xyz_m[0] - x) ** 2 + (p.xyz_m[1] - y) ** 2) ** 0.5 for p in people]
-            off = min(offs, default=None)
         kinds = [one.alarm.kind for one in self._listener.alarms(began_ns)]
         comma = "，" if self._zh else ", "
         came = "".join(comma + kind_words(kind)[self._zh] for kind in kinds)
-        if not newest:
-            seen = "没有定位消息" if self._zh else "no positions come"
-        elif off is None:
-            seen = "未见任何人" if self._zh else "nobody is told"
-        else:
-            seen = f"最近者偏差 {off:.2f} 米" if self._zh else f"nearest is {off:.2f} m off"
+        seen = _seen(newest[-1][1] if newest else None, stop.xy_m)[self._zh]
         left = f"还剩 {left_s:.0f} 秒" if self._zh else f"{left_s:.0f} s left"
         return f"    {left}{'：' if self._zh else ': '}{seen}{came}"
 

@@ -11,9 +11,9 @@ from edge.acceptance.listener import AlarmCame, WalkListener
 from edge.acceptance.stations import Stop
 from edge.acceptance.walk import Visit, fits
 from edge.acceptance.watched import delay_of_s
-from edge.acceptance.words import kind_words
-from edge.html_page import Both
+from edge.acceptance.words import kind_words, told_alarm
 from scene.alarms import ALARMS
+from scene.html_page import Both
 from scene.site import Site
 
 S = 1_000_000_000
@@ -67,8 +67,8 @@ def _first(
 
 def _what(stop: Stop) -> Both:
     en, zh = kind_words(stop.expect or "")
-    zone = f", {stop.zone}" if stop.zone else ""
-    return f"{en}{zone}, station {stop.name}", f"{zh}{zone}，站点 {stop.name}"
+    zone, zone_zh = (f", {stop.zone}", f"，{stop.zone}") if stop.zone else ("", "")
+    return f"{en}{zone}, station {stop.name}", f"{zh}{zone_zh}，站点 {stop.name}"
 
 
 def _event(visit: Visit, own: AlarmCame | None, configured_s: float, at_s: float) -> EventFigures:
@@ -91,23 +91,22 @@ def _event(visit: Visit, own: AlarmCame | None, configured_s: float, at_s: float
 
 def other_alarms(
     listener: WalkListener, taken: set[str], allowed: frozenset[str], began_ns: int
-) -> tuple[tuple[FalseAlarm, ...], tuple[str, ...], tuple[Both, ...]]:
+) -> tuple[tuple[FalseAlarm, ...], tuple[Both, ...], tuple[Both, ...]]:
     """Part what else came into false alarms, what stood before, and troubles of the system."""
     false, troubles = list[FalseAlarm](), list[Both]()
-    standing = []
+    standing = list[Both]()
     for one in listener.alarms():
         alarm = one.alarm
         about = ALARMS[alarm.kind].about if alarm.kind in ALARMS else "system"
-        en, zh = kind_words(alarm.kind)
         if one.at_ns < began_ns:
-            standing.append(f"{en} / {zh}: {alarm.evidence}")
+            standing.append(told_alarm(alarm.kind, alarm.evidence))
         if alarm.id in taken or alarm.kind in allowed or alarm.kind == "drill":
             continue
         if about == "person" and one.at_ns >= began_ns:
             at_s = (one.at_ns - began_ns) / 1e9
             false.append(FalseAlarm(kind=alarm.kind, at_s=at_s, evidence=alarm.evidence))
         elif about == "system" and (one.at_ns >= began_ns or _stands(listener, alarm.id)):
-            troubles.append((f"{en}: {alarm.evidence}", f"{zh}：{alarm.evidence}"))
+            troubles.append(told_alarm(alarm.kind, alarm.evidence))
     return tuple(false), tuple(standing), tuple(troubles)
 
 

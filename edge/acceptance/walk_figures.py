@@ -18,25 +18,26 @@ from edge.acceptance.figures import (
     share_of,
 )
 from edge.acceptance.listener import WalkListener
+from edge.acceptance.seen import seen_people
 from edge.acceptance.untested import not_raised, not_walked
 from edge.acceptance.walk import SETTLE_S, Visit
 from edge.acceptance.walk_alarms import other_alarms, walk_events
 from edge.acceptance.walk_gateway import (
     degraded_of,
     differs_of,
+    model_told,
     silences_of,
     walk_cameras,
     walk_coverage,
 )
 from edge.acceptance.words import kind_words
-from edge.html_page import Both
+from edge.model_file import ModelFile, model_file
+from scene.html_page import Both
 from scene.messages import Position, Positions
 from scene.rig import Rig
 from scene.site import Site
 
 S = 1_000_000_000
-FRESH_S = 1.0
-"""Whom no camera has seen for so long is no longer seen."""
 _Told = tuple[int, Positions, Position | None, float]
 """When it came, what was told, who was nearest of those seen, and how far off."""
 
@@ -63,6 +64,7 @@ def measure_walk(
     health = [beat for _, beat in listener.health(began_ns)]
     seen = [_seconds_seen(visit, listener) for visit in visits]
     cameras = walk_cameras(site, rig, health)
+    uncompared = _uncompared(site, model_told(health))
     return Figures(
         mode="walk",
         seconds=(ended_ns - began_ns) / S,
@@ -72,7 +74,9 @@ def measure_walk(
         false_alarms=false,
         stations=stations,
         cameras=cameras,
-        coverage=walk_coverage(health),
+        coverage=walk_coverage(
+            health, sum(gap_s for _, gap_s in listener.silences(began_ns, ended_ns))
+        ),
         position_delay_s=_delay_s(listener.positions(began_ns)),
         clock_skew_s=listener.skew_s(),
         skew_of=(
@@ -80,10 +84,14 @@ def measure_walk(
             "网关时钟与本机时钟之间，含消息传输时间",
         ),
         untried=untried,
-        untested=_untested(site, events, stations, people=people, allowed=allowed),
+        untested=(
+            *uncompared,
+            *_untested(site, events, stations, people=people, allowed=allowed),
+        ),
         standing=standing,
         troubles=(*troubles, *silences_of(listener, began_ns, ended_ns), *degraded_of(health)),
-        differs=differs_of(site, rig, listener, site_file),
+        differs=differs_of(site, rig, listener, health, site_file),
+        uncompared=uncompared,
     )
 
 
@@ -97,16 +105,10 @@ def _told_at(visit: Visit, listener: WalkListener) -> list[_Told]:
     for at_ns, told in listener.positions(from_ns):
         if at_ns > visit.ended_ns:
             break
-        seen = [p for p in told.people if _is_seen(p, told.captured_at_ns)]
-        offs = [(math.hypot(p.xyz_m[0] - x, p.xyz_m[1] - y), p) for p in seen]
+        offs = [(math.hypot(p.xyz_m[0] - x, p.xyz_m[1] - y), p) for p in seen_people(told)]
         off, person = min(offs, key=lambda pair: pair[0], default=(math.inf, None))
         found.append((at_ns, told, person if off <= WITHIN_M else None, off))
     return found
-
-
-def _is_seen(person: Position, at_ns: int) -> bool:
-    """Tell whether cameras see somebody; else the place is only where they are thought to be."""
-    return bool(person.cameras) and at_ns - person.seen_at_ns <= FRESH_S * S
 
 
 def _seconds_seen(visit: Visit, listener: WalkListener) -> list[bool]:
@@ -169,6 +171,26 @@ def _false_people(
     return share_of(sum(max(0, count - people) for count in counts), sum(counts))
 
 
+def _uncompared(site: Site, told: ModelFile | None) -> tuple[Both, ...]:
+    """Say what is not known of the model that the gateway searched with."""
+    if told is None:
+        return (
+            (
+                "Which model file the gateway really runs: it does not say.",
+                "网关实际使用的模型文件：网关未说明。",
+            ),
+        )
+    if not model_file(site).sha256:
+        return (
+            (
+                "Whether the gateway's model is the one that is meant: its file is not on this "
+                "machine. Compare the hash above.",
+                "网关所用模型是否正确：本机没有该文件，请核对上列哈希值。",
+            ),
+        )
+    return ()
+
+
 def _untested(
     site: Site,
     events: Sequence[EventFigures],
@@ -182,10 +204,6 @@ def _untested(
             "Exact delays: the moment of an act is when Enter was pressed, good to about half a "
             "second.",
             "精确延迟：动作时刻以按下回车为准，误差约半秒。",
-        ),
-        (
-            "Which model file the gateway really runs: only that its site file names this one.",
-            "网关实际使用的模型文件：仅能确认其站点文件所写的名称。",
         ),
     ]
     if people is None:

@@ -3,16 +3,18 @@
 Knows nothing about who walked where.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from control_room.evidence_words import in_chinese
 from edge.acceptance.camera_evidence import by_survey
 from edge.acceptance.figures import WORST, CameraFigures, CoverageFigures
 from edge.acceptance.listener import WalkListener
 from edge.description import without_secrets
-from edge.html_page import Both
+from edge.model_file import ModelFile, model_file
 from scene.acceptance_config import AcceptanceConfig
-from scene.errors import SiteError
+from scene.errors import SiteError, printable
+from scene.html_page import Both
 from scene.messages import GatewayHealth
 from scene.rig import Rig
 from scene.site import Site, parse_site
@@ -32,13 +34,21 @@ def silences_of(listener: WalkListener, began_ns: int, ended_ns: int) -> list[Bo
         (f"{count} messages refused: {why}", f"{count} 条消息被拒：{why}")
         for why, count in listener.refused.items()
     ]
+    if listener.left_out:
+        left = listener.left_out
+        found.append(
+            (
+                f"{left} messages came beyond what is kept and were not measured: walk in parts",
+                f"{left} 条消息超出可保留数量，未计入：请分段行走",
+            )
+        )
     return found
 
 
 def degraded_of(health: Sequence[GatewayHealth]) -> list[Both]:
     """Say why inference was not what the site file asks for."""
     said = dict.fromkeys(beat.degraded for beat in health if beat.degraded)
-    return [(f"degraded: {why}", f"性能下降：{why}") for why in said]
+    return [(f"degraded: {why}", f"性能下降：{in_chinese(why)}") for why in said]
 
 
 def walk_cameras(
@@ -80,26 +90,46 @@ def _still(said: Sequence[tuple[str, str]], *, whole: bool) -> bool | None:
     return None if any(words in said[-1][1] for words in CANT_TELL) else True
 
 
-def walk_coverage(health: Sequence[GatewayHealth]) -> CoverageFigures | None:
-    """Tell the least that was seen of each metre; none where the gateway never told anything.
+def walk_coverage(health: Sequence[GatewayHealth], silent_s: float) -> CoverageFigures | None:
+    """Tell at how many heartbeats each metre was seen; none where none ever told of any.
 
-    A heartbeat that does not tell of a metre says that nobody sees it.
+    A heartbeat that does not tell of a metre says that nobody sees it, and so does each second of
+    the `silent_s` in which none came: there is one a second.
     """
     told = [
-        {round(beat.coverage_from_x_m) + i: count for i, count in enumerate(beat.coverage)}
+        {round(beat.coverage_from_x_m) + i for i, count in enumerate(beat.coverage) if count > 0}
         for beat in health
     ]
-    metres = sorted({metre for one in told for metre in one})
-    if not metres:
+    lengths = [(round(beat.coverage_from_x_m), len(beat.coverage)) for beat in health]
+    ends = [(first, first + metres) for first, metres in lengths if metres]
+    if not ends:
         return None
-    least = tuple(
-        min(one.get(metre, 0) for one in told) for metre in range(metres[0], metres[-1] + 1)
+    metres = range(min(first for first, _ in ends), max(end for _, end in ends))
+    return CoverageFigures(
+        from_m=metres.start,
+        seen=tuple(sum(metre in one for one in told) for metre in metres),
+        looks=(len(told) + round(silent_s),) * len(metres),
     )
-    return CoverageFigures(from_m=metres[0], cameras=least)
+
+
+def model_told(health: Sequence[GatewayHealth]) -> ModelFile | None:
+    """Tell which model the gateway says it searches with; none where any heartbeat says nothing.
+
+    Of several, the last one.
+    """
+    told = [(beat.detection_model, beat.detection_model_sha256) for beat in health]
+    if not told or not all(name and digest for name, digest in told):
+        return None
+    name, digest = told[-1]
+    return ModelFile(name=printable(name, 120), sha256=printable(digest, 64))
 
 
 def differs_of(
-    site: Site, rig: Rig | None, listener: WalkListener, site_file: Path
+    site: Site,
+    rig: Rig | None,
+    listener: WalkListener,
+    health: Sequence[GatewayHealth],
+    site_file: Path,
 ) -> tuple[Both, ...]:
     """Say in what the gateway differs from the files given; the limits of tests are not its own."""
     told = listener.description
@@ -123,7 +153,24 @@ def differs_of(
                 f"其标定为 {told.geometry}，本机文件为 {rig.id}",
             )
         )
-    return tuple(found)
+    return (*found, *_other_models(site, health))
+
+
+def _other_models(site: Site, health: Sequence[GatewayHealth]) -> Iterator[Both]:
+    """Say which models the gateway searched with that are not the file here, if there is one."""
+    here = model_file(site)
+    told = {beat.detection_model_sha256: beat.detection_model for beat in health}
+    told.pop("", None)
+    if len(told) > 1:
+        yield ("its model changed during the test", "测试期间其检测模型有更换")
+    for digest, name in told.items():
+        if here.sha256 and digest != here.sha256:
+            theirs = f"{printable(name, 120)} ({printable(digest[:12])}…)"
+            ours = f"{here.name} ({here.sha256[:12]}…)"
+            yield (
+                f"it searches with the model {theirs}, the file here is {ours}",
+                f"其检测模型为 {theirs}，本机文件为 {ours}",
+            )
 
 
 def _as_run(text: str, site_file: Path) -> Site | None:

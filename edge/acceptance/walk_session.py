@@ -15,9 +15,11 @@ from delivery.signing import RefusedError
 from delivery.subscriber import Subscriber
 from edge.acceptance.figures import Figures
 from edge.acceptance.listener import WalkListener
+from edge.acceptance.record import Gateway
 from edge.acceptance.stations import read_stations
 from edge.acceptance.walk import Walk
 from edge.acceptance.walk_figures import measure_walk
+from edge.acceptance.walk_gateway import model_told
 from edge.acceptance.watched import delay_of_s
 from scene.clock import SystemClock
 from scene.errors import BrokerError, RigError, WireError, printable
@@ -44,8 +46,8 @@ def add_broker_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(expect=[])
 
 
-def walk_with(args: argparse.Namespace, site: Site) -> tuple[Figures, Rig | None, str | None]:
-    """Lead a walk as the options say; gives figures, the rig if it is here, the gateway's software.
+def walk_with(args: argparse.Namespace, site: Site) -> tuple[Figures, Rig | None, Gateway | None]:
+    """Lead a walk as the options say; gives figures, the rig if it is here, what the gateway runs.
 
     Raises `StationsError` before anybody walks, `BrokerError` where the gateway is not heard, and
     `RigError` and `SigningError` for files that can't be used.
@@ -91,7 +93,10 @@ def walk_with(args: argparse.Namespace, site: Site) -> tuple[Figures, Rig | None
         )
     finally:
         connection.close()
-    return figures, rig, None if told is None else printable(told.software)
+    if told is None:
+        return figures, rig, None
+    model = model_told([beat for _, beat in listener.health(began_ns)])
+    return figures, rig, Gateway(software=printable(told.software), model=model)
 
 
 def _rig_if_here(site: Site) -> Rig | None:

@@ -18,7 +18,7 @@ from edge.calibration.advice_overlaps import (
 from edge.calibration.figures import AWAY_M, CameraFit, Figures
 from edge.calibration.limits import LIMITS
 from edge.calibration.verdict import MIDDLE
-from edge.html_page import Both
+from scene.html_page import Both
 
 FEW_POINTS = 6
 """A camera that has points of its own should have so many."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from edge.calibration.figures import Figures, PairFit
 from edge.calibration.proof import contradicting, least_matches, unproven
-from edge.html_page import Both
+from scene.html_page import Both
 
 Found = Iterator[tuple[str, Both]]
 """What it is about, and what to do."""

@@ -13,8 +13,8 @@ from edge.calibration.advice import Advice
 from edge.calibration.figures import AWAY_M, FAR_M, CameraFit, Figures, PairFit
 from edge.calibration.limits import COLOURS
 from edge.calibration.verdict import Check, headline, worst
-from edge.html_page import Both, both, card, document, head, table
 from scene.arrays import Floats
+from scene.html_page import Both, both, card, document, head, table
 
 COLOUR_WORDS: dict[str, Both] = dict(
     zip(COLOURS, (("good", "良好"), ("doubt", "存疑"), ("bad", "超限")), strict=True)

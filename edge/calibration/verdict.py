@@ -11,7 +11,7 @@ import numpy as np
 from edge.calibration.figures import AWAY_M, FAR_M, Figures
 from edge.calibration.limits import COLOURS, LIMITS, Colour, Limits
 from edge.calibration.proof import contradicting, least_matches, unproven
-from edge.html_page import Both
+from scene.html_page import Both
 
 MIDDLE = 1
 """Of `AWAY_M`: the distance that the verdict looks at."""

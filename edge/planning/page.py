@@ -8,7 +8,6 @@ from math import isfinite
 
 import yaml
 
-from edge.html_page import Both, both, bullets, card, document, head, table
 from edge.planning.drawing import draw
 from edge.planning.error import FLOOR_SIGMA_M, LENS_SIGMA, LOOKS_PER_S
 from edge.planning.map import bends, draw_map
@@ -24,6 +23,7 @@ from edge.planning.words import (
     verdict,
 )
 from location.foot import BIAS_M, PIXEL_MIN, PIXEL_SHARE
+from scene.html_page import Both, both, bullets, card, document, head, table
 
 LEGEND: tuple[tuple[str, Both], ...] = (
     ("background:#bfe3da", ("one camera", "一台摄像机")),

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from html import escape
 from math import ceil, isfinite
 
-from edge.html_page import Both
 from edge.planning.judge import Metre
 from edge.planning.view import Needs
 from edge.planning.words import Answer
+from scene.html_page import Both
 
 BAR_PX, GAP_PX = 34, 12
 STRIPS_PX = 4 * (BAR_PX + GAP_PX)

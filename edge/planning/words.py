@@ -10,11 +10,11 @@ from typing import Any, Literal
 from rich.box import SIMPLE
 from rich.table import Column, Table
 
-from edge.html_page import Both
 from edge.planning.file import PER_GATEWAY, HungCamera, PlanConfig
 from edge.planning.gaps import BlindSpot, Cause, Overlap, Stance, Where
 from edge.planning.judge import Judgement, Metre
 from edge.planning.search import Layout
+from scene.html_page import Both
 
 SIDES: dict[str, Both] = {
     "left": ("left rib", "左帮"),

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edge.acceptance.filmed_camera import FilmedCamera
 from edge.camera_watch import CLEAR_AFTER_S, NO_PROBLEMS, START_LIMIT_S, CameraWatch
 from edge.frame_ring import SourceStatus
 from scene.clock import ReplayClock
@@ -16,38 +17,14 @@ LIMITS = CameraLimits(stalled_after_s=2.0, lost_after_s=4.0)
 NOISE = np.random.default_rng(0).integers(0, 256, (500, 48, 64), np.uint8)
 
 
-class Camera:
-    """A camera that is given its pictures by the test."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.said = SourceStatus(state="connecting")
-        self.count = 0
-        self.captured_at_ns = 0
-
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-
-    def times(self) -> tuple[tuple[int, int], ...]:
-        return ((self.count, self.captured_at_ns),) if self.count else ()
-
-    def read(self, number: int) -> Frame | None:
-        raise NotImplementedError
-
-    def latest(self, after: int = 0) -> tuple[Frame, int] | None:
-        raise NotImplementedError
-
-    def status(self) -> SourceStatus:
-        return self.said
-
-
 class Day:
     """Cameras in front of a watch, on a clock of the test's."""
 
     def __init__(self, *names: str) -> None:
         self.clock = ReplayClock(now_ns=1_700_000_000_000_000_000)
         self.watch = CameraWatch(LIMITS, self.clock)
-        self.cameras = {name: Camera(name) for name in names}
+        connecting = SourceStatus(state="connecting")
+        self.cameras = {name: FilmedCamera(name, connecting) for name in names}
         self.alarms: list[Anomaly] = []
 
     def run(
@@ -65,15 +42,13 @@ class Day:
             for name in filming:
                 camera = self.cameras[name]
                 camera.said = SourceStatus(state="running")
-                camera.count += 1
-                camera.captured_at_ns = self.clock.now_ns() - 50_000_000
+                captured_at_ns = self.clock.now_ns() - 50_000_000
+                number = camera.count(captured_at_ns)
                 image = picture(64, 48, 0)
                 if name != frozen:
-                    image = YuvImage(y=NOISE[camera.count % 500], u=image.u, v=image.v)
+                    image = YuvImage(y=NOISE[number % 500], u=image.u, v=image.v)
                 if name != left_out:
-                    frames.append(
-                        Frame(camera=name, captured_at_ns=camera.captured_at_ns, image=image)
-                    )
+                    frames.append(Frame(camera=name, captured_at_ns=captured_at_ns, image=image))
             self.watch.look(list(self.cameras.values()), frames, unfit)
             self.alarms += self.watch.changes()
 
@@ -299,7 +274,7 @@ def test_one_pixel_that_moves_is_life() -> None:
         day.clock.sleep(0.1)
         camera = day.cameras["a"]
         camera.said = SourceStatus(state="running")
-        camera.count += 1
+        camera.count(day.clock.now_ns())
         image = picture(64, 48, 50)
         image.y[30, 31] = index
         frame = Frame(camera="a", captured_at_ns=day.clock.now_ns(), image=image)
@@ -329,7 +304,7 @@ def test_damaged_frames_are_told() -> None:
     day = Day("a")
     day.run(1, "a")
     day.cameras["a"].said = SourceStatus(state="running", corrupt_frames=3)
-    day.cameras["a"].count += 1
+    day.cameras["a"].count(day.clock.now_ns())
     day.watch.look(list(day.cameras.values()), [])
     assert day.health("a").detail == "3 damaged frames left out"
     day.run(2.5)

@@ -1,7 +1,9 @@
+import hashlib
 import json
 
 import pytest
 
+from detection.model import SHIPPED
 from edge.health import CLEAR_AFTER_S, HealthReport
 from scene.clock import ReplayClock
 from scene.messages import Anomaly, CameraHealth, GatewayHealth
@@ -53,6 +55,12 @@ def test_what_nobody_searches_is_not_covered(report: Report) -> None:
     assert report.beat(unsearched=("ahead",)).coverage[10] == 1
     assert not any(report.beat(blind=True).coverage)
     assert len(report.beat(blind=True).coverage) == 60
+
+
+def test_the_model_is_named_with_its_hash_as_it_was_loaded(report: Report) -> None:
+    digest = hashlib.sha256(SHIPPED.read_bytes()).hexdigest()
+    beat = report.beat()
+    assert (beat.detection_model, beat.detection_model_sha256) == (SHIPPED.name, digest)
 
 
 def test_it_is_told_since_when_a_metre_is_unseen(report: Report) -> None:

@@ -13,6 +13,7 @@ from scene.messages import (
     Anomaly,
     GatewayHealth,
     PanoramaPacket,
+    Position,
     Positions,
     SiteDescription,
 )
@@ -109,6 +110,12 @@ def exported(recording: Path, folder: Path, begins: float, ends: float, **more: 
         **more,  # type: ignore[arg-type]
     )
     return export(wanted, SystemClock())
+
+
+def person(**changes: object) -> Position:
+    """Give somebody who is seen."""
+    one = Encoder().packet(START_NS).positions.people[0]
+    return replace(one, **changes)  # type: ignore[arg-type]
 
 
 def moved(packet: PanoramaPacket, **changes: object) -> PanoramaPacket:

@@ -15,16 +15,18 @@ from control_room.incident.drawing import BAND
 from control_room.incident.error import IncidentError
 from control_room.incident.find import recording_of
 from control_room.incident.folder import Wanted, export
+from control_room.incident.gather import gather
 from control_room.incident.job import carry_out
 from control_room.incident.journal import acts_in
 from control_room.incident.order import Order as JobOrder
+from control_room.incident.seen import Coverage
 from control_room.journal import Journal
 from control_room.journal_export import moment
 from control_room.lifecycle import Act, Key
 from delivery.recordings.run_record import RunRecord
 from scene.clock import SystemClock
 from scene.errors import RecordingError
-from scene.messages import CameraState, Order, Receipt
+from scene.messages import CameraState, GatewayHealth, Order, Receipt
 from tests.control_room.fake_gateway import (
     FALLEN,
     FALLEN_RGB,
@@ -112,15 +114,31 @@ def test_the_film_shows_every_picture_at_its_time_with_everybody_where_they_are(
 def test_names_that_the_film_cannot_spell_have_numbers_that_the_page_explains(
     tmp_path: Path,
 ) -> None:
-    recording = record(tmp_path / "run.mcap", 2, names={WALKER: "张伟", FALLEN: "*1"})
+    rare = "\U00020bb7田"  # no letter of the film's
+    recording = record(tmp_path / "run.mcap", 2, names={WALKER: rare, FALLEN: "*1"})
     exported(recording, tmp_path / "out", 0, 2)
     rows = rows_of(tmp_path / "out/tracks.csv")
     tags = {row["name"]: row["film_tag"] for row in rows}
-    assert sorted(tags) == ["*1", "张伟"]
+    assert sorted(tags) == ["*1", rare]
     assert sorted(tags.values()) == ["*1", "*2"], "nobody passes for another's number"
     page = (tmp_path / "out/summary.html").read_text(encoding="utf-8")
     for name, tag in tags.items():
-        assert f"<td>{tag}</td><td>{name}</td>" in page
+        assert f">{tag}</td><td" in page
+        assert f">{name}</td>" in page
+
+
+def test_a_chinese_name_stands_on_the_film_itself(tmp_path: Path) -> None:
+    films = {}
+    for name in ("张伟", "李娜"):
+        recording = record(tmp_path / f"{name}.mcap", 1, names={WALKER: name})
+        exported(recording, tmp_path / name, 0, 1)
+        assert {row["film_tag"] for row in rows_of(tmp_path / name / "tracks.csv")} >= {name}
+        films[name] = film_of(tmp_path / name)[5][1].astype(int)
+    differs = np.nonzero((abs(films["张伟"] - films["李娜"]) > 100).any(axis=2))
+    left, top, _, _ = walker_box(5)
+    assert 20 < len(differs[0]) < 2000, "only the name"
+    assert left - 5 < differs[1].min() < differs[1].max() < left + 45
+    assert BAND + top - 30 < differs[0].min() < differs[0].max() < BAND + top
 
 
 def test_a_gap_is_said_on_the_film_and_on_the_page(tmp_path: Path) -> None:
@@ -442,24 +460,80 @@ def test_site_files_are_all_that_were_in_force(tmp_path: Path) -> None:
     assert (tmp_path / "out/site-2.yaml").read_text() == "changed: true\n"
 
 
+RUN = RunRecord(
+    site=SITE,
+    gateway=GATEWAY,
+    software="lamproom 1",
+    started_at="2026-09-21T14:13:20Z",
+    file_number="1",
+    site_yaml="a: 1",
+    rig_yaml="rig: 1\n",
+    model="miners.onnx",
+    model_sha256="ab" * 32,
+)
+
+
 def test_rig_and_model_are_told_where_the_recording_has_them(tmp_path: Path) -> None:
-    run = RunRecord(
-        site=SITE,
-        gateway=GATEWAY,
-        software="lamproom 1",
-        started_at="2026-09-21T14:13:20Z",
-        file_number="1",
-        site_yaml="a: 1",
-        rig_yaml="rig: 1\n",
-        model="miners.onnx",
-        model_sha256="ab" * 32,
-    )
-    exported(record(tmp_path / "run.mcap", 1, run=run), tmp_path / "out", 0, 1)
+    silent = record(tmp_path / "run.mcap", 1, run=RUN, beat=lambda at_ns: None)
+    exported(silent, tmp_path / "out", 0, 1)
     said = json.loads((tmp_path / "out/manifest.json").read_text())
     assert (tmp_path / "out/rig.yaml").read_text() == "rig: 1\n"
     assert "rig.yaml" in {one["path"] for one in said["files"]}
-    assert said["recording"]["model"] == "miners.onnx"
-    assert said["recording"]["model_sha256"] == "ab" * 32
+    assert said["models"] == [{"name": "miners.onnx", "sha256": "ab" * 32}]
+    page = (tmp_path / "out/summary.html").read_text(encoding="utf-8")
+    assert "miners.onnx" in page
+    assert "ab" * 32 in page
+
+
+def test_what_the_gateway_says_that_it_loaded_counts_more_than_what_lay_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def beat(at_ns: int) -> GatewayHealth:
+        digest = ("cd" if at_ns < at(3) else "ef") * 32
+        return replace(
+            all_well(at_ns), detection_model="miners.onnx", detection_model_sha256=digest
+        )
+
+    recording = record(tmp_path / "run.mcap", 6, beat=beat, run=RUN)
+    exported(recording, tmp_path / "out", 0, 6)
+    said = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert [one["sha256"][:2] for one in said["models"]] == ["cd", "ef"]
+    assert "The detection model changed within this time: 2 are listed" in lacks_of(
+        tmp_path / "out"
+    )
+    assert "there may be more" not in lacks_of(tmp_path / "out")
+    monkeypatch.setattr("control_room.incident.models.MOST", 2)
+    monkeypatch.setattr("control_room.incident.lacks.MOST_MODELS", 2)
+    exported(recording, tmp_path / "cut", 0, 6)
+    assert "2 are listed, there may be more" in lacks_of(tmp_path / "cut")
+    exported(recording, tmp_path / "later", 4, 6)
+    said = json.loads((tmp_path / "later/manifest.json").read_text())
+    assert said["models"] == [{"name": "miners.onnx", "sha256": "ef" * 32}]
+
+
+def test_an_unknown_model_is_missing(tmp_path: Path) -> None:
+    exported(record(tmp_path / "run.mcap", 1), tmp_path / "out", 0, 1)
+    assert "Which detection model ran is not recorded" in lacks_of(tmp_path / "out")
+
+
+def test_what_is_beyond_a_limit_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("control_room.incident.folder.MOST_SITES", 2)
+    monkeypatch.setattr("control_room.incident.showing.MOST_PICTURES", 1)
+    monkeypatch.setattr("control_room.incident.seen.MOST_METRES", 5)
+    monkeypatch.setattr("control_room.incident.find.MOST", 1)
+    down = [(1 + n, replace(DOWN, id=f"d{n}", raised_at_ns=at(1 + n))) for n in range(3)]
+    sites = [(1 + n, replace(told(), site_yaml=f"n: {n}\n")) for n in range(4)]
+    recording = record(tmp_path / "run.mcap", 6, *down, *sites)
+    exported(recording, tmp_path / "out", 0, 6)
+    lacks = lacks_of(tmp_path / "out")
+    assert "3 more states of the site file are left out" in lacks
+    assert "2 more alarms have no picture of their own: see the film" in lacks
+    seen = Coverage(gather(recording)).at(at(2), told())
+    assert "m beyond not told" in seen.in_words
+    assert not seen.is_whole
+    record(tmp_path / "run-2.mcap", 1)
+    with pytest.raises(IncidentError, match="Only the newest 1 files were looked at; 1 more"):
+        recording_of(tmp_path, SITE, GATEWAY, at(99))
 
 
 @pytest.mark.parametrize("with_run", [True, False])

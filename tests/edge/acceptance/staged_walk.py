@@ -10,6 +10,7 @@ from functools import cache
 from edge.acceptance.listener import WalkListener
 from edge.coverage import Roadway
 from edge.description import describe
+from edge.model_file import model_file
 from scene.alarms import ALARMS
 from scene.clock import ReplayClock
 from scene.floor import Floor
@@ -80,6 +81,7 @@ class Scene:
         self.states: dict[str, str] = {}
         self.details: dict[str, str] = {}
         self.degraded = ""
+        self.model = model_file(site())
         self.silent = False
 
     def positions(self, at_ns: int) -> Positions:
@@ -104,6 +106,8 @@ class Scene:
             detection_fps=8.0,
             detection_age_s=0.1,
             detection_provider="CPU",
+            detection_model=self.model.name,
+            detection_model_sha256=self.model.sha256,
             degraded=self.degraded,
             coverage_from_x_m=0.0,
             coverage=coverage(),

@@ -12,10 +12,19 @@ from typing import Any
 
 import pytest
 
+from edge.acceptance.clip import START_AT_NS, Instant
+from edge.acceptance.clip_figures import ClipRun
 from edge.acceptance.figures import share_of
+from edge.acceptance.judge import judge
+from edge.acceptance.truth import Event, read_truth
+from edge.coverage import Roadway
 from edge.main import main
+from scene.floor import Floor
 from scene.geometry import CameraModel
+from scene.messages import CameraHealth, CameraState, Positions
 from scene.rig import load_rig, save_rig
+from scene.site import load_site
+from tests.edge.acceptance.test_judge import GOOD
 from tests.sample_site import SAMPLES
 from tests.stitching.knocks import knocked, turn
 
@@ -92,6 +101,95 @@ def test_a_camera_turned_by_two_degrees_is_found_and_named(
     assert cam2["overlaps"][0]["deg"] == pytest.approx(2.0, abs=0.4)
     assert cam2["alone_m"] > 0.2, "people whom it alone sees are told elsewhere: 0.08 m before"
     assert why in said
+
+
+@needs_samples
+@pytest.mark.parametrize("surveyed", [True, False])
+def test_two_cameras_turned_together_are_both_found_though_they_agree(
+    tmp_path: Path, surveyed: bool
+) -> None:
+    """They see each other's floor as before: only what has a place of its own in the mine tells."""
+    by = turn(2.0, (0.0, 0.0, 1.0))  # about the mine's upright, so that both go the same way
+
+    def swung(one: CameraModel) -> CameraModel:
+        camera_from_mine = one.camera_from_mine[:3, :3]
+        return knocked(one, camera_from_mine @ by @ camera_from_mine.T)
+
+    clip = site_of(tmp_path, swung)
+    if not surveyed:
+        text = (clip / "site.yaml").read_text(encoding="utf-8")
+        mount = "  mount: {xyz_m: [20, -2, 2.5], yaw_deg: 60}\n"
+        head, tail = text[: text.index("  survey_points:")], text[text.index("floor:") :]
+        (clip / "site.yaml").write_text(head + mount + tail, encoding="utf-8")
+    code, content = accept(clip)
+    checks = {check["name"]: check for check in content["checks"]}
+    assert (code, checks["cameras_hang"]["verdict"]) == (1, "failed")
+    for name, camera in zip(("cam1", "cam2"), content["figures"]["cameras"], strict=True):
+        assert all(miss["deg"] < 0.3 for miss in camera["overlaps"]), "they agree"
+        assert (camera["survey"] is not None) is surveyed
+        whys = [why for why, _ in checks["cameras_hang"]["why"]]
+        by_people = camera["people"] is not None
+        words = f"{name} looks " if surveyed or by_people else f"{name}: nothing that it shows now"
+        assert any(why.startswith(words) for why in whys), whys
+    assert content["figures"]["cameras"][1]["people"]["deg"] == pytest.approx(2.0, abs=0.5)
+
+
+@needs_samples
+def test_what_the_clip_itself_hides_is_not_held_against_where_cameras_look(tmp_path: Path) -> None:
+    """Both cameras die by the script for four of ten seconds: what they look at is as it was."""
+    clip = site_of(tmp_path)
+    dead = {"type": "camera_dead", "t_start_s": 5.0, "t_end_s": 9.0}
+    events = json.loads((clip / "events.json").read_text(encoding="utf-8"))
+    scripted = [*events, *(dead | {"camera": name} for name in ("cam1", "cam2"))]
+    truth = replace(read_truth(clip), events=tuple(Event(**one) for one in scripted))
+    site = load_site(clip / "site.yaml")
+    rig = load_rig(site.rig.file)
+    roadway = Roadway(rig, Floor(site.floor), site.floor)
+    for named, verdict in ((truth, "passed"), (read_truth(clip), "failed")):
+        run = ClipRun(site, rig, named, roadway)
+        for frame in range(len(named.moments)):
+            run.take(instant(frame, "lost" if 50 <= frame < 90 else "ok"))
+        figures = replace(GOOD, coverage=run.coverage())
+        check = next(one for one in judge(figures, site) if one.name == "coverage")
+        assert check.verdict == verdict, check.why
+        assert check.why == () if verdict == "passed" else "Seen too seldom" in check.why[0][0]
+
+
+@needs_samples
+def test_a_few_looks_at_a_metre_are_no_measure_of_it(tmp_path: Path) -> None:
+    """Both cameras are dead by the script but for half a second after the warm-up."""
+    clip = site_of(tmp_path)
+    site, truth = load_site(clip / "site.yaml"), read_truth(clip)
+    rig = load_rig(site.rig.file)
+    events = tuple(
+        Event(type="camera_dead", camera=name, t_start_s=2.5) for name in ("cam1", "cam2")
+    )
+    roadway = Roadway(rig, Floor(site.floor), site.floor)
+    run = ClipRun(site, rig, replace(truth, events=events), roadway)
+    for frame in range(len(truth.moments)):
+        run.take(instant(frame, "lost" if frame >= 25 else "ok"))
+    figures = replace(GOOD, coverage=run.coverage())
+    check = next(one for one in judge(figures, site) if one.name == "coverage")
+    assert check.verdict == "not_measured", check.why
+
+
+def instant(frame: int, state: CameraState) -> Instant:
+    """Give one instant in which both cameras are in a state, and nobody is about."""
+    at_ns = START_AT_NS + frame * 100_000_000
+    cameras = tuple(
+        CameraHealth(name=name, state=state, fps=10.0, last_frame_at_ns=at_ns)
+        for name in ("cam1", "cam2")
+    )
+    return Instant(
+        frame=frame,
+        at_ns=at_ns,
+        frames=(),
+        people=(),
+        positions=Positions(captured_at_ns=at_ns, people=()),
+        panorama=None,
+        anomalies=(),
+        cameras=cameras,
+    )
 
 
 @needs_samples

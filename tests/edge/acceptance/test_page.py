@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from edge.acceptance.check import Check
-from edge.acceptance.figures import Figures
+from edge.acceptance.drawing import GREY, RED
+from edge.acceptance.figures import CoverageFigures, Figures
 from edge.acceptance.judge import judge
 from edge.acceptance.page import page
 from edge.acceptance.record import subject_of
@@ -73,6 +74,32 @@ def test_it_speaks_one_language_and_loads_nothing(
     assert EVIL in shown
     assert tab.locator("svg").count() == 3
     assert len(tab.pdf(format="A4")) > 10_000
+    context.close()
+
+
+def test_roadway_that_is_not_seen_is_red_on_the_plan(tmp_path: Path, chromium: Any) -> None:
+    seen, looks = (0, 90, 95, 0, *(100,) * 13), (100, 100, 100, 0, *(100,) * 13)
+    lost = CoverageFigures(from_m=23, seen=seen, looks=looks)
+    file, _ = report(tmp_path, replace(GOOD, coverage=lost))
+    context = chromium.new_context(locale="en-GB")
+    tab = context.new_page()
+    tab.goto(file.as_uri())
+    plan = tab.locator("svg").first
+    colours = plan.locator("line[stroke-width='5']").evaluate_all(
+        "lines => lines.map(line => [line.getAttribute('stroke'), +line.getAttribute('x1')])"
+    )
+    metres = [
+        sorted({20 + round((x - 40) / 56) for c, x in colours if c == one}) for one in (RED, GREY)
+    ]
+    assert metres == [[20, 21, 22, 23, 24], [26]], "metres 20 to 23 are told of nowhere"
+    assert "Grey edges: not judged" in tab.inner_text("body")
+    file, _ = report(tmp_path, replace(GOOD, coverage=None))
+    tab.goto(file.as_uri())
+    strokes = plan.locator("line[stroke-width='5']").evaluate_all(
+        "lines => lines.map(line => line.getAttribute('stroke'))"
+    )
+    assert strokes == [GREY] * 40, "nothing known does not look like all seen"
+    assert "Grey edges: not judged" in tab.inner_text("body")
     context.close()
 
 

@@ -136,7 +136,8 @@ def test_a_walk_is_led_measured_written_and_signed(
 
         def step_in() -> None:
             gateway.scene.people = [IN_ZONE]
-            raised = alarm("restricted_zone", time.time_ns(), zone="switchgear")
+            there = {"zone": "switchgear", "xyz_m": (*IN_ZONE, 0.0)}
+            raised = alarm("restricted_zone", time.time_ns(), **there)
             threading.Timer(1.2, lambda: gateway.say(raised)).start()
 
         monkeypatch.setattr("sys.stdin", Keyboard(stand, stand, step_in))
@@ -152,6 +153,9 @@ def test_a_walk_is_led_measured_written_and_signed(
     assert content["figures"]["events"][0]["delay_s"] >= 0.2
     assert content["subject"]["tester"] == "Li Wei"
     assert content["subject"]["gateway_software"].startswith("lamproom ")
+    told_model = (content["subject"]["model"], content["subject"]["model_sha256"])
+    assert told_model == (gateway.scene.model.name, gateway.scene.model.sha256)
+    assert gateway.scene.model.sha256 in (folder / "out" / "report.html").read_text("utf-8")
     assert "[1/2] Go to station A" in said
     assert "Now: step into the zone" in said
     assert said.splitlines()[-2] == "PASSED"

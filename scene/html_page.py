@@ -1,13 +1,18 @@
 """A self-contained HTML page in two languages: style, language switch, cards, lists, tables.
 
-Knows nothing about what it reports. Nothing is loaded from elsewhere.
+Knows nothing about what it reports. Nothing is loaded from elsewhere. Whatever comes from elsewhere
+is only text.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from html import escape
+
+from scene.errors import printable
 
 Both = tuple[str, str]
 """English, Chinese."""
+LONGEST = 2000
+"""Of one text."""
 
 STYLE = """
 :root{color-scheme:light}body{margin:0;background:#f3f5f7;color:#111827;
@@ -24,17 +29,21 @@ overflow-x:auto;margin:0 0 12px}
 .verdict.red{background:#fde3e3;border-color:#c62828;color:#8f1d1d}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px;width:100%}
 th,td{padding:3px 8px;border-bottom:1px solid #e5e9ee;text-align:right;vertical-align:top}
-th{color:#4b5563;font-weight:600;vertical-align:bottom}td.t,th.t{text-align:left}
-td.n{white-space:nowrap}tr.bad td{background:#fdf0f0}
+th{color:#4b5563;font-weight:600;vertical-align:bottom;word-break:keep-all}
+td.t,th.t{text-align:left}td.t{overflow-wrap:break-word}.n+.t{padding-left:18px}
+td.n,td b{white-space:nowrap}tr.bad td{background:#fdf0f0}
 svg{display:block;max-width:100%;height:auto}
-button{float:right;font:inherit;padding:3px 12px;border:1px solid #b6c0cb;border-radius:6px;
-background:#fff;cursor:pointer}
-html[lang=en] .zh{display:none}html[lang=zh] .en{display:none}
 @page{margin:12mm}
-@media print{button{display:none}body{background:#fff;font-size:11px}main{padding:0}
-.card{break-inside:avoid;padding:6px;overflow:visible}h2,h3{break-after:avoid}
-table{font-size:9px}th,td{padding:1px 3px}
+@media print{body{background:#fff;font-size:11px}main{padding:0}
+.card{padding:6px;overflow:visible}h2,h3{break-after:avoid}svg,figure,tr{break-inside:avoid}
+thead{display:table-header-group}table{font-size:9px}th,td{padding:1px 3px}
+.note{font-size:10px}h3{font-size:12px}.n+.t{padding-left:12px}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+"""
+SWITCH = """
+button{float:right;font:inherit;padding:3px 12px;border:1px solid #b6c0cb;border-radius:6px;
+background:#fff;cursor:pointer}@media print{button{display:none}}
+html[lang=en] .zh,html[lang=zh] .en{display:none}
 """
 SCRIPT = """
 const root=document.documentElement;
@@ -48,15 +57,23 @@ def document(title: str, body: str, style: str = "") -> str:
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
         f'content="width=device-width,initial-scale=1"><title>{escape(title)}</title>'
-        f"<style>{STYLE}{style}</style></head><body><main><button>English / 中文</button>"
+        f"<style>{STYLE}{SWITCH}{style}</style></head><body><main><button>English / 中文</button>"
         f"{body}</main><script>{SCRIPT}</script></body></html>\n"
     )
 
 
+def text(value: object, most: int = 200) -> str:
+    """Give a text as HTML: cut, without control characters, escaped."""
+    whole = str(value)
+    return escape(printable(whole, most) + ("…" if len(whole) > most else ""))
+
+
 def both(words: Both) -> str:
-    """Give words in both languages, of which one is shown."""
-    en, zh = (escape(word) for word in words)
-    return f'<span class="en">{en}</span><span class="zh">{zh}</span>'
+    """Give words in both languages, of which one is shown; the same in both are written once."""
+    en, zh = (text(word, LONGEST) for word in words)
+    if en == zh:
+        return en
+    return f'<span class="en" lang="en">{en}</span><span class="zh" lang="zh">{zh}</span>'
 
 
 def head(words: Both) -> str:
@@ -64,9 +81,9 @@ def head(words: Both) -> str:
     return f"<h2>{both(words)}</h2>"
 
 
-def card(inner: str) -> str:
+def card(inner: str, kind: str = "") -> str:
     """Give a framed piece."""
-    return f'<div class="card">{inner}</div>'
+    return f'<div class="{f"card {kind}".strip()}">{inner}</div>'
 
 
 def bullets(lines: Sequence[Both]) -> str:
@@ -78,7 +95,7 @@ def bullets(lines: Sequence[Both]) -> str:
 
 def table(
     heads: Sequence[Both],
-    rows: Sequence[Sequence[str]],
+    rows: Iterable[Sequence[str]],
     texts: Collection[int],
     bad: Collection[int] = (),
 ) -> str:
