@@ -84,6 +84,10 @@ class Judge:
         if said_ns is not None:
             heapq.heappush(self._waiting, (said_ns, next(_NUMBERS), message))
 
+    def change(self, at_ns: int, site: Site) -> None:
+        """Go by other rules from an instant on, one that has not been seen yet."""
+        self._changing.append((at_ns, site))
+
     def see(self, positions: Positions) -> tuple[Anomaly, ...]:
         """Judge an instant; gives what is new about alarms."""
         at_ns = positions.captured_at_ns

@@ -5,6 +5,7 @@ Knows nothing about how they are made, nor who may: the gate before it does.
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,12 @@ class Exports:
     recordings: Path
     key_file: Path | None
     jobs: Jobs
+    file_at: Callable[[int], Path] | None = None
+    """Tells which recording has an instant (UTC ns); none: they are looked for in `recordings`."""
+
+    def place_of(self, at_ns: int) -> Path:
+        """Give the recording that has an instant, or the folder where it is to be looked for."""
+        return self.recordings if self.file_at is None else self.file_at(at_ns)
 
 
 def export_routes(journal: Journal, exports: Exports | None) -> list[BaseRoute]:
@@ -120,7 +127,7 @@ def _begin(journal: Journal, exports: Exports, key: Key, who: str) -> Job | None
     def order(folder: Path) -> str:
         return line_of(
             Order(
-                recordings=str(exports.recordings),
+                recordings=str(exports.place_of(entry.last.raised_at_ns)),
                 site=key.site,
                 gateway=key.gateway,
                 alarm="" if entry.last.kind in OWN_KINDS else key.alarm,

@@ -6,10 +6,9 @@ Knows nothing about exports. Recordings begin anew every hour or so, and with ev
 from pathlib import Path
 
 from control_room.incident.error import IncidentError
-from control_room.incident.neighbours import place_of
 from control_room.journal_export import moment
 from control_room.journal_query import QuestionError, time_ns
-from delivery.recordings.reader import RecordingFile
+from delivery.recordings.outline import place_of, span_of
 from delivery.recordings.run_record import read_run
 from scene.errors import RecordingError
 
@@ -29,16 +28,21 @@ def recording_of(folder: Path, site: str, gateway: str, at_ns: int) -> Path:
         files.sort(key=lambda one: one.stat().st_mtime_ns, reverse=True)
     except OSError as error:
         raise IncidentError(f"{folder}: can't be read: {error.strerror}") from None
-    begun = [(_begun_ns(file, site, gateway), file) for file in files[:MOST]]
+    looked, left = files[:MOST], len(files) - MOST
+    begun = [(_begun_ns(file, site, gateway), file) for file in looked]
     ours = [(begun_ns, file) for begun_ns, file in begun if begun_ns is not None]
     for begun_ns, file in sorted(ours, reverse=True):
         if begun_ns <= at_ns and _has(file, site, gateway, at_ns):
             return file
+    more = more_zh = ""
+    if left > 0:
+        more = f" Only the newest {MOST} files were looked at; {left} more lie there."
+        more_zh = f"只查看了最新的 {MOST} 个文件，另有 {left} 个。"
     raise IncidentError(
         f"no recording of {site} / {gateway} has {moment(at_ns)}; is it recorded "
-        "(`lamproom run --record`), and into the folder that --recordings names?",
+        f"(`lamproom run --record`), and into the folder that --recordings names?{more}",
         f"没有 {site} / {gateway} 在 {moment(at_ns)} 的录像；是否已录制"
-        "（`lamproom run --record`），并存入 --recordings 所指的文件夹？",
+        f"（`lamproom run --record`），并存入 --recordings 所指的文件夹？{more_zh}",
     )
 
 
@@ -57,10 +61,9 @@ def _begun_ns(file: Path, site: str, gateway: str) -> int | None:
 
 def _has(file: Path, site: str, gateway: str, at_ns: int) -> bool:
     try:
-        recording = RecordingFile(file)
-        bounds = recording.span_ns()
+        bounds = span_of(file)
         if bounds is None or not bounds[0] <= at_ns <= bounds[1] + BETWEEN_NS:
             return False
-        return place_of(recording) == (site, gateway)
+        return place_of(file) == (site, gateway)
     except RecordingError:
         return False

@@ -6,6 +6,7 @@ here waits for an export. Where they are written somebody else may clean up at a
 
 import contextlib
 import json
+import os
 import secrets
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import IO, Literal
 
@@ -26,6 +28,8 @@ KEPT = 5
 """So many finished ones are there to be fetched; the oldest goes first."""
 FREE_BYTES = 2_000_000_000
 """So much must be free where they are written: what fills a disk may cost alarms."""
+UNFINISHED = ".unfinished"
+"""Where exports are made in a folder in which they stay: what else lies there is somebody's own."""
 BUSY = "another export is being made; ask again when it is done"
 BUSY_ZH = "另一个导出正在进行，请待其完成后再试"
 COMMAND = (sys.executable, "-m", "control_room.incident.job")
@@ -63,13 +67,17 @@ class Job:
 class Jobs:
     """Runs exports; close it when nobody wants any more."""
 
-    def __init__(self, say: Callable[[str], None], place: Path) -> None:
-        """`place` is where exports are written; what an ended process left there goes."""
+    def __init__(self, say: Callable[[str], None], place: Path, *, lasting: bool = False) -> None:
+        """`place` is where exports are written; what an ended process left there goes.
+
+        With `lasting` each .zip stays there under its name; else it goes with this process.
+        """
         self._say = say
+        self._place, self._lasting = place, lasting
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
         self._running: subprocess.Popen[str] | None = None
-        self._own = OwnFolder(place)
+        self._own = OwnFolder(place / UNFINISHED if lasting else place)
         self._thread: threading.Thread | None = None
 
     def start(
@@ -133,6 +141,9 @@ class Jobs:
         if thread is not None:
             thread.join(timeout=5.0)
         self._own.close()
+        if self._lasting:
+            with contextlib.suppress(OSError):  # another process has it, or there is none
+                (self._place / UNFINISHED).rmdir()
 
     def _new_place(self, id: str) -> Path:
         """Make a folder for one export; raises `NoRoomError`, `OSError`."""
@@ -140,7 +151,7 @@ class Jobs:
         free = shutil.disk_usage(own).free
         if free < FREE_BYTES:
             raise NoRoomError(
-                f"only {free / 1e9:.1f} GB are free in {own.parent}; an export wants "
+                f"only {free / 1e9:.1f} GB are free in {self._place}; an export wants "
                 f"{FREE_BYTES / 1e9:g} GB free, so that it can't fill the disk",
                 f"磁盘仅剩 {free / 1e9:.1f} GB；导出需要 {FREE_BYTES / 1e9:g} GB 可用空间",
             )
@@ -203,9 +214,43 @@ class Jobs:
                         bytes=archive.stat().st_size,
                         archive=archive,
                     )
+                    if self._lasting:
+                        self._keep(archive, job.name)
         return end
+
+    def _keep(self, archive: Path, name: str) -> None:
+        """Let a .zip stay under its name, over nothing that is there; tells where, or why not."""
+        for number in count(1):
+            kept = self._place / (name if number == 1 else f"{Path(name).stem}-{number}.zip")
+            try:
+                _put(archive, kept)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                self._say(f"{kept}: can't be kept: {error.strerror}; fetch it on the page")
+            else:
+                self._say(f"exported: {kept}")
+            return
 
     def _forget_old(self) -> None:
         for id in list(self._jobs)[:-KEPT]:
             del self._jobs[id]
             self._own.drop(id)
+
+
+def _put(archive: Path, kept: Path) -> None:
+    """Give a file a second name, or copy it where there are no such; raises `OSError`."""
+    try:
+        os.link(archive, kept)
+        return
+    except FileExistsError:
+        raise
+    except OSError:  # a file system that knows no links says so in many ways
+        pass
+    with kept.open("xb") as copy:
+        try:
+            with archive.open("rb") as whole:
+                shutil.copyfileobj(whole, copy)
+        except OSError:
+            kept.unlink()
+            raise

@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from delivery.recordings.format import number_in
-from delivery.recordings.reader import RecordingFile
+from delivery.recordings.outline import place_of, span_of
 from scene.errors import RecordingError
-from scene.messages import SiteDescription
 
 
 def files_round(path: Path, from_ns: int, to_ns: int) -> list[Path]:
@@ -20,7 +19,7 @@ def files_round(path: Path, from_ns: int, to_ns: int) -> list[Path]:
     or are another gateway's, are passed over; of `path` nothing is asked.
     """
     try:
-        place = place_of(RecordingFile(path))
+        place = place_of(path)
         number, family = _family_of(path)
     except (OSError, RecordingError):
         return [path]  # whoever reads it says what is wrong
@@ -30,13 +29,6 @@ def files_round(path: Path, from_ns: int, to_ns: int) -> list[Path]:
         _while_in((family[one] for one in side), place, from_ns, to_ns) for side in (older, newer)
     )
     return [*reversed(before), path, *behind]
-
-
-def place_of(recording: RecordingFile) -> tuple[str, str] | None:
-    """Tell of which site and gateway a recording is; raises `RecordingError`."""
-    records = recording.records(wanted=lambda channel: channel.topic.endswith("/site"))
-    body = next((one.body for one in records if isinstance(one.body, SiteDescription)), None)
-    return None if body is None else (body.site, body.gateway)
 
 
 def _family_of(path: Path) -> tuple[int, dict[int, Path]]:
@@ -59,9 +51,8 @@ def _while_in(
     taken = list[Path]()
     for file in files:
         try:
-            recording = RecordingFile(file)
-            bounds = recording.span_ns()
-            if bounds is None or place_of(recording) != place:
+            bounds = span_of(file)
+            if bounds is None or place_of(file) != place:
                 continue
         except RecordingError:
             continue

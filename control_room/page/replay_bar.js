@@ -19,6 +19,8 @@ const DRAG_MS = 120;
 const LATE_MS = 3000;
 /** Who goes on from an alarm while it plays has passed it by so much. */
 const PASSED_MS = 1500;
+/** What was passed over because nobody recorded it is told for so long, at the speed of 1. */
+const GAP_MS = 8000;
 /** Marks closer than this share of the time line are one. */
 const MARKS = 400;
 /** What the keys on the time line move by, seconds. */
@@ -39,8 +41,10 @@ const track = document.getElementById("replay-track");
 const head = document.getElementById("replay-head");
 const marks = document.getElementById("replay-marks");
 const unjudged = document.getElementById("replay-unjudged");
+const gaps = document.getElementById("replay-gaps");
 const time = document.getElementById("replay-time");
 const note = document.getElementById("replay-note");
+const gapNote = document.getElementById("replay-gap-note");
 const speed = element("select");
 /** Map of each button's word to it. */
 const buttons = new Map([
@@ -202,6 +206,7 @@ function draw() {
   track.setAttribute("aria-valuenow", String(Math.round((now - from) / 1000)));
   track.setAttribute("aria-valuetext", text);
   drawJudged(replay, now);
+  drawGaps(replay, now);
 }
 
 /** Of several jumps that were asked for the last counts; while it plays, it is soon past that. */
@@ -232,6 +237,25 @@ function drawJudged({ judged_to_ns, to_ns, trouble }, now) {
   else if (model.replayMarks.length === 0) text = word("replay_no_alarms");
   setText(note, text);
   note.classList.toggle("bad", isUnknown || (trouble !== "" && !isDone));
+}
+
+/** Show where nothing was recorded, and say so there: it must not look like quiet. */
+function drawGaps({ gaps: given, playing, speed: times }, now) {
+  const places = JSON.stringify(given);
+  if (gaps.dataset.places !== places) {
+    gaps.dataset.places = places;
+    gaps.replaceChildren(...given.map(({ from_ns, to_ns }) => {
+      const gap = element("i");
+      gap.style.left = `${100 * shareOf(from_ns)}%`;
+      gap.style.right = `${100 * (1 - shareOf(to_ns))}%`;
+      return gap;
+    }));
+  }
+  const told_ms = playing ? GAP_MS * Math.max(1, times) : 0;
+  const near = given.findLast(({ from_ns, to_ns }) => now > msOf(from_ns) && now < msOf(to_ns) + told_ms);
+  const isIn = near !== undefined && now < msOf(near.to_ns);
+  setText(gapNote, near === undefined ? ""
+    : word(isIn ? "replay_gap" : "replay_gap_passed", clock(near.from_ns), clock(near.to_ns)));
 }
 
 function label(one, text) {

@@ -7,13 +7,14 @@ share its processor time with that.
 import contextlib
 import multiprocessing
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from control_room.replay.joined import Tell
 from control_room.replay.judging import Progress, judged
 from control_room.replay.known import Known
-from control_room.replay.recording import Recording, Tell, open_recording
+from control_room.replay.recording import Recording, open_recording
 from scene.errors import LamproomError
 
 ENDED = "judging the recording ended unexpectedly: alarms after this are not known"
@@ -28,7 +29,7 @@ def judging(recording: Recording, known: Known, tell: Tell) -> Iterator[None]:
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe(duplex=False)
     process = spawn.Process(
-        target=_judge, args=(recording.path, theirs), name="judge-recording", daemon=True
+        target=_judge, args=(recording.paths, theirs), name="judge-recording", daemon=True
     )
     process.start()
     theirs.close()
@@ -45,15 +46,21 @@ def judging(recording: Recording, known: Known, tell: Tell) -> Iterator[None]:
         ours.close()
 
 
-def _judge(path: Path, out: "Connection[Progress | str, object]") -> None:
+def _judge(paths: Sequence[Path], out: "Connection[Progress | str, object]") -> None:
+    sending = threading.Lock()  # files are opened by a thread of their own, which may tell, too
+
+    def send(what: Progress | str) -> None:
+        with sending:
+            out.send(what)
+
     with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
         try:
-            for progress in judged(open_recording(path, out.send)):
-                out.send(progress)
+            for progress in judged(open_recording(paths[0], send, *paths[1:])):
+                send(progress)
         except LamproomError as error:
-            out.send(str(error))
+            send(str(error))
             return
-        out.send("")
+        send("")
 
 
 def _take_all(inbox: "Connection[object, Progress | str]", known: Known, tell: Tell) -> None:

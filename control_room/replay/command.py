@@ -7,15 +7,18 @@ import sys
 import tempfile
 import threading
 import webbrowser
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from control_room.broker_options import add_broker_arguments, broker_of
 from control_room.incident.api import Exports
 from control_room.incident.jobs import Jobs
+from control_room.incident.neighbours import files_round
 from control_room.judge import about_people, differences, once_each
 from control_room.panorama import Viewer
 from control_room.replay.background import judging
+from control_room.replay.joined import BOTH_NS, Tell
 from control_room.replay.judging import judged
 from control_room.replay.known import Known
 from control_room.replay.outlets import Outlet, PageOutlet, broker_outlet, page_outlet
@@ -25,6 +28,8 @@ from control_room.replay.recording import Recording, open_recording
 from control_room.replay.times import TIMES, time_in
 from control_room.replay.wishes import wish_of
 from control_room.server import ServerError, bind, serving
+from delivery.recordings.format import time_text
+from delivery.recordings.outline import span_of
 from delivery.recordings.repair import repair
 from delivery.stream import stream_packets
 from scene.clock import SystemClock
@@ -39,6 +44,10 @@ still being worked out; the bar shows how far that is.
 
 What is acknowledged or shelved in a replay is forgotten at the next jump.
 
+Each hour of a run is a file. Of one FILE those of its run beside it are played as well, from an
+hour before it begins to 12 hours after (--only: it alone); name several for another time line. What
+was not recorded between two files, or is deleted, is hatched on the time line, and passed over.
+
 With --broker all is also published there, under the prefix `replay`.
 
 With --check nothing is shown: the replayed alarms are compared with the recorded ones. They may
@@ -51,11 +60,24 @@ exit codes: 0 played, equal, or repaired; 1 --check found a difference; 2 the re
 read."""
 
 DEFAULT_PORT = 8080
+EXPORTS = "exports"
+BEFORE_NS, AFTER_NS = 3_600_000_000_000, 12 * 3_600_000_000_000
+"""Of one file's run so much before and after its beginning is played as well. Alarms are worked out
+from the first instant on: what comes long before keeps those that were asked for waiting."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `lamproom replay`."""
-    parser.add_argument("recording", type=Path, help="a file that `lamproom run --record` wrote")
+    parser.add_argument(
+        "recordings",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="what `lamproom run --record` wrote; several files of one gateway are one time line",
+    )
+    parser.add_argument(
+        "--only", action="store_true", help="of one FILE: without those of its run beside it"
+    )
     add_broker_arguments(parser, default=None)
     parser.add_argument(
         "--speed", type=_speed, default=1.0, metavar="X", help="times as fast as it was (default 1)"
@@ -79,6 +101,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="private key that alarms' minutes are signed with which are exported on the page",
     )
+    parser.add_argument(
+        "--exports",
+        type=Path,
+        metavar="FOLDER",
+        help="where what is exported on the page is kept (default: exports, beside the recording)",
+    )
     other = parser.add_mutually_exclusive_group()
     other.add_argument(
         "--check", action="store_true", help="only compare the alarms; exit code 1 on a difference"
@@ -91,12 +119,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Replay, check or repair; gives the exit code. Raises `RecordingError`, `BrokerError`."""
     if args.repair:
-        return _repair(args.recording)
-    tell = _Telling(args.recording)
-    recording = open_recording(args.recording, tell)
+        for path in args.recordings:
+            _repair(path)
+        return 0
+    paths = _files(args, _Telling(args.recordings))
+    tell = _Telling(paths)
+    recording = open_recording(paths[0], tell, *paths[1:])
     if args.check:
         return _check(recording, tell)
     span_ns, at_ns = _times_of(args, recording)
+    _say_what(recording, tell)
     known, recorded = Known(recording.from_ns), RecordedClock(at_ns)
     with contextlib.ExitStack() as stack:
         page = stack.enter_context(page_outlet(recording, recorded))
@@ -116,9 +148,13 @@ def run(args: argparse.Namespace) -> int:
         )
         stack.enter_context(judging(recording, known, tell))
         port = _free_port() if args.port is None else args.port
-        place = stack.enter_context(tempfile.TemporaryDirectory(prefix="lamproom-exports-"))
-        jobs = stack.enter_context(contextlib.closing(Jobs(tell, Path(place))))
-        exports = Exports(recordings=args.recording, key_file=args.signing_key, jobs=jobs)
+        stack.callback(recording.file.close)
+        exports = Exports(
+            recordings=args.recordings[0],
+            key_file=args.signing_key,
+            jobs=stack.enter_context(_exporting(args, tell)),
+            file_at=lambda at_ns: recording.file.part_at(at_ns).path,
+        )
         steered = Steered(page, player)
         url = stack.enter_context(
             serving(page.room, stream_packets, port=port, played=steered, exports=exports)
@@ -149,19 +185,90 @@ class Steered:
             self._player.wish(wish)
 
 
+@contextlib.contextmanager
+def _exporting(args: argparse.Namespace, tell: Tell) -> Iterator[Jobs]:
+    """Have exports made, and say where they are kept; raises `RecordingError`."""
+    kept = args.exports or args.recordings[0].parent / EXPORTS
+    with contextlib.ExitStack() as stack:
+        if lasting := _can_be_written(kept):
+            print(f"What is exported on its page is kept in {kept}", flush=True)
+        elif args.exports is not None:
+            raise RecordingError(f"--exports {kept}: can't be written; give another folder")
+        else:
+            tell(
+                f"{kept}: can't be written: what is exported on the page is gone when this ends; "
+                "fetch it there, or give --exports FOLDER"
+            )
+            made = tempfile.TemporaryDirectory(prefix="lamproom-exports-")
+            kept = Path(stack.enter_context(made))
+        yield stack.enter_context(contextlib.closing(Jobs(tell, kept, lasting=lasting)))
+
+
+def _can_be_written(folder: Path) -> bool:
+    """Tell whether files can be put into a folder, which need not be there yet."""
+    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+def _files(args: argparse.Namespace, tell: Tell) -> list[Path]:
+    """List what is played: of one file those of its run beside it as well; it comes first."""
+    first = args.recordings[0]
+    if len(args.recordings) > 1 or args.only or args.check:
+        return list(args.recordings)
+    span = span_of(first)
+    if span is None:
+        return [first]
+    beside = files_round(first, span[0] - BEFORE_NS, span[0] + AFTER_NS)
+    return [first, *(one for one in beside if one != first and _is_beside(one, span, tell))]
+
+
+def _is_beside(path: Path, named_ns: tuple[int, int], tell: Tell) -> bool:
+    """Tell whether a file's time fits beside that of the one that was named, which counts."""
+    try:
+        span = span_of(path)
+    except RecordingError:  # deleted just now
+        return False
+    if span is None:
+        return False
+    both_ns = min(span[1], named_ns[1]) - max(span[0], named_ns[0])
+    fits = both_ns <= BOTH_NS and span[1] - span[0] <= AFTER_NS
+    if not fits:
+        tell(
+            f"{path}: goes from {time_text(span[0])} to {time_text(span[1])}, which does not fit "
+            "beside it (a clock that was set?): it is left out; name both to play both"
+        )
+    return fits
+
+
+def _say_what(recording: Recording, tell: Tell) -> None:
+    """Say which files are one time line, and where it has gaps."""
+    parts = recording.file.parts
+    if len(parts) > 1:
+        tell(
+            f"played as one, from {time_text(recording.from_ns)} to {time_text(recording.to_ns)}: "
+            f"{parts[0].path.name} to {parts[-1].path.name}"
+        )
+    for gap in recording.gaps:
+        tell(f"there is no recording from {time_text(gap.from_ns)} to {time_text(gap.to_ns)}")
+
+
 def _times_of(args: argparse.Namespace, recording: Recording) -> tuple[tuple[int, int], int]:
-    """Tell from when to when is played, and where it begins."""
+    """Tell from when to when is played, and where it begins: in one file that was named, there."""
     whole_ns = (recording.from_ns, recording.to_ns)
     from_ns, to_ns = whole_ns
+    begin_ns = from_ns
+    if len(args.recordings) == 1:
+        named = (one for one in recording.file.parts if one.path == args.recordings[0])
+        begin_ns = next((one.since_ns for one in named), from_ns)
     if args.since is not None:
-        from_ns = time_in(args.since, whole_ns, option="--from")
+        from_ns = time_in(args.since, whole_ns, begin_ns, option="--from")
     if args.until is not None:
-        to_ns = time_in(args.until, whole_ns, option="--to")
+        to_ns = time_in(args.until, whole_ns, begin_ns, option="--to")
     if from_ns > to_ns:
         raise RecordingError(f"--from {args.since}: is later than --to {args.until}")
-    at_ns = from_ns
+    at_ns = min(max(begin_ns, from_ns), to_ns)
     if args.at is not None:
-        at_ns = time_in(args.at, whole_ns, option="--at")
+        at_ns = time_in(args.at, whole_ns, begin_ns, option="--at")
         if not from_ns <= at_ns <= to_ns:
             raise RecordingError(f"--at {args.at}: is not between --from and --to")
     return (from_ns, to_ns), at_ns
@@ -174,7 +281,9 @@ def _check(recording: Recording, tell: "_Telling") -> int:
         raised += [mark.anomaly for mark in progress.marks if mark.judged]
         for text in progress.told:
             tell(text)
-    recorded = once_each(one for _, one in recording.said_alarms)
+    said = recording.alarms(recording.from_ns, recording.to_ns)
+    # What was raised while nothing was recorded can't be raised again.
+    recorded = once_each(one for one in said if recording.file.gap_at(one.raised_at_ns) is None)
     lines = differences(recorded, raised, from_ns=first_ns)
     people = sum(about_people(one) for one in recorded)
     for line in lines:
@@ -186,13 +295,12 @@ def _check(recording: Recording, tell: "_Telling") -> int:
     return 0
 
 
-def _repair(path: Path) -> int:
+def _repair(path: Path) -> None:
     whole, missing = repair(path)
     for text in missing:
         print(text, file=sys.stderr)
     what = "all that could be read" if missing else "all of it: nothing was missing"
     print(f"{whole}: {what}")
-    return 0
 
 
 def _speed(text: str) -> float:
@@ -211,15 +319,16 @@ def _free_port() -> int:
 
 
 class _Telling:
-    """Tells each thing once on stderr, with the recording's name; from several threads."""
+    """Tells each thing once on stderr, with what it is of; from several threads."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = str(path)
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = tuple(map(str, paths))
+        self._of = self._paths[0] if len(paths) == 1 else f"{len(paths)} files"
         self._told = set[str]()
         self._lock = threading.Lock()
 
     def __call__(self, text: str) -> None:
-        text = text if text.startswith(self._path) else f"{self._path}: {text}"
+        text = text if text.startswith(self._paths) else f"{self._of}: {text}"
         with self._lock:
             if text not in self._told:
                 self._told.add(text)

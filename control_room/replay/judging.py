@@ -9,7 +9,7 @@ import pickle
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import count
 from typing import Any
@@ -19,6 +19,7 @@ from mcap.records import Message as McapMessage
 
 from control_room.head_count import HeadCount
 from control_room.judge import Judge, about_people, active_at, site_of
+from control_room.replay.joined import Gap
 from control_room.replay.recording import Recording, is_message, is_of
 from delivery.recordings.format import FRAME_TOPIC, Record
 from delivery.recordings.reader import record_of
@@ -36,6 +37,7 @@ from scene.messages import (
     Tags,
 )
 from scene.packet import unpack
+from scene.site import Site
 from scene.topics import REPLAY_PREFIX, Address, parse_topic
 from scene.wire import Envelope, Message, type_name
 
@@ -44,6 +46,8 @@ HOLD_NS = 10_000_000_000
 SNAPSHOT_EVERY_NS = 15_000_000_000
 TELL_EVERY = 500
 """After so many messages it is told how far one is."""
+UNKNOWN_END = "There is no recording of a while, and then it was over: when it ended is not known."
+"""On alarms that stood before a gap and not after it."""
 FED = ("state", "site", "positions", "health", "tags", "machines")
 """Topics that a room hears as they were said; alarms are raised anew."""
 
@@ -143,25 +147,34 @@ class _Judging:
         """The instant that was judged last."""
         self._said_ns = recording.from_ns
         """When that was received, or one before it that came later."""
+        self._sites = [(recording.from_ns, recording.first_site)]
+        """What the site was told to be last, and before that while nothing is judged yet."""
+        self._passed_ns = recording.from_ns
+        """Gaps up to here were passed over."""
+        self._standing: dict[str, Anomaly] = {}
+        """Alarms that are active by what was judged, and by what was told of the system."""
+        self._told_system = set[tuple[str, str, int]]()
         self._trust: Counter[str] = Counter()
         self._refused, self._foreign = 0, 0
         self._last_ns = recording.from_ns
         self._snapshot_ns = recording.from_ns + SNAPSHOT_EVERY_NS
 
     def run(self) -> Iterator[Progress]:
-        marks = _of_the_system(self._recording)
-        messages = self._recording.file.messages(wanted=_is_wanted)
+        marks = list[Mark]()
+        messages = self._recording.file.messages(wanted=_is_wanted, check_sums=True)
         for number, (channel, message) in enumerate(messages, 1):
             at_ns = message.log_time
             snapshot = self._snapshot_before(at_ns)
-            self._take(channel, message)
+            for gap in self._recording.gaps:
+                if self._passed_ns < gap.to_ns <= at_ns:
+                    marks += self._pass_over(gap)
+            marks += self._take(channel, message)
             marks += self._judged_up_to(at_ns - HOLD_NS)
             if snapshot is not None or number % TELL_EVERY == 0:
                 known_ns = min([at_ns, *(received_ns for _, _, received_ns, _ in self._held)]) - 1
                 yield Progress(judged_to_ns=known_ns, marks=tuple(marks), snapshot=snapshot)
                 marks = []
         marks += self._judged_up_to(None)
-        self._recording.file.check_sum()
         end_ns = self._recording.to_ns
         yield Progress(
             judged_to_ns=end_ns,
@@ -189,22 +202,23 @@ class _Judging:
         self._snapshot_ns = at_ns + SNAPSHOT_EVERY_NS
         return Snapshot(at_ns=before_ns, heads=packed(self._heads), machines=dict(self._machines))
 
-    def _take(self, channel: Channel, message: McapMessage) -> None:
+    def _take(self, channel: Channel, message: McapMessage) -> list[Mark]:
+        """Take a message; gives what it says of alarms that no rule can raise again."""
         if _is_frame(channel):
             # Decoded only where the same instant did not come by itself.
             self._hold(message.publish_time, message.log_time, message.data)
-            return
+            return []
         if channel.topic == REFUSED_TOPIC:
             self._refused += 1
-            return
+            return []
         try:
             record = record_of(channel, message)
         except WireError:
             self._foreign += 1
-            return
+            return []
         self._trust[record.trust] += 1
         if not is_of(record, self._recording):
-            return
+            return []
         body, said = record.body, heard(record)
         if said is not None:
             self._heads.hear(*said, record.at_ns)
@@ -217,6 +231,47 @@ class _Judging:
                 self._early.append(body)
             else:
                 self._judge.hear(body)
+        elif isinstance(body, SiteDescription):
+            self._change(record.at_ns, body)
+        return self._of_the_system(record.at_ns, body) if isinstance(body, Anomaly) else []
+
+    def _change(self, at_ns: int, site: SiteDescription) -> None:
+        """Judge by other rules from then on, unless it was only said again."""
+        if site.site_yaml == self._sites[-1][1].site_yaml:
+            return
+        if self._judge is None:
+            self._sites.append((at_ns, site))  # what waits is judged by the rules of its time
+        else:
+            self._sites = [(at_ns, site)]
+            self._judge.change(at_ns, self._rules(site))
+
+    def _of_the_system(self, at_ns: int, one: Anomaly) -> list[Mark]:
+        """Give what was said about cameras and the like, each word once."""
+        word = (one.id, one.state, one.captured_at_ns)
+        if about_people(one) or word in self._told_system:
+            return []
+        self._told_system.add(word)
+        self._stands(one)
+        return [Mark(at_ns=at_ns, anomaly=one)]
+
+    def _pass_over(self, gap: Gap) -> list[Mark]:
+        """Begin to judge anew behind a gap; gives how alarms stand there that stood before it."""
+        marks = self._judged_up_to(None)
+        self._judge, self._passed_ns = None, gap.to_ns
+        still = {one.id for one in active_at(gap.to_ns, self._told_from(gap.to_ns))}
+        unknown = [one for one in self._standing.values() if one.id not in still]
+        return [*marks, *(self._ended(one, gap.to_ns) for one in unknown)]
+
+    def _told_from(self, at_ns: int) -> tuple[Anomaly, ...]:
+        """Read what is told of alarms in the file that has an instant."""
+        part = self._recording.file.part_at(at_ns)
+        return self._recording.alarms(part.since_ns, part.to_ns)
+
+    def _ended(self, one: Anomaly, at_ns: int) -> Mark:
+        """End an alarm of which nobody knows when it ended."""
+        self._standing.pop(one.id, None)
+        over = replace(one, state="cleared", captured_at_ns=at_ns, evidence=UNKNOWN_END)
+        return Mark(at_ns=at_ns, anomaly=over)
 
     def _hold(self, captured_ns: int, at_ns: int, what: Positions | bytes) -> None:
         heapq.heappush(self._held, (captured_ns, next(self._number), at_ns, what))
@@ -233,28 +288,47 @@ class _Judging:
                 self._foreign += 1
                 continue
             if self._judge is None:
-                marks += self._begin(positions.captured_at_ns)
+                marks += self._begin(positions.captured_at_ns, received_ns)
             assert self._judge is not None
             self._done_ns, self._said_ns = captured_ns, max(self._said_ns, received_ns)
-            marks += [
-                Mark(at_ns=self._said_ns, anomaly=one, judged=True)
-                for one in self._judge.see(positions)
-            ]
+            for one in self._judge.see(positions):
+                marks.append(Mark(at_ns=self._said_ns, anomaly=one, judged=True))
+                self._stands(one)
         return marks
 
-    def _begin(self, first_ns: int) -> list[Mark]:
-        """Begin to judge; gives the alarms that were active then, as they were told."""
-        recording, self._first_ns = self._recording, first_ns
-        sites = [
-            (at_ns, site_of(one, name=str(recording.path))) for at_ns, one in _changes(recording)
-        ]
-        adopted = active_at(first_ns, (one for _, one in recording.said_alarms))
-        self._judge = Judge(sites[0][1], adopted, sites[1:])
+    def _begin(self, first_ns: int, received_ns: int) -> list[Mark]:
+        """Begin to judge; gives how alarms about people stand then, as they were told."""
+        part = self._recording.file.part_at(received_ns)
+        self._first_ns = self._first_ns or first_ns
+        while len(self._sites) > 1 and self._sites[1][0] <= first_ns:
+            del self._sites[0]
+        (_, site), *changes = self._sites
+        adopted = active_at(first_ns, self._told_from(received_ns))
+        self._judge = Judge(
+            self._rules(site), adopted, [(at_ns, self._rules(one)) for at_ns, one in changes]
+        )
         for message in self._early:
             self._judge.hear(message)
         self._early = []
-        stand = (one for one in adopted if about_people(one) and one.xyz_m is not None)
-        return [Mark(at_ns=recording.from_ns, anomaly=one) for one in stand]
+        taken = {one.id for one in adopted}
+        over = [
+            self._ended(one, received_ns)  # before there was anything to judge again
+            for one in list(self._standing.values())
+            if about_people(one) and one.id not in taken
+        ]
+        stand = [one for one in adopted if about_people(one) and one.xyz_m is not None]
+        for one in stand:
+            self._stands(one)
+        return [*over, *(Mark(at_ns=part.since_ns, anomaly=one) for one in stand)]
+
+    def _rules(self, site: SiteDescription) -> Site:
+        return site_of(site, name=str(self._recording.path))
+
+    def _stands(self, one: Anomaly) -> None:
+        if one.state == "active":
+            self._standing[one.id] = one
+        else:
+            self._standing.pop(one.id, None)
 
 
 def unproven(trust: Mapping[str, int]) -> str:
@@ -284,22 +358,3 @@ def _people_of(header: bytes) -> Positions | None:
         return unpack(len(header).to_bytes(4, "big") + header).positions
     except WireError:
         return None
-
-
-def _of_the_system(recording: Recording) -> list[Mark]:
-    """Give what was said about cameras and the like, which no rule can raise again."""
-    marks, told = list[Mark](), set[tuple[str, str, int]]()
-    for at_ns, one in recording.said_alarms:
-        if not about_people(one) and (one.id, one.state, one.captured_at_ns) not in told:
-            told.add((one.id, one.state, one.captured_at_ns))
-            marks.append(Mark(at_ns=at_ns, anomaly=one))
-    return marks
-
-
-def _changes(recording: Recording) -> list[tuple[int, SiteDescription]]:
-    """Leave out where a site was only said again."""
-    found = [recording.sites[0]]
-    for at_ns, one in recording.sites[1:]:
-        if one.site_yaml != found[-1][1].site_yaml:
-            found.append((at_ns, one))
-    return found

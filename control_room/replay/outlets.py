@@ -11,11 +11,12 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from control_room.journal import Journal
+from control_room.replay.joined import Tell
 from control_room.replay.judging import Mark, heard
 from control_room.replay.moments import Moment
 from control_room.replay.pictures import Pictures, marked
 from control_room.replay.recorded_clock import RecordedClock
-from control_room.replay.recording import Recording, Tell
+from control_room.replay.recording import Recording
 from control_room.room import Room
 from delivery.mqtt import Connection
 from delivery.recordings.format import Record

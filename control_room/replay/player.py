@@ -152,6 +152,8 @@ class Player:
         if record is None:
             self._reach_end()
             return
+        if self._passed_gap(record):
+            return
         now_s = self._clock.monotonic_s()
         wait_s = self._anchor_s + (record.at_ns - self._anchor_ns) / 1e9 / self._speed - now_s
         if wait_s > 0:
@@ -189,17 +191,34 @@ class Player:
         if not forward:
             shown_ns = self._heard_ns.get("picture", self._at_ns)
             before_ns = picture_before(self._recording, shown_ns)
-            self._go(self._from_ns if before_ns is None else before_ns)
+            self._go(self._end_before(shown_ns) if before_ns is None else before_ns)
             return
         if self._sending.skips:
             self._go(self._at_ns)
         while (record := self._peek()) is not None:
+            if self._passed_gap(record):
+                if "picture" in self._heard_ns:
+                    return  # there is one of that very instant
+                continue
             self._feed(record)
             if record.topic == PANORAMA or (
                 isinstance(record.body, Positions) and not self._recording.has_pictures
             ):
                 return
         self._reach_end()
+
+    def _passed_gap(self, following: Record) -> bool:
+        """Go to what follows at once where nothing was recorded: nobody may take that for quiet."""
+        gap = self._recording.file.gap_at(self._at_ns)
+        if gap is None or following.at_ns < gap.to_ns:
+            return False
+        self._go(gap.to_ns)
+        return True
+
+    def _end_before(self, at_ns: int) -> int:
+        """Tell where the recording ended before the last gap, or else where it begins."""
+        ends = [one.from_ns for one in self._recording.gaps if one.to_ns <= at_ns]
+        return ends[-1] if ends else self._from_ns
 
     def _reach_end(self) -> None:
         if self._loop and self._playing and self._to_ns > self._from_ns:
@@ -288,6 +307,11 @@ class Player:
             "loop": self._loop,
             "judged_to_ns": min(self._known.judged_to_ns, self._to_ns),
             "trouble": self._known.trouble,
+            "gaps": [
+                {"from_ns": one.from_ns, "to_ns": one.to_ns}
+                for one in self._recording.gaps
+                if one.to_ns > self._from_ns and one.from_ns < self._to_ns
+            ],
             "quiet_s": {
                 topic: round((self._at_ns - heard_ns) / 1e9, 3)
                 for topic, heard_ns in self._heard_ns.items()

@@ -1,77 +1,84 @@
-"""What a recording says of one gateway, as far as it must be known before it is played.
+"""What recordings say of one gateway, as far as it must be known before they are played.
 
 Knows nothing about rules or how it is played. Only chunks that hold what is asked for are read.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from mcap.records import Channel
 
+from control_room.replay.joined import Gap, Joined, Tell
 from delivery.recordings.format import FOR_A_RERUN, FRAME_TOPIC, VIDEO_TOPIC, Record
-from delivery.recordings.reader import RecordingFile
 from delivery.recordings.refused_record import REFUSED_TOPIC
 from scene.errors import RecordingError
 from scene.messages import Anomaly, SiteDescription
 
-Tell = Callable[[str], None]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """A recording of one gateway that is open."""
+    """Recordings of one gateway that are open."""
 
-    file: RecordingFile
+    file: Joined
+    paths: tuple[Path, ...]
+    """Where they lie, as they were named."""
     site: str
     gateway: str
-    sites: tuple[tuple[int, SiteDescription], ...]
-    """What the site was told to be, each from when it was received on."""
-    said_alarms: tuple[tuple[int, Anomaly], ...]
-    """Every word on alarms that is in it, with when it was received."""
+    first_site: SiteDescription
+    """What the site was told to be first."""
     from_ns: int
     to_ns: int
-    """When the first and the last thing in it was received."""
+    """When the first and the last thing in them was received."""
     has_pictures: bool
 
     @property
     def path(self) -> Path:
-        """Where it lies."""
-        return self.file.path
+        """Where the one lies that was named first."""
+        return self.paths[0]
 
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Where nothing was recorded, between two files."""
+        return self.file.gaps
 
-def open_recording(path: Path, tell: Tell) -> Recording:
-    """Open a recording; `tell` is told what is missing. Raises `RecordingError`."""
-    file = RecordingFile(path, on_missing=tell)
-    span = file.span_ns()
-    if span is None:
-        raise RecordingError(
-            f"{path}: nothing in it can be read; it was cut off before the first message"
+    def alarms(self, from_ns: int, to_ns: int) -> tuple[Anomaly, ...]:
+        """Read every word on alarms that was received within a time."""
+        records = self.file.records(
+            from_ns=from_ns, to_ns=to_ns, wanted=lambda one: said(one, "alarm")
         )
-    sites, alarms, place = list[tuple[int, SiteDescription]](), list[tuple[int, Anomaly]](), None
-    for record in file.records(wanted=lambda one: said(one, "site") or said(one, "alarm")):
-        body = record.body
-        if isinstance(body, SiteDescription):
-            place = place or (body.site, body.gateway)
-            if (body.site, body.gateway) == place:
-                sites.append((record.at_ns, body))
-        elif isinstance(body, Anomaly):
-            alarms.append((record.at_ns, body))
-    if place is None:
+        return tuple(one.body for one in records if isinstance(one.body, Anomaly))
+
+
+def open_recording(path: Path, tell: Tell, *more: Path) -> Recording:
+    """Open a recording, and `more` of the same gateway; `tell` is told what is missing.
+
+    Raises `RecordingError`.
+    """
+    file = Joined((path, *more), tell)
+    first = next(
+        (
+            one.body
+            for one in file.records(wanted=lambda one: said(one, "site"))
+            if isinstance(one.body, SiteDescription)
+        ),
+        None,
+    )
+    if first is None:
         raise RecordingError(
             f"{path}: has no site description; it was not written by `lamproom run --record`"
         )
     pictures = any(file.messages(wanted=is_picture))
     if not pictures and not any(file.messages(wanted=lambda one: said(one, "positions"))):
         raise RecordingError(f"{path}: has no positions and no pictures; there is nothing to play")
+    from_ns, to_ns = file.span_ns()
     return Recording(
         file=file,
-        site=place[0],
-        gateway=place[1],
-        sites=tuple(sites),
-        said_alarms=tuple(alarms),
-        from_ns=span[0],
-        to_ns=span[1],
+        paths=(path, *more),
+        site=first.site,
+        gateway=first.gateway,
+        first_site=first,
+        from_ns=from_ns,
+        to_ns=to_ns,
         has_pictures=pictures,
     )
 

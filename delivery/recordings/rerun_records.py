@@ -5,7 +5,7 @@ none of it.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from mcap.records import Channel
 
 from delivery.recordings import camera_packets
 from delivery.recordings.camera_packets import CameraPacket, CameraStream, packet_of, stream_of
-from delivery.recordings.reader import read_messages
+from delivery.recordings.reader import RecordingFile
 from scene.errors import WireError
 
 
@@ -45,15 +45,23 @@ class Gap:
 
 
 def read_for_a_rerun(
-    path: Path, on_missing: Callable[[str], None]
+    path: Path,
+    on_missing: Callable[[str], None],
+    *,
+    from_ns: int | None = None,
+    to_ns: int | None = None,
+    kinds: Sequence[str] | None = None,
 ) -> Iterator[RecordedPacket | RecordedStep | Gap]:
     """Give them in the order in which they were recorded; `on_missing` is told what can't be read.
 
-    Raises `RecordingError`.
+    `from_ns` and `to_ns` are of the recorder's clock, both included; of what a second run
+    needs only some `kinds` of `FOR_A_RERUN` may be wanted. Raises `RecordingError`.
     """
     streams: dict[int, CameraStream | None] = {}
     foreign = 0
-    for channel, message in read_messages(path, on_missing=on_missing):
+    wanted = None if kinds is None else lambda one: one.metadata.get("kind") in kinds
+    file = RecordingFile(path, on_missing=on_missing)
+    for channel, message in file.messages(from_ns=from_ns, to_ns=to_ns, wanted=wanted):
         kind = channel.metadata.get("kind")
         try:
             if kind == camera_packets.KIND:

@@ -28,6 +28,7 @@ MOST_NS = 2**63
 MAX_GAPS = 10_000
 """A file with more damaged places than this is given up at the next."""
 MOST_TOLD = 100
+END_MISSING = "the end is missing"
 
 _MAGIC = b"\x89MCAP0\r\n"
 _PACKED = struct.pack("<I", 4) + b"zstd"
@@ -146,7 +147,7 @@ class _Walk:
         places = self._found.places
         last = f" after {time_text(places[-1].to_ns)}" if places else ""
         self._found.missing.append(
-            f"{self._found.path}: the end is missing: it breaks off{last}, its last "
+            f"{self._found.path}: {END_MISSING}: it breaks off{last}, its last "
             f"{self._size - at} bytes can't be read, and up to {FLUSH_S:g} s before the break may "
             "not have been written"
         )
@@ -228,7 +229,7 @@ class _Walk:
             or footer.summary_crc != crc
         ):
             return False
-        for opcode, content in _records(data[: footer_at - at]):
+        for opcode, content in records_in(data[: footer_at - at]):
             if opcode == Opcode.CHANNEL and len(self._found.channels) < MAX_CHANNELS:
                 with contextlib.suppress(Exception):  # whatever the bytes make of it
                     channel = channel_of(content)
@@ -270,7 +271,8 @@ class _Walk:
             )
 
 
-def _records(data: bytes) -> Iterator[tuple[int, bytes]]:
+def records_in(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Take records apart, as far as they are whole: each one's opcode and content."""
     at = 0
     while at + RECORD.size <= len(data):
         opcode, length = RECORD.unpack_from(data, at)

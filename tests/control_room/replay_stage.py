@@ -39,10 +39,12 @@ def known_of(recording: Recording) -> Known:
 
 
 @contextlib.contextmanager
-def replaying(path: Path, *, known: Known | None = None, **how: Any) -> Iterator[ReplayStage]:
+def replaying(
+    path: Path, *more: Path, known: Known | None = None, **how: Any
+) -> Iterator[ReplayStage]:
     """Serve a replay for as long as the block lasts; `how` is for the player."""
     told: list[str] = []
-    recording = open_recording(path, told.append)
+    recording = open_recording(path, told.append, *more)
     known = known_of(recording) if known is None else known
     recorded = RecordedClock(recording.from_ns)
     with page_outlet(recording, recorded) as page:

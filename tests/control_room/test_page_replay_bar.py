@@ -10,9 +10,11 @@ import pytest
 from control_room.replay.judging import Progress
 from control_room.replay.known import Known
 from control_room.replay.recording import open_recording
+from scene.wire import Message
 from tests.control_room.conftest import Tab
-from tests.control_room.fake_gateway import FPS
-from tests.control_room.recorded_story import START_NS, everything, write
+from tests.control_room.fake_gateway import FPS, health
+from tests.control_room.recorded_story import START_NS, everything, story, told, write
+from tests.control_room.replay.hour_files import run_of, write_files
 from tests.control_room.replay_stage import ReplayStage, known_of, replaying
 
 S = 1_000_000_000
@@ -248,6 +250,40 @@ def test_the_bar_fits_and_stays_in_sight(tab: Tab, stage: ReplayStage, width: in
         box = buttons.nth(i).bounding_box()
         assert min(box["width"], box["height"]) >= 34, "large enough for a thumb"
         assert box["x"] + box["width"] <= width
+
+
+def test_where_nothing_was_recorded_is_shown_said_and_passed_over(tab: Tab, tmp_path: Path) -> None:
+    said: list[tuple[int, Message]] = [(START_NS, told())]
+    said += [(one.captured_at_ns, one) for one in story(45)]
+    said += [(at_ns, health(at_ns)) for at_ns in range(START_NS, START_NS + 45 * S, S)]
+    files = write_files(tmp_path / "run.mcap", run_of(said, 45 * FPS), ((0, 8.05), (40, 45)))
+    recording = open_recording(files[0], pytest.fail, files[1])
+    (gap,) = recording.gaps
+    with replaying(*files, playing=False, at_ns=START_NS + 20 * S) as stage:
+        page = opened(tab, stage)
+        note = page.locator("#replay-gap-note")
+        assert "NO RECORDING from 21/09/2026" in note.inner_text()
+        track, shown = (
+            page.locator(name).bounding_box() for name in ("#replay-track", "#replay-gaps i")
+        )
+        whole_ns = recording.to_ns - recording.from_ns
+        for edge, at_ns in ((shown["x"], gap.from_ns), (shown["x"] + shown["width"], gap.to_ns)):
+            share = (at_ns - recording.from_ns) / whole_ns
+            assert (edge - track["x"]) / track["width"] == pytest.approx(share, abs=0.01)
+        page.locator(".chip.bad", has_text="silent for").wait_for()
+        tab.shoot("in-a-gap")
+        page.click("#lang-zh")
+        assert "没有录像" in note.inner_text()
+        page.click("#lang-en")
+        page.get_by_role("button", name="Play", exact=True).click()
+        note.get_by_text("PASSED OVER: no recording from").wait_for()
+        tab.shoot("after-a-gap")
+        page.wait_for_function("() => lamproom.replay.ended")
+        page.keyboard.press("t")
+        page.keyboard.press("Home")
+        wait_at(page, 0.0)
+        assert note.inner_text() == ""
+        assert tab.complaints == []
 
 
 def test_what_is_not_worked_out_yet_does_not_look_like_no_alarm(tab: Tab, recorded: Path) -> None:

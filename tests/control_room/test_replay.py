@@ -13,7 +13,7 @@ import pytest
 from control_room.judge import differences, judge, once_each, site_of
 from control_room.main import open_room
 from control_room.replay.background import judging
-from control_room.replay.command import _times_of, add_arguments, run
+from control_room.replay.command import _exporting, _files, _times_of, add_arguments, run
 from control_room.replay.judging import Progress, judged
 from control_room.replay.known import Known
 from control_room.replay.outlets import broker_outlet, page_outlet
@@ -45,6 +45,7 @@ from tests.control_room.recorded_story import (
     told,
     write,
 )
+from tests.control_room.replay.hour_files import run_of, write_files
 from tests.control_room.replay_stage import known_of, replaying
 from tests.control_room.test_page import assert_tag_is_on_the_miner
 
@@ -327,6 +328,72 @@ def test_the_command_plays_and_ends(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "ended" in out
 
 
+def test_of_one_file_those_beside_it_are_played_too_and_it_comes_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_ = run_of(everything(()), SECONDS * FPS)
+    files = write_files(tmp_path / "run.mcap", run_, ((0, 4.2), (4, 8.2), (8, SECONDS)))
+    write(tmp_path / "other.mcap", *everything(()))
+    words = ("--no-browser", "--exit", "--port", "0", "--speed", "1000", "--at", "+3")
+    args = args_of(str(files[1]), *words)
+    assert _files(args, pytest.fail) == [files[1], files[0], files[2]]
+    assert run(args) == 0
+    told = capsys.readouterr()
+    assert "3 files: played as one, from 2026-09-21 14:13:20.000Z to" in told.err
+    assert "Z: run.mcap to run-3.mcap\n" in told.err
+    assert f"exported on its page is kept in {tmp_path / 'exports'}" in told.out
+    recording = open_recording(files[1], print, files[0], files[2])
+    span_ns, at_ns = _times_of(args, recording)
+    assert span_ns == (recording.from_ns, recording.to_ns)
+    assert (at_ns - START_NS) / 1e9 == pytest.approx(7, abs=0.2), "from the start of what was named"
+    assert _files(args_of(str(files[1]), "--only", *words), pytest.fail) == [files[1]]
+    both = args_of(str(files[2]), str(files[0]), *words)
+    assert _files(both, pytest.fail) == [files[2], files[0]]
+    # A time of the day may be before the file that was named.
+    clock = datetime.fromtimestamp(START_NS // 10**9 + 2).strftime("%H:%M:%S")
+    _, early_ns = _times_of(args_of(str(files[1]), "--at", clock), recording)
+    assert early_ns == START_NS + 2 * 10**9
+
+
+def test_a_file_beside_it_whose_clock_was_set_takes_nothing_from_the_one_that_was_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its times alone such a file has all of the other's."""
+    monkeypatch.setattr("control_room.replay.command.BOTH_NS", 10**9)
+    run_ = run_of(everything(()), SECONDS * FPS)
+    files = write_files(tmp_path / "run.mcap", run_, ((0, SECONDS), (2, 6), (SECONDS, SECONDS)))
+    said: list[str] = []
+    assert _files(args_of(str(files[1])), said.append) == [files[1], files[2]]
+    (text,) = said
+    assert text.startswith(f"{files[0]}: goes from 2026-09-21 14:13:20.000Z to")
+    assert "left out; name both to play both" in text
+    assert _files(args_of(str(files[2])), pytest.fail) == [files[2], files[0], files[1]]
+
+
+def test_exports_are_kept_beside_the_recording_or_it_says_that_they_are_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, said = tmp_path / "run.mcap", list[str]()
+    with _exporting(args_of(str(path)), said.append):
+        pass
+    assert capsys.readouterr().out == (
+        f"What is exported on its page is kept in {tmp_path / 'exports'}\n"
+    )
+    assert said == []
+    (tmp_path / "exports").write_text("in the way, as a disk that can only be read is")
+    with _exporting(args_of(str(path)), said.append):
+        pass
+    assert capsys.readouterr().out == ""
+    (text,) = said
+    assert "exports: can't be written" in text and "--exports FOLDER" in text
+    wrong = str(tmp_path / "exports" / "of-today")
+    with (
+        pytest.raises(RecordingError, match=r"--exports .*of-today: can't be written"),
+        _exporting(args_of(str(path), "--exports", wrong), said.append),
+    ):
+        pass
+
+
 def test_an_unreasonable_speed_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     for speed in ("0", "-1", "nan", "inf", "fast"):
         with pytest.raises(SystemExit):
@@ -386,11 +453,11 @@ def test_times_are_given_within_the_recording(
 def test_a_time_of_the_day_is_the_first_such_in_the_recording() -> None:
     begin = datetime(2026, 11, 29, 23, 59, 50)
     span_ns = (round(begin.timestamp()) * 10**9, round(begin.timestamp()) * 10**9 + 60 * 10**9)
-    assert time_in("23:59:58", span_ns, option="--at") == span_ns[0] + 8 * 10**9
-    assert time_in("0:00:03.5", span_ns, option="--at") == span_ns[0] + 13_500_000_000
+    assert time_in("23:59:58", span_ns, span_ns[0], option="--at") == span_ns[0] + 8 * 10**9
+    assert time_in("0:00:03.5", span_ns, span_ns[0], option="--at") == span_ns[0] + 13_500_000_000
     for text in ("12:00", "25:00", "noon", "", "+", "-5", "+1e9"):
         with pytest.raises(RecordingError, match="--at"):
-            time_in(text, span_ns, option="--at")
+            time_in(text, span_ns, span_ns[0], option="--at")
 
 
 def test_a_recording_is_judged_in_a_process_of_its_own_while_it_is_looked_at(

@@ -34,6 +34,7 @@ from tests.control_room.recorded_story import (
     told,
     write,
 )
+from tests.control_room.replay.hour_files import run_of, write_files
 from tests.control_room.replay_stage import known_of
 
 S = 1_000_000_000
@@ -89,10 +90,17 @@ class Scene:
     known: Known
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    path = write(tmp_path_factory.mktemp("r") / "run.mcap", *messages(), pictures=SECONDS * 10)
-    recording = open_recording(path, pytest.fail)
+@pytest.fixture(scope="module", params=["one file", "three files"])
+def scene(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Scene]:
+    path = tmp_path_factory.mktemp("r") / "run.mcap"
+    if request.param == "one file":
+        files = [write(path, *messages(), pictures=SECONDS * 10)]
+    else:
+        run = run_of(messages(), SECONDS * 10)
+        files = write_files(path, run, ((0, 21.0), (20.3, 53.2), (53.0, SECONDS)))
+    recording = open_recording(files[0], pytest.fail, *files[1:])
     yield Scene(recording=recording, known=known_of(recording))
 
 
