@@ -84,6 +84,10 @@ COMMANDS: dict[str, Command] = {
         module="edge.rerun",
         help="run a recording's cameras again: is it equal, what would others do",
     ),
+    "reanalyse": Command(
+        module="edge.reanalysis.command",
+        help="run an archive of recordings again: what would another model or rules change",
+    ),
     "accept": Command(
         module="edge.accept_command", help="test a site: labelled clip or scripted walk, signed"
     ),

@@ -4,6 +4,7 @@ Knows nothing about how either came about. With the same rules and model both mu
 included; with others an alarm is known again by what it is about, where and when.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import dist
@@ -103,20 +104,53 @@ class Cause:
         return f"{alarm.kind}{zone}{where}, {time_text(alarm.raised_at_ns)}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What became of one alarm: it came about in but one of two runs, or at another time."""
+
+    was: Cause | None
+    """As it was recorded; none where it is gained."""
+    now: Cause | None
+    """As it came out of the second run; none where it is lost."""
+
+    @property
+    def at_ns(self) -> int:
+        """When it was raised: as recorded, or where it was not, as now."""
+        return self._known.first.raised_at_ns
+
+    @property
+    def text(self) -> str:
+        """Say it in a line; empty where both have the alarm, and at the same times."""
+        if self.was is None or self.now is None:
+            word = "gained: " if self.was is None else "lost:   "
+            return f"{word} {self._known.text}"
+        return _moved(self.was, self.now)
+
+    @property
+    def _known(self) -> Cause:
+        known = self.was or self.now
+        assert known is not None
+        return known
+
+
+def changes(recorded: Iterable[Anomaly], again: Iterable[Anomaly], *, from_ns: int) -> list[Change]:
+    """Pair alarms about people that were raised since an instant; by time, one for each cause.
+
+    Both a pair that is equal and one whose times differ are among them.
+    """
+    was, now = _causes(recorded, from_ns), _causes(again, from_ns)
+    pairs = _pairs(was, now)
+    found = [Change(was=before, now=after) for before, after in pairs]
+    paired = {id(one) for pair in pairs for one in pair}
+    found += [Change(was=one, now=None) for one in was if id(one) not in paired]
+    found += [Change(was=None, now=one) for one in now if id(one) not in paired]
+    return sorted(found, key=lambda one: (one.at_ns, one.text))
+
+
 def otherwise(recorded: Results, again: Results) -> list[str]:
     """Tell which alarms are gained, lost, or come or end at another time; none where all agree."""
-    from_ns = min(again.places, default=0)
-    was, now = _causes(recorded.alarms, from_ns), _causes(again.alarms, from_ns)
-    lines = []
-    for before, after in _pairs(was, now):
-        was.remove(before)
-        now.remove(after)
-        line = _moved(before, after)
-        if line:
-            lines.append((before.first.raised_at_ns, line))
-    lines += [(one.first.raised_at_ns, f"lost:    {one.text}") for one in was]
-    lines += [(one.first.raised_at_ns, f"gained:  {one.text}") for one in now]
-    return [line for _, line in sorted(lines)][:MOST_LINES]
+    found = changes(recorded.alarms, again.alarms, from_ns=min(again.places, default=0))
+    return [text for one in found if (text := one.text)][:MOST_LINES]
 
 
 def people_text(recorded: Places, again: Places) -> str:
@@ -125,15 +159,9 @@ def people_text(recorded: Places, again: Places) -> str:
     only_was = only_now = 0
     both = recorded.keys() & again.keys()
     for at_ns in both:
-        was, now = list(recorded[at_ns].values()), list(again[at_ns].values())
-        pairs = sorted((dist(a[:2], b[:2]), i, j) for i, a in enumerate(was) for j, b in _at(now))
-        left, right = set(range(len(was))), set(range(len(now)))
-        for apart, i, j in pairs:
-            if apart <= SAME_PERSON_M and i in left and j in right:
-                left.discard(i)
-                right.discard(j)
-                apart_m.append(apart)
-        only_was, only_now = only_was + len(left), only_now + len(right)
+        found = apart(tuple(recorded[at_ns].values()), tuple(again[at_ns].values()))
+        apart_m += found.apart_m
+        only_was, only_now = only_was + found.only_was, only_now + found.only_now
     if not both:
         return "positions: no instant is in both"
     middle, most = np.percentile(apart_m, (50, 95)) if apart_m else (0.0, 0.0)
@@ -141,6 +169,29 @@ def people_text(recorded: Places, again: Places) -> str:
         f"positions: at {len(both)} instants {len(apart_m)} people in both, {middle:.3f} m apart "
         f"(median; 95 %: {most:.3f} m), {only_was} recorded only, {only_now} now only"
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apart:
+    """How the people of one instant differ between two runs."""
+
+    apart_m: tuple[float, ...]
+    """Of everybody who is in both, how far apart on the floor."""
+    only_was: int
+    only_now: int
+
+
+def apart(was: Sequence[XYZ], now: Sequence[XYZ]) -> Apart:
+    """Match the people of one instant by place, the nearest first."""
+    pairs = sorted((dist(a[:2], b[:2]), i, j) for i, a in enumerate(was) for j, b in _at(now))
+    left, right = set(range(len(was))), set(range(len(now)))
+    found: list[float] = []
+    for apart_m, i, j in pairs:
+        if apart_m <= SAME_PERSON_M and i in left and j in right:
+            left.discard(i)
+            right.discard(j)
+            found.append(apart_m)
+    return Apart(apart_m=tuple(found), only_was=len(left), only_now=len(right))
 
 
 def _at(places: Sequence[XYZ]) -> Iterable[tuple[int, XYZ]]:
@@ -162,14 +213,19 @@ def _causes(alarms: Iterable[Anomaly], from_ns: int) -> list[Cause]:
 
 def _pairs(was: Sequence[Cause], now: Sequence[Cause]) -> list[tuple[Cause, Cause]]:
     """Pair the alarms of two runs that are about the same thing, the nearest in time first."""
-    possible = sorted(
-        (abs(a.first.raised_at_ns - b.first.raised_at_ns), i, j)
-        for i, a in enumerate(was)
-        for j, b in enumerate(now)
-        if _alike(a.first, b.first)
-    )
+    order = sorted(range(len(now)), key=lambda j: now[j].first.raised_at_ns)
+    times = [now[j].first.raised_at_ns for j in order]
+    possible = []
+    for i, one in enumerate(was):  # of months of alarms only those near in time are looked at
+        at_ns, within_ns = one.first.raised_at_ns, round(SAME_ALARM_S * 1e9)
+        near = order[bisect_left(times, at_ns - within_ns) : bisect_right(times, at_ns + within_ns)]
+        possible += [
+            (abs(at_ns - now[j].first.raised_at_ns), i, j)
+            for j in near
+            if _alike(one.first, now[j].first)
+        ]
     pairs, left, right = [], set(range(len(was))), set(range(len(now)))
-    for _, i, j in possible:
+    for _, i, j in sorted(possible):
         if i in left and j in right:
             left.discard(i)
             right.discard(j)

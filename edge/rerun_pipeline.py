@@ -26,6 +26,10 @@ from scene.site import Site
 from scene.wire import decode
 
 ELSEWHERE = Path("/")
+IN_THE_MIDST = (
+    "the recording begins in the midst of a run: what was known then is taken from its first "
+    "second; give the run's files before it as well"
+)
 TAKEN_FROM_SITE = (*RULES, "detection")
 """Of another site file: its rules, and how people are looked for. Cameras, rig and floor are the
 recording's."""
@@ -135,10 +139,7 @@ class Rerun:
                 "the recording begins in the midst of a run, and does not say how it was then: "
                 "give the run's files before it as well"
             )
-        self.doubts.append(
-            "the recording begins in the midst of a run: what was known then is taken from its "
-            "first second; give the run's files before it as well"
-        )
+        self.doubts.append(IN_THE_MIDST)
         begin = self._beginning
         self._open(begin.site, begin.rig, begin.model_sha256)
         self._pipe.adopt(self._beginning.alarms)
@@ -182,6 +183,9 @@ class Rerun:
             self._pipe.adopt([ALARM.validate_python(one) for one in fields["alarms"]])
         elif do == "take_back" or self._waits_for_kept:  # else it is known better
             self._pipe.take_back(KEPT.validate_python(fields["kept"], strict=False))
+            if "spreads" in fields and "blind" in fields:  # older recordings do not say
+                self._look_otherwise("distrust", fields)
+                self._look_otherwise("blind", {"cameras": fields["blind"]})
             self._waits_for_kept = False
 
     def _look_otherwise(self, do: str, fields: Mapping[str, Any]) -> None:

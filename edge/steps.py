@@ -13,10 +13,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from detection.model import SHIPPED
 from edge.byte_ring import ByteRing
 from edge.camera_source import place_of
-from edge.file_digest import sha256_of
+from edge.model_file import model_file
 from edge.pipeline import Frames, Hanging, Picture, Pipeline
 from location.person import Kept
 from scene.arrays import Floats
@@ -51,7 +50,7 @@ class SteppedPipeline(Pipeline):
             "begin",
             site=site_fields(site),
             rig=rig_text(site, rig),
-            model_sha256=sha256_of(site.detection.model or SHIPPED),
+            model_sha256=model_file(site).sha256,
             provider=self.detector.provider,
         )
 
@@ -84,9 +83,17 @@ class SteppedPipeline(Pipeline):
         return super().hear(message)
 
     def kept(self) -> Kept:
-        """Note who is known: a second run that can't start at the beginning starts from it."""
+        """Note who is known: a second run that can't start at the beginning starts from it.
+
+        So which cameras are not trusted is in it as well, for as long as that lasts.
+        """
         kept = super().kept()
-        self._put("kept", kept=KEPT.dump_python(kept, mode="json"))
+        self._put(
+            "kept",
+            kept=KEPT.dump_python(kept, mode="json"),
+            blind=sorted(self._blind),
+            spreads=_numbers(self._spreads),
+        )
         return kept
 
     def take_back(self, kept: Kept) -> None:
@@ -111,9 +118,8 @@ class SteppedPipeline(Pipeline):
 
     def distrust(self, spreads: Mapping[str, Floats | None]) -> None:
         """Trust some cameras less."""
-        given = {name: None if one is None else one.tolist() for name, one in spreads.items()}
         with self._tracking:
-            self._put("distrust", spreads=given)
+            self._put("distrust", spreads=_numbers(spreads))
             super().distrust(spreads)
 
     def take_for_blind(self, cameras: frozenset[str]) -> None:
@@ -144,6 +150,10 @@ def rig_text(site: Site, rig: Rig) -> str:
         return text if parse_rig(text, name="rig").id == rig.id else ""
     except (OSError, UnicodeDecodeError, RigError):
         return ""
+
+
+def _numbers(spreads: Mapping[str, Floats | None]) -> dict[str, Any]:
+    return {name: None if one is None else one.tolist() for name, one in spreads.items()}
 
 
 def _names(frames: Frames) -> list[tuple[str, int]]:
