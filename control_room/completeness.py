@@ -46,6 +46,10 @@ class CompletenessWatch:
         """Note that a heartbeat of ours went out to every gateway."""
         self._beats.append((said_at_ns, self._clock.monotonic_s()))
 
+    def forget(self, site: str, gateway: str) -> None:
+        """Know nothing of a gateway."""
+        self._gateways.pop((site, gateway), None)
+
     def carry_on(self, site: str, gateway: str, alarm: Anomaly) -> Anomaly:
         """Go on with an alarm that an earlier run raised; gives it, or what was raised anew."""
         found = self._of(site, gateway)

@@ -269,6 +269,14 @@ ABOUT_DELIVERY = (
      "网关已正常停止。在其恢复之前，无人监视其摄像机。"),
     ("the gateway went offline without a goodbye", "网关意外离线"),
     ("what its cameras see is unknown", "其摄像机所见情况不明"),
+    ("Its clock is {s#} s slow by this control room's. Set both by one time server (NTP): "
+     "recordings and evidence bear the gateway's times.",
+     "其时钟比控制室慢 {s} 秒。请将两者与同一时间服务器（NTP）校准：录像和证据使用网关的时间。"),
+    ("Its clock is {s#} s fast by this control room's. Set both by one time server (NTP): "
+     "recordings and evidence bear the gateway's times.",
+     "其时钟比控制室快 {s} 秒。请将两者与同一时间服务器（NTP）校准：录像和证据使用网关的时间。"),
+    ("Its clock is {s#} s off by this control room's.", "其时钟与控制室相差 {s} 秒。"),
+    ("{gateway} was taken out of service by {by}: {reason!}", "{gateway} 已由 {by} 停用：{reason}"),
     ("No heartbeat for {s#} s; at most {most#} s is well. What its cameras see is unknown.",
      "{s} 秒无心跳（最多允许 {most} 秒）。其摄像机所见情况不明。"),
     ("the gateway was stopped and is not back after {s#} s", "网关被停止，{s} 秒后仍未恢复"),
@@ -288,6 +296,8 @@ ABOUT_DELIVERY = (
     ("the control room has lost the MQTT broker", "控制室与 MQTT 服务器断开"),
     ("The control room was started again and tells of it as {id}.",
      "控制室已重启，此事改由报警 {id} 说明。"),
+    ("Nothing was recorded for a while, and then it was over: when it ended is not known.",
+     "其间有一段时间没有录像，之后报警已解除：解除时间不明。"),
 )  # fmt: skip
 
 ROWS: tuple[tuple[str, str], ...] = (

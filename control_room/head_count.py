@@ -43,6 +43,7 @@ class HeadCount:
         self._expected = tuple(expected)
         self._since_ns = now_ns
         self._mines: dict[str, WholeMine] = {}
+        self._sites_passed_over: set[str] = set()
         self._heard_ns: dict[tuple[str, str], int] = {}
         self._early: list[tuple[Address, Envelope, int]] | None = []
         """What was heard before the count began; none once it has."""
@@ -95,6 +96,28 @@ class HeadCount:
             )
         )
 
+    def forget(self, site: str, gateway: str, now_ns: int) -> None:
+        """Wait for a gateway no more: it is out of service. Whom it followed has gone out of view.
+
+        When it is heard again it is one like any other.
+        """
+        place = (site, gateway)
+        with self._lock:
+            self._expected = tuple(one for one in self._expected if one != place)
+            self._heard_ns.pop(place, None)
+            if self._early is not None:
+                self._early = [one for one in self._early if (one[0].site, one[0].gateway) != place]
+            mine = self._mines.get(site)
+        if mine is not None:
+            mine.forget(gateway, now_ns)
+
+    def passed_over(self) -> dict[str, int]:
+        """Count what is not listened to, as there is too much of it: `tags`, `sites`."""
+        with self._lock:
+            tags = sum(mine.tags_passed_over for mine in self._mines.values())
+            counts = {"tags": tags, "sites": len(self._sites_passed_over)}
+        return {name: count for name, count in counts.items() if count}
+
     def sites(self) -> list[str]:
         """Name the sites that were heard, or should be."""
         self.begin()
@@ -127,6 +150,8 @@ class HeadCount:
             mine = self._mines.get(address.site)
             if mine is None:
                 if len(self._mines) >= MOST_SITES:
+                    if len(self._sites_passed_over) < MOST_SITES:
+                        self._sites_passed_over.add(address.site)
                     return
                 mine = self._mines[address.site] = WholeMine(address.site)
         mine.hear(address, envelope, now_ns)

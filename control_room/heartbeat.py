@@ -45,6 +45,10 @@ class HeartbeatWatch:
         fresh = _Watched(heard_at_s=self._clock.monotonic_s(), heard_at_ns=self._clock.now_ns())
         self._watched.setdefault((site, gateway), fresh)
 
+    def forget(self, site: str, gateway: str) -> None:
+        """Wait for a gateway no more."""
+        self._watched.pop((site, gateway), None)
+
     def carry_on(self, site: str, gateway: str, alarm: Anomaly) -> Anomaly:
         """Go on with a silence that an earlier run of this control room raised.
 

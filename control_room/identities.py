@@ -4,12 +4,14 @@ Knows nothing about messages, clocks or MQTT; all instants are on one clock alre
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from control_room.hand_over import (
+    BESIDE_M,
     UNREST_M2_S3,
     after_a_gap,
     beside,
@@ -18,7 +20,14 @@ from control_room.hand_over import (
     pairs,
     reachable,
 )
-from control_room.mine_person import Carrier, MinePerson, Track, Whereabouts, track_of
+from control_room.mine_person import (
+    MOST_M_S,
+    Carrier,
+    MinePerson,
+    Track,
+    Whereabouts,
+    track_of,
+)
 from location.motion import predict
 from scene.arrays import Bools, Floats
 from scene.messages import Position
@@ -46,12 +55,18 @@ AHEAD_S = 1.0
 SAME_NAME, SAME_TRACK = -1000.0, -100.0
 """Costs of pairs that are beyond doubt without a look at places."""
 FORGET_EVERY_S = 10.0
+SPARE = 50
+"""So many more than may stay wait to be forgotten together."""
+NEAR_M = BESIDE_M + MOST_M_S * STALE_S
+"""Nobody is carried on further than this before being compared."""
 MOST_TRACKS = 500
 """More people than this in one message are a mistake or an attack."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Person:
+    """To be changed through `Identities` only, which knows them by gateway and by name, too."""
+
     id: int
     last: Track
     here_since_ns: int
@@ -75,11 +90,52 @@ class _Person:
     certain: bool = False
 
 
+class Box(NamedTuple):
+    """The part of the mine where one gateway follows people, metres, and the newest instant."""
+
+    left: float
+    low: float
+    right: float
+    high: float
+    newest_ns: int
+
+
+def _box(tracks: Iterable[Track]) -> Box:
+    found = list(tracks)
+    xs = [float(track.now.mean[0]) for track in found]
+    ys = [float(track.now.mean[1]) for track in found]
+    if not found:
+        return Box(math.inf, math.inf, -math.inf, -math.inf, 0)
+    return Box(min(xs), min(ys), max(xs), max(ys), max(track.now.at_ns for track in found))
+
+
+def _are_near(one: Box, two: Box) -> bool:
+    """Tell whether anybody in one may be beside anybody in the other, however they walk on."""
+    return (
+        one.left - NEAR_M <= two.right
+        and two.left - NEAR_M <= one.right
+        and one.low - NEAR_M <= two.high
+        and two.low - NEAR_M <= one.high
+    )
+
+
 def _seen_now(person: _Person, at_ns: int) -> Track | None:
     """Give the newest track of somebody who is followed now."""
     newest = max(person.live.values(), key=lambda one: one.now.at_ns, default=None)
     fresh = newest is not None and at_ns - newest.now.at_ns < STALE_S * 1e9
     return newest if fresh else None
+
+
+def _paired(costs: Floats, allowed: Bools) -> tuple[list[tuple[int, int]], Floats]:
+    """Pair as `pairs` does, but only who may be paired at all: mostly that is nobody."""
+    likely = np.zeros(costs.shape)
+    some_rows, some_columns = allowed.any(axis=1), allowed.any(axis=0)
+    if not some_rows.any():
+        return [], likely
+    grid = np.ix_(some_rows, some_columns)
+    chosen, likely[grid] = pairs(np.where(allowed[grid], costs[grid], 0.0), allowed[grid])
+    rows, columns = np.flatnonzero(some_rows).tolist(), np.flatnonzero(some_columns).tolist()
+    return [(rows[r], columns[c]) for r, c in chosen], likely
 
 
 class Identities:
@@ -88,6 +144,17 @@ class Identities:
     def __init__(self) -> None:
         self._people: dict[int, _Person] = {}
         self._by_carrier: dict[Carrier, _Person] = {}
+        # Of a whole mine's people a message concerns few; these tell which, at no search.
+        self._followed: dict[str, dict[int, _Person]] = {}
+        """By gateway: whom it follows."""
+        self._away: dict[int, _Person] = {}
+        """Whom nobody follows, in the order in which they went."""
+        self._named: dict[str, dict[int, _Person]] = {}
+        """By name: who bears it."""
+        self._guessed: dict[int, _Person] = {}
+        """Who may be somebody else."""
+        self._reach: dict[str, Box] = {}
+        """By gateway: where those are whom it follows."""
         self._last_id = 0
         self._forgot_ns = 0
 
@@ -95,9 +162,8 @@ class Identities:
         """Take in everybody whom one gateway follows at one instant, never an earlier one."""
         said = said[:MOST_TRACKS]
         numbers = {one.track for one in said}
-        for person in list(self._people.values()):
-            track = person.live.get(gateway)
-            if track is not None and track.carrier[1] not in numbers:
+        for person in self._followed_by(gateway):
+            if person.live[gateway].carrier[1] not in numbers:
                 self._end(person, gateway, at_ns)
         here: dict[int, _Person] = {}
         for one in said:
@@ -109,8 +175,16 @@ class Identities:
         for person in here.values():
             self._mind_name(person, gateway, at_ns)
             self._mind_places(person, at_ns)
+        self._reach[gateway] = _box(person.live[gateway] for person in self._followed_by(gateway))
         self._join(gateway, at_ns)
         self._leave_names(gateway)
+
+    def leave(self, gateway: str, at_ns: int) -> None:
+        """Note that a gateway follows nobody any more, and will not come back soon."""
+        for person in self._followed_by(gateway):
+            self._end(person, gateway, at_ns)
+        self._followed.pop(gateway, None)
+        self._reach.pop(gateway, None)
 
     def told(self, at_ns: int, silent_since_ns: Mapping[str, int]) -> tuple[MinePerson, ...]:
         """Tell of everybody, by `id`; changes nothing."""
@@ -119,25 +193,56 @@ class Identities:
         )
 
     def forget(self, before_ns: int, most: int) -> None:
-        """Forget who went out of view before an instant, and, beyond `most`, who is out longest.
+        """Forget who went out of view before then, and of more than `most` who is out longest.
 
         People without a name go first.
         """
         soon = abs(before_ns - self._forgot_ns) < FORGET_EVERY_S * 1e9
-        if soon and len(self._people) <= most:
+        if soon and len(self._away) <= most + SPARE:
             return
         self._forgot_ns = before_ns
-        away = [person for person in self._people.values() if not person.live]
-        gone = [person for person in away if person.left_at_ns < before_ns]
-        away = [person for person in away if person.left_at_ns >= before_ns]
+        gone = [person for person in self._away.values() if person.left_at_ns < before_ns]
+        away = [person for person in self._away.values() if person.left_at_ns >= before_ns]
         away.sort(key=lambda person: (person.worker is not None, person.left_at_ns, person.id))
-        gone += away[: max(0, len(self._people) - len(gone) - most)]
+        gone += away[: max(0, len(away) - most)]
         for person in gone:
-            del self._people[person.id]
+            self._drop(person)
         if gone:
             for person in self._people.values():
                 person.others &= self._people.keys()
-                person.perhaps = {k: v for k, v in person.perhaps.items() if k in self._people}
+            for person in list(self._guessed.values()):
+                known = {k: v for k, v in person.perhaps.items() if k in self._people}
+                self._guess_that(person, known)
+
+    # -- who is listed where
+
+    def _followed_by(self, gateway: str) -> list[_Person]:
+        return [one for _, one in sorted(self._followed.get(gateway, {}).items())]
+
+    def _drop(self, person: _Person) -> None:
+        """Take somebody out of everything but what others know of them."""
+        del self._people[person.id]
+        self._away.pop(person.id, None)
+        self._guessed.pop(person.id, None)
+        self._call(person, None)
+        for gateway in person.live:
+            self._followed[gateway].pop(person.id, None)
+
+    def _call(self, person: _Person, worker: str | None) -> None:
+        if person.worker is not None and person.worker in self._named:
+            self._named[person.worker].pop(person.id, None)
+            if not self._named[person.worker]:
+                del self._named[person.worker]
+        person.worker = worker
+        if worker is not None:
+            self._named.setdefault(worker, {})[person.id] = person
+
+    def _guess_that(self, person: _Person, perhaps: dict[int, float]) -> None:
+        person.perhaps = perhaps
+        if perhaps:
+            self._guessed[person.id] = person
+        else:
+            self._guessed.pop(person.id, None)
 
     # -- tracks
 
@@ -174,18 +279,22 @@ class Identities:
 
     def _hold(self, person: _Person, track: Track) -> None:
         person.live[track.carrier[0]] = track
+        self._followed.setdefault(track.carrier[0], {})[person.id] = person
+        self._away.pop(person.id, None)
         person.carriers.add(track.carrier)
         self._by_carrier[track.carrier] = person
         person.certain = person.certain or track.certain
-        if track.carrier == person.last.carrier or track.seen.at_ns >= person.last.seen.at_ns:
+        if track.carrier == person.last.carrier or track.seen_ns >= person.last.seen_ns:
             person.last = track
 
     def _end(self, person: _Person, gateway: str, at_ns: int) -> None:
         """Note that a gateway follows somebody no more."""
         track = person.live.pop(gateway)
+        self._followed[gateway].pop(person.id, None)
         self._by_carrier.pop(track.carrier, None)
         person.far_since_ns = None
         if not person.live:
+            self._away[person.id] = person
             person.left_at_ns = at_ns
             person.near_since_ns.clear()
 
@@ -195,11 +304,9 @@ class Identities:
         self._end(person, gateway, at_ns)
         person.carriers.discard(track.carrier)
         if person.last.carrier == track.carrier and person.live:
-            person.last = max(person.live.values(), key=lambda one: one.seen.at_ns)
+            person.last = max(person.live.values(), key=lambda one: one.seen_ns)
         fresh = self._begin(track, at_ns)
-        fresh.others |= {
-            one.id for one in self._people.values() if gateway in one.live and one is not fresh
-        }
+        fresh.others |= {one.id for one in self._followed_by(gateway) if one is not fresh}
         for other in (*fresh.others, person.id):
             self._people[other].others.add(fresh.id)
         fresh.others.add(person.id)
@@ -218,15 +325,16 @@ class Identities:
         else:
             self._name(person, track)
 
-    @staticmethod
-    def _name(person: _Person, track: Track) -> None:
+    def _name(self, person: _Person, track: Track) -> None:
         """Note a sure name; a doubtful one only while there is no better."""
         said = track.sure_name
         if said is not None:
-            person.worker, person.named_by = said, track.carrier[0]
+            self._call(person, said)
+            person.named_by = track.carrier[0]
             person.worker_probability = track.worker_probability
         elif not person.named_by and track.worker is not None:
-            person.worker, person.worker_probability = track.worker, track.worker_probability
+            self._call(person, track.worker)
+            person.worker_probability = track.worker_probability
 
     def _leave_names(self, gateway: str) -> None:
         """Take a name from whoever bore it before, where it is sure to be somebody else's now.
@@ -235,18 +343,22 @@ class Identities:
         """
         borne = {
             person.worker: person
-            for person in self._people.values()
-            if gateway in person.live and person.live[gateway].sure_name is not None
+            for person in self._followed_by(gateway)
+            if person.worker is not None and person.live[gateway].sure_name is not None
         }
-        for person in self._people.values():
-            bearer = borne.get(person.worker)
-            if person.worker is None or bearer is None or bearer is person:
-                continue
-            if all(track.sure_name != person.worker for track in person.live.values()):
-                person.worker, person.worker_probability, person.named_by = None, None, ""
+        for name, bearer in borne.items():
+            for _, person in sorted(self._named[name].items()):
+                if person is not bearer and all(
+                    track.sure_name != name for track in person.live.values()
+                ):
+                    self._call(person, None)
+                    person.worker_probability, person.named_by = None, ""
 
     def _mind_places(self, person: _Person, at_ns: int) -> None:
         """Make two of a person whom two gateways keep seeing in different places."""
+        if len(person.live) < 2:
+            person.far_since_ns = None
+            return
         tracks = list(person.live.values())
         far = False
         for number, one in enumerate(tracks):
@@ -267,15 +379,15 @@ class Identities:
 
     def _join(self, gateway: str, at_ns: int) -> None:
         """Find out whom among all others the people are whom only this gateway sees."""
-        rows = [one for one in self._people.values() if one.live.keys() == {gateway}]
-        others = [one for one in self._people.values() if gateway not in one.live]
+        rows = [one for one in self._followed_by(gateway) if len(one.live) == 1]
+        others = self._who_may_be(rows, gateway, at_ns)
         if not rows or not others:
             for row in rows:
-                row.perhaps.clear()
+                self._guess_that(row, {})
             return
         costs = self._costs(rows, others, gateway, at_ns)
         allowed = np.isfinite(costs)
-        chosen, likely = pairs(np.where(allowed, costs, 0.0), allowed)
+        chosen, likely = _paired(costs, allowed)
         for r, row in enumerate(rows):
             of = {
                 others[c].id: float(likely[r, c])
@@ -294,12 +406,50 @@ class Identities:
             near = {others[c].id for q, c in chosen if q == r}
             row.near_since_ns = {k: v for k, v in row.near_since_ns.items() if k in near}
 
+    def _who_may_be(self, rows: list[_Person], gateway: str, at_ns: int) -> list[_Person]:
+        """List whom any of these may be one with, by `id`: all others are none of them, surely.
+
+        Those whom gateways follow near by, those of the same names, and while it is open who
+        somebody is, those whom nobody follows now, for as long as anybody is known again.
+        """
+        near = {gateway: self._reach[gateway]}
+        found: dict[int, _Person] = {}
+        for other, box in self._reach.items():
+            if other != gateway and _are_near(box, near[gateway]):
+                found |= self._followed.get(other, {})
+        for row in rows:
+            if row.named_by and row.worker is not None:
+                found |= self._named.get(row.worker, {})
+        undecided = [row for row in rows if at_ns <= row.open_until_ns]
+        if undecided:
+            births_ns = [row.live[gateway].born_ns for row in undecided]
+            since_ns = min(births_ns) - int(PERHAPS_S * 1e9)
+            carriers = {row.live[gateway].carrier for row in undecided}
+            found |= {
+                id: one
+                for id, one in self._away.items()
+                if one.last.seen_ns >= since_ns or not carriers.isdisjoint(one.carriers)
+            }
+            found |= self._stale(at_ns)
+        guesses = {id for row in rows for id in row.perhaps}
+        found |= {id: self._people[id] for id in guesses if id in self._people}
+        return [one for _, one in sorted(found.items()) if gateway not in one.live]
+
+    def _stale(self, at_ns: int) -> dict[int, _Person]:
+        """Give whom only gateways follow that have said nothing for long."""
+        since_ns = at_ns - int(STALE_S * 1e9)
+        found: dict[int, _Person] = {}
+        for name, people in self._followed.items():
+            if name in self._reach and self._reach[name].newest_ns <= since_ns:
+                found |= people
+        return found
+
     def _costs(
         self, rows: list[_Person], others: list[_Person], gateway: str, at_ns: int
     ) -> Floats:
         """Give (rows, others) what it costs that two are one; inf where they can't be."""
         taken: dict[int, float] = {}
-        for person in self._people.values():
+        for person in self._guessed.values():
             for id, share in person.perhaps.items():
                 taken[id] = taken.get(id, 0.0) + share
         costs = np.full((len(rows), len(others)), np.inf)
@@ -326,10 +476,12 @@ class Identities:
             ones = [row.live[gateway].now for row in rows]
             twos = [track.now for track in seen if track is not None]
             possible[:, here] = may_be_beside(ones, twos)
-        named = np.outer(
-            [bool(row.named_by) for row in rows], [bool(other.named_by) for other in others]
-        )
-        return np.asarray(possible | named)
+        for r, row in enumerate(rows):
+            if row.named_by:  # then names decide, and nothing else
+                for c, other in enumerate(others):
+                    if other.named_by:
+                        possible[r, c] = row.worker == other.worker
+        return np.asarray(possible)
 
     def _cost(self, row: _Person, other: _Person, gateway: str, at_ns: int) -> float | None:
         """Tell what it costs that two are one, in -2 log likelihood; none where they can't be."""
@@ -349,9 +501,9 @@ class Identities:
         """Tell `_cost` for somebody who is out of view."""
         if track.carrier in away.carriers and reachable(track.birth, away.last.seen):
             return SAME_TRACK
-        if track.birth.at_ns - away.last.seen.at_ns > HAND_OVER_S * 1e9:
+        if track.born_ns - away.last.seen_ns > HAND_OVER_S * 1e9:
             return None
-        first = track.birth if track.birth.at_ns >= away.last.seen.at_ns else track.now
+        first = track.birth if track.born_ns >= away.last.seen_ns else track.now
         if not reachable(away.last.seen, first):
             return None
         return after_a_gap(away.last.seen, first)
@@ -360,55 +512,61 @@ class Identities:
         """Note of whom somebody new may be one, always of elder ones; later only cross out."""
         track = next(iter(row.live.values()))
         if at_ns <= row.open_until_ns:
-            row.perhaps = of | {
+            perhaps = of | {
                 one.id: of.get(one.id, 0.0)
                 for one in others
                 if not one.live
                 and one.id < row.id
                 and one.id not in row.others
                 and not (row.named_by and one.named_by)
-                and track.birth.at_ns - one.last.seen.at_ns < PERHAPS_S * 1e9
+                and track.born_ns - one.last.seen_ns < PERHAPS_S * 1e9
                 and reachable(track.birth, one.last.seen)
             }
+            self._guess_that(row, perhaps)
             return
-        for id in tuple(row.perhaps):
+        perhaps = dict(row.perhaps)
+        for id in row.perhaps:
             one = self._people.get(id)
             elsewhere = one is not None and any(
                 not reachable(theirs.now, track.now) for theirs in one.live.values()
             )
             if one is None or elsewhere or id in row.others or (row.named_by and one.named_by):
-                del row.perhaps[id]
+                del perhaps[id]
+        self._guess_that(row, perhaps)
 
     def _merge(self, one: _Person, two: _Person) -> None:
         """Make one of two, under the older's `id`."""
         kept, gone = (one, two) if one.id < two.id else (two, one)
-        del self._people[gone.id]
+        worker, perhaps = gone.worker, gone.perhaps
+        self._drop(gone)
         kept.here_since_ns = min(
             person.here_since_ns for person in (kept, gone) if person.live or not kept.live
         )
         for track in gone.live.values():
             self._hold(kept, track)
-        if gone.last.seen.at_ns > kept.last.seen.at_ns:
+        if gone.last.seen_ns > kept.last.seen_ns:
             kept.last = gone.last
         if gone.named_by or not kept.worker:
-            kept.worker, kept.worker_probability = gone.worker, gone.worker_probability
-            kept.named_by = gone.named_by
+            self._call(kept, worker)
+            kept.worker_probability, kept.named_by = gone.worker_probability, gone.named_by
         kept.carriers |= gone.carriers
         kept.followed_s += gone.followed_s
         kept.certain = kept.certain or gone.certain
         kept.open_until_ns = min(kept.open_until_ns, gone.open_until_ns)
         kept.others |= gone.others
-        if gone.id in kept.perhaps or kept.id in gone.perhaps:
-            kept.perhaps = {}
+        if gone.id in kept.perhaps or kept.id in perhaps:
+            self._guess_that(kept, {})
         for person in self._people.values():
             if gone.id in person.others:
                 person.others.discard(gone.id)
                 person.others.add(kept.id)
-            if gone.id in person.perhaps:
-                share = person.perhaps.pop(gone.id)
-                person.perhaps[kept.id] = max(share, person.perhaps.get(kept.id, 0.0))
-            for id in person.others | {person.id}:
-                person.perhaps.pop(id, None)
+        for person in list(self._guessed.values()):
+            guessed = dict(person.perhaps)
+            if gone.id in guessed:
+                share = guessed.pop(gone.id)
+                guessed[kept.id] = max(share, guessed.get(kept.id, 0.0))
+            same = {person.id, *person.others}
+            self._guess_that(person, {k: v for k, v in guessed.items() if k not in same})
         kept.near_since_ns.clear()
 
     # -- telling
@@ -440,7 +598,7 @@ class Identities:
             id=person.id,
             state=state,
             since_ns=since_ns,
-            seen_at_ns=max([last.seen.at_ns, *(track.seen.at_ns for track in speaking)]),
+            seen_at_ns=max([last.seen_ns, *(track.seen_ns for track in speaking)]),
             xyz_m=(x, y, last.z_m),
             covariance_m2=((a, b), (c, d)),
             velocity_m_s=(vx, vy),

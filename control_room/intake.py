@@ -4,9 +4,11 @@ Knows nothing about what is done with them. A gateway that comes back after hour
 alarms a second; a disk makes a hundred writes certain in that time.
 """
 
+import math
 import queue
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 
@@ -31,8 +33,17 @@ class Intake:
         self._hear_others = hear
         self._hear_alarms = hear_alarms
         self._waiting: queue.Queue[Said | None] = queue.Queue(MOST_WAITING)
+        self._since_s: float | None = None
+        """Since when some are being handed over, by the monotonic clock."""
         self._thread = threading.Thread(target=self._run, name="alarm-intake", daemon=True)
         self._thread.start()
+
+    def held_s(self) -> float:
+        """Tell for how long the alarms that are handed over now have been; for ever by nobody."""
+        since_s = self._since_s
+        if not self._thread.is_alive():
+            return math.inf
+        return 0.0 if since_s is None else time.monotonic() - since_s
 
     def hear(self, address: Address, envelope: Envelope) -> None:
         """Take one message; an alarm is handed over soon, everything else at once."""
@@ -63,7 +74,9 @@ class Intake:
                     break
             more = one is not None
             if together:
+                self._since_s = time.monotonic()
                 try:
                     self._hear_alarms(together)
                 except Exception:  # the next ones must not wait for whoever mends this
                     traceback.print_exc(file=sys.stderr)
+                self._since_s = None

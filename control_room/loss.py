@@ -30,6 +30,10 @@ class LossRate:
         else:
             counts.append((now_s, heard, lost))
 
+    def forget(self, place: Place) -> None:
+        """Know nothing of a gateway."""
+        self._counts.pop(place, None)
+
     def shares(self) -> dict[Place, float]:
         """Tell 0..1 for every gateway that has lost some within the last minute."""
         since_s, found = self._clock.monotonic_s() - OVER_S, {}

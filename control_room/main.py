@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from control_room.access.options import Door, add_access_arguments, door_of
@@ -43,6 +43,7 @@ from control_room.roster import Worker, read_roster
 from control_room.signed_heads import signs_with
 from control_room.standby import stand_by
 from delivery.guard import Guard
+from delivery.lane import Lane
 from delivery.mqtt import Connection
 from delivery.signing import RefusedError, Signer
 from delivery.subscriber import Subscriber
@@ -127,8 +128,7 @@ def run(args: argparse.Namespace) -> int:
 
     A second process stands by (`standby.py`); it returns in the one that serves.
     """
-    stand_by(_import_page, say)
-    _serve(args)
+    _serve(args, stand_by(_import_page, say))
     return 0
 
 
@@ -138,7 +138,7 @@ def _import_page() -> None:
         importlib.import_module(module)
 
 
-def _serve(args: argparse.Namespace) -> None:
+def _serve(args: argparse.Namespace, alive: Callable[[], None]) -> None:
     journal_file = args.journal if args.prefix == LIVE_PREFIX else None
     roster = read_roster(args.roster) if args.roster else ()
     signer = Signer.from_file(args.signing_key) if args.signing_key else None
@@ -166,17 +166,23 @@ def _serve(args: argparse.Namespace) -> None:
             home_prefix=args.home_assistant if args.prefix == LIVE_PREFIX else None,
         ) as room,
     ):
-        _serve_page(args, room, door, bound)
+        _serve_page(args, room, door, bound, alive)
 
 
-def _serve_page(args: argparse.Namespace, room: Room, door: Door, bound: socket.socket) -> None:
+def _serve_page(
+    args: argparse.Namespace,
+    room: Room,
+    door: Door,
+    bound: socket.socket,
+    alive: Callable[[], None],
+) -> None:
     """Serve browsers, now that alarms are taken: this takes longer to import than all else."""
     from control_room.incident.options import exports_of
     from control_room.server import make_server
     from delivery.stream import stream_packets
 
     with exports_of(args.recordings, args.signing_key, _folder(args), say) as exports:
-        server = make_server(room, stream_packets, door, exports=exports)
+        server = make_server(room, stream_packets, door, exports=exports, alive=alive)
         name = "" if door.certificate is None else door.certificate.first_name()
         url = url_of(bound, tls=door.certificate is not None, name=name)
         print(f"The control room is at {url}   (Ctrl-C stops it)", flush=True)
@@ -224,7 +230,9 @@ def open_room(
     ):
         name = client_name(f"control-room-{prefix}")
         will = None if home_prefix is None else WILL
-        connection = Connection(broker, client_id=name, will=will, log=in_options(say))
+        connection = Connection(
+            broker, client_id=name, will=will, log=in_options(say), watch_spares=True
+        )
         run_file = beside(journal_file, ".run")
 
         def new_run(after: int) -> int:
@@ -245,6 +253,24 @@ def open_room(
             row = TOPICS[kind]
             connection.publish(topic, payload, qos=row.qos, retain=row.retain)
 
+        def alarms_held_s() -> float:
+            return intake.held_s()
+
+        def forget_kept(site: str, gateway: str, alarms: Sequence[str]) -> None:
+            topics = [
+                *(
+                    topic_name(one, site=site, gateway=gateway, prefix=prefix)
+                    for one in ("state", "site")
+                ),
+                *(
+                    topic_name("alarm", site=site, gateway=gateway, id=id, prefix=prefix)
+                    for id in alarms
+                ),
+            ]
+            for topic in topics:
+                connection.publish(topic, b"", qos=1, retain=True)
+
+        lane = Lane()
         room = Room(
             journal,
             clock,
@@ -257,8 +283,12 @@ def open_room(
             send_beat=send,
             expected=expected,
             distrusted=(guard or Guard()).distrusted,
+            alarms_held_s=alarms_held_s,
+            shed=lane.shed,
+            forget_kept=forget_kept,
         )
         intake = Intake(also_kept(room.hear), room.hear_alarms)
+        lane.together = room.telling_together
         complain = Complaints(say)
 
         def on_bad(topic: str, error: WireError) -> None:
@@ -278,6 +308,7 @@ def open_room(
                     on_bad=on_bad,
                     on_gap=room.miss,
                     guard=guard,
+                    lane=lane,
                 )
                 if our_key is not None:
                     our_key.listen(connection, prefix)
@@ -287,6 +318,7 @@ def open_room(
                     yield room
         finally:
             connection.close()
+            lane.close()
             intake.close()
 
 

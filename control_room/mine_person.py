@@ -4,12 +4,12 @@ Knows nothing about how it is decided who is who.
 """
 
 from dataclasses import dataclass
+from math import hypot
 from typing import Literal
 
 import numpy as np
 
 from location.motion import Motion
-from scene.arrays import Floats
 from scene.messages import XY, XYZ, Certainty, Covariance, Position
 
 Whereabouts = Literal["in_view", "out_of_view", "unknown"]
@@ -58,25 +58,45 @@ class MinePerson:
     """Whether a camera shows them: else, in view though, their place is only foretold."""
 
 
+Spread = tuple[float, float, float]
+"""A covariance of a place, square metres: xx, xy and yy."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Track:
     """What one gateway says of one person, on the listener's clock."""
 
     carrier: Carrier
     now: Motion
-    seen: Motion
-    """Where a camera last saw the person."""
-    birth: Motion
-    """Where the track began, with the speed known now."""
+    seen_ns: int
+    seen_xy_m: XY
+    seen_m2: Spread
+    born_ns: int
+    born_xy_m: XY
+    born_m2: Spread
     z_m: float
     worker: str | None
     worker_probability: float | None
     certain: bool
 
     @property
+    def seen(self) -> Motion:
+        """Where a camera last saw the person, with the speed known now."""
+        return self._with_speed(self.seen_ns, self.seen_xy_m, self.seen_m2)
+
+    @property
+    def birth(self) -> Motion:
+        """Where the track began, with the speed known now."""
+        return self._with_speed(self.born_ns, self.born_xy_m, self.born_m2)
+
+    def _with_speed(self, at_ns: int, xy_m: XY, spread_m2: Spread) -> Motion:
+        vx, vy = self.now.mean[2:].tolist()
+        return _motion(at_ns, xy_m, (vx, vy), spread_m2, float(self.now.covariance[2, 2]))
+
+    @property
     def is_seen(self) -> bool:
         """Whether a camera showed them at the instant of `now`, or a moment before."""
-        return self.now.at_ns - self.seen.at_ns <= SEEN_NOW_S * 1e9
+        return self.now.at_ns - self.seen_ns <= SEEN_NOW_S * 1e9
 
     @property
     def sure_name(self) -> str | None:
@@ -89,22 +109,25 @@ def track_of(
     carrier: Carrier, said: Position, shift_ns: int, at_ns: int, before: Track | None
 ) -> Track:
     """Read what a gateway says of one person; `before` is what it said last."""
-    xy = np.clip(np.array(said.xyz_m[:2]), -MOST_M, MOST_M)
-    velocity = np.array(said.velocity_m_s)
-    velocity = velocity * min(1.0, MOST_M_S / max(float(np.hypot(*velocity)), 1e-9))
-    born_ns = at_ns if before is None else before.birth.at_ns
+    x, y = _clip(said.xyz_m[0], MOST_M), _clip(said.xyz_m[1], MOST_M)
+    vx, vy = said.velocity_m_s
+    slower = min(1.0, MOST_M_S / max(hypot(vx, vy), 1e-9))
+    velocity = (vx * slower, vy * slower)
+    born_ns = at_ns if before is None else before.born_ns
     known_s = max(0.0, (at_ns - born_ns) / 1e9)
     speed_m2 = max(SPEED_SIGMA_M_S, 1 / (1 + 2 * known_s)) ** 2
-    now = _motion(at_ns, xy, velocity, _sound(said.covariance_m2), speed_m2)
-    seen_xy = xy if said.seen_xy_m is None else np.clip(said.seen_xy_m, -MOST_M, MOST_M)
-    seen_m2 = said.covariance_m2 if said.seen_covariance_m2 is None else said.seen_covariance_m2
-    seen_ns = min(at_ns, max(said.seen_at_ns + shift_ns, at_ns - int(SEEN_AGO_S * 1e9)))
-    birth = now if before is None else before.birth
+    spread = _sound(said.covariance_m2)
+    seen_x, seen_y = (x, y) if said.seen_xy_m is None else said.seen_xy_m
+    seen_m2 = said.seen_covariance_m2
     return Track(
         carrier=carrier,
-        now=now,
-        seen=_motion(seen_ns, np.asarray(seen_xy), velocity, _sound(seen_m2), speed_m2),
-        birth=_motion(born_ns, birth.mean[:2], velocity, birth.covariance[:2, :2], speed_m2),
+        now=_motion(at_ns, (x, y), velocity, spread, speed_m2),
+        seen_ns=min(at_ns, max(said.seen_at_ns + shift_ns, at_ns - int(SEEN_AGO_S * 1e9))),
+        seen_xy_m=(_clip(seen_x, MOST_M), _clip(seen_y, MOST_M)),
+        seen_m2=spread if seen_m2 is None else _sound(seen_m2),
+        born_ns=born_ns,
+        born_xy_m=(x, y) if before is None else before.born_xy_m,
+        born_m2=spread if before is None else before.born_m2,
         z_m=said.xyz_m[2],
         worker=said.worker,
         worker_probability=said.worker_probability,
@@ -112,19 +135,39 @@ def track_of(
     )
 
 
-def _motion(
-    at_ns: int, xy_m: Floats, velocity_m_s: Floats, covariance_m2: Floats, speed_m2: float
-) -> Motion:
-    covariance = np.zeros((4, 4))
-    slip = CLOCKS_SIGMA_S * velocity_m_s
-    covariance[:2, :2] = covariance_m2 + np.outer(slip, slip)
-    covariance[2:, 2:] = speed_m2 * np.eye(2)
-    return Motion(at_ns=at_ns, mean=np.concatenate([xy_m, velocity_m_s]), covariance=covariance)
+def _motion(at_ns: int, xy_m: XY, velocity_m_s: XY, spread_m2: Spread, speed_m2: float) -> Motion:
+    """Put a state together, in plain numbers: of a whole mine thousands are made a second."""
+    (x, y), (vx, vy), (a, b, d) = xy_m, velocity_m_s, spread_m2
+    slip_s2 = CLOCKS_SIGMA_S**2
+    b += slip_s2 * vx * vy
+    rows = (
+        (a + slip_s2 * vx * vx, b, 0.0, 0.0),
+        (b, d + slip_s2 * vy * vy, 0.0, 0.0),
+        (0.0, 0.0, speed_m2, 0.0),
+        (0.0, 0.0, 0.0, speed_m2),
+    )
+    return Motion(at_ns=at_ns, mean=np.array((x, y, vx, vy)), covariance=np.array(rows))
 
 
-def _sound(covariance_m2: Covariance) -> Floats:
+def _sound(covariance_m2: Covariance) -> Spread:
     """Make a covariance symmetric and positive definite, whatever was sent."""
-    given = np.clip(np.asarray(covariance_m2, float), -1e6, 1e6)
-    values, axes = np.linalg.eigh((given + given.T) / 2)
-    values = np.clip(values, LEAST_SIGMA_M**2, MOST_SIGMA_M**2)
-    return np.asarray((axes * values) @ axes.T)
+    (a, b), (c, d) = covariance_m2
+    least, most = LEAST_SIGMA_M**2, MOST_SIGMA_M**2
+    middle, half = (a + d) / 2, hypot((a - d) / 2, b)
+    if b == c and least <= middle - half and middle + half <= most:
+        return a, b, d
+    a, d, b = _clip(a, 1e6), _clip(d, 1e6), (_clip(b, 1e6) + _clip(c, 1e6)) / 2
+    middle, half = (a + d) / 2, hypot((a - d) / 2, b)
+    low, high = (min(most, max(least, value)) for value in (middle - half, middle + half))
+    if half == 0.0:
+        return low, 0.0, low
+    shrink = (high - low) / 2 / half  # of both eigenvalues, about their middle
+    return (
+        (low + high) / 2 + shrink * (a - middle),
+        shrink * b,
+        (low + high) / 2 + shrink * (d - middle),
+    )
+
+
+def _clip(value: float, most: float) -> float:
+    return min(most, max(-most, value))

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from control_room.evidence_words import in_chinese
@@ -15,8 +16,8 @@ from control_room.mine_person import NAME_SURE, MinePerson, Whereabouts
 from control_room.roadway_seen import Blind, blind_stretches, metres_of, seen_within, tells
 from control_room.roster import Worker
 from control_room.whole_mine import MineGateway, TaggedWorker
-from location.zones import probability_inside
-from scene.landmarks import chainage_of, nearest
+from location.zones import FAR, MIN_SIGMA_M, probability_inside
+from scene.landmarks import chainages_of, nearest
 from scene.messages import XYZ, Certainty, Landmark, SiteDescription, ZoneDescription
 
 LIKELY, SURE = 0.5, 0.9
@@ -38,6 +39,9 @@ class Place:
     seen_at_ns: int
     landmark: Landmark | None = None
     """The nearest support or mark of that roadway."""
+
+
+_NOWHERE = Place(xyz_m=(0.0, 0.0, 0.0), chainage_m=None, zone=None, gateway="", seen_at_ns=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +146,9 @@ class Muster:
     """Gateways where nobody can be counted: detection is too slow, or they are not calibrated."""
     clocks_off: tuple[tuple[str, float], ...] = ()
     """Gateways whose clock is slow by so many seconds; their times are put right here."""
+    clocks: tuple[tuple[str, float, float], ...] = ()
+    """Of each gateway that was heard, by how many seconds its clock is slow, and how far its last
+    messages differ from that; the way of a message, too, makes a clock look slow."""
     lost_numbers: int = 0
     """Of `out_of_view`, those without a name. They are no head-count: who is lost and found again
     has a new number, so that one person may be several of them, and may be in view, too."""
@@ -174,7 +181,8 @@ def muster(
     people = _named(people, roster)
     descriptions = {g.gateway: g.description for g in gateways if g.description is not None}
     zones = _zones(descriptions.values())
-    known = [_somebody(person, descriptions, zones) for person in people]
+    inside = _inside(people, zones)
+    known = _somebodies(people, descriptions, zones, inside)
     here = tuple(one for one in known if one.state == "in_view")
     away = tuple(one for one in known if one.state != "in_view")
     metres = metres_of(gateways)
@@ -194,8 +202,8 @@ def muster(
     different, seen_now = _different(in_view), [one for one in in_view if one.seen_now]
     within = seen_within(metres, [zone.polygon_m for zone in zones])
     areas = [
-        _area(zone, people, known, different, counts)
-        for zone, counts in zip(zones, within, strict=True)
+        _area(zone.name, chances, known, different, counts)
+        for zone, chances, counts in zip(zones, _by_zone(inside, len(zones)), within, strict=True)
     ]
     areas.append(_outside(known, different))
     return Muster(
@@ -223,6 +231,7 @@ def muster(
         passed_over=tuple(g.gateway for g in gateways if g.passed_over),
         uncounted=tuple(_uncounted(gateways)),
         clocks_off=tuple((g.gateway, g.clock_off_s) for g in gateways if g.clock_off_s),
+        clocks=tuple((g.gateway, *g.clock) for g in gateways if g.clock is not None),
         lost_numbers=_lost_numbers(away),
         seen=len(seen_now),
         seen_at_least=min(len(_different(seen_now)), len(different)),
@@ -269,43 +278,83 @@ def _zones(descriptions: Iterable[SiteDescription]) -> list[ZoneDescription]:
     return sorted(found.values(), key=lambda zone: (zone.name, zone.polygon_m))
 
 
-def _chance(person: MinePerson, zone: ZoneDescription) -> float:
-    return probability_inside(person.xyz_m[:2], person.covariance_m2, zone.polygon_m)
+Chances = dict[int, float]
+"""How likely somebody is inside, by the zone's or the person's place in the list; 0 is left out."""
 
 
-def _zone_of(person: MinePerson, zones: Sequence[ZoneDescription]) -> str | None:
+def _inside(people: Sequence[MinePerson], zones: Sequence[ZoneDescription]) -> list[Chances]:
+    """Tell of everybody which zones they may be in: of a whole mine's that is mostly none."""
+    if not people or not zones:
+        return [{} for _ in people]
+    corners = [np.array(zone.polygon_m) for zone in zones]
+    low = np.array([corner.min(axis=0) for corner in corners])
+    high = np.array([corner.max(axis=0) for corner in corners])
+    places = np.array([person.xyz_m[:2] for person in people])[:, None]
+    spread = [person.covariance_m2[0][0] + person.covariance_m2[1][1] for person in people]
+    # One side of a zone can't be missed by more than so many sigma, and still hold anything.
+    reach = FAR * np.sqrt(np.maximum(spread, 0.0))[:, None, None] + FAR * MIN_SIGMA_M
+    near = np.all((places >= low - reach) & (places <= high + reach), axis=2)
+    found: list[Chances] = [{} for _ in people]
+    for n, zone in np.argwhere(near).tolist():
+        person = people[n]
+        chance = probability_inside(person.xyz_m[:2], person.covariance_m2, zones[zone].polygon_m)
+        if chance > 0:
+            found[n][zone] = chance
+    return found
+
+
+def _by_zone(inside: Sequence[Chances], zones: int) -> list[Chances]:
+    found: list[Chances] = [{} for _ in range(zones)]
+    for n, chances in enumerate(inside):
+        for zone, chance in chances.items():
+            found[zone][n] = chance
+    return found
+
+
+def _zone_of(chances: Chances, zones: Sequence[ZoneDescription]) -> str | None:
     """Name the zone that somebody is in most likely; none outside all."""
-    chances = [(_chance(person, zone), zone.name) for zone in zones]
-    best = max(chances, key=lambda one: one[0], default=(0.0, ""))
-    return best[1] if best[0] >= LIKELY else None
+    best = max(chances, key=chances.__getitem__, default=None)
+    return zones[best].name if best is not None and chances[best] >= LIKELY else None
 
 
-def _somebody(
-    person: MinePerson,
+def _somebodies(
+    people: Sequence[MinePerson],
     descriptions: dict[str, SiteDescription],
     zones: Sequence[ZoneDescription],
-) -> Somebody:
-    gateway = person.tracks[0][0] if person.tracks else ""
-    description = descriptions.get(gateway)
-    chainage_m = None if description is None else chainage_of(description, person.xyz_m)
-    marks = () if description is None else description.landmarks
-    return Somebody(
-        id=person.id,
-        worker=person.worker,
-        certainty=person.certainty,
-        state=person.state,
-        since_ns=person.since_ns,
-        perhaps=person.perhaps,
-        tracks=person.tracks,
-        last=Place(
-            xyz_m=person.xyz_m,
-            chainage_m=chainage_m,
-            zone=_zone_of(person, zones),
-            gateway=gateway,
-            seen_at_ns=person.seen_at_ns,
-            landmark=None if chainage_m is None else nearest(marks, chainage_m),
-        ),
-    )
+    inside: Sequence[Chances],
+) -> list[Somebody]:
+    by_gateway: dict[str, list[int]] = {}
+    for n, person in enumerate(people):
+        by_gateway.setdefault(person.tracks[0][0] if person.tracks else "", []).append(n)
+    places: list[Place] = [_NOWHERE] * len(people)
+    for gateway, here in by_gateway.items():
+        description = descriptions.get(gateway)
+        marks = () if description is None else description.landmarks
+        where: list[float | None] = [None] * len(here)
+        if description is not None:
+            where = chainages_of(description, [people[n].xyz_m for n in here])
+        for n, chainage_m in zip(here, where, strict=True):
+            places[n] = Place(
+                xyz_m=people[n].xyz_m,
+                chainage_m=chainage_m,
+                zone=_zone_of(inside[n], zones),
+                gateway=gateway,
+                seen_at_ns=people[n].seen_at_ns,
+                landmark=None if chainage_m is None else nearest(marks, chainage_m),
+            )
+    return [
+        Somebody(
+            id=person.id,
+            worker=person.worker,
+            certainty=person.certainty,
+            state=person.state,
+            since_ns=person.since_ns,
+            perhaps=person.perhaps,
+            tracks=person.tracks,
+            last=place,
+        )
+        for person, place in zip(people, places, strict=True)
+    ]
 
 
 def _different(people: Sequence[MinePerson]) -> frozenset[int]:
@@ -320,16 +369,15 @@ def _different(people: Sequence[MinePerson]) -> frozenset[int]:
 
 
 def _area(
-    zone: ZoneDescription,
-    people: Sequence[MinePerson],
+    name: str,
+    chances: Chances,
     known: Sequence[Somebody],
     different: frozenset[int],
     metres: tuple[int, int],
 ) -> AreaCount:
-    chances = [_chance(person, zone) for person in people]
-    inside = [n for n, chance in enumerate(chances) if chance >= LIKELY]
-    surely = {people[n].id for n in inside if chances[n] >= SURE}
-    return _count(zone.name, [known[n] for n in inside], surely & different, metres)
+    inside = [n for n, chance in chances.items() if chance >= LIKELY]
+    surely = {known[n].id for n in inside if chances[n] >= SURE}
+    return _count(name, [known[n] for n in inside], surely & different, metres)
 
 
 def _outside(known: Sequence[Somebody], different: frozenset[int]) -> AreaCount:

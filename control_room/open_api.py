@@ -109,6 +109,16 @@ _HISTORY: tuple[Json, ...] = (
 )
 assert [one["name"] for one in _HISTORY] == list(journal_api.NAMES)
 
+_TAKE_OUT: Json = {
+    "type": "object",
+    "properties": {"site": _TEXT, "gateway": _TEXT, "reason": _TEXT},
+    "required": ["site", "gateway", "reason"],
+}
+_TAKEN_OUT: Json = {
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in ("site", "gateway", "by", "reason")},
+    "required": ["site", "gateway", "by", "reason"],
+}
 _ALARM_ACTS: dict[Action, str] = {
     "acknowledge": "Say that an alarm was seen; gives it as it is then.",
     "shelve": "Put an alarm aside for some minutes.",
@@ -189,6 +199,13 @@ CALLS: dict[str, Call] = {
         summary="The export itself, a .zip that `lamproom verify` takes.",
         gives={"application/zip": {"type": "string", "format": "binary"}},
         refuses=(UNKNOWN,),
+    ),
+    "POST /api/gateways/take-out": Call(
+        summary="Take a gateway out of service: its silence is no alarm until it speaks again. It "
+        "must be silent, and its alarms about people ended.",
+        gives=_json(_TAKEN_OUT),
+        takes=_TAKE_OUT,
+        refuses=(BAD, UNKNOWN, NOT_NOW, AWAY),
     ),
     "GET /api/users": Call(
         summary="Who may log in, or is in by OpenID.",

@@ -9,8 +9,8 @@ from scene.alarms import system_alarm
 from scene.messages import Anomaly
 
 SILENT, REFUSED, MISSING = "gateway_silent", "message_refused", "messages_missing"
-TWINS = "two_gateways"
-OWN_KINDS = (SILENT, REFUSED, MISSING, TWINS)
+TWINS, CLOCK = "two_gateways", "clock_off"
+OWN_KINDS = (SILENT, REFUSED, MISSING, TWINS, CLOCK)
 """Raised by the control room itself, so that no gateway can end them."""
 
 

@@ -5,11 +5,12 @@ Knows nothing about people.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
 from control_room.whole_mine import MineGateway
-from scene.arrays import Floats
+from scene.arrays import Floats, Ints
 from scene.floor import Floor
 from scene.floor_config import FloorConfig
 from scene.floor_metres import metres_touched
@@ -26,6 +27,10 @@ NEXT_M = 0.01
 WITHIN = (0.02, 0.5, 0.98)
 """Where each metre is asked whether another line's metres see it, too; its middle is its place."""
 SAME_TIME_S = 5.0
+NOWHERE = -(2**31)
+"""Of a metre: on another line's floor there is none."""
+MOST_PAIRS = 70_000
+"""Of so many pairs of roadways it is remembered where they meet; some 2 kB each."""
 ALONG_X = Floor(FloorConfig(centre_line_m=((0.0, 0.0, 0.0), (1.0, 0.0, 0.0))))
 """Where the roadway of a gateway lies that tells of metres and not of its floor."""
 
@@ -80,36 +85,48 @@ class _Line:
     untold: list[_Told] = field(default_factory=list)
     """What holds of the metres of its floor of which not one of them tells."""
 
-    def spots(self) -> Floats:
-        """Give the chainages (3 N,) `WITHIN` all metres."""
-        return np.asarray((np.array(list(self.told))[:, None] + np.array(WITHIN)).ravel())
-
-    def places(self, chainage_m: Floats) -> Floats:
-        """Give mine positions (N, 3) on the line."""
-        return self.floor.at(chainage_m, np.zeros(len(chainage_m)))
-
-    def ways(self, chainage_m: Floats) -> Floats:
-        """Give unit directions (N, 2) of the line there."""
-        step = (self.places(chainage_m + NEXT_M) - self.places(chainage_m - NEXT_M))[:, :2]
-        return np.asarray(step / np.linalg.norm(step, axis=1, keepdims=True))
-
     def metres_at(self, other: "_Line") -> list[list[int | None]]:
         """Tell in which of its metres the spots of another line's metres lie, three each."""
-        spots = other.spots()
-        theirs = other.places(spots)
-        chainage, left = self.floor.place(theirs[:, :2]).T
-        ours = self.places(chainage)
-        back = other.floor.place(ours[:, :2])[:, 1]
-        held = (self.floor.aside_m(left) == 0) & (other.floor.aside_m(back) == 0)
-        held &= np.abs(ours[:, 2] - theirs[:, 2]) <= SAME_LEVEL_M
-        alike = np.abs(np.sum(self.ways(chainage) * other.ways(spots), axis=1)) >= SAME_WAY
-        found = [
-            int(metre) if fits and metre in self.told else None
-            for metre, fits in zip(
-                np.floor(chainage).tolist(), (held & alike).tolist(), strict=True
-            )
+        found = _metres_at(self.floor, other.floor, tuple(other.told)).tolist()
+        return [
+            [metre if metre != NOWHERE and metre in self.told else None for metre in spots]
+            for spots in found
         ]
-        return [found[n : n + len(WITHIN)] for n in range(0, len(found), len(WITHIN))]
+
+
+def _spots(metres: Iterable[int]) -> Floats:
+    """Give the chainages (3 N,) `WITHIN` metres."""
+    return np.asarray((np.array(list(metres))[:, None] + np.array(WITHIN)).ravel())
+
+
+def _places(floor: Floor, chainage_m: Floats) -> Floats:
+    """Give mine positions (N, 3) on a floor's line."""
+    return floor.at(chainage_m, np.zeros(len(chainage_m)))
+
+
+def _ways(floor: Floor, chainage_m: Floats) -> Floats:
+    """Give unit directions (N, 2) of a floor's line there."""
+    ahead, behind = (_places(floor, chainage_m + step) for step in (NEXT_M, -NEXT_M))
+    step = (ahead - behind)[:, :2]
+    return np.asarray(step / np.linalg.norm(step, axis=1, keepdims=True))
+
+
+@lru_cache(maxsize=MOST_PAIRS)
+def _metres_at(ours: Floor, theirs: Floor, metres: tuple[int, ...]) -> Ints:
+    """Tell in which metres (N, 3) of our line the spots of their metres lie, or `NOWHERE`.
+
+    Roadways stay where they are, and heads are counted every second.
+    """
+    spots = _spots(metres)
+    places = _places(theirs, spots)
+    chainage, left = ours.place(places[:, :2]).T
+    on_ours = _places(ours, chainage)
+    back = theirs.place(on_ours[:, :2])[:, 1]
+    held = (ours.aside_m(left) == 0) & (theirs.aside_m(back) == 0)
+    held &= np.abs(on_ours[:, 2] - places[:, 2]) <= SAME_LEVEL_M
+    alike = np.abs(np.sum(_ways(ours, chainage) * _ways(theirs, spots), axis=1)) >= SAME_WAY
+    found = np.where(held & alike, np.floor(chainage), NOWHERE)
+    return np.asarray(found, np.int64).reshape(-1, len(WITHIN))
 
 
 def metres_of(gateways: Sequence[MineGateway]) -> tuple[Metre, ...]:
@@ -260,7 +277,7 @@ def _metre(floor: Floor, from_m: int, parts: Sequence[Sequence[_Told]]) -> Metre
 
 def _box(line: _Line) -> Floats:
     """Give the least and the greatest x and y, (2, 2), of a line's floor and metres."""
-    spots = line.places(line.spots())[:, :2]
+    spots = _places(line.floor, _spots(line.told))[:, :2]
     both = np.concatenate([spots, np.reshape(line.floor.box_m(0.0), (2, 2))])
     return np.array([both.min(axis=0), both.max(axis=0)])
 

@@ -6,7 +6,9 @@ receipted, then told to viewers. May be used from several threads.
 
 import contextlib
 import json
+import math
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -17,14 +19,17 @@ from control_room.head_count import HeadCount
 from control_room.journal import Journal
 from control_room.journal_entries import Entries
 from control_room.journal_schema import JournalError, UnfitAlarmError
-from control_room.lifecycle import Act, Entry, Key, Wish
+from control_room.lifecycle import CONTROL_ROOM, Act, Entry, Key, Wish
 from control_room.loss import LossRate
 from control_room.namesakes import Namesakes
+from control_room.out_of_service import BACK, TAKEN_OUT, Out, OutOfService, may_go, unknown
+from control_room.own_alarms import REFUSED
 from control_room.plan_words import plan_words
 from control_room.roster import Worker
-from control_room.told import alarm_fields, message_text
+from control_room.told import alarm_fields, message_text, together
 from control_room.viewers import Listener, Viewers
 from control_room.watches import Own, Watches
+from delivery.lane import NOTHING_SHED, Shed
 from delivery.signing import RefusedError
 from delivery.trust import Distrusted
 from scene.alarms import ALARMS
@@ -38,7 +43,7 @@ from scene.messages import (
     SiteDescription,
     Stored,
 )
-from scene.topics import LIVE_PREFIX, Address
+from scene.topics import LIVE_PREFIX, SILENT_AFTER_S, Address
 from scene.wire import Envelope
 
 HISTORY = 100
@@ -53,6 +58,11 @@ MAX_MACHINES = 500
 MAX_GATEWAYS = 256
 """More than this is a mistake or an attack; further ones are not listened to."""
 
+SIGNS_OF_LIFE = ("health", "positions")
+MOST_RETURNED = 20
+RETURNED_TOLD_S = 600.0
+"""So long viewers are told of a gateway that was out of service and spoke again."""
+
 MOST_OVER = 256
 """So many alarms of ours that are over may wait for the disk. Of one that is forgotten, what the
 journal has as active is taken over again once it can be read."""
@@ -61,6 +71,8 @@ SendReceipt = Callable[[str, str, Receipt], None]
 """Takes site, gateway and the receipt."""
 SendBeat = Callable[[str, str, ControlRoomBeat], None]
 """Takes site, gateway and the control room's heartbeat to it."""
+ForgetKept = Callable[[str, str, Sequence[str]], None]
+"""Takes site, gateway and the ids of alarms of it that may be kept."""
 
 
 class Room:
@@ -81,16 +93,23 @@ class Room:
         expected: Iterable[tuple[str, str]] = (),
         distrusted: Callable[[], Iterable[Distrusted]] = tuple,
         also: Callable[[], dict[str, Any]] = dict,
+        alarms_held_s: Callable[[], float] = lambda: 0.0,
+        shed: Callable[[], Shed] = lambda: NOTHING_SHED,
+        forget_kept: ForgetKept = lambda _site, _gateway, _alarms: None,
     ) -> None:
         """Start knowing nothing but the journal; `is_connected` tells of the broker.
 
         Of gateways (site, gateway) that are `expected`, silence from the start is an alarm. The
         load of alarms is shared by so many `operators`; `roster` is who is underground;
         `distrusted` lists the files of keys that can't be used; `also` gives what a snapshot says
-        besides.
+        besides; `alarms_held_s` tells for how long who hands alarms to us has waited for that, and
+        `shed` how far positions are behind; `forget_kept` has the broker forget what it keeps of a
+        gateway.
         """
         self.prefix = prefix
         self._is_connected = is_connected
+        self.alarms_held_s = alarms_held_s
+        self._shed = shed
         self.journal = self._journal = journal
         self._clock = clock
         self._send_receipt = send_receipt
@@ -106,6 +125,10 @@ class Room:
         self._last: dict[tuple[str, str], dict[str, Envelope]] = {}
         self._heard_s: dict[tuple[str, str, str], float] = {}
         """When each of them was heard, on the monotonic clock."""
+        self._jumped: dict[tuple[str, str], int] = {}
+        """How many positions were lost since the last that were heard."""
+        self._together: list[str] | None = None
+        """Texts on positions that are to be told as one."""
         self._plans: dict[tuple[str, str], dict[str, Any]] = {}
         """What a plan shows of their site files."""
         self._machines: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
@@ -116,38 +139,60 @@ class Room:
         self._trouble = ""
         self._unstored: dict[Key, Anomaly] = {}
         """The newest word on each alarm of ours that the disk has not taken yet."""
+        self._out = OutOfService()
+        self._out_is_read = False
+        self._returned: deque[tuple[Out, int]] = deque(maxlen=MOST_RETURNED)
+        """Who was out and spoke again, and when."""
+        self._backs: deque[tuple[str, int]] = deque(maxlen=MAX_GATEWAYS)
+        """Of those, whose return the audit does not have yet: SITE/GATEWAY and when."""
+        self._forget_kept = forget_kept
+        self._too_many: set[tuple[str, str]] = set()
+        """Gateways that are not listened to."""
+        self._machines_passed_over: set[tuple[str, str]] = set()
         self._behind = True
         """Whether open alarms are in the journal that we, or a viewer, could not read yet."""
         self._take_over()
         for place in expected:
-            self._meet(*place)
+            if place not in self._out:
+                self._meet(*place)
 
     def hear(self, address: Address, envelope: Envelope) -> None:
         """Take one MQTT message; alarms are journalled and receipted before this returns."""
+        if address.topic == "alarm":
+            self.hear_alarms([(address, envelope)])
+            return
+        if self._is_out(address, envelope):
+            return
         self._heads.hear(address, envelope, self._clock.now_ns())
         if isinstance(envelope.body, Machines):
             self._hear_machines(address.site, envelope.body)
-        if address.topic not in (*KEPT, "alarm"):
+        if address.topic not in KEPT:
             return
         place = (address.site, address.gateway)
         with self._lock:
-            if place not in self._last:
-                if len(self._last) >= MAX_GATEWAYS:
-                    return
-                self._meet(*place)
-            if address.topic == "alarm":
-                if isinstance(envelope.body, Anomaly) and envelope.body.id == address.id:
-                    self._keep_alarms([(*place, envelope.body)])
+            if not self._listens_to(place):
                 return
+            if address.topic == "positions":
+                self._note_sent(place, envelope)
             self._last[place][address.topic] = envelope
             if isinstance(envelope.body, SiteDescription):
                 self._plans[place] = plan_words(envelope.body)
-            if address.topic == "positions":
-                self._loss.note(place, heard=1)
             self._heard_s[*place, address.topic] = self._clock.monotonic_s()
             if self._viewers:
-                self._viewers.tell(address.topic, self._text(place, address.topic, envelope))
+                self._tell_said(address.topic, self._text(place, address.topic, envelope))
             self._keep_own(self._watches.hear(place, envelope))
+
+    @contextlib.contextmanager
+    def telling_together(self) -> Iterator[None]:
+        """Tell viewers all positions that are heard within the block as one text, at its end."""
+        with self._lock:
+            self._together = []
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._tell_together()
+                self._together = None
 
     def hear_alarms(self, said: Sequence[tuple[Address, Envelope]]) -> None:
         """Take alarms that came together; they are journalled in one go and receipted."""
@@ -155,13 +200,16 @@ class Room:
             alarms = []
             for address, envelope in said:
                 place = (address.site, address.gateway)
-                if place not in self._last:
-                    if len(self._last) >= MAX_GATEWAYS:
-                        continue
-                    self._meet(*place)
+                # An alarm counts whoever says it, also one too many or one that is out.
+                if not self._is_out(address, envelope):
+                    self._listens_to(place)
                 if isinstance(envelope.body, Anomaly) and envelope.body.id == address.id:
                     alarms.append((*place, envelope.body))
             self._keep_alarms(alarms)
+            back = {(out.site, out.gateway): out for out, _ in self._returned}
+            for site, gateway, one in alarms:
+                if (site, gateway) in back and one.state == "active":  # said after it was back
+                    self._reopen(back[site, gateway], [one.id])
 
     def refuse(self, address: Address, error: RefusedError) -> None:
         """Take note of a message that was refused; somebody must hear of it."""
@@ -181,9 +229,13 @@ class Room:
                 self._watches.miss(place, jumped)
             elif address.topic == "positions":
                 self._loss.note(place, lost=jumped)
+                self._jumped[place] = self._jumped.get(place, 0) + jumped
 
     def tick(self) -> None:
-        """Do what is due, tell viewers the groups and the time; to be called twice a second."""
+        """Do what is due, tell viewers the groups and the time; to be called twice a second.
+
+        Heads are counted by `count`, beside it: no silence may wait for that.
+        """
         with self._lock:
             self._take_over()
             try:
@@ -196,6 +248,7 @@ class Room:
                 # who could then be called silent.
                 self._store_own(tuple(self._unstored.items()))
             self._take_over()
+            self._note_backs()
             for due in (self._desk.empty_shelf, self._desk.carry_out):
                 with self._troubled():
                     for entry in due():
@@ -203,11 +256,20 @@ class Room:
             for tell in (self._viewers.tell_groups, self._viewers.tell_rate):
                 with self._troubled():
                     tell()
-        try:
-            self._tell_heads()
-        finally:
-            with self._lock:
-                self._viewers.tell("clock", self._clock_text())
+            self._viewers.tell("clock", self._clock_text())
+
+    def count(self) -> None:
+        """Tell viewers how many are where, when that is due; counted while alarms may come."""
+        self._heads.begin()
+        with self._lock:
+            if not self._viewers.wants_heads():
+                return
+            sites = sorted({site for site, _ in self._last})
+        began_s = self._clock.monotonic_s()
+        counts = [count for site in sites if (count := self.muster(site)) is not None]
+        took_s = self._clock.monotonic_s() - began_s
+        with self._lock:
+            self._viewers.tell_heads(counts, took_s)
 
     def do(self, wish: Wish) -> dict[str, Any]:
         """Do what an operator asks for and store it; gives the alarm as viewers are told it.
@@ -268,6 +330,7 @@ class Room:
             self._journal.forget_all()
             for memory in (self._last, self._heard_s, self._plans, self._machines, self._unstored):
                 memory.clear()
+            self._jumped.clear()
             self._namesakes = Namesakes()
             self._heads = HeadCount()  # for what is said now has been counted
             tell()
@@ -306,6 +369,111 @@ class Room:
         url = said.body.stream_url
         return url if url.startswith(("ws://", "wss://")) else None
 
+    def take_out(self, site: str, gateway: str, *, by: str, reason: str) -> None:
+        """Take a gateway out of service: its silence is meant from now on, until it speaks again.
+
+        Its alarms are over, and the broker forgets what it keeps of it. Once more asked for, it is
+        not done again. Raises `ActError` and `JournalError`.
+        """
+        place = (site, gateway)
+        with self._lock:
+            if place in self._out:
+                return
+            if place not in self._last or self.prefix != LIVE_PREFIX:
+                raise unknown(site, gateway)
+            now_s, now_ns = self._clock.monotonic_s(), self._clock.now_ns()
+            heard_s = [self._heard_s.get((*place, topic), -math.inf) for topic in SIGNS_OF_LIFE]
+            entries = [
+                one
+                for one in self._journal.open_entries()
+                if (one.key.site, one.key.gateway) == place
+                and one.last.state == "active"
+                and one.last.kind != REFUSED  # it is about who speaks in its name
+            ]
+            may_go(gateway, entries, now_s - max(heard_s), SILENT_AFTER_S)
+            about, body = f"{site}/{gateway}", {"reason": reason}
+            self._journal.audit(who=by, what=TAKEN_OUT, at_ns=now_ns, about=about, body=body)
+            self._out.put(Out(site=site, gateway=gateway, by=by, reason=reason, at_ns=now_ns))
+            self._forget_gateway(place)
+            said = f"{gateway} was taken out of service by {by}: {reason}"
+            words = [
+                (one.key, replace(one.last, state="cleared", captured_at_ns=now_ns, evidence=said))
+                for one in entries
+            ]
+            self._unstored.update(words)  # until the disk has them
+            self._store_own(words)
+            self._viewers.tell("out_of_service", self._out_text())
+            self._forget_kept(site, gateway, [one.key.alarm for one in entries])
+
+    def _is_out(self, address: Address, envelope: Envelope) -> bool:
+        """Tell whether a message's gateway is out of service, and stays so in spite of it."""
+        place = (address.site, address.gateway)
+        with self._lock:
+            if place not in self._out:
+                return False
+            if not self._out.speaks(address, envelope):
+                return True
+            out, said, active = self._out.take_back(place)
+            self._note_return(out)
+            for one in said:
+                self.hear(*one)
+            self._reopen(out, active)
+            self._viewers.tell("out_of_service", self._out_text())
+            return False
+
+    def _note_return(self, out: Out) -> None:
+        now_ns = self._clock.now_ns()
+        self._returned.append((out, now_ns))
+        self._backs.append((f"{out.site}/{out.gateway}", now_ns))
+        self._note_backs()
+
+    def _note_backs(self) -> None:
+        """Write down who is back; until that is on the disk a restart takes them for out again."""
+        while self._backs:
+            about, at_ns = self._backs[0]
+            try:
+                self._journal.audit(who=CONTROL_ROOM, what=BACK, at_ns=at_ns, about=about)
+            except JournalError as error:
+                self._trouble = str(error)
+                return
+            self._backs.popleft()
+
+    def _reopen(self, out: Out, active: Sequence[str]) -> None:
+        """Have the alarms again that were over only because their gateway was out."""
+        for id in active:
+            key = Key(site=out.site, gateway=out.gateway, alarm=id)
+            with self._troubled():
+                entry = self._journal.entry(key)
+                if entry is None or entry.cleared_at_ns != out.at_ns:
+                    continue
+                self._journal.reopen(key)
+                again = self._journal.entry(key)
+                if again is not None:
+                    self._viewers.tell_alarm(again)
+
+    def _forget_gateway(self, place: tuple[str, str]) -> None:
+        self._last.pop(place, None)
+        self._plans.pop(place, None)
+        for topic in KEPT:
+            self._heard_s.pop((*place, topic), None)
+        self._jumped.pop(place, None)
+        self._loss.forget(place)
+        self._watches.forget(place)
+        self._heads.forget(*place, self._clock.now_ns())
+        for key in [one for one in self._unstored if (one.site, one.gateway) == place]:
+            del self._unstored[key]
+
+    def _listens_to(self, place: tuple[str, str]) -> bool:
+        """Tell whether there is room for a gateway; one too many is told."""
+        if place not in self._last:
+            if len(self._last) >= MAX_GATEWAYS:
+                if len(self._too_many) < MAX_GATEWAYS:
+                    self._too_many.add(place)
+                return False
+            self._meet(*place)
+            self._too_many.discard(place)
+        return True
+
     def _meet(self, site: str, gateway: str) -> None:
         self._last[(site, gateway)] = {}
         if self.prefix != LIVE_PREFIX:
@@ -338,11 +506,31 @@ class Room:
         if not self._behind or self._unstored:
             return
         with self._troubled():
+            self._read_out()
             entries = self._journal.open_entries()
             self._behind, self._trouble = False, ""
             for entry in entries:
                 self._viewers.tell_alarm(entry)
             self._keep_own(self._watches.carry_on(entries))
+
+    def _read_out(self) -> None:
+        """Read who is out of service, once; raises `JournalError`."""
+        if self._out_is_read or self.prefix != LIVE_PREFIX:
+            return
+        self._out.read(self._journal.audited(TAKEN_OUT, BACK))
+        self._out_is_read = True
+        for out in self._out.all():
+            place = (out.site, out.gateway)
+            if any((*place, topic) in self._heard_s for topic in SIGNS_OF_LIFE):
+                self._out.take_back(place)  # it has spoken while the journal could not be read
+                self._note_return(out)
+                continue
+            for topic, envelope in self._last.get(place, {}).items():
+                self._out.speaks(
+                    Address(prefix=self.prefix, site=out.site, gateway=out.gateway, topic=topic),
+                    envelope,
+                )
+            self._forget_gateway(place)
 
     def _keep_own(self, found: Iterable[Own]) -> None:
         """Store alarms of our own now and tell viewers."""
@@ -383,23 +571,33 @@ class Room:
             for machine in said.machines:
                 key = (site, machine.machine)
                 if key not in self._machines and len(self._machines) >= MAX_MACHINES:
+                    if len(self._machines_passed_over) < MAX_MACHINES:
+                        self._machines_passed_over.add(key)
                     continue
                 fields = {"site": site, **asdict(machine)}
                 self._machines[key] = (self._clock.monotonic_s(), fields)
                 self._viewers.tell("machine", json.dumps({"is": "machine", **fields}))
 
-    def _tell_heads(self) -> None:
-        """Tell viewers how many are where; counted while alarms are free to come."""
-        self._heads.begin()
-        with self._lock:
-            if not self._viewers.wants_heads():
-                return
-            sites = sorted({site for site, _ in self._last})
-        began_s = self._clock.monotonic_s()
-        counts = [count for site in sites if (count := self.muster(site)) is not None]
-        took_s = self._clock.monotonic_s() - began_s
-        with self._lock:
-            self._viewers.tell_heads(counts, took_s)
+    def _note_sent(self, place: tuple[str, str], envelope: Envelope) -> None:
+        """Count positions as heard, those before them too that were passed over on purpose."""
+        before, lost = self._last[place].get("positions"), self._jumped.pop(place, 0)
+        sent = 1
+        if before is not None and before.run == envelope.run:
+            sent = envelope.seq - before.seq
+        self._loss.note(place, heard=max(1, sent - lost))
+
+    def _tell_said(self, topic: str, text: str) -> None:
+        if topic == "positions" and self._together is not None:
+            self._together.append(text)
+            return
+        if topic == "state":  # no page may hear a gateway's positions after its goodbye
+            self._tell_together()
+        self._viewers.tell(topic, text)
+
+    def _tell_together(self) -> None:
+        if self._together:
+            self._viewers.tell("positions", together(self._together))
+            self._together = []
 
     def _text(self, place: tuple[str, str], topic: str, envelope: Envelope) -> str:
         """Write what a gateway said; with its site also what only the plan shows."""
@@ -510,8 +708,8 @@ class Room:
     def _snapshot(self) -> str:
         now_s = self._clock.monotonic_s()
         said = [
-            json.loads(self._text(place, topic, envelope))
-            | {"age_s": round(now_s - self._heard_s[*place, topic], 3)}
+            f"{self._text(place, topic, envelope)[:-1]}, "
+            f'"age_s": {round(now_s - self._heard_s[*place, topic], 3)}}}'
             for place, topics in self._last.items()
             for topic, envelope in topics.items()
         ]
@@ -529,12 +727,11 @@ class Room:
             name: {"en": kind.english, "zh": kind.chinese, "about": kind.about}
             for name, kind in ALARMS.items()
         }
-        return json.dumps(
+        text = json.dumps(
             {
                 "is": "snapshot",
                 "prefix": self.prefix,
                 "kinds": kinds,
-                "said": said,
                 "machines": [
                     fields | {"age_s": round(now_s - at_s, 3)}
                     for at_s, fields in self._machines.values()
@@ -542,21 +739,47 @@ class Room:
                 "alarms": [alarm_fields(entry, now_ns) for entry in entries.values()],
                 "groups": groups,
                 "alarm_rate": rate,
+                "out_of_service": [asdict(one) for one in self._out.all()],
                 **self._clock_fields(),
                 **self._also(),
             }
         )
+        # What gateways said is text already: of a hundred it is most of all this.
+        return f'{text[:-1]}, "said": [{", ".join(said)}]}}'
+
+    def _out_text(self) -> str:
+        out = [asdict(one) for one in self._out.all()]
+        return json.dumps({"is": "out_of_service", "out_of_service": out})
 
     def _clock_fields(self) -> dict[str, Any]:
         return {
             "now_ns": self._clock.now_ns(),
             "broker": self._is_connected(),
             "trouble": self._trouble,
+            "positions_shed": asdict(self._shed()),
+            "passed_over": self._passed_over(),
+            "returned": [
+                {**asdict(out), "back_at_ns": back_ns}
+                for out, back_ns in self._returned
+                if self._clock.now_ns() - back_ns < RETURNED_TOLD_S * 1e9
+            ],
             "positions_lost": {
                 f"{site}/{gateway}": round(share, 4)
                 for (site, gateway), share in self._loss.shares().items()
             },
         }
+
+    def _passed_over(self) -> dict[str, Any]:
+        """Tell what is not listened to, as there is too much of it; mostly nothing."""
+        found: dict[str, Any] = dict(self._heads.passed_over())
+        if self._too_many:
+            found["gateways"] = [f"{site}/{gateway}" for site, gateway in sorted(self._too_many)][
+                :9
+            ]
+            found["gateways_count"] = len(self._too_many)
+        if self._machines_passed_over:
+            found["machines"] = len(self._machines_passed_over)
+        return found
 
     def _clock_text(self) -> str:
         return json.dumps({"is": "clock", **self._clock_fields()})

@@ -18,7 +18,9 @@ from typing import Any, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Mount, WebSocketRoute
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -31,6 +33,7 @@ from control_room.access.patience import PatientProtocol
 from control_room.access.users_api import users_routes
 from control_room.api import api_routes
 from control_room.framing import FramedOnce
+from control_room.gateways_api import gateway_routes
 from control_room.history_api import history_routes
 from control_room.incident.api import Exports, export_routes
 from control_room.journal_api import journal_routes
@@ -38,6 +41,7 @@ from control_room.lifecycle import OPERATOR
 from control_room.mailbox import Bell, Mailbox
 from control_room.page_address import ServerError, bind, url_of
 from control_room.panorama import Fan, OpenStream, Viewer
+from control_room.probes import Probes
 from control_room.room import Room
 from control_room.turns import Turns
 from scene.clock import SystemClock
@@ -76,30 +80,21 @@ def make_app(
     door: Door,
     played: Played | None = None,
     exports: Exports | None = None,
+    *,
+    alive: Callable[[], None] = lambda: None,
 ) -> Starlette:
     """Build the web application; who may use what stands in `access/roles.py`.
 
-    With `exports` there are recordings of which minutes can be exported.
+    With `exports` there are recordings of which minutes can be exported. `alive` is called twice a
+    second for as long as all goes on that `/healthz` looks at.
     """
-    fans, bell = dict[tuple[str, str], Fan](), Bell()
+    fans, bell, probes = dict[tuple[str, str], Fan](), Bell(), Probes(room)
     joining, reading = Turns(1, most_waiting=MOST), Turns(READERS, most_waiting=MOST_IN_LINE)
 
     async def messages(browser: WebSocket) -> None:
         await browser.accept()
         mailbox = Mailbox(asyncio.get_running_loop(), bell)
-        async with joining.turn():  # apart from the loop: it takes a while, and alarms go on
-            snapshot = await asyncio.to_thread(room.join, mailbox.put)
-
-        async def send() -> None:
-            await browser.send_text(snapshot)
-            while (text := await mailbox.next()) is not None:
-                await browser.send_text(text)
-            await browser.close(1013, "too slow")
-
-        try:
-            await _both(send(), _until_closed(browser, played.hear if played else None))
-        finally:
-            await asyncio.to_thread(room.leave, mailbox.put)
+        await _tell(browser, room, mailbox, joining, played.hear if played else None)
 
     async def panorama(browser: WebSocket) -> None:
         place = (browser.path_params["site"], browser.path_params["gateway"])
@@ -128,22 +123,24 @@ def make_app(
                     traceback.print_exc()
                 await asyncio.sleep(TICK_S)
 
-        ticker = ThreadPoolExecutor(1, thread_name_prefix="room-tick")
-        ticking = [asyncio.create_task(again(one)) for one in _work(room, door, ticker)]
-        yield
-        for one in ticking:
-            one.cancel()
-        await asyncio.gather(*ticking, return_exceptions=True)
-        ticker.shutdown()
+        with _threads() as (ticker, counter):
+            work = _work(room, door, ticker, counter, probes=probes, alive=alive)
+            ticking = [asyncio.create_task(again(one)) for one in work]
+            yield
+            for one in ticking:
+                one.cancel()
+            await asyncio.gather(*ticking, return_exceptions=True)
         if door.doorkeeper is not None:
             await asyncio.to_thread(door.doorkeeper.audited.close)
         for fan in fans.values():
             await fan.close()
 
     routes: list[BaseRoute] = [
+        *_probe_routes(probes),
         *_access_routes(door),
         *history_routes(room, reading),
         *api_routes(room, reading),
+        *gateway_routes(room),
         *journal_routes(room.journal, lambda request: caller_of(request).name or OPERATOR, reading),
         *export_routes(room.journal, exports),
         WebSocketRoute("/messages", messages),
@@ -161,19 +158,92 @@ def make_app(
     return app
 
 
+def _probe_routes(probes: Probes) -> list[BaseRoute]:
+    """Build what tells a container's keeper whether we are alive, and whether we do our work."""
+
+    def route(path: str, ask: Callable[[], str]) -> Route:
+        async def answer(_request: Request) -> Response:
+            trouble = ask()
+            return PlainTextResponse(f"{trouble or 'ok'}\n", status_code=503 if trouble else 200)
+
+        return Route(path, answer, methods=["GET"])
+
+    return [route("/healthz", probes.trouble), route("/readyz", probes.unready)]
+
+
+async def _tell(
+    browser: WebSocket,
+    room: Room,
+    mailbox: Mailbox,
+    joining: Turns,
+    hear: Callable[[str], None] | None,
+) -> None:
+    """Tell a page everything until it goes; one that has gone before its turn takes nobody's time.
+
+    Else pages that have to wait come again and again, and each time makes the others wait longer.
+    """
+    closed = asyncio.ensure_future(_until_closed(browser, hear))
+
+    async def send(snapshot: str) -> None:
+        await browser.send_text(snapshot)
+        while (text := await mailbox.next()) is not None:
+            await browser.send_text(text)
+        await browser.close(1013, "too slow")
+
+    try:
+        async with joining.turn():  # apart from the loop: it takes a while, and alarms go on
+            if closed.done():
+                return
+            snapshot = await asyncio.to_thread(room.join, mailbox.put)
+        try:
+            await _both(send(snapshot), closed)
+        finally:
+            await asyncio.to_thread(room.leave, mailbox.put)
+    finally:
+        closed.cancel()
+
+
+@contextlib.contextmanager
+def _threads() -> Iterator[tuple[ThreadPoolExecutor, ThreadPoolExecutor]]:
+    """Give a thread for what is to be done twice a second, and one for counting heads."""
+    ticker = ThreadPoolExecutor(1, thread_name_prefix="room-tick")
+    counter = ThreadPoolExecutor(1, thread_name_prefix="room-count")
+    yield ticker, counter
+    counter.shutdown(wait=False, cancel_futures=True)
+    ticker.shutdown()
+
+
 def _work(
-    room: Room, door: Door, ticker: ThreadPoolExecutor
+    room: Room,
+    door: Door,
+    ticker: ThreadPoolExecutor,
+    counter: ThreadPoolExecutor,
+    *,
+    probes: Probes,
+    alive: Callable[[], None],
 ) -> list[Callable[[], Awaitable[object]]]:
     """List what is to be done twice a second.
 
     The room has a thread of its own: requests that hang may take all that asyncio has, and silence
-    must be noticed all the same.
+    must be noticed all the same, also while heads are counted.
     """
 
     async def tick() -> None:
-        await asyncio.get_running_loop().run_in_executor(ticker, room.tick)
+        await asyncio.get_running_loop().run_in_executor(ticker, probes.ticking, room.tick)
 
-    work: list[Callable[[], Awaitable[object]]] = [tick]
+    async def count() -> None:
+        await asyncio.get_running_loop().run_in_executor(counter, room.count)
+
+    async def give_sign() -> None:
+        if not probes.trouble():
+            alive()
+
+    work: list[Callable[[], Awaitable[object]]] = [
+        tick,
+        count,
+        give_sign,
+        lambda: asyncio.to_thread(probes.look),
+    ]
     if door.doorkeeper is not None:
         door.doorkeeper.audited.begin(room.journal.audit)
         work.append(door.doorkeeper.tick)
@@ -234,13 +304,15 @@ def make_server(
     door: Door,
     played: Played | None = None,
     exports: Exports | None = None,
+    *,
+    alive: Callable[[], None] = lambda: None,
 ) -> uvicorn.Server:
     """Build the web server; `server.run(sockets=[bind(host, port)])` serves until it is stopped."""
     certificate = door.certificate
     allow_files()
     server = uvicorn.Server(
         _Config(
-            make_app(room, open_stream, door, played, exports),
+            make_app(room, open_stream, door, played, exports, alive=alive),
             most_each=MOST if door.proxy else None,
             log_level="error",
             http=PatientProtocol,

@@ -4,22 +4,27 @@ Knows nothing about who listens.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from control_room.evidence_words import in_chinese
 from control_room.journal_schema import ANOMALY
 from control_room.lifecycle import Entry, Key, may_end, phase_of, shelf_max_min
-from scene.messages import Anomaly, GatewayHealth, SiteDescription
-from scene.wire import Envelope, encode
+from scene.messages import XY, Anomaly, GatewayHealth, Position, Positions, SiteDescription
+from scene.wire import VERSION, Envelope, encode
 
 
 def message_text(site: str, gateway: str, topic: str, envelope: Envelope) -> str:
     """Write what a gateway said; without the site file, which may hold secrets.
 
-    With a heartbeat comes what its English texts are in Chinese (`in_chinese`).
+    With a heartbeat comes what its English texts are in Chinese (`in_chinese`). Of positions it
+    tells what a page shows, to the millimetre, as they are most of what is sent: the rest comes
+    with the panorama.
     """
     body = envelope.body
+    if isinstance(body, Positions):
+        return _positions_text(site, gateway, envelope, body)
     if isinstance(body, SiteDescription):
         # A page needs neither; the site file may name users and addresses of cameras.
         body = replace(body, site_yaml="", stream_url="")
@@ -32,6 +37,61 @@ def message_text(site: str, gateway: str, topic: str, envelope: Envelope) -> str
         about["in_chinese"] = {english: in_chinese(english) for english in said if english}
     head = json.dumps(about)
     return f'{head[:-1]}, "envelope": {text}}}'
+
+
+def together(texts: Sequence[str]) -> str:
+    """Write several texts as one: a browser gets a few large messages, not hundreds of small."""
+    return texts[0] if len(texts) == 1 else f'{{"is": "several", "said": [{", ".join(texts)}]}}'
+
+
+def _positions_text(site: str, gateway: str, envelope: Envelope, body: Positions) -> str:
+    said = {
+        "is": "message",
+        "site": site,
+        "gateway": gateway,
+        "topic": "positions",
+        "envelope": {
+            "schema": f"lamproom/positions/{VERSION}",
+            "gateway": envelope.gateway,
+            "seq": envelope.seq,
+            "sent_at_ns": envelope.sent_at_ns,
+            "body": {
+                "captured_at_ns": body.captured_at_ns,
+                "people": [_person_fields(one) for one in body.people],
+            },
+        },
+    }
+    return json.dumps(said, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _person_fields(one: Position) -> dict[str, Any]:
+    """Give what the page reads of one person, as `Position` says it; none where that means same."""
+    x, y, z = one.xyz_m
+    (a, b), (c, d) = one.covariance_m2
+    vx, vy = one.velocity_m_s
+    sure, helmet, seen = one.worker_probability, one.helmet, _rounded(one.seen_xy_m, 3)
+    return {
+        "track": one.track,
+        "xyz_m": (round(x, 3), round(y, 3), round(z, 3)),
+        "covariance_m2": ((round(a, 6), round(b, 6)), (round(c, 6), round(d, 6))),
+        "velocity_m_s": (round(vx, 2), round(vy, 2)),
+        "height_m": round(one.height_m, 2),
+        "posture": one.posture,
+        "certainty": one.certainty,
+        "seen_at_ns": one.seen_at_ns,
+        "cameras": one.cameras,
+        "worker": one.worker,
+        "worker_probability": None if sure is None else round(sure, 3),
+        "helmet": None if helmet is None else round(helmet, 3),
+        "panorama_xy": _rounded(one.panorama_xy),
+        "panorama_head_xy": _rounded(one.panorama_head_xy),
+        "seen_xy_m": None if seen == (round(x, 3), round(y, 3)) else seen,
+        "height_at_ns": None if one.height_at_ns == one.seen_at_ns else one.height_at_ns,
+    }
+
+
+def _rounded(place: XY | None, digits: int | None = None) -> tuple[float, float] | None:
+    return None if place is None else (round(place[0], digits), round(place[1], digits))
 
 
 def alarm_fields(entry: Entry, now_ns: int) -> dict[str, Any]:

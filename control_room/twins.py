@@ -60,6 +60,10 @@ class TwinWatch:
         self._clock = clock
         self._places: dict[Place, _Twins] = {}
 
+    def forget(self, site: str, gateway: str) -> None:
+        """Know nothing of a gateway."""
+        self._places.pop((site, gateway), None)
+
     def carry_on(self, site: str, gateway: str, alarm: Anomaly) -> Anomaly:
         """Go on with an alarm that an earlier run raised; gives the one that stands."""
         found = self._places.setdefault((site, gateway), _Twins())

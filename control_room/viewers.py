@@ -41,6 +41,7 @@ HEADS_TOLD = (
     "expected",
     "expected_by",
     "clocks_off",
+    "clocks",
     "uncounted",
 )
 """What of a muster every viewer is told; the rest is asked for."""

@@ -5,10 +5,11 @@ Knows nothing about MQTT, journals or pages: it hands over alarms of the control
 
 from collections.abc import Iterable, Iterator
 
+from control_room.clock_watch import ClockWatch
 from control_room.completeness import CompletenessWatch
 from control_room.heartbeat import HeartbeatWatch
 from control_room.lifecycle import Entry
-from control_room.own_alarms import MISSING, REFUSED, SILENT, TWINS, cleared
+from control_room.own_alarms import CLOCK, MISSING, REFUSED, SILENT, TWINS, cleared
 from control_room.refusals import RefusalWatch
 from control_room.twins import TwinWatch
 from delivery.guard import FormerRunError
@@ -34,6 +35,7 @@ class Watches:
         self._refusals = RefusalWatch(clock)
         self._completeness = CompletenessWatch(clock)
         self._twins = TwinWatch(clock)
+        self._clocks = ClockWatch(clock)
         self._beat_due_s = clock.monotonic_s()
 
     def carry_on(self, entries: Iterable[Entry]) -> list[Own]:
@@ -41,11 +43,14 @@ class Watches:
 
         Gives those, cleared, that have been raised anew before the journal could be read.
         """
-        on: dict[str, HeartbeatWatch | RefusalWatch | CompletenessWatch | TwinWatch] = {
+        on: dict[
+            str, HeartbeatWatch | RefusalWatch | CompletenessWatch | TwinWatch | ClockWatch
+        ] = {
             SILENT: self._heartbeats,
             REFUSED: self._refusals,
             MISSING: self._completeness,
             TWINS: self._twins,
+            CLOCK: self._clocks,
         }
         over = list[Own]()
         for entry in entries:
@@ -62,11 +67,20 @@ class Watches:
         """Wait for a gateway from now on."""
         self._heartbeats.expect(site, gateway)
 
+    def forget(self, place: Place) -> None:
+        """Wait for a gateway no more; who is refused in its name is refused all the same."""
+        for watch in (self._heartbeats, self._completeness, self._twins, self._clocks):
+            watch.forget(*place)
+
     def hear(self, place: Place, envelope: Envelope) -> Iterator[Own]:
         """Take what a gateway says of itself; gives what that raises or clears."""
         body, found = envelope.body, [self._twins.hear(*place, envelope)]
         if isinstance(body, GatewayHealth):
-            found += [self._heartbeats.beat(*place), self._completeness.hear(*place, body)]
+            found += [
+                self._heartbeats.beat(*place),
+                self._completeness.hear(*place, body),
+                self._clocks.hear(*place, envelope),
+            ]
         elif isinstance(body, GatewayState):
             found += [self._heartbeats.hear(*place, body)]
         for anomaly in found:

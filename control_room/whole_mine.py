@@ -44,6 +44,8 @@ class MineGateway:
     """None while it speaks."""
     clock_off_s: float = 0.0
     """By how much its clock is slow; 0 while that is little."""
+    clock: tuple[float, float] | None = None
+    """By how many seconds it is slow, also where that is little, and give or take how many."""
     passed_over: bool = False
     """Whether it is one too many: it may speak, and is as silent here from its first word on."""
 
@@ -91,6 +93,7 @@ class WholeMine:
         """Gateways that are too many, and when each was heard first."""
         self._identities = Identities()
         self._tags: dict[str, TaggedWorker] = {}
+        self._tags_passed_over: set[str] = set()
         self._since_ns: int | None = None
         self._lock = threading.Lock()
 
@@ -111,7 +114,8 @@ class WholeMine:
                     if len(self._passed_over_ns) < MOST_GATEWAYS:
                         self._passed_over_ns.setdefault(address.gateway, heard_at_ns)
                     return
-                self._gateways[address.gateway] = _Gateway(first_at_ns=heard_at_ns)
+                first_ns = self._passed_over_ns.pop(address.gateway, heard_at_ns)
+                self._gateways[address.gateway] = _Gateway(first_at_ns=first_ns)
             gateway = self._gateways[address.gateway]
             if isinstance(body, SiteDescription):
                 gateway.description = body
@@ -141,6 +145,7 @@ class WholeMine:
                     health=gateway.health,
                     silent_since_ns=_silent_since_ns(gateway, at_ns),
                     clock_off_s=round(gateway.clock.off_s, 1),
+                    clock=gateway.clock.told,
                 )
                 for name, gateway in self._gateways.items()
             ]
@@ -169,6 +174,18 @@ class WholeMine:
             return tuple(said for _, said in sorted(self._tags.items()))
 
     @property
+    def tags_passed_over(self) -> int:
+        """How many tags are not listened to, as there are too many; as many at most are counted."""
+        return len(self._tags_passed_over)
+
+    def forget(self, gateway: str, at_ns: int) -> None:
+        """Know nothing of a gateway any more; whom only it followed is out of view."""
+        with self._lock:
+            self._gateways.pop(gateway, None)
+            self._passed_over_ns.pop(gateway, None)
+            self._identities.leave(gateway, at_ns)
+
+    @property
     def listening_since_ns(self) -> int | None:
         """When the first message came; what was before is not known here."""
         return self._since_ns
@@ -178,10 +195,12 @@ class WholeMine:
         shift_ns = off_ns if abs(off_ns) > TAGS_OFF_S * 1e9 else 0
         for fix in tags.fixes:
             before, at_ns = self._tags.get(fix.tag), fix.at_ns + shift_ns
-            if (before is None and len(self._tags) >= MOST_TAGS) or (
-                # One from a time to come was heard before our clock was set back.
-                before is not None and at_ns < before.at_ns <= heard_at_ns + TAGS_OFF_S * 1e9
-            ):
+            if before is None and len(self._tags) >= MOST_TAGS:
+                if len(self._tags_passed_over) < MOST_TAGS:
+                    self._tags_passed_over.add(fix.tag)
+                continue
+            # One from a time to come was heard before our clock was set back.
+            if before is not None and at_ns < before.at_ns <= heard_at_ns + TAGS_OFF_S * 1e9:
                 continue
             self._tags[fix.tag] = TaggedWorker(
                 worker=fix.worker or fix.tag, xy_m=fix.xy_m, at_ns=at_ns

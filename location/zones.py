@@ -12,7 +12,8 @@ from scene.messages import XY, Covariance
 
 MIN_SIGMA_M = 0.02
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
-_FAR = 7.0
+FAR = 7.0
+"""Nobody is so many sigma away from where they seem to be."""
 
 
 def probability_inside(xy_m: XY, covariance_m2: Covariance, polygon_m: Sequence[XY]) -> float:
@@ -26,7 +27,7 @@ def probability_inside(xy_m: XY, covariance_m2: Covariance, polygon_m: Sequence[
     0.5
     """
     (a, _), (_, d) = covariance_m2
-    reach = _FAR * max(sqrt(max(a + d, 0.0)), MIN_SIGMA_M)
+    reach = FAR * max(sqrt(max(a + d, 0.0)), MIN_SIGMA_M)
     xs, ys = [x - xy_m[0] for x, _ in polygon_m], [y - xy_m[1] for _, y in polygon_m]
     if min(xs) > reach or max(xs) < -reach or min(ys) > reach or max(ys) < -reach:
         return 0.0  # most people are far from most zones
@@ -52,7 +53,7 @@ def _edge(start: np.ndarray, end: np.ndarray) -> float:
     cuts = [0.0, 1.0]
     for axis in (0, 1):
         if abs(step[axis]) > 1e-12:
-            marks = (np.arange(-_FAR, _FAR + 1, 1.0) - start[axis]) / step[axis]
+            marks = (np.arange(-FAR, FAR + 1, 1.0) - start[axis]) / step[axis]
             cuts += [float(mark) for mark in marks if 0 < mark < 1]
     edges = np.unique(cuts)
     low, high = edges[:-1, None], edges[1:, None]

@@ -122,6 +122,9 @@ ALARMS: dict[str, AlarmKind] = {
         chinese="网关重名",
         about="system",
     ),
+    "clock_off": AlarmKind(
+        severity="warning", english="Clock wrong", chinese="时钟不准", about="system"
+    ),
     "service_failing": AlarmKind(
         severity="critical",
         english="Gateway service failing",

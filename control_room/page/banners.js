@@ -2,8 +2,11 @@
 // dialog is open, for a screen reader hears nothing from behind it, and the eye sees little.
 // A screen reader hears each once, not every second.
 
+import { gatewayName } from "./gateway_names.js";
+import { msOf } from "./json.js";
 import { OLD_PICTURE_S, isUnacknowledged, model, on, replayEnded, weight } from "./model.js";
 import { SIGN } from "./signs.js";
+import { locale } from "./times.js";
 import { kindName } from "./words_of_alarms.js";
 import { setText } from "./dom.js";
 import { technical, word } from "./words.js";
@@ -27,7 +30,7 @@ export function start() {
 }
 
 function draw() {
-  const wanted = [...ofReplay(), ...ofLink(), ...ofPicture()];
+  const wanted = [...ofReplay(), ...ofLink(), ...ofGateways(), ...ofPicture()];
   const { link } = model;
   document.body.classList.toggle("stale", !link.open);
   document.body.classList.toggle("lost", wanted.some(([name]) => name === "lost"));
@@ -78,6 +81,24 @@ function ofLink() {
   const found = [];
   if (!link.broker) found.push(["broker", word("broker_lost")]);
   if (link.trouble) found.push(["journal", word("journal_trouble", technical(link.trouble))]);
+  return found;
+}
+
+/** What the control room can't take in, and who is back that nobody waited for. */
+function ofGateways() {
+  if (!model.link.open) return [];
+  const { shed, passedOver: over } = model;
+  const found = [];
+  if (over.gateways_count) {
+    found.push(["journal", word("gateways_passed_over", over.gateways_count, over.gateways.join(", "))]);
+  }
+  for (const what of ["sites", "tags", "machines"]) {
+    if (over[what]) found.push(["broker", word(`${what}_passed_over`, over[what])]);
+  }
+  if (shed.late_s > 0) found.push(["late", word("positions_shed", shed.late_s.toFixed(1), shed.left_out)]);
+  for (const { site, gateway, by, at_ns } of model.returned) {
+    found.push(["late", word("is_back", gatewayName(site, gateway), by, new Date(msOf(at_ns)).toLocaleString(locale()))]);
+  }
   return found;
 }
 

@@ -4,12 +4,13 @@ import { countIsOld, countText } from "./counts.js";
 import { coverageOf } from "./coverage.js";
 import { button, element, fill, setText } from "./dom.js";
 import { gatewayName } from "./gateway_names.js";
+import { byLook, camerasAlarms, isSilent, isWell, stateOf } from "./gateway_state.js";
 import { msOf } from "./json.js";
 import { oncePerFrame } from "./later.js";
-import { SILENT_AFTER_S, model, nowMs, on, show, silentFor } from "./model.js";
+import { model, nowMs, on, show, silentFor } from "./model.js";
 import { locale } from "./times.js";
 import { kindName } from "./words_of_alarms.js";
-import { technical, word } from "./words.js";
+import { word } from "./words.js";
 
 const COUNT_OLD_S = 3;
 
@@ -17,6 +18,12 @@ const strip = document.getElementById("health-strip");
 const count = document.getElementById("count");
 const rateLine = document.getElementById("alarm-rate");
 const chooser = document.getElementById("gateways");
+const choice = element("select");
+const all = document.getElementById("gateways-open");
+/** Of so many gateways each is shown; of more, only who needs somebody, and so many of those. */
+const FEW = 8;
+const MOST_SHOWN = 12;
+const MOST_NAMES = 5;
 let picture = null;
 
 /** Start showing. */
@@ -24,6 +31,7 @@ export function start() {
   const later = oncePerFrame(draw);
   for (const about of ["health", "state", "alarms", "heads", "replay"]) on(about, later);
   on("gateways", () => { later(); drawChooser(); drawRate(); });
+  choice.addEventListener("change", () => show(choice.value));
   on("alarm rate", drawRate);
   on("picture", (state) => { picture = state; });
   on("language", () => { draw(); drawChooser(); drawRate(); });
@@ -60,12 +68,12 @@ function drawCount() {
   }
   const blind = model.heads.flatMap(({ site, uncounted }) =>
     uncounted.map(({ gateway }) => gatewayName(site, gateway)));
-  if (blind.length > 0 && !countIsOld()) parts.push(word("count_impossible", blind.join(", ")));
+  if (blind.length > 0 && !countIsOld()) parts.push(word("count_impossible", some(blind)));
   if (unplaced > 0) parts.push(word("count_unplaced", unplaced));
   if (floor.unseen > 0) parts.push(word("unseen_of", floor.unseen, floor.metres));
   else if (floor.metres > 0) parts.push(word("all_seen", floor.metres));
   if (floor.unknown.length > 0 && floor.metres > 0) {
-    parts.push(word("coverage_unknown_of", floor.unknown.join(", ")));
+    parts.push(word("coverage_unknown_of", some(floor.unknown)));
   } else if (floor.metres === 0) parts.push(word("coverage_unknown"));
   setText(count, parts.join("; "));
   count.classList.toggle("partly", partly);
@@ -92,14 +100,15 @@ function places(known) {
   return quiet_s < COUNT_OLD_S && (known.state?.online !== false || silentFor(known, "state") > quiet_s);
 }
 
+/** Write names, of many the first ones and how many more there are. */
+function some(names) {
+  if (names.length <= FEW) return names.join(", ");
+  return `${names.slice(0, MOST_NAMES).join(", ")}, ${word("gateways_more", names.length - MOST_NAMES)}`;
+}
+
 /** Of all sites together. */
 function sumOf(name) {
   return model.heads.reduce((all, told) => all + told[name], 0);
-}
-
-/** Tell whether a gateway says nothing of its cameras any more, or never did. */
-function isSilent(known) {
-  return silentFor(known, "health") > SILENT_AFTER_S;
 }
 
 /**
@@ -113,15 +122,19 @@ function floorSeen() {
   return { metres: sumOf("metres"), unseen: sumOf("metres") - sumOf("metres_seen"), unknown };
 }
 
-/** Every gateway with its cameras: every one may have a "cam1". */
+/**
+ * Every gateway with its cameras: every one may have a "cam1". Of many gateways only those that are not
+ * well, the worst first, and of them what is not: the others are counted, and listed by a button.
+ */
 function drawStrip() {
   const about = camerasAlarms();
-  const groups = [...model.gateways.values()].map((known) => {
-    const [quiet, silent] = [silentFor(known, "health"), isSilent(known)];
-    const cameras = known.health?.cameras ?? known.site?.cameras ?? [];
-    return [gatewayName(known.siteName, known.gateway), [gatewayChip(known, quiet, silent),
-      ...cameras.map((camera) => cameraChip(known, camera, silent, about))]];
-  });
+  const states = [...model.gateways.values()].map((known) => stateOf(known, about));
+  const many = states.length > FEW;
+  const shown = many ? states.filter((one) => !isWell(one)).sort(byLook).slice(0, MOST_SHOWN) : states;
+  const groups = shown.map((one) => [one.name, [[one.name, one.text, one.look, one.why],
+    ...one.cameras.filter(([, , state]) => !many || (state !== "good" && one.look !== "bad"))]]);
+  const well = states.filter(isWell).length;
+  drawAll(states.length, well, states.length - well - shown.length);
   const text = JSON.stringify(groups);
   if (strip.dataset.text === text) return;
   strip.dataset.text = text;
@@ -134,56 +147,13 @@ function drawStrip() {
   }));
 }
 
-function gatewayChip({ place, gateway, health, chinese, state, siteName }, quiet, silent) {
-  const offline = state !== undefined && !state.online;
-  const words = [];
-  if (offline) words.push(word("offline"));
-  else if (silent && Number.isFinite(quiet)) words.push(word("silent", quiet.toFixed(0)));
-  else if (!silent) words.push(word("online"));
-  if (health !== undefined && !silent) {
-    words.push(word("panorama_rate", health.panorama_fps.toFixed(1)));
-    words.push(word("detection_rate", health.detection_fps.toFixed(1)));
-    words.push(health.detection_age_s === null ? word("no_detection")
-      : word("detection_age", health.detection_age_s.toFixed(1)));
-    words.push(health.detection_provider.replace("ExecutionProvider", ""));
-    if (health.alarms_waiting > 0) words.push(word("alarms_waiting", health.alarms_waiting));
-    if (health.degraded) words.push(word("trouble", technical(health.degraded, chinese)));
-  }
-  const lost = Object.hasOwn(model.positionsLost, place) ? model.positionsLost[place] : 0;
-  if (lost > 0) words.push(word("positions_lost", (100 * lost).toFixed(1)));
-  const off_s = clockOff(siteName, gateway);
-  if (off_s !== 0) words.push(word("clock_off", off_s));
-  const doubtful = health?.degraded || lost > 0 || off_s !== 0;
-  const look = offline || silent ? "bad" : doubtful ? "doubtful" : "good";
-  return [gatewayName(siteName, gateway), words.join(" · "), look, lost > 0 ? word("why_positions_lost") : ""];
-}
-
-function clockOff(siteName, gateway) {
-  const told = model.heads.find((one) => one.site === siteName)?.clocks_off ?? [];
-  return told.find(([name]) => name === gateway)?.[1] ?? 0;
-}
-
-/** What is wrong with a camera stands in its state, or, as dust and less light do, in an alarm. */
-function cameraChip({ place, chinese }, camera, silent, about) {
-  if (silent) return [camera.name, "?", "bad"];
-  const kinds = (about.get(`${place}/${camera.name}`) ?? [])
-    .filter((kind) => !kind.endsWith(`_${camera.state}`));
-  const parts = [word(camera.state), ...kinds.map((kind) => kindName({ kind })),
-    `${camera.fps.toFixed(1)}/s`];
-  if (camera.detail) parts.push(technical(camera.detail, chinese));
-  const state = camera.state !== "ok" ? "bad" : kinds.length > 0 ? "doubtful" : "good";
-  return [camera.name, parts.join(" · "), state];
-}
-
-/** The kinds of active alarms about each camera, by "site/gateway/camera". */
-function camerasAlarms() {
-  const found = new Map();
-  for (const { site, gateway, anomaly } of model.alarms.values()) {
-    if (anomaly.state !== "active" || anomaly.camera === null) continue;
-    const key = `${site}/${gateway}/${anomaly.camera}`;
-    found.set(key, [...new Set([...(found.get(key) ?? []), anomaly.kind])]);
-  }
-  return found;
+/** The button that lists all gateways; of many it says how they are. */
+function drawAll(count, well, more) {
+  const parts = [word("gateways_all")];
+  if (count > FEW) parts.push(word("gateways_well", well, count));
+  if (count > FEW && more > 0) parts.push(word("gateways_more", more));
+  setText(all, parts.join(" · "));
+  all.classList.toggle("some", well < count);
 }
 
 function chip(name, text, state, why = "") {
@@ -234,6 +204,7 @@ function drawRate() {
 
 function drawChooser() {
   chooser.hidden = model.gateways.size < 2;
+  if (model.gateways.size > FEW) return drawChoice();
   const had = new Map([...chooser.children].map((one) => [one.dataset.place, one]));
   // Kept, so that whoever chose one by keyboard stays there.
   fill(chooser, [...model.gateways.values()].map(({ place, siteName, gateway }) => {
@@ -243,4 +214,19 @@ function drawChooser() {
     one.setAttribute("aria-pressed", String(place === model.shown));
     return one;
   }));
+}
+
+/** Of many one is chosen from a list, which is found by typing its name. */
+function drawChoice() {
+  const places = [...model.gateways.values()].map(({ place, siteName, gateway }) =>
+    [gatewayName(siteName, gateway), place])
+    .sort(([a], [b]) => a.localeCompare(b, undefined, { numeric: true }));
+  const text = JSON.stringify([places, word("gateway")]);
+  if (choice.dataset.text !== text) {
+    choice.dataset.text = text;
+    choice.setAttribute("aria-label", word("gateway"));
+    choice.replaceChildren(...places.map(([name, place]) => new Option(name, place)));
+  }
+  if (choice.value !== model.shown) choice.value = model.shown;
+  fill(chooser, [choice]);
 }

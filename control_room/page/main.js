@@ -4,6 +4,7 @@ import * as alarms from "./alarms.js";
 import * as announce from "./announce.js";
 import * as banners from "./banners.js";
 import * as filters from "./filters.js";
+import * as gatewayTable from "./gateway_table.js";
 import * as health from "./health.js";
 import * as keys from "./keys.js";
 import { connect } from "./link.js";
@@ -53,7 +54,7 @@ function storedLanguage() {
 }
 
 const parts = [panorama, plan, filters, alarms, announce, banners, health, zones, people, muster,
-  placeAlarms, sound, replayBar, keys, me];
+  placeAlarms, sound, replayBar, keys, me, gatewayTable];
 for (const part of parts) part.start();
 for (const code of ["en", "zh"]) {
   document.getElementById(`lang-${code}`).addEventListener("click", () => chooseLanguage(code));
@@ -82,5 +83,6 @@ window.lamproom = Object.freeze({
   get alarms() { return structuredClone([...model.alarms.values()]); },
   get selected() { return structuredClone(model.selected); },
   get shown() { return model.shown; },
+  get oldestDrawnS() { return plan.oldestDrawnS(); },
   get sound() { return { ...sound.sounded }; },
 });

@@ -24,6 +24,13 @@ export const model = {
   headsAt: -Infinity,
   /** What part of a gateway's positions is lost on the way, by "site/gateway". */
   positionsLost: {},
+  /** How far the control room is behind with positions: { late_s, left_out }. */
+  shed: { late_s: 0, left_out: 0 },
+  /** What it does not listen to, as there is too much of it: names and numbers, mostly none. */
+  passedOver: {},
+  /** Gateways that were taken out of service, and those that spoke again since. */
+  outOfService: [],
+  returned: [],
   /** Keys of open alarms, one list for each cause, the worst first. */
   groups: [],
   /** The load of alarms; null while it is unknown. */
@@ -86,6 +93,7 @@ export function takeSnapshot(said) {
   model.groups = said.groups;
   model.alarmRate = said.alarm_rate;
   takeClock(said);
+  takeOutOfService(said);
   for (const message of said.said) takeMessage(message);
   for (const machine of said.machines) takeMachine(machine);
   changed("alarms");
@@ -162,6 +170,15 @@ export function takeMessage({ site, gateway, topic, envelope, plan, in_chinese, 
   if (isFirst) countSites();
   if (topic === "site" || topic === "state") changed("gateways");
   changed(topic, known);
+}
+
+/** Take which gateways are out of service: nobody waits for them, and they are not shown. */
+export function takeOutOfService({ out_of_service: out }) {
+  model.outOfService = out ?? [];
+  for (const { site, gateway } of model.outOfService) model.gateways.delete(`${site}/${gateway}`);
+  if (!model.gateways.has(model.shown)) model.shown = model.gateways.keys().next().value ?? null;
+  countSites();
+  changed("gateways");
 }
 
 /** Take where a machine is. */
@@ -241,6 +258,9 @@ export function takeClock(said) {
   model.link.broker = said.broker;
   model.link.trouble = said.trouble;
   model.positionsLost = said.positions_lost ?? {};
+  model.shed = said.positions_shed ?? model.shed;
+  model.passedOver = said.passed_over ?? {};
+  model.returned = said.returned ?? [];
   changed("link");
 }
 

@@ -2,8 +2,11 @@
 // Knows nothing about pictures.
 
 import { node, setText } from "./dom.js";
+import { msOf } from "./json.js";
 import { oncePerFrame } from "./later.js";
-import { changed, model, on, personOf, raiseOf, select } from "./model.js";
+import {
+  SILENT_AFTER_S, changed, model, nowMs, on, personOf, raiseOf, select, silentFor,
+} from "./model.js";
 import { drawFloors, measure, patterns } from "./plan_floor.js";
 import { legend } from "./plan_legend.js";
 import { drawMachines, machinesNote } from "./plan_machines.js";
@@ -38,6 +41,8 @@ let machinesKnown = 0;
 /** Of the drawing, CSS pixels; asked for at every frame it would have all else laid out first. */
 let size = null;
 let drawnAt = -Infinity;
+/** When the oldest of the places that were drawn last was captured, ms; null while none is. */
+let oldest_ms = null;
 /** The drawing to come after alarms that came too fast. */
 let trailing = null;
 /** Whether the view is where a selection has led it, and when somebody touched the page last. */
@@ -89,6 +94,11 @@ function leaveZoom() {
   if (!view.isWhole && performance.now() - touchedAt > UNTOUCHED_MS) showAll();
 }
 
+/** Tell how old the oldest place on the plan is that a gateway that speaks has said, seconds; null without. */
+export function oldestDrawnS() {
+  return oldest_ms === null ? null : (nowMs() - oldest_ms) / 1000;
+}
+
 /** Draw, but not more often than people can follow, however many alarms come. */
 function soon() {
   const wait_ms = EVERY_MS - (performance.now() - drawnAt);
@@ -135,6 +145,9 @@ function draw() {
   const text = machinesNote();
   if (note.textContent !== text) note.textContent = text;
   note.hidden = text === "";
+  const told = [...model.gateways.values()].filter((known) => silentFor(known, "positions") < SILENT_AFTER_S);
+  oldest_ms = told.length === 0 ? null
+    : Math.min(...told.map(({ positions }) => msOf(positions.captured_at_ns)));
   const drawn = drawPeople(moving, sheet);
   targets = drawn.targets;
   drawStamp(drawn);

@@ -8,6 +8,17 @@ import { edges, isDrawable, pieceOf } from "./roadway.js";
 import { word } from "./words.js";
 
 const MARGIN_M = 2;
+/**
+ * Where a metre is smaller than this, a whole mine is in sight: then names would cover everything, and
+ * what is well is not drawn one by one. Whoever points at an area is told its name; zooming in shows all.
+ */
+const FAR_PX_PER_M = 3;
+/** So many roadways are drawn whole however small: on a telephone a single one is, too. */
+const FEW = 8;
+
+function isFar(sheet) {
+  return model.gateways.size > FEW && sheet.scale < FAR_PX_PER_M;
+}
 
 /** How zones look: a sign in front of the name, and a pattern of their own. */
 export const ZONES = {
@@ -78,7 +89,8 @@ function floor({ site, place, siteName, gateway, ...known }, sheet) {
   const shapes = [node("path", {
     d: pathOf([...left, ...right.toReversed()], sheet), class: shown ? "floor shown" : "floor",
   })];
-  for (const camera of site.cameras) {
+  const far = isFar(sheet);
+  for (const camera of far ? [] : site.cameras) {
     if (camera.view_m.length > 2) {
       shapes.push(node("path", { d: pathOf(camera.view_m, sheet), class: "view" }));
     }
@@ -91,7 +103,7 @@ function floor({ site, place, siteName, gateway, ...known }, sheet) {
     shapes.push(shape);
   }
   shapes.push(node("path", { d: pathOf(site.centre_line_m, sheet, false), class: "centre" }));
-  if (model.gateways.size > 1) {
+  if (model.gateways.size > 1 && (!far || shown)) {
     const [left_px, base] = sheet.px(right[0]);
     const name = gatewayName(siteName, gateway);
     const [x, y] = sheet.names.placeStart(name, [
@@ -120,6 +132,7 @@ export function zoneShapes({ name, kind }, points, sheet, more = "", state = "")
   });
   const said = [word(kind), name, more].filter(Boolean).join(" · ");
   shape.append(node("title", {}, said));
+  if (isFar(sheet)) return [shape];
   const xs = points.map((point) => point[0]);
   const ys = points.map((point) => point[1]);
   const [middle, top] = sheet.px([(Math.min(...xs) + Math.max(...xs)) / 2, Math.max(...ys)]);
@@ -162,6 +175,7 @@ function gates({ plan }, sheet, drawn) {
       d: `M${ax} ${ay}L${bx} ${by}${arrows.join("")}`, class: "gate", "data-gate": gate.name,
     });
     shape.append(node("title", {}, `${word("gate")} ${gate.name}`));
+    if (isFar(sheet)) return [shape];
     const [from, low, high] = [Math.min(ax, bx), Math.max(ay, by), Math.min(ay, by)];
     const text = `⇥ ${gate.name}`;
     const [x, y] = sheet.names.placeStart(text, [
@@ -178,6 +192,7 @@ function cameras({ site, health, ...known }, sheet) {
     const [x, y] = sheet.px(camera.xyz_m);
     const told = silent ? undefined : health?.cameras.find((one) => one.name === camera.name)?.state;
     const state = told ?? "?";
+    if (state === "ok" && isFar(sheet)) return null;
     const sign = node("g", { class: state === "ok" ? "camera" : "camera bad" });
     sign.append(
       node("path", { d: `M${x - 5} ${y - 4}H${x + 3}L${x + 8} ${y - 6}V${y + 6}L${x + 3} ${y + 4}H${x - 5}Z` }),
@@ -187,7 +202,7 @@ function cameras({ site, health, ...known }, sheet) {
       sign.append(node("path", { d: `M${x - 8} ${y - 8}L${x + 9} ${y + 8}M${x + 9} ${y - 8}L${x - 8} ${y + 8}`, class: "cross" }));
     }
     return sign;
-  });
+  }).filter((sign) => sign !== null);
 }
 
 /** From where to where, along x, each roadway has floor. */

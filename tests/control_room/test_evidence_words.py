@@ -13,6 +13,7 @@ from types import ModuleType
 
 import pytest
 
+import control_room.clock_watch
 import control_room.completeness
 import control_room.desk
 import control_room.heartbeat
@@ -40,6 +41,7 @@ import location.rules.evidence
 import location.rules.machine_places
 import location.rules.ways
 import location.tag_check
+from control_room.clock_watch import ClockWatch
 from control_room.evidence_table import ROWS
 from control_room.evidence_words import LONGEST, in_chinese, unworded
 from control_room.heartbeat import HeartbeatWatch
@@ -55,6 +57,7 @@ from edge.storage_watch import StorageWatch
 from scene.alarms import ALARMS, system_alarm
 from scene.clock import ReplayClock
 from scene.messages import Anomaly, GatewayHealth, GatewayState
+from scene.wire import Envelope
 from tests.control_room import test_twins
 from tests.control_room.fake_gateway import health
 from tests.control_room.test_completeness import PLACE, Watched
@@ -369,6 +372,20 @@ def two_gateways(_: Path) -> Said:
     return said + [anomaly for _, _, anomaly in heard.watch.check()]
 
 
+def clock_off(_: Path) -> Said:
+    said: Said = []
+    for way in (-1, 1):
+        clock = ReplayClock(now_ns=NOW_NS)
+        watch = ClockWatch(clock)
+        for off_s in (61.0,) * 9 + (0.3,) * 9:
+            at_ns = clock.now_ns() + int(way * off_s * 1e9)
+            beat = Envelope(
+                type="health", gateway="gw1", seq=1, sent_at_ns=at_ns, body=health(at_ns)
+            )
+            said += [one for one in [watch.hear("roadway", "gw1", beat)] if one is not None]
+    return said
+
+
 def drill(_: Path) -> Said:
     raised = system_alarm("drill", NOW_NS, DRILL_EVIDENCE)
     return [raised, replace(raised, state="cleared", evidence="the drill is over")]
@@ -400,6 +417,7 @@ TELLERS: dict[Callable[[Path], Said], set[str]] = {
     storage: {"storage"},
     gateway_silent: {"gateway_silent"},
     two_gateways: {"two_gateways"},
+    clock_off: {"clock_off"},
     drill: {"drill"},
 }
 """Who raises and clears which kinds of alarm."""
@@ -451,8 +469,10 @@ SOURCES: dict[ModuleType, str] = {
     control_room.desk: "there is no such alarm; a replayed alarm can't be ended; "
     "the recording is as it is; The time is up",
     control_room.heartbeat: "",
+    control_room.clock_watch: "",
     control_room.refusals: "",
     control_room.room: "",
+    control_room.clock_watch: "",
     control_room.twins: "started %Y-%m-%d %H:%M:%S UTC",
     control_room.watches: "",
     delivery.attendance: "nothing heard from the control room for",  # told to the siren only

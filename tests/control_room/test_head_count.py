@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import threading
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +16,19 @@ from control_room.main import open_room
 from control_room.muster import from_json
 from control_room.muster_text import text_of
 from control_room.namesakes import Namesakes
+from control_room.room import Room
 from control_room.roster import Worker
+from control_room.server import serving
 from control_room.viewers import Viewers
 from control_room.whole_mine import MOST_GATEWAYS
 from delivery.broker import EmbeddedBroker
 from scene.clock import ReplayClock, SystemClock
+from scene.messages import PanoramaPacket, TagFix, Tags
 from scene.site import BrokerConfig
+from scene.topics import Address
+from scene.wire import Envelope
 from tests.control_room.long_roadway import SITE, ns, position, said
+from tests.delivery.parts import wait_until
 
 ROSTER = (Worker(name="Li"),)
 
@@ -144,3 +152,51 @@ def test_a_count_that_takes_long_is_told_before_the_page_calls_it_unknown() -> N
     assert not viewers.wants_heads(), "counting must not take all the time"
     clock.sleep(1.5)
     assert viewers.wants_heads()
+
+
+def test_no_silence_waits_for_a_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counting may take long, or hang: that a gateway has died is noticed all the same."""
+    journal, let_go, counting = Journal(None), threading.Event(), threading.Event()
+    room = Room(journal, SystemClock(), lambda *_: None, lambda *_: None, prefix="mine")
+
+    def hang(_site: str) -> None:
+        counting.set()
+        let_go.wait(60)
+
+    monkeypatch.setattr(room, "muster", hang)
+
+    async def no_stream(_url: str) -> AsyncGenerator[PanoramaPacket, None]:
+        packets: list[PanoramaPacket] = []
+        for packet in packets:
+            yield packet
+
+    told: list[str] = []
+    room.join(lambda _about, text: told.append(text))
+    one = said("gw1", 1.0, (position(1, 1.0, (5.0, 0.0)),))
+    room.hear(one.address, one.envelope)
+    with serving(room, no_stream):
+        assert counting.wait(60)
+        wait_until(lambda: any('"gateway_silent"' in text for text in told))
+        let_go.set()
+    journal.close()
+
+
+def test_tags_and_sites_beyond_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("control_room.whole_mine.MOST_TAGS", 3)
+    monkeypatch.setattr("control_room.head_count.MOST_SITES", 1)
+    heads = HeadCount(ROSTER)
+    heads.begin()
+    fixes = tuple(TagFix(tag=f"t{n}", xy_m=(0.0, 0.0), sigma_m=0.3, at_ns=5) for n in range(5))
+    for site in (SITE, "other"):
+        heads.hear(
+            Address(prefix="mine", site=site, gateway="", topic="tags"),
+            Envelope(
+                type="tags",
+                gateway="",
+                seq=1,
+                sent_at_ns=5,
+                body=Tags(captured_at_ns=5, fixes=fixes),
+            ),
+            5,
+        )
+    assert heads.passed_over() == {"tags": 2, "sites": 1}

@@ -517,6 +517,8 @@ def test_a_flood_of_gateways_ends_and_who_is_not_counted_is_named(
     assert "gateway gw2 is NOT counted: its site has too many" in text_of(told)
     assert "gateways not listened to: 1" in text_of(told).splitlines()[-1]
     assert "网关 gw2 未计入" in text_of(told, "zh")
+    mine.forget("gw1", ns(1.1))
+    assert told_after("gw2").passed_over == (), "there is room for it now"
 
 
 def test_nobody_leaves_the_muster_without_being_seen_elsewhere() -> None:

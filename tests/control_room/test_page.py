@@ -1,5 +1,6 @@
 """The page in a real browser, fed by a gateway whose miners are painted where we know."""
 
+import re
 import time
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
@@ -454,6 +455,14 @@ def test_a_posture_that_nobody_has_seen_for_long_is_not_told(stage: Stage, tab: 
         f"() => lamproom.tags.find(t => t.track === {WALKER})?.text.includes('posture unknown')"
         f" && lamproom.tags.find(t => t.track === {FALLEN}).text.includes('lying')"
     )
+    # The list and the card go by messages, not by the picture's packet.
+    page.locator("#people-title").click()
+    people = page.locator("#people-list")
+    people.get_by_text(re.compile(rf"#{FALLEN} .* lying")).wait_for()
+    people.get_by_text(re.compile(rf"#{WALKER} .* posture unknown")).click()
+    page.locator("#person dt", has_text="Posture").locator("+ dd").get_by_text(
+        "posture unknown", exact=True
+    ).wait_for()
 
 
 def heights_are_old(positions: Positions) -> Positions:

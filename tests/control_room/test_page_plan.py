@@ -273,3 +273,13 @@ def test_chainage_is_counted_along_a_bend(stage: Stage, tab: Tab) -> None:
     page = tab.open(stage.url)
     page.wait_for_function("() => lamproom.tags[0]?.text.includes('21.4 m')")
     assert people_at(0, 1).people[0].track == WALKER
+
+
+def test_a_single_roadway_is_drawn_whole_however_small(stage: Stage, tab: Tab) -> None:
+    line = ((0.0, 0.0, 0.0), (600.0, 0.0, 0.0))
+    stage.gateway.say(replace(description("ws://gw1:1/p"), centre_line_m=line))
+    tab.page.set_viewport_size({"width": 390, "height": 844})
+    page = tab.open(stage.url)
+    page.locator("#plan .zone-name", has_text="conveyor").wait_for(state="attached")
+    tab.shoot("small")
+    assert tab.complaints == []

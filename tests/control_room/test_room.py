@@ -63,7 +63,13 @@ class Hall:
         address = Address(prefix="mine", site=SITE, gateway=gateway, topic=topic, id=id)
         self.room.hear(
             address,
-            Envelope(type=topic, gateway=gateway, seq=1, sent_at_ns=NOW_NS, body=message),
+            Envelope(
+                type=topic,
+                gateway=gateway,
+                seq=1,
+                sent_at_ns=self.clock.now_ns(),
+                body=message,
+            ),
         )
 
     def wait(self, duration_s: float) -> None:
@@ -341,6 +347,36 @@ def test_a_flood_of_gateways_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     for i in range(10):
         hall.say(health(NOW_NS), gateway=f"gw{i}")
     assert len(json.loads(hall.room.join(hall.listen))["said"]) == 3
+
+
+def test_whom_there_is_room_for_again_is_not_called_one_too_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("control_room.room.MAX_GATEWAYS", 1)
+    hall = Hall()
+    hall.say(health(NOW_NS))
+    hall.say(health(NOW_NS), gateway="gw2")
+    assert hall.room.how_it_is()["passed_over"] == {
+        "gateways": [f"{SITE}/gw2"],
+        "gateways_count": 1,
+    }
+    hall.clock.sleep(10)
+    hall.room.take_out(SITE, GATEWAY, by="Li", reason="the drift is closed")
+    hall.say(health(hall.clock.now_ns()), gateway="gw2")
+    assert hall.room.how_it_is()["passed_over"] == {}
+
+
+def test_a_goodbye_is_told_after_positions_that_are_told_together() -> None:
+    hall = Hall()
+    hall.room.join(hall.listen)
+    with hall.room.telling_together():
+        hall.say(people_at(0, NOW_NS))
+        hall.say(people_at(1, NOW_NS), gateway="gw2")
+        hall.say(health(NOW_NS))
+        hall.say(GatewayState(online=False, since_ns=NOW_NS))
+    topics = [one.get("topic", one["is"]) for one in hall.told]
+    assert topics.count("several") == 1
+    assert topics.index("several") < topics.index("state")
 
 
 def test_an_acknowledgement_is_stored_once_and_told_with_its_author() -> None:

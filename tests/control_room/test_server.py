@@ -246,7 +246,6 @@ def test_an_unknown_panorama_is_refused(url: str) -> None:
 
 def test_a_taken_port_is_named() -> None:
     first = bind("127.0.0.1", 0)
-    first.listen()
     port = int(url_of(first).rsplit(":", 1)[1].rstrip("/"))
     with pytest.raises(ServerError, match=f"{port}.*--port"):
         bind("127.0.0.1", port)

@@ -311,8 +311,20 @@ def test_only_so_many_are_remembered_and_names_longest() -> None:
         t_s = 80.0 * number
         hear(mine, said("a", t_s, (position(number, t_s, place, worker=worker),)))
     people = mine.people(ns(80.0 * (MOST_KEPT + 50)))
-    assert len(people) == MOST_KEPT
+    assert len(people) == MOST_KEPT + 1, "and the one who is in view"
     assert people[0].worker == "Li"
+
+
+def test_however_many_are_in_view_who_is_not_is_remembered() -> None:
+    mine = WholeMine(SITE)
+    for gateway in range(3):
+        start_m = 20_000.0 * gateway
+        crowd = tuple(position(n, 0, (start_m + 30.0 * n, 0.0)) for n in range(MOST_KEPT // 3 + 20))
+        hear(mine, said(f"gw{gateway}", 0, crowd))
+    for t_s in (0.5, 1.0, 15.0):
+        hear(mine, said("gw9", t_s, (position(1, t_s, (-900.0, 0.0)),) if t_s < 15 else ()))
+    states = [one.state for one in mine.people(ns(15.2))]
+    assert states.count("out_of_view") == 1
 
 
 def test_a_pair_is_beyond_doubt_only_when_no_other_way_is_nearly_as_good() -> None:

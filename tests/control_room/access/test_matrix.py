@@ -23,6 +23,8 @@ from tests.control_room.fake_gateway import GATEWAY, SITE
 ANYBODY, VIEWER, OPERATOR, ADMIN = 0, 1, 2, 3
 WHO: tuple[Role | None, ...] = (None, *ROLES)
 EXPECTED = {
+    "GET /healthz": ANYBODY,
+    "GET /readyz": ANYBODY,
     "GET /login": ANYBODY,
     "POST /login": ANYBODY,
     "POST /logout": ANYBODY,
@@ -47,6 +49,7 @@ EXPECTED = {
     "POST /api/exports": OPERATOR,
     "GET /api/exports/{job}": OPERATOR,
     "GET /api/exports/{job}/file": OPERATOR,
+    "POST /api/gateways/take-out": ADMIN,
     "GET /users": ADMIN,
     "GET /users.css": ADMIN,
     "GET /users.js": ADMIN,
