@@ -13,19 +13,22 @@ from control_room.replay.moments import moment_at
 from control_room.replay.recording import open_recording
 from delivery.recordings import writer
 from delivery.recordings.reader import RecordingFile, read_messages, read_recording
+from delivery.recordings.rerun_records import read_for_a_rerun
 from scene.errors import LamproomError, RecordingError
 from scene.messages import PanoramaPacket
 from tests.control_room.recorded_story import START_NS, everything, live_alarms, write
 from tests.control_room.replay_stage import known_of
 from tests.faults.mutate_recording import parts_of, recording_case
 from tests.faults.size import FUZZ_CASES
+from tests.faults.small_recording import small_recording
 
 SEED = 20261130
 LONGEST_S = 5.0
 """CPU time of one case; a hang would be hours."""
 LONGEST_TEXT = 1000
-REPLAYED_EVERY = 20
-"""The rules take far longer than reading."""
+REPLAYED_EVERY = 33
+LARGE_EVERY = 10
+"""Rules take far longer than reading, and a large file hides what is changed in it."""
 MOST_RECORDS = 100_000
 Say = Callable[[str], None]
 Way = Callable[[Path, random.Random, Say], int]
@@ -33,12 +36,12 @@ MOST_GROWN_BYTES = 600_000_000
 """A bomb is 60 MB; nothing may be kept of one."""
 
 
-def good(folder: Path) -> bytes:
-    """A recording with every kind of message that there is, and little of each."""
+def large_recording(path: Path) -> bytes:
+    """Write some seconds of every kind of message."""
     messages = [one for one in everything(live_alarms()) if one[0] < START_NS + 3_000_000_000]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(writer, "CHUNK_BYTES", 5000)
-        return write(folder / "good.mcap", *messages[::2], pictures=3).read_bytes()
+        return write(path, *messages[::2], pictures=3).read_bytes()
 
 
 def in_order(path: Path, dice: random.Random, say: Say) -> int:
@@ -74,7 +77,14 @@ def only_messages(path: Path, dice: random.Random, say: Say) -> int:
     return count
 
 
-WAYS = (in_order, by_jumps, only_messages)
+def for_a_rerun(path: Path, dice: random.Random, say: Say) -> int:
+    """Read what cameras sent and what the pipeline did."""
+    count = sum(1 for _ in read_for_a_rerun(path, say))
+    assert count < MOST_RECORDS
+    return count
+
+
+WAYS = (in_order, by_jumps, only_messages, for_a_rerun)
 
 
 def read(path: Path, dice: random.Random, *ways: Way) -> bool:
@@ -96,15 +106,18 @@ def replay(path: Path, dice: random.Random) -> None:
 
 
 def test_every_recording_is_read_or_refused_clearly(tmp_path: Path) -> None:
-    data = good(tmp_path)
-    seed, dice, path = parts_of(data), random.Random(SEED), tmp_path / "case.mcap"
-    assert in_order(tmp_path / "good.mcap", dice, print) > 15
-    assert read(tmp_path / "good.mcap", dice, *WAYS)
+    dice, path = random.Random(SEED), tmp_path / "case.mcap"
+    small, large = tmp_path / "small.mcap", tmp_path / "large.mcap"
+    seeds = [parts_of(small_recording(small)), parts_of(large_recording(large))]
+    for one in (small, large):
+        assert in_order(one, dice, print) > 5
+        assert read(one, dice, *WAYS)
+    assert for_a_rerun(small, dice, print) == 11
     refused, whole, slowest_s = 0, 0, 0.0
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     number = FUZZ_CASES["recording"]
     for i in range(number):
-        case = recording_case(seed, dice)
+        case = recording_case(seeds[i % LARGE_EVERY == 0], dice)
         path.write_bytes(case)
         started_s = time.process_time()
         try:
