@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
-EXTRAS = ("cpu", "gpu", "postgresql", "oidc")
+EXTRAS = ("cpu", "gpu", "postgresql", "oidc", "scale")
 """Of those only what is installed is found."""
 _NAME = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?")
 _EXTRA = re.compile(r"""extra\s*==\s*['"]([^'"]+)['"]""")

@@ -33,6 +33,7 @@ th{color:#4b5563;font-weight:600;vertical-align:bottom;word-break:keep-all}
 td.t,th.t{text-align:left}td.t{overflow-wrap:break-word}.n+.t{padding-left:18px}
 td.n,td b{white-space:nowrap}tr.bad td{background:#fdf0f0}
 svg{display:block;max-width:100%;height:auto}
+@media screen and (max-width:1100px){th{word-break:normal}}
 @page{margin:12mm}
 @media print{body{background:#fff;font-size:11px}main{padding:0}
 .card{padding:6px;overflow:visible}h2,h3{break-after:avoid}svg,figure,tr{break-inside:avoid}
