@@ -235,14 +235,16 @@ def test_broken_recordings_are_told_first_and_stop_no_other(
     assert reanalyse(folder, "--site", later, "--jobs", 2, "-o", out) == 1
     found = told(out)
     assert found["complete"] is False
-    # Of the one that was cut off, nothing may be left that can be run again.
+    # Of those that are cut off or damaged, nothing may be left that can be run again.
     unread = dict(found["not_read"])
-    assert str(folder / "<b>noise.mcap") in unread
-    assert unread.keys() <= {str(folder / "<b>noise.mcap"), str(paths[2])}
+    noise, spoilt_file = str(folder / "<b>noise.mcap"), str(paths[1])
+    assert noise in unread
+    assert unread.keys() <= {noise, spoilt_file, str(paths[2])}
+    assert found["in_part"] + len(unread) == 3
     assert f"{len(unread)} files could not be used, " in capsys.readouterr().out
-    assert found["in_part"] >= 1
     limits = {one["text"]: one["files"] for one in found["limits"]}
-    assert any("damaged" in text and str(paths[1]) in files for text, files in limits.items())
+    damaged = [text for text, files in limits.items() if spoilt_file in files]
+    assert "damaged" in " ".join((*damaged, unread.get(spoilt_file, "")))
     assert any("end is missing" in text for text in (*limits, *unread.values()))
     assert str(folder) not in " ".join(limits), "files are named where they lie now"
     html = (out / "report.html").read_text(encoding="utf-8")
