@@ -51,9 +51,8 @@ def small_recording(path: Path) -> bytes:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(writer, "CHUNK_BYTES_WITH_CAMERAS", 1500)
         recording, encoder = RecordingWriter(path, clock, RUN), Encoder()
-        for number, message in enumerate(
-            (told(), health(START_NS), *story()[:2], live_alarms()[0])
-        ):
+        said: tuple[Message, ...] = (told(), health(START_NS), *story()[:2], live_alarms()[0])
+        for number, message in enumerate(said):
             at_ns = START_NS + number * STEP_NS
             clock.set(at_ns)
             topic = _topic(message)
