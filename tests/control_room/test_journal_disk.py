@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -58,7 +59,9 @@ def cramped() -> Iterator[tuple[Postgres, Path]]:
     pytest.importorskip("psycopg")
     if os.geteuid() != 0:
         pytest.skip("a disk of its own needs root")
-    folder = Path(f"/tmp/pg-{os.getpid()}-disk")
+    # Short, for the path of a socket is; pytest's own folders are not.
+    folder = Path(tempfile.mkdtemp(prefix="pg-")) / "disk"
+    folder.parent.chmod(0o755)
     with small_disk(folder):
         folder.chmod(0o755)
         (folder / "server").mkdir()
@@ -67,7 +70,7 @@ def cramped() -> Iterator[tuple[Postgres, Path]]:
             yield server, folder
         finally:
             server.stop()
-    folder.rmdir()
+    shutil.rmtree(folder.parent)
 
 
 def ballast(disk: Path, leave_kb: int) -> Path:
