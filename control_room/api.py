@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from control_room.access.gate import caller_of
-from control_room.journal_schema import JournalError
+from control_room.journal.schema import JournalError
 from control_room.lifecycle import (
     ACTIONS,
     ActError,

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from pydantic import TypeAdapter
 
 from control_room.head_count import HeadCount
-from control_room.journal_conditions import Condition
+from control_room.journal.conditions import Condition
 from control_room.whole_mine import MineGateway
 from scene.clock import Clock
 from scene.messages import SiteDescription

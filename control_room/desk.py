@@ -7,8 +7,8 @@ journal, so that a restart forgets nothing.
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from control_room.journal import Journal
-from control_room.journal_schema import JournalError
+from control_room.journal.journal import Journal
+from control_room.journal.schema import JournalError
 from control_room.lifecycle import (
     CONTROL_ROOM,
     Act,

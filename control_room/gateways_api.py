@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from control_room.access.gate import caller_of
 from control_room.complaints import printable
-from control_room.journal_schema import JournalError
+from control_room.journal.schema import JournalError
 from control_room.lifecycle import (
     MAX_NAME,
     MAX_REASON,

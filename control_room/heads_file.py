@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from control_room.journal_audit import Head, head_from, moment
-from control_room.journal_database import JournalError
+from control_room.journal.audit import Head, head_from, moment
+from control_room.journal.database import JournalError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

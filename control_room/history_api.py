@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from control_room.journal_query import can_be_stored
-from control_room.journal_schema import JournalError
+from control_room.journal.query import can_be_stored
+from control_room.journal.schema import JournalError
 from control_room.no_journal import no_journal
 from control_room.room import Room
 from control_room.sorry import sorry

@@ -26,9 +26,9 @@ from control_room.broker_options import (
 from control_room.complaints import Complaints
 from control_room.home_assistant import WILL, add_home_assistant_argument, home_assistant
 from control_room.intake import Intake
-from control_room.journal import Journal
-from control_room.journal_database import Place, beside
-from control_room.journal_options import (
+from control_room.journal.database import Place, beside
+from control_room.journal.journal import Journal
+from control_room.journal.options import (
     Keeping,
     add_journal_argument,
     add_keeping_arguments,

@@ -9,7 +9,7 @@ import threading
 
 from starlette.responses import Response
 
-from control_room.journal_database import JournalError
+from control_room.journal.database import JournalError
 from control_room.sorry import sorry
 from scene.errors import LamproomError
 

@@ -9,12 +9,13 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from control_room import history_api, journal_api
+from control_room import history_api
 from control_room.access.gate import COSTLY, MAX_BODY_BYTES, cookie_name
 from control_room.access.roles import ROUTES, WRITES_DOWN, Need
 from control_room.access.users_api import CODE, FILE_TROUBLE, REFUSALS, Act
-from control_room.journal_export import FORMATS
-from control_room.journal_query import WHATS
+from control_room.journal import api as journal_api
+from control_room.journal.export import FORMATS
+from control_room.journal.query import WHATS
 from control_room.lifecycle import SEVERITIES, Action
 from control_room.open_api_schemas import (
     Json,

@@ -11,7 +11,7 @@ from control_room.access.passwords import MAX_LENGTH, MIN_LENGTH
 from control_room.access.roles import ROLES
 from control_room.access.users_api import Act as UserAct
 from control_room.alarm_rate import AlarmRate
-from control_room.journal_query import WHATS, What, columns_of
+from control_room.journal.query import WHATS, What, columns_of
 from control_room.lifecycle import MAX_BY, MAX_NAME, MAX_REASON, SEVERITIES, Act, Action, Phase
 from control_room.muster import Muster
 from scene.messages import AlarmState, Anomaly

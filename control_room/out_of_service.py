@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from control_room.journal_audit import AuditEntry
+from control_room.journal.audit import AuditEntry
 from control_room.lifecycle import Entry, NotNow, UnknownAlarm, is_ending, may_end
 from control_room.own_alarms import OWN_KINDS
 from scene.messages import Anomaly, GatewayHealth, GatewayState, Positions, SiteDescription

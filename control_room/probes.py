@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from control_room.journal_database import Place
-from control_room.journal_schema import JournalError
+from control_room.journal.database import Place
+from control_room.journal.schema import JournalError
 from control_room.room import Room
 from scene.clock import Clock, SystemClock
 

@@ -16,9 +16,9 @@ from typing import Any
 from control_room.alarm_rate import SHIFT_S, STANDING_S, AlarmRate, alarm_rate
 from control_room.desk import Desk, SendOrder
 from control_room.head_count import HeadCount
-from control_room.journal import Journal
-from control_room.journal_entries import Entries
-from control_room.journal_schema import JournalError, UnfitAlarmError
+from control_room.journal.entries import Entries
+from control_room.journal.journal import Journal
+from control_room.journal.schema import JournalError, UnfitAlarmError
 from control_room.lifecycle import CONTROL_ROOM, Act, Entry, Key, Wish
 from control_room.loss import LossRate
 from control_room.namesakes import Namesakes

@@ -36,7 +36,7 @@ from control_room.framing import FramedOnce
 from control_room.gateways_api import gateway_routes
 from control_room.history_api import history_routes
 from control_room.incident.api import Exports, export_routes
-from control_room.journal_api import journal_routes
+from control_room.journal.api import journal_routes
 from control_room.lifecycle import OPERATOR
 from control_room.mailbox import Bell, Mailbox
 from control_room.page_address import ServerError, bind, url_of

@@ -8,7 +8,7 @@ import re
 import sys
 from datetime import datetime, time, timedelta
 
-from control_room.journal_query import time_ns
+from control_room.journal.query import time_ns
 from scene.errors import LamproomError
 
 TIMES = (

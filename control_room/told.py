@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from control_room.evidence_words import in_chinese
-from control_room.journal_schema import ANOMALY
+from control_room.journal.schema import ANOMALY
 from control_room.lifecycle import Entry, Key, may_end, phase_of, shelf_max_min
 from scene.messages import XY, Anomaly, GatewayHealth, Position, Positions, SiteDescription
 from scene.wire import VERSION, Envelope, encode

@@ -10,7 +10,7 @@ from typing import Any
 
 from control_room.alarm_rate import AlarmRate
 from control_room.grouping import group
-from control_room.journal import Journal
+from control_room.journal.journal import Journal
 from control_room.lifecycle import Entry, is_shelved
 from control_room.namesakes import Namesakes
 from control_room.told import alarm_fields, alarm_name

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from control_room.incident.manifest import short
-from control_room.journal_export import moment
+from control_room.journal.export import moment
 from delivery.signing import PublicKey, read_private_key
 from edge.acceptance.check import Check, passed
 from edge.acceptance.clip import with_clips

@@ -20,7 +20,7 @@ from rich.table import Table
 from edge.calibration.figures import AWAY_M, CameraFit
 from edge.calibration.made_for import changed_since, made_for, maker_of, write_rig
 from edge.calibration.verdict import MIDDLE, headline, worst
-from edge.camera_source import is_live, open_source, place_of
+from edge.cameras.source import is_live, open_source, place_of
 from edge.drift.book import keep_references
 from scene.clock import Clock, SystemClock
 from scene.errors import CameraError, LamproomError, RigError

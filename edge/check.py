@@ -94,7 +94,7 @@ def _check(what: str, look: Callable[[Site], str], site: Site) -> bool:
 
 def _cameras(site: Site) -> str:
     """Take one picture from each camera file; a real camera is not asked."""
-    from edge.camera_source import is_live
+    from edge.cameras.source import is_live
 
     pictures, wrong = _sizes_of(site)
     wrong += _unfit(site, pictures) + _same_address(site.cameras)
@@ -110,7 +110,7 @@ def _cameras(site: Site) -> str:
 
 def _sizes_of(site: Site) -> tuple[dict[str, tuple[int, int]], list[str]]:
     """Give the sizes of camera files' pictures by camera, and why others can't be read."""
-    from edge.camera_source import is_live
+    from edge.cameras.source import is_live
 
     sizes, wrong = {}, []
     for camera in site.cameras:
@@ -123,7 +123,7 @@ def _sizes_of(site: Site) -> tuple[dict[str, tuple[int, int]], list[str]]:
 
 
 def _size_of(camera: CameraConfig) -> tuple[int, int]:
-    from edge.camera_source import open_source
+    from edge.cameras.source import open_source
 
     source = open_source(camera, SystemClock(), pace="as_fast_as_possible")
     try:

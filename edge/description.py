@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from edge.camera_source import is_live, place_of
+from edge.cameras.source import is_live, place_of
 from edge.ruler import ruler
 from edge.view_outline import view_outline
 from scene.floor import Floor

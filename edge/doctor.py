@@ -188,7 +188,7 @@ def look_at_browser() -> list[Finding]:
 
 def look_at_hardware_decoders() -> list[Finding]:
     """List the hardware decoders that FFmpeg offers for cameras, and whether one can be used."""
-    from edge.camera_decoding import devices, trouble_with
+    from edge.cameras.decoding import devices, trouble_with
 
     found = []
     for device in devices():
@@ -207,7 +207,7 @@ def look_at_hardware_decoders() -> list[Finding]:
 
 def look_at_key_frames(site: Site) -> list[Finding]:
     """Listen to a site's RTSP cameras: how long whoever connects anew waits for a picture."""
-    from edge.camera_source import is_live
+    from edge.cameras.source import is_live
     from edge.key_frames import LONGEST_S, LOOK_S, look_at_all
 
     found = []

@@ -10,7 +10,7 @@ from typing import Literal
 import av
 import numpy as np
 
-from edge.camera_source import image_of
+from edge.cameras.source import image_of
 from scene.arrays import Bytes
 from scene.errors import RecordingError
 from scene.messages import YuvImage

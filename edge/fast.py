@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from rich.progress import Progress
 
 from edge.calibration.made_for import check_same_site, doubt
-from edge.camera_source import open_source
+from edge.cameras.source import open_source
 from edge.encoder import PanoramaEncoder
 from edge.options import RunOptions
 from edge.outlet import Outlet

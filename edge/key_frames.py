@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import av
 
-from edge.camera_rtsp import OPEN_LIMIT_S, OPTIONS, READ_LIMIT_S, told
-from edge.camera_source import video_in
+from edge.cameras.rtsp import OPEN_LIMIT_S, OPTIONS, READ_LIMIT_S, told
+from edge.cameras.source import video_in
 from scene.site import CameraConfig
 
 LOOK_S = 12.0

@@ -16,8 +16,8 @@ from delivery.link import Link
 from delivery.mqtt import Connection, say
 from delivery.outbox import Outbox
 from edge.calibration.made_for import check_same_site, doubt
-from edge.camera_kept import Kept
-from edge.camera_process import (
+from edge.cameras.kept import Kept
+from edge.cameras.process import (
     NO_PACKETS,
     CameraHandle,
     failures,
@@ -25,8 +25,8 @@ from edge.camera_process import (
     start_cameras,
     stop_cameras,
 )
-from edge.camera_source import is_live
-from edge.camera_watch import CameraWatch
+from edge.cameras.source import is_live
+from edge.cameras.watch import CameraWatch
 from edge.coverage import Roadway
 from edge.detection_watch import DetectionWatch
 from edge.drift.loop import DriftLoop

@@ -64,7 +64,7 @@ COMMANDS: dict[str, Command] = {
         module="control_room.access.users_command", help="who may log in to the control room's page"
     ),
     "journal": Command(
-        module="control_room.journal_command", help="what happened; was the audit tampered with"
+        module="control_room.journal.command", help="what happened; was the audit tampered with"
     ),
     "alarms": Command(module="control_room.alarms", help="print alarms as they come"),
     "muster": Command(

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from edge import log
-from edge.camera_process import CameraHandle, start_cameras, stop_cameras
-from edge.camera_source import is_live
-from edge.camera_watch import ALARM_OF, CameraWatch
+from edge.cameras.process import CameraHandle, start_cameras, stop_cameras
+from edge.cameras.source import is_live
+from edge.cameras.watch import ALARM_OF, CameraWatch
 from edge.frame_ring import NOTHING
 from edge.options import RunOptions
 from edge.outlet import LineOutlet

@@ -11,7 +11,7 @@ from fractions import Fraction
 import av
 
 from delivery.recordings.camera_packets import CameraPacket, Shown
-from edge.camera_source import image_of
+from edge.cameras.source import image_of
 from scene.messages import Frame
 
 MOST_HELD = 8

@@ -15,7 +15,7 @@ from delivery.address import addresses_of
 from delivery.recordings.keep import read_keep
 from edge import log
 from edge.calibration.made_for import check_same_site
-from edge.camera_source import is_live
+from edge.cameras.source import is_live
 from edge.options import RunOptions
 from edge.quick_start import importing
 from edge.sd_notify import Systemd

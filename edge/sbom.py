@@ -46,10 +46,10 @@ def bill(root: str = "lamproom", now: datetime | None = None) -> Json:
     }
 
 
-def needed(root: str, *extras: str) -> dict[str, Distribution]:
-    """Find `root` and all installed packages that it needs with `extras` (or all), by name."""
+def needed(root: str, *of_extras: str) -> dict[str, Distribution]:
+    """Find `root` and all installed packages that it needs with `of_extras` (or all), by name."""
     found: dict[str, Distribution] = {}
-    waiting, asked = [(root, frozenset(extras or EXTRAS))], set[tuple[str, frozenset[str]]]()
+    waiting, asked = [(root, frozenset(of_extras or EXTRAS))], set[tuple[str, frozenset[str]]]()
     while waiting:
         name, extras = waiting.pop()
         if (name, extras) in asked:

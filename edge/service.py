@@ -28,7 +28,7 @@ from edge.quick_start import importing
 from scene.errors import LamproomError
 
 if TYPE_CHECKING:  # who looks at no camera must not import what cameras need
-    from edge.camera_kept import Kept
+    from edge.cameras.kept import Kept
     from edge.taps import Taps
 
 BAD_INPUT = 2

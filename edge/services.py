@@ -4,9 +4,9 @@ Knows nothing about what the services do. A service that dies or goes quiet is s
 growing pauses, for ever; nobody is there to do it by hand. Processes share no lock, only plain
 numbers in memory and an `edge/line.py`, so that none can block another by the way it dies. Of each
 service that alarms need, a second process waits to take over: `edge/spare.py`. Each live
-camera has a process of its own besides, which the supervisor keeps going: `edge/camera_keeping.py`.
-(Those that play files belong to the pipeline.) Who looks after the supervisor: systemd, told by
-`edge/sd_notify.py`, or `edge/guardian.py`.
+camera has a process of its own besides, which the supervisor keeps going:
+`edge/cameras/keeping.py`. (Those that play files belong to the pipeline.) Who looks after the
+supervisor: systemd, told by `edge/sd_notify.py`, or `edge/guardian.py`.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from multiprocessing.process import BaseProcess
 from delivery.aside import Aside, StalledError
 from edge import log
 from edge.alone import alone
-from edge.camera_keeping import CameraKeeper
+from edge.cameras.keeping import CameraKeeper
 from edge.caretaker import SUPERVISOR, Caretaker, ServiceNow
 from edge.faults import filler
 from edge.faults.record import ProcessRecord, ServiceRecord

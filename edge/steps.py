@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from edge.byte_ring import ByteRing
-from edge.camera_source import place_of
+from edge.cameras.source import place_of
 from edge.model_file import model_file
 from edge.pipeline import Frames, Hanging, Picture, Pipeline
 from location.person import Kept

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
-from edge.camera_process import OVER, CameraHandle
-from edge.camera_source import CameraSource
+from edge.cameras.process import OVER, CameraHandle
+from edge.cameras.source import CameraSource
 from edge.frame_ring import NOTHING, SLOTS
 from scene.messages import Frame
 

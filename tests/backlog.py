@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from control_room.journal import Journal
+from control_room.journal.journal import Journal
 from control_room.main import open_room
 from delivery.guard import Guard
 from delivery.mqtt import Connection

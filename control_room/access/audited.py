@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from control_room.access.pace import Buckets
 from control_room.access.users_file import Users
-from control_room.journal_database import JournalError, UnfitAlarmError
+from control_room.journal.database import JournalError, UnfitAlarmError
 from control_room.lifecycle import CONTROL_ROOM
 from scene.clock import Clock
 

@@ -17,10 +17,10 @@ from starlette.routing import BaseRoute, Route
 from control_room.access.gate import caller_of
 from control_room.incident.jobs import BUSY_ZH, Job, Jobs, NoRoomError
 from control_room.incident.order import Order, line_of
-from control_room.journal import Journal
-from control_room.journal_database import JournalError
-from control_room.journal_export import moment
-from control_room.journal_query import can_be_stored
+from control_room.journal.database import JournalError
+from control_room.journal.export import moment
+from control_room.journal.journal import Journal
+from control_room.journal.query import can_be_stored
 from control_room.lifecycle import OPERATOR, Entry, Key
 from control_room.no_journal import no_journal
 from control_room.own_alarms import OWN_KINDS

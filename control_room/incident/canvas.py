@@ -26,7 +26,7 @@ from control_room.incident.tags import (
     text_of,
     unseen_for_s,
 )
-from control_room.journal_export import moment
+from control_room.journal.export import moment
 from scene.messages import PanoramaPacket, Position, SiteDescription
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from control_room.incident.folder import Exported, Wanted, export
 from control_room.incident.journal import acts_in
 from control_room.incident.manifest import short
-from control_room.journal_options import place_given
+from control_room.journal.options import place_given
 from control_room.times_given import TIMES, given_time
 from delivery.signing import read_private_key
 from scene.clock import SystemClock

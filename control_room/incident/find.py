@@ -6,8 +6,8 @@ Knows nothing about exports. Recordings begin anew every hour or so, and with ev
 from pathlib import Path
 
 from control_room.incident.error import IncidentError
-from control_room.journal_export import moment
-from control_room.journal_query import QuestionError, time_ns
+from control_room.journal.export import moment
+from control_room.journal.query import QuestionError, time_ns
 from delivery.recordings.outline import place_of, span_of
 from delivery.recordings.run_record import read_run
 from scene.errors import RecordingError

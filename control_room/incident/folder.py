@@ -40,7 +40,7 @@ from control_room.incident.span import BEFORE_NS, MOST_AROUND_NS, Span, span_of
 from control_room.incident.summary import Told, page
 from control_room.incident.tables import write_alarms, write_health
 from control_room.incident.tags import site_at
-from control_room.journal_export import moment
+from control_room.journal.export import moment
 from delivery.recordings.run_record import read_run
 from delivery.signing import PublicKey
 from scene.clock import Clock

@@ -7,11 +7,11 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 
 from control_room.incident.lives import ActsOf
-from control_room.journal_database import Place
-from control_room.journal_entries import Entries
-from control_room.journal_query import can_be_stored
-from control_room.journal_reading import open_to_read
-from control_room.journal_schema import check
+from control_room.journal.database import Place
+from control_room.journal.entries import Entries
+from control_room.journal.query import can_be_stored
+from control_room.journal.reading import open_to_read
+from control_room.journal.schema import check
 from control_room.lifecycle import Act, Key
 
 

@@ -12,7 +12,7 @@ from control_room.incident.models import Model
 from control_room.incident.outages import Outage
 from control_room.incident.showing import Shown
 from control_room.incident.span import Span
-from control_room.journal_export import moment
+from control_room.journal.export import moment
 from scene.errors import printable
 from scene.html_page import Both
 

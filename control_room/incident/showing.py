@@ -25,7 +25,7 @@ from control_room.incident.span import Span
 from control_room.incident.tables import TRACKS as TRACK_COLUMNS
 from control_room.incident.tables import Table, add_positions
 from control_room.incident.tags import Legend
-from control_room.journal_export import moment
+from control_room.journal.export import moment
 from delivery.recordings.format import Record
 from scene.alarms import ALARMS
 from scene.messages import PanoramaPacket

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from control_room.incident.error import IncidentError
 from control_room.incident.gather import Gathered
 from control_room.incident.lives import Life
-from control_room.journal_export import moment
+from control_room.journal.export import moment
 
 BEFORE_NS = 30_000_000_000
 AFTER_NS = 30_000_000_000

@@ -17,7 +17,7 @@ from control_room.incident.names import ALARMS_CSV, ALARMS_JSON, FILM, HEALTH, T
 from control_room.incident.outages import Outage
 from control_room.incident.showing import KeyPicture, Shown
 from control_room.incident.span import Span
-from control_room.journal_export import moment
+from control_room.journal.export import moment
 from scene import html_page
 from scene.alarms import ALARMS
 from scene.errors import printable

@@ -14,7 +14,7 @@ from control_room.incident.gather import Gathered
 from control_room.incident.lives import Event, Life
 from control_room.incident.outages import Outage
 from control_room.incident.tags import Legend, sigma_m, site_at
-from control_room.journal_export import harmless, moment
+from control_room.journal.export import harmless, moment
 from scene.errors import printable
 from scene.landmarks import by_landmark, chainage_of, nearest
 from scene.messages import Positions

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Protocol
 
-from control_room.journal import Journal
+from control_room.journal.journal import Journal
 from control_room.replay.joined import Tell
 from control_room.replay.judging import Mark, heard
 from control_room.replay.moments import Moment

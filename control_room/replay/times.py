@@ -3,7 +3,7 @@
 import re
 from datetime import datetime, time, timedelta
 
-from control_room.journal_query import time_ns
+from control_room.journal.query import time_ns
 from delivery.recordings.format import time_text
 from scene.errors import LamproomError, RecordingError
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from control_room.journal_audit import RETENTION
-from control_room.journal_database import Database
-from control_room.journal_query import Question, answer
+from control_room.journal.audit import RETENTION
+from control_room.journal.database import Database
+from control_room.journal.query import Question, answer
 from control_room.lifecycle import ACTIONS
 from control_room.shift_report.span import Span
 

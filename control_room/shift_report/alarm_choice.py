@@ -6,9 +6,9 @@ wrong tells wrong times: what the control room heard in a shift is told in it, w
 
 from collections.abc import Iterator
 
-from control_room.journal_database import Database
-from control_room.journal_entries import ENTRIES, ENTRY_WIDTH, entry_of
-from control_room.journal_query import Found, alarm_row
+from control_room.journal.database import Database
+from control_room.journal.entries import ENTRIES, ENTRY_WIDTH, entry_of
+from control_room.journal.query import Found, alarm_row
 from control_room.shift_report.span import Span
 
 PAGE = 500

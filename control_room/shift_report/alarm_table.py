@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from control_room.journal_database import Database
+from control_room.journal.database import Database
 from control_room.lifecycle import SEVERITIES, is_latched
 from control_room.shift_report.alarm_choice import alarms_of
 from control_room.shift_report.span import Span

@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from control_room.complaints import printable
-from control_room.journal_options import add_journal_argument
-from control_room.journal_query import QuestionError, can_be_stored
+from control_room.journal.options import add_journal_argument
+from control_room.journal.query import QuestionError, can_be_stored
 from control_room.shift_report.frame import LANGUAGES
 from control_room.shift_report.gather import gather
 from control_room.shift_report.lacks import lacks_of

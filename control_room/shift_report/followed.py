@@ -6,7 +6,7 @@ and found again is in it twice.
 
 from collections.abc import Sequence
 
-from control_room.journal_database import Database
+from control_room.journal.database import Database
 from control_room.shift_report.heads import SiteHeads
 from control_room.shift_report.series import UNKNOWN
 from control_room.shift_report.span import NS, Span

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
 
-from control_room.journal_conditions import CONDITIONS
-from control_room.journal_database import Database, JournalError, Place
-from control_room.journal_query import open_for
-from control_room.journal_reading import open_to_read
+from control_room.journal.conditions import CONDITIONS
+from control_room.journal.database import Database, JournalError, Place
+from control_room.journal.query import open_for
+from control_room.journal.reading import open_to_read
 from control_room.shift_report.acts import ActTable, act_table, forgotten_before_ns
 from control_room.shift_report.alarm_table import Alarm, AlarmTable, add_landmarks, alarm_table
 from control_room.shift_report.followed import (

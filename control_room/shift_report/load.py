@@ -16,7 +16,7 @@ from control_room.alarm_rate import (
     STANDING_S,
     TEN_MIN_S,
 )
-from control_room.journal_database import Database, Row
+from control_room.journal.database import Database, Row
 from control_room.lifecycle import SEVERITIES
 from control_room.shift_report.span import NS, Span
 

@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from control_room.journal_conditions import GAP_S, STRETCH_NS
-from control_room.journal_database import Database, Row
+from control_room.journal.conditions import GAP_S, STRETCH_NS
+from control_room.journal.database import Database, Row
 from control_room.shift_report.span import NS, Span
 from scene.messages import WIRE, SiteDescription
 

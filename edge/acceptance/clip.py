@@ -12,8 +12,8 @@ from typing import Protocol
 
 from edge.acceptance.filmed_camera import FilmedCamera
 from edge.acceptance.truth import Truth
-from edge.camera_source import is_live, open_source
-from edge.camera_watch import CameraWatch
+from edge.cameras.source import is_live, open_source
+from edge.cameras.watch import CameraWatch
 from edge.coverage import Roadway
 from edge.drift.book import beside
 from edge.drift.watch import DriftWatch

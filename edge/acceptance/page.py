@@ -7,7 +7,7 @@ and Chinese are both in it.
 from collections.abc import Sequence
 from html import escape
 
-from control_room.journal_export import moment
+from control_room.journal.export import moment
 from edge.acceptance.check import Check, Verdict, passed
 from edge.acceptance.drawing import bars, longer, plan
 from edge.acceptance.figures import CameraFigures, Figures, Station, Turn

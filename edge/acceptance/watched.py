@@ -3,7 +3,7 @@
 Knows nothing about how any of them is found.
 """
 
-from edge.camera_watch import ALARM_OF
+from edge.cameras.watch import ALARM_OF
 from edge.drift import alarms as drift_alarms
 from edge.drift.state import MOVED_FOR_S
 from edge.view.camera import BLIND_AFTER_S, DIM_AFTER_S

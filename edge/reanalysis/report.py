@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from control_room.journal_export import moment
+from control_room.journal.export import moment
 from edge.reanalysis.archive import Archive
 from edge.reanalysis.joined import Done, Row, chains, joined
 from edge.reanalysis.tally import Hour

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from control_room.journal import Journal
+from control_room.journal.journal import Journal
 from control_room.room import Room
 from delivery.guard import Guard
 from delivery.link import OnMessage, OnResult

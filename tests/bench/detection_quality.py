@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from detection.detector import open_detector
-from edge.camera_source import open_source
+from edge.cameras.source import open_source
 from scene.clock import SystemClock
 from stitching.local_contrast import LocalContrast
 from tests import sample_site

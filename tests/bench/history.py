@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
-from control_room.journal_database import Database, Session, open_database
-from control_room.journal_partitions import drop_pieces, make_pieces
-from control_room.journal_positions import POSITIONS
-from control_room.journal_query import Question, answer
-from control_room.journal_side_log import AT_ONCE
+from control_room.journal.database import Database, Session, open_database
+from control_room.journal.partitions import drop_pieces, make_pieces
+from control_room.journal.positions import POSITIONS
+from control_room.journal.query import Question, answer
+from control_room.journal.side_log import AT_ONCE
 from tests.control_room.postgres import NO_POSTGRES, has_postgres, postgres
 
 DAY_NS = 86_400_000_000_000

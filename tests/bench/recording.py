@@ -22,7 +22,7 @@ from delivery.broker import EmbeddedBroker
 from delivery.mqtt import Connection
 from delivery.stream import StreamServer
 from edge.byte_ring import ByteRing
-from edge.camera_tap import CameraTap
+from edge.cameras.tap import CameraTap
 from edge.line import new_door
 from edge.options import RunOptions
 from edge.recorder import main as recorder_main

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from control_room.journal_database import Place
+from control_room.journal.database import Place
 from tests.control_room.postgres import NO_POSTGRES, Postgres, has_postgres, postgres
 
 CHROMIUM = Path("/usr/bin/chromium")

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from control_room.journal import Journal
+from control_room.journal.journal import Journal
 from control_room.room import Room
 from control_room.server import serving
 from scene.clock import SystemClock

@@ -8,10 +8,10 @@ import random
 from contextlib import closing
 from typing import Any
 
-from control_room.journal import Journal
-from control_room.journal_conditions import CONDITIONS
-from control_room.journal_database import Place, open_database
-from control_room.journal_positions import POSITIONS
+from control_room.journal.conditions import CONDITIONS
+from control_room.journal.database import Place, open_database
+from control_room.journal.journal import Journal
+from control_room.journal.positions import POSITIONS
 from control_room.lifecycle import SEVERITIES, Act, Action, Key
 from scene.alarms import ALARMS
 from scene.messages import Anomaly

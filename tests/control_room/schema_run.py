@@ -15,7 +15,7 @@ import pytest
 
 from control_room.access import gate
 from control_room.access.roles import Role
-from control_room.journal_positions import PositionLog
+from control_room.journal.positions import PositionLog
 from scene.clock import SystemClock
 from scene.topics import Address
 from scene.wire import Envelope

@@ -12,7 +12,7 @@ import pytest
 
 from control_room.access.roles import API, ROUTES, Role
 from control_room.access.users_api import FILE_TROUBLE, REFUSALS
-from control_room.journal import Journal
+from control_room.journal.journal import Journal
 from control_room.open_api import CALLS, PATH, open_api
 from control_room.room import Room
 from control_room.server import serving

@@ -22,7 +22,7 @@ import control_room.room
 import control_room.twins
 import control_room.watches
 import delivery.attendance
-import edge.camera_watch
+import edge.cameras.watch
 import edge.detection_watch
 import edge.drift.alarms
 import edge.drift.proposer
@@ -61,7 +61,8 @@ from scene.wire import Envelope
 from tests.control_room import test_twins
 from tests.control_room.fake_gateway import health
 from tests.control_room.test_completeness import PLACE, Watched
-from tests.edge import knock_day, test_camera_watch, view_day
+from tests.edge import knock_day, view_day
+from tests.edge.cameras import test_watch as test_camera_watch
 from tests.edge.test_storage_watch import room
 from tests.location import test_tag_check
 from tests.location.rules.story import Story, at, named, nobody, site, square, stays
@@ -450,7 +451,7 @@ SOURCES: dict[ModuleType, str] = {
     location.rules.machine_places: "",
     location.rules.ways: "",
     location.tag_check: "no tag near for",
-    edge.camera_watch: "",
+    edge.cameras.watch: "",
     edge.detection_watch: "",
     edge.drift.alarms: "",
     edge.drift.proposer: "",

@@ -12,7 +12,7 @@ from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 
 from control_room.framing import framed
-from control_room.journal import Journal
+from control_room.journal.journal import Journal
 from control_room.room import Room
 from control_room.server import serving
 from scene.clock import SystemClock

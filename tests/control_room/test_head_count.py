@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from control_room.head_count import HeadCount
-from control_room.journal import Journal
+from control_room.journal.journal import Journal
 from control_room.main import open_room
 from control_room.muster import from_json
 from control_room.muster_text import text_of

@@ -11,9 +11,9 @@ import pytest
 from control_room.access.roles import Role
 from control_room.clock_watch import BEATS
 from control_room.heartbeat import KIND as SILENT
-from control_room.journal import Journal
-from control_room.journal_database import Place
-from control_room.journal_schema import JournalError
+from control_room.journal.database import Place
+from control_room.journal.journal import Journal
+from control_room.journal.schema import JournalError
 from control_room.lifecycle import Key, NotNow, UnknownAlarm
 from control_room.main import open_room
 from control_room.room import Room

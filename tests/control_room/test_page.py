@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from control_room.journal import Journal
+from control_room.journal.journal import Journal
 from control_room.lifecycle import wish_of
 from control_room.room import Room
 from control_room.server import serving

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from control_room.journal import Journal
+from control_room.journal.journal import Journal
 from control_room.room import Room
 from control_room.server import serving
 from scene.clock import SystemClock

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from control_room.journal import Journal
+from control_room.journal.journal import Journal
 from control_room.room import Room
 from control_room.server import serving
 from scene.clock import SystemClock

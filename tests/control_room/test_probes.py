@@ -17,7 +17,7 @@ from control_room import probes
 from control_room.access.certificate import Certificate
 from control_room.access.options import Door
 from control_room.intake import Intake
-from control_room.journal import Journal
+from control_room.journal.journal import Journal
 from control_room.main import open_room
 from control_room.probes import HELD_LIMIT_S, Probes
 from control_room.room import Room

@@ -10,8 +10,8 @@ import pytest
 
 from control_room import journal_database
 from control_room.heartbeat import KIND as SILENT
-from control_room.journal import Journal
-from control_room.journal_schema import JournalError
+from control_room.journal.journal import Journal
+from control_room.journal.schema import JournalError
 from control_room.lifecycle import Key, NotNow, UnknownAlarm, wish_of
 from control_room.main import add_arguments, open_room
 from control_room.room import Room

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
-from control_room.journal import Journal
+from control_room.journal.journal import Journal
 from control_room.lifecycle import Key, NotNow, Wish
 from control_room.room import Room
 from control_room.server import (

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from control_room.heads_file import Heads
-from control_room.journal import Journal
-from control_room.journal_audit import Head
-from control_room.journal_database import Place, beside, open_database
+from control_room.journal.audit import Head
+from control_room.journal.database import Place, beside, open_database
+from control_room.journal.journal import Journal
 from control_room.main import open_room
 from control_room.signed_heads import signs_with
 from delivery.broker import EmbeddedBroker

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from control_room.journal import Journal
+from control_room.journal.journal import Journal
 from control_room.main import open_room
 from control_room.server import serving
 from delivery.broker import EmbeddedBroker

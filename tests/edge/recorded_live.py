@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from delivery.recordings.writer import RecordingWriter
-from edge.camera_file import FileCamera
-from edge.camera_tap import CameraTap
+from edge.cameras.file import FileCamera
+from edge.cameras.tap import CameraTap
 from edge.description import describe
 from edge.options import RunOptions
 from edge.pipeline import Frames

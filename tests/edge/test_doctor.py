@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from edge import doctor
-from edge.camera_decoding import devices, trouble_with
+from edge.cameras.decoding import devices, trouble_with
+from tests.edge.cameras.test_rtsp import NEEDS, Server, has_server
 from tests.edge.test_bad_input import SITE
-from tests.edge.test_camera_rtsp import NEEDS, Server, has_server
 
 __all__ = ["has_server"]
 

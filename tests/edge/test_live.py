@@ -143,7 +143,7 @@ def test_a_camera_that_changes_its_picture_size_is_an_alarm_and_finds_nobody(
 def test_alarms_of_the_run_before_are_taken_over_or_cleared(
     site_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.camera_watch.CLEAR_AFTER_S", 1.0)
+    monkeypatch.setattr("edge.cameras.watch.CLEAR_AFTER_S", 1.0)
     monkeypatch.setattr("edge.health.CLEAR_AFTER_S", 1.0)
     down = alarm("man_down-7-1")
 

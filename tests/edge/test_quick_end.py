@@ -6,7 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
-from edge.camera_process import CameraHandle, stop_cameras
+from edge.cameras.process import CameraHandle, stop_cameras
 from edge.quick_end import end_quickly
 from tests.delivery.parts import HANG_S
 

@@ -21,7 +21,7 @@ from tests.edge.test_spare import HANG_S, ROW, supervise
 
 HEAVY = {"av", "cv2", "onnxruntime", "scipy", "starlette", "uvicorn"}
 FOR_VIEWERS = {"asyncio", "http.server", "numpy", "websockets", "edge.metrics"}
-SUPERVISORS = {"edge.services", "edge.caretaker", "edge.camera_process"}
+SUPERVISORS = {"edge.services", "edge.caretaker", "edge.cameras.process"}
 FORKED = """
 import sys, threading, time
 from edge.main import importing  # sets what keeps numpy from having threads

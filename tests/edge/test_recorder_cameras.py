@@ -23,8 +23,8 @@ from delivery.recordings.rerun_records import (
 from delivery.recordings.run_record import read_run
 from edge import recorder, recording_intake, storage_watch
 from edge.byte_ring import ByteRing
-from edge.camera_file import FileCamera
-from edge.camera_tap import CameraTap
+from edge.cameras.file import FileCamera
+from edge.cameras.tap import CameraTap
 from edge.line import new_door
 from edge.options import RunOptions
 from edge.recorder import Recordings

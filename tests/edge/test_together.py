@@ -3,7 +3,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from edge.camera_process import CameraHandle
+from edge.cameras.process import CameraHandle
 from edge.frame_ring import SLOTS, SourceState, SourceStatus
 from edge.together import Together, lockstep
 from scene.messages import Frame
@@ -233,7 +233,7 @@ def test_a_clock_that_is_set_stops_nothing(step_ms: float) -> None:
 def test_clocks_as_far_apart_as_believed_ones_can_be_blind_nobody(
     off_ms: float, every_ms: float
 ) -> None:
-    """See `edge.camera_rtsp.CLOCK_OFF_NS`."""
+    """See `edge.cameras.rtsp.CLOCK_OFF_NS`."""
     play = Play("abc")
     for name in "ab":
         play.film(name, every_ms, start=1000, end=6000)

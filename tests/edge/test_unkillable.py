@@ -14,7 +14,7 @@ import pytest
 
 from edge import camera_process, running, services
 from edge.byte_ring import ByteRing
-from edge.camera_process import CameraProcess
+from edge.cameras.process import CameraProcess
 from edge.frame_ring import FrameRing, SourceStatus
 from edge.options import RunOptions
 from edge.services import Service, Supervisor
@@ -225,7 +225,7 @@ RUN = """
 import sys
 from pathlib import Path
 from edge import camera_process, running, services
-from edge.camera_process import CameraProcess
+from edge.cameras.process import CameraProcess
 from edge.frame_ring import FrameRing, SourceStatus
 from edge.options import RunOptions
 from edge.services import Supervisor

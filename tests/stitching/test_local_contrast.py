@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.camera_source import open_source
+from edge.cameras.source import open_source
 from scene.arrays import Bytes
 from scene.clock import SystemClock
 from scene.messages import YuvImage

@@ -18,7 +18,7 @@ from control_room.access.oidc_settings import OidcSettings
 from control_room.access.options import Door
 from control_room.access.roles import Role
 from control_room.access.users_file import change_users
-from control_room.journal import Journal
+from control_room.journal.journal import Journal
 from control_room.room import Room
 from control_room.server import serving
 from scene.clock import SystemClock

@@ -14,7 +14,7 @@ import pytest
 from control_room.access.audited import BURST, MOST_WAITING, PER_S, Audited
 from control_room.access.gate import ACTS_BURST
 from control_room.access.users_file import change_users
-from control_room.journal_database import JournalError, UnfitAlarmError
+from control_room.journal.database import JournalError, UnfitAlarmError
 from scene.clock import ReplayClock
 from tests.control_room.access.house import PASSWORD, House, house, wait_for
 from tests.control_room.conftest import Tab

@@ -13,10 +13,10 @@ import httpx
 import pytest
 from starlette.types import Message
 
-from control_room import journal_api
 from control_room.access import gate
 from control_room.access.users_file import change_users
-from control_room.journal_api import Slots, _File
+from control_room.journal import api as journal_api
+from control_room.journal.api import Slots, _File
 from control_room.lifecycle import Key
 from tests.control_room.access.house import PASSWORD, House, house, wait_for
 from tests.control_room.fake_gateway import GATEWAY, SITE, alarm

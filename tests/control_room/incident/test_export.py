@@ -20,8 +20,8 @@ from control_room.incident.job import carry_out
 from control_room.incident.journal import acts_in
 from control_room.incident.order import Order as JobOrder
 from control_room.incident.seen import Coverage
-from control_room.journal import Journal
-from control_room.journal_export import moment
+from control_room.journal.export import moment
+from control_room.journal.journal import Journal
 from control_room.lifecycle import Act, Key
 from delivery.recordings.run_record import RunRecord
 from scene.clock import SystemClock

@@ -26,8 +26,8 @@ from control_room.incident.options import exports_of
 from control_room.incident.order import Order, line_of
 from control_room.incident.own_folder import OwnFolder
 from control_room.incident.verify import verify
-from control_room.journal import Journal
-from control_room.journal_database import JournalError
+from control_room.journal.database import JournalError
+from control_room.journal.journal import Journal
 from control_room.room import Room
 from control_room.server import serving
 from control_room.turns import BusyError

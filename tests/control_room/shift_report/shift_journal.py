@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from control_room.conditions import SITE as SITE_TYPE
-from control_room.journal import Journal
-from control_room.journal_conditions import (
+from control_room.journal.conditions import (
     CONDITIONS,
     Condition,
     Stretches,
 )
-from control_room.journal_database import Place, open_database
-from control_room.journal_positions import POSITIONS
+from control_room.journal.database import Place, open_database
+from control_room.journal.journal import Journal
+from control_room.journal.positions import POSITIONS
 from control_room.lifecycle import Act, Key
 from scene.messages import Anomaly, Landmark
 from tests.control_room.fake_gateway import alarm, description

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from control_room.journal import Journal
-from control_room.journal_conditions import CONDITIONS
-from control_room.journal_database import Place, Row, Session, open_database
+from control_room.journal.conditions import CONDITIONS
+from control_room.journal.database import Place, Row, Session, open_database
+from control_room.journal.journal import Journal
 from control_room.shift_report.gather import MOST_SITES, Gathered, UnknownSiteError, gather
 from control_room.shift_report.heads import AT_LEAST, NOBODY_COUNTED, WHOLE
 from control_room.shift_report.lacks import MOST_GATEWAYS, lacks_of

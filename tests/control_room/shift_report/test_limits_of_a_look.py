@@ -9,7 +9,7 @@ import pytest
 
 from control_room.conditions import MOST_AREAS, MOST_BLIND, MOST_CAMERAS, Looks
 from control_room.head_count import HeadCount
-from control_room.journal_conditions import Stretches
+from control_room.journal.conditions import Stretches
 from control_room.shift_report.gather import gather
 from control_room.shift_report.lacks import lacks_of
 from control_room.shift_report.span import Span

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from control_room.journal_database import Place
+from control_room.journal.database import Place
 from edge.main import main
 from tests.control_room.shift_report.shift_journal import ShiftJournal, gateway, heads, word
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from control_room.journal import Journal
+from control_room.journal.journal import Journal
 from control_room.shift_report.gather import gather
 from control_room.shift_report.page import page
 from control_room.shift_report.span import Span, local

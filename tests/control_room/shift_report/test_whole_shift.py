@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from control_room import journal_conditions
-from control_room.journal_conditions import ConditionLog
-from control_room.journal_database import JournalError, Place
-from control_room.journal_options import Keeping
+from control_room.journal import conditions as journal_conditions
+from control_room.journal.conditions import ConditionLog
+from control_room.journal.database import JournalError, Place
+from control_room.journal.options import Keeping
 from control_room.lifecycle import Key, Wish
 from control_room.main import open_room
 from control_room.shift_report.gather import Gathered, gather

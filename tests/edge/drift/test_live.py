@@ -8,7 +8,7 @@ import av
 import pytest
 
 from edge import live
-from edge.camera_source import open_source
+from edge.cameras.source import open_source
 from edge.drift.watch import DriftWatch
 from edge.main import main
 from edge.options import RunOptions
