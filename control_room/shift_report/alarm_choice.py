@@ -22,7 +22,7 @@ _SELECT = ENTRIES.replace("\nFROM alarm", ", a.zone, a.worker, a.track\nFROM ala
 
 
 def alarms_of(database: Database, span: Span, site: str | None) -> Iterator[Found]:
-    """Give each once, in the order in which they were raised, as `journal_query` has them.
+    """Give each once, in the order in which they were raised, as `journal.query` has them.
 
     Raises `JournalError`.
     """

@@ -26,7 +26,7 @@ MOST_ACTS = 12
 AT_ONCE = 50
 
 Alarm = dict[str, Any]
-"""As `journal_query` gives it."""
+"""As `journal.query` gives it."""
 Landmark = tuple[str, str]
 """In English and Chinese."""
 

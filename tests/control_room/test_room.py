@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from control_room import journal_database
 from control_room.heartbeat import KIND as SILENT
+from control_room.journal import database as journal_database
 from control_room.journal.journal import Journal
 from control_room.journal.schema import JournalError
 from control_room.lifecycle import Key, NotNow, UnknownAlarm, wish_of

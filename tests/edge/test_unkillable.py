@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from edge import camera_process, running, services
+from edge import running, services
 from edge.byte_ring import ByteRing
+from edge.cameras import process as camera_process
 from edge.cameras.process import CameraProcess
 from edge.frame_ring import FrameRing, SourceStatus
 from edge.options import RunOptions
@@ -224,7 +225,8 @@ def test_the_end_of_a_run_does_not_wait_for_a_process_that_cannot_be_killed(
 RUN = """
 import sys
 from pathlib import Path
-from edge import camera_process, running, services
+from edge import running, services
+from edge.cameras import process as camera_process
 from edge.cameras.process import CameraProcess
 from edge.frame_ring import FrameRing, SourceStatus
 from edge.options import RunOptions

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from control_room import journal_import, journal_import_alarms
 from control_room.heads_file import Heads
+from control_room.journal import import_alarms as journal_import_alarms
+from control_room.journal import importing as journal_import
 from control_room.journal.database import JournalError, Row, Session, open_database
 from control_room.journal.importing import Copied, import_journal
 from control_room.journal.journal import Journal

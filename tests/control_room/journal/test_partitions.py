@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from control_room import journal_side_log
+from control_room.journal import side_log as journal_side_log
 from control_room.journal.conditions import CONDITIONS, Condition, ConditionLog
 from control_room.journal.database import Database, JournalError, Session, open_database
 from control_room.journal.journal import Journal

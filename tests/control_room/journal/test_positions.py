@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from control_room import journal_positions
+from control_room.journal import positions as journal_positions
 from control_room.journal.database import JournalError, Place, open_database
 from control_room.journal.journal import Journal
 from control_room.journal.options import Keeping, positions_kept

@@ -12,7 +12,8 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from control_room import journal_api, journal_query
+from control_room.journal import api as journal_api
+from control_room.journal import query as journal_query
 from control_room.journal.api import Slots, journal_routes
 from control_room.journal.database import Place, open_database
 from control_room.journal.export import harmless

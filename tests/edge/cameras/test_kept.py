@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge import camera_process, services
+from edge import services
+from edge.cameras import process as camera_process
 from edge.cameras.keeping import CameraKeeper
 from edge.cameras.kept import KeptCamera
 from edge.cameras.process import CameraProcess, start_cameras

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge import camera_process
+from edge.cameras import process as camera_process
 from edge.cameras.going import keep_going
 from edge.cameras.process import CameraHandle, CameraProcess, failures, start_cameras
 from edge.cameras.source import CameraSource
