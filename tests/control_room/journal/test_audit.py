@@ -388,7 +388,7 @@ def test_old_alarms_are_forgotten_and_the_chain_stays_whole(acted: Journal, plac
 def test_forgetting_many_is_done_in_parts(
     acted: Journal, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("control_room.journal.FORGOTTEN_AT_ONCE", 3)
+    monkeypatch.setattr("control_room.journal.journal.FORGOTTEN_AT_ONCE", 3)
     for i in range(7):
         key = Key(site="roadway", gateway="gw1", alarm=f"brief-{i}")
         said = alarm(key.alarm, at_ns=i, kind="immobile", severity="warning")
@@ -397,7 +397,7 @@ def test_forgetting_many_is_done_in_parts(
         said = alarm(key.alarm, at_ns=i, kind="immobile", severity="warning", state="cleared")
         acted.store(key, said, stored_at_ns=i)
     paused: list[float] = []
-    monkeypatch.setattr("control_room.journal.time.sleep", paused.append)
+    monkeypatch.setattr("control_room.journal.journal.time.sleep", paused.append)
     assert acted.forget(10, now_ns=DAY_NS) == 7
     assert paused == [0.01, 0.01], "who waits for the database gets it in between"
     assert faults(place) == []
