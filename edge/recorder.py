@@ -21,6 +21,7 @@ from delivery.signing import SigningError
 from delivery.stream import StreamFollower
 from delivery.trust import Trust, sender_name
 from edge import log
+from edge.batch import Batch
 from edge.recorded_run import run_record
 from edge.recording_intake import Intake
 from edge.service import Context
@@ -78,8 +79,7 @@ class Recorder:
         self._guard = guard or Guard(clock=clock)
         self._told: set[str] = set()
         """Topics whose refused messages were told of."""
-        self._writing = threading.Lock()
-        self._closed = False
+        self._heard = Batch()
         self._stream_trouble: Exception | None = None
         self._connection = Connection(site.broker, client_id=f"{site.gateway}-{name}", log=say)
         for topic, row in TOPICS.items():
@@ -103,7 +103,7 @@ class Recorder:
     @property
     def trouble(self) -> Exception | None:
         """Why nothing is recorded any more; none while all is well."""
-        return self.writer.trouble or self._stream_trouble
+        return self.writer.trouble or self._stream_trouble or self._heard.trouble
 
     def check_with(self, guard: Guard) -> None:
         """Tell true messages from forged ones by other keys from now on."""
@@ -112,9 +112,8 @@ class Recorder:
     def close(self) -> None:
         """Finish the file; a network that does not answer is not waited for."""
         try:
-            with self._writing:
-                self._closed = True
-                self.writer.close()
+            self._heard.close()
+            self.writer.close()
         finally:
             self._guard.remember()
             hanging_up = threading.Thread(target=self._hang_up, name="hang-up", daemon=True)
@@ -126,6 +125,10 @@ class Recorder:
         self._connection.close()
 
     def _on_message(self, topic: str, payload: bytes, retained: bool) -> None:
+        at_ns = self._clock.now_ns()
+        self._heard.put(len(payload), lambda: self._write_message(topic, payload, at_ns))
+
+    def _write_message(self, topic: str, payload: bytes, at_ns: int) -> None:
         if not payload:
             return
         trust: Trusted = "unchecked"
@@ -140,10 +143,7 @@ class Recorder:
         except WireError as error:
             why = str(error)
             self._say_refused(topic, why)
-        at_ns = self._clock.now_ns()
-        with self._writing, contextlib.suppress(RecordingError):  # `trouble` tells of it
-            if self._closed:
-                return
+        with contextlib.suppress(RecordingError):  # `trouble` tells of it
             if why:
                 self.writer.refused(topic, payload, why, at_ns)
             else:
@@ -156,9 +156,12 @@ class Recorder:
             log.say(printable(text, 500), "warning")
 
     def _on_packet(self, packet: tuple[int, bytes, bytes]) -> None:
-        with self._writing:
-            if not self._closed:
-                self.writer.split_packet(*packet)
+        at_ns = self._clock.now_ns()
+        self._heard.put(len(packet[2]), lambda: self._write_packet(packet, at_ns))
+
+    def _write_packet(self, packet: tuple[int, bytes, bytes], at_ns: int) -> None:
+        with contextlib.suppress(RecordingError):  # `trouble` tells of it
+            self.writer.split_packet(*packet, received_at_ns=at_ns)
 
     def _on_error(self, error: Exception) -> None:
         self._stream_trouble = error

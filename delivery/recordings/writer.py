@@ -124,16 +124,18 @@ class RecordingWriter:
 
     def packet(self, packet: PanoramaPacket) -> None:
         """Record a frame of the panorama with its people; raises `RecordingError`."""
-        self.split_packet(*split(pack(packet)))
+        self.split_packet(*split(pack(packet)), received_at_ns=self._clock.now_ns())
 
-    def split_packet(self, captured_at_ns: int, header: bytes, picture: bytes) -> None:
+    def split_packet(
+        self, captured_at_ns: int, header: bytes, picture: bytes, *, received_at_ns: int
+    ) -> None:
         """Record a frame of the panorama as it came, see `scene.packet.split`."""
-        video = video_message(captured_at_ns, picture)
+        video, at_ns = video_message(captured_at_ns, picture), received_at_ns
         with self._writing():
             self._packets += 1
-            sequence, now_ns = self._packets % 2**32, self._clock.now_ns()
-            self._mcap.add_message(self._frame, now_ns, header, captured_at_ns, sequence)
-            self._mcap.add_message(self._video, now_ns, video, captured_at_ns, sequence)
+            sequence = self._packets % 2**32
+            self._mcap.add_message(self._frame, at_ns, header, captured_at_ns, sequence)
+            self._mcap.add_message(self._video, at_ns, video, captured_at_ns, sequence)
 
     def camera(self, handed: Handed) -> None:
         """Record a camera's packet; raises `RecordingError`, or `WireError` for what is none."""

@@ -16,15 +16,18 @@ PACKET = PanoramaPacket(
 )
 
 
+AS_PACKED = (",", ":")
+
+
 def with_header(text: str) -> bytes:
     data = text.encode()
     return len(data).to_bytes(4, "big") + data + b"x"
 
 
-def header(**changes: object) -> str:
+def header(separators: tuple[str, str] = (", ", ": "), **changes: object) -> str:
     said = pack(PACKET)
     good = json.loads(said[4 : 4 + int.from_bytes(said[:4], "big")])
-    return json.dumps(good | changes)
+    return json.dumps(good | changes, separators=separators)
 
 
 def test_what_is_packed_is_unpacked() -> None:
@@ -53,13 +56,15 @@ def test_a_header_that_makes_no_sense_is_one_clear_error(text: str) -> None:
 
 @pytest.mark.parametrize("at_ns", [float("inf"), -1, 2**63, 10**23, "soon", None, []])
 def test_an_instant_that_no_recording_can_hold_is_refused_by_whoever_reads(at_ns: object) -> None:
-    data = with_header(header(captured_at_ns=at_ns))
-    for read in (split, unpack):
-        with pytest.raises(WireError, match="panorama packet"):
-            read(data)
+    for separators in ((", ", ": "), AS_PACKED):
+        data = with_header(header(separators, captured_at_ns=at_ns))
+        for read in (split, unpack):
+            with pytest.raises(WireError, match="panorama packet"):
+                read(data)
 
 
 @pytest.mark.parametrize("at_ns", [0, 2**63 - 1])
 def test_the_first_and_the_last_instant_are_read(at_ns: int) -> None:
-    data = with_header(header(captured_at_ns=at_ns))
-    assert split(data)[0] == unpack(data).captured_at_ns == at_ns
+    for separators in ((", ", ": "), AS_PACKED):
+        data = with_header(header(separators, captured_at_ns=at_ns))
+        assert split(data)[0] == unpack(data).captured_at_ns == at_ns
