@@ -19,6 +19,8 @@ from scene.errors import LamproomError
 # otherwise, and takes them from decoding and detection.
 for _threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_threads, "1")
+# ONNX Runtime would number this machine, note what runs on it, and send that to its makers.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 # Pydantic would look through all installed packages for plugins at every start: who is started
 # again in a hurry has no time for it.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")

@@ -6,21 +6,22 @@ Knows nothing about how a segment is run or what a report looks like.
 import argparse
 import json
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from edge.file_digest import sha256_of
 from edge.reanalysis.archive import Archive, Segment, find
-from edge.reanalysis.job import Job, Trial, job_of, software
+from edge.reanalysis.job import Job, Trial, job_of, searches_on, software
 from edge.reanalysis.joined import Done
-from edge.reanalysis.on_ray import on_ray
+from edge.reanalysis.on_ray import on_ray, searches_on_ray
 from edge.reanalysis.page import page
-from edge.reanalysis.progress import Shown, Telling, showing
+from edge.reanalysis.progress import Shown, Telling, searching, showing
 from edge.reanalysis.report import Given, report
 from edge.reanalysis.segment import reanalysed
 from edge.reanalysis.store import Store
-from edge.reanalysis.workers import Outcome, here, in_processes
+from edge.reanalysis.workers import Outcome, in_processes
 from scene.clock import SystemClock
 from scene.errors import LamproomError
 from scene.site import Site, load_site
@@ -64,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=_at_least_one,
         metavar="N",
-        help="without Ray: so many processes at once (default: one for each core)",
+        help="without Ray: so many segments at once (default: one for each core)",
     )
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FOLDER", help="results and report"
@@ -73,40 +74,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run what is not done yet, and report; gives the exit code. Raises `LamproomError`."""
+    try:
+        return _run(args)
+    except KeyboardInterrupt:
+        Telling().tell("stopped. What is done is kept: give the same command again to go on")
+        raise
+
+
+def _run(args: argparse.Namespace) -> int:
     trial = Trial(sites=_sites(args.site), model=args.model)
     if args.model is not None and not args.model.is_file():
         raise LamproomError(f"--model {args.model}: there is no such file")
-    archive = find(args.recordings)
+    with searching(SystemClock()) as tell:
+        archive = find(args.recordings, tell)
     if not archive.segments:
         raise LamproomError(_nothing(archive))
     archive = _counting(archive, trial)
-    jobs = {job_of(one, trial): one for one in archive.segments}
-    done, failed = _done(args, Store(args.output), jobs)
+    store = Store(args.output)
+    on = searches_on_ray(args.ray) if args.ray else searches_on()
+    jobs = {job_of(one, trial, on): one for one in archive.segments}
+    done, failed = _done(args, store, jobs)
     if not done:
         raise LamproomError(f"nothing could be run again; first: {failed[0][1]}")
-    found = report(archive, done, failed, _given(trial))
-    store = Store(args.output)
+    found = report(archive, done, failed, _given(trial, on))
     store.write(DATA, (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode())
     where = store.write(REPORT, page(found).encode())
-    changed = len(found["alarms"]["changed"])
-    unread, in_part = len(found["not_read"]), found["in_part"]
-    print(
-        f"{len(done)} of {len(jobs)} segments, {found['archive']['recorded_h']:.2f} h recorded: "
-        f"{changed or 'no'} alarms would have been different; {unread or 'no'} files could not be "
-        f"used, {in_part or 'none'} only in part\n{where}"
-    )
+    print(f"{_in_words(found, len(jobs))}\n{where}")
     return 0 if found["complete"] else 1
+
+
+def _in_words(found: Mapping[str, Any], segments: int) -> str:
+    archive, changed = found["archive"], len(found["alarms"]["changed"])
+    unread, in_part = len(found["not_read"]), found["in_part"]
+    used = "every file could be used"
+    if unread or in_part:
+        used = f"{unread} files could not be used, {in_part} only in part: the report says which"
+    return (
+        f"{archive['segments']} of {segments} segments, {archive['recorded_h']:.2f} h recorded: "
+        f"{changed or 'no'} alarms would have been different; {used}"
+    )
 
 
 def _done(
     args: argparse.Namespace, store: Store, jobs: dict[Job, Segment]
 ) -> tuple[list[Done], list[tuple[Path, str]]]:
     """Do what is not done; gives results in the archive's order, and what has none."""
-    todo = [job for job in jobs if store.read(job.name, job.key) is None]
-    failed: dict[Job, str] = {}
+    bodies = _done_before(store, jobs)
+    todo = [job for job in jobs if job not in bodies]
     with showing(len(todo)) as telling:
-        if len(todo) < len(jobs):
-            telling.tell(f"{len(jobs) - len(todo)} of {len(jobs)} segments were done before")
+        if bodies:
+            telling.tell(f"{len(bodies)} of {len(jobs)} segments were done before")
         for job in todo:
             if store.has_file(job.name):
                 telling.tell(f"{job.name}: its result is damaged; it is done again")
@@ -114,12 +131,24 @@ def _done(
     done = []
     for job, segment in jobs.items():
         if job not in failed:
-            body = store.read(job.name, job.key)
+            body = bodies.get(job) or store.read(job.name, job.key)
             if body is None:
                 failed[job] = f"{store.folder}: the result {job.name} was taken away or damaged"
                 continue
             done.append(Done(segment=segment, body=body))
     return done, [(jobs[job].path, failed[job]) for job in jobs if job in failed]
+
+
+def _done_before(store: Store, jobs: Iterable[Job]) -> dict[Job, Mapping[str, Any]]:
+    """Read the results that are there."""
+    found: dict[Job, Mapping[str, Any]] = {}
+    with searching(SystemClock()) as tell:
+        for number, job in enumerate(jobs):
+            body = store.read(job.name, job.key)
+            if body is not None:
+                found[job] = body
+            tell(f"{number + 1} segments looked for, {len(found)} of them were done before")
+    return found
 
 
 def _kept(
@@ -146,8 +175,6 @@ def _outcomes(args: argparse.Namespace, todo: Sequence[Job]) -> Generator[Outcom
         return
     if args.ray:
         yield from on_ray(reanalysed, todo, args.ray)
-    elif at_once == 1:
-        yield from here(reanalysed, todo)
     else:
         yield from in_processes(reanalysed, todo, at_once)
 
@@ -186,10 +213,10 @@ def _nothing(archive: Archive) -> str:
     return f"there is no recording that could be run again{first}"
 
 
-def _given(trial: Trial) -> Given:
+def _given(trial: Trial, on: str) -> Given:
     model = "" if trial.model is None else f"{trial.model.name} ({sha256_of(trial.model)[:16]})"
     sites = tuple("/".join(name) for name in sorted(trial.sites))
-    return Given(sites=sites, model=model, software=software())
+    return Given(sites=sites, model=model, software=software(), searches_on=on)
 
 
 def _at_least_one(text: str) -> int:

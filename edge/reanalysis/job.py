@@ -5,6 +5,7 @@ Knows nothing about who does it. A job is data: it may be sent to another proces
 
 import hashlib
 import json
+import platform
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from detection.model import SHIPPED
+from detection.runtime import open_session
 from edge.file_digest import sha256_of
 from edge.reanalysis.archive import Segment
 from edge.rerun_pipeline import TAKEN_FROM_SITE
@@ -36,12 +38,16 @@ class Job:
 
     path: str
     before: tuple[str, ...]
+    identities: tuple[str, ...]
+    """What `path` and `before` were when the job was given."""
     site: str | None
     """The other site file's sections that count (`edge/steps.py`), JSON; none for the recorded."""
     model: str | None
     searched_with: str
     """SHA-256 of the model's file that a result must come of."""
     software: str
+    searches_on: str
+    """What searches for people, as `searches_on` names it."""
     key: str
     """Hash of all that the result depends on."""
     name: str
@@ -58,8 +64,9 @@ class Trial:
     model: Path | None
 
 
-def job_of(segment: Segment, trial: Trial) -> Job:
-    """Say what is to be done with a segment; raises `ModelError`."""
+def job_of(segment: Segment, trial: Trial, on: str | None = None) -> Job:
+    """Say what is to be done with a segment, `on` what (else what is here); raises `ModelError`."""
+    on = searches_on() if on is None else on
     site = trial.sites.get(segment.gateway)
     fields = None if site is None else json.dumps(site_fields(site), sort_keys=True)
     searched_with = _model_sha256(segment, site, trial.model)
@@ -70,6 +77,7 @@ def job_of(segment: Segment, trial: Trial) -> Job:
         "site": None if site is None else _counting(site),
         "model": searched_with,
         "software": software(),
+        "searches_on": on,
     }
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     began = re.sub(r"[^0-9T]", "", segment.run.started_at[:19])
@@ -77,10 +85,12 @@ def job_of(segment: Segment, trial: Trial) -> Job:
     return Job(
         path=str(segment.path.resolve()),
         before=tuple(str(path.resolve()) for path in segment.before),
+        identities=(segment.identity, *segment.before_identities),
         site=fields,
         model=None if trial.model is None else str(trial.model.resolve()),
         searched_with=searched_with,
         software=software(),
+        searches_on=on,
         key=key,
         name="-".join(re.sub(r"[^\w.]", "_", word)[:60] for word in words),
         size_bytes=segment.size_bytes,
@@ -131,6 +141,19 @@ def software() -> str:
     words = [f"lamproom {_version('lamproom')} ({digest.hexdigest()[:16]})"]
     words += [f"{name} {found}" for name in CALCULATING if (found := _version(name))]
     return ", ".join(words)
+
+
+@cache
+def searches_on() -> str:
+    """Name what calculates here where a site file does not ask for anything: machine, provider.
+
+    Another provider, CUDA instead of CPU, moves a score in its last digits.
+    """
+    try:
+        provider = open_session(SHIPPED, providers=(), threads=1).provider
+    except ModelError:  # rules alone can be tried without
+        provider = "no ONNX Runtime"
+    return f"{platform.machine()}, {provider.removesuffix('ExecutionProvider')}"
 
 
 def _code(root: Path) -> Iterable[Path]:

@@ -7,7 +7,6 @@ machine that is lost costs what it was doing: Ray has that done elsewhere.
 import importlib
 import multiprocessing
 import os
-import signal
 import socket
 import sys
 from collections import deque
@@ -17,8 +16,8 @@ from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from typing import Any
 
-from edge.reanalysis.job import Job
-from edge.reanalysis.workers import Do, Outcome, outcome
+from edge.reanalysis.job import Job, searches_on
+from edge.reanalysis.workers import Do, Outcome, from_ctrl_c, outcome
 from edge.service import die_with_parent
 from scene.errors import LamproomError, printable
 
@@ -55,7 +54,8 @@ def on_ray(do: Do, jobs: Sequence[Job], address: str) -> Iterator[Outcome]:
     context = multiprocessing.get_context("spawn")
     pipe, theirs = context.Pipe(duplex=False)
     driver = context.Process(target=_drive, args=(do, jobs, address, theirs), daemon=True)
-    driver.start()
+    with from_ctrl_c():
+        driver.start()
     theirs.close()
     try:
         while (found := pipe.recv()) is not None:
@@ -70,6 +70,36 @@ def on_ray(do: Do, jobs: Sequence[Job], address: str) -> Iterator[Outcome]:
         pipe.close()
 
 
+ASKING = Job(
+    path="--ray",
+    before=(),
+    identities=(),
+    site=None,
+    model=None,
+    searched_with="",
+    software="",
+    searches_on="",
+    key="",
+    name="asking",
+    size_bytes=0,
+)
+
+
+def searches_on_ray(address: str) -> str:
+    """Tell what segments will search with on the cluster, from one that does nothing else.
+
+    Raises `RayError`.
+    """
+    (said,) = on_ray(_searches_on, [ASKING], address)
+    if said.body is None:
+        raise RayError(f"--ray {address}: {said.trouble}")
+    return said.body.decode()
+
+
+def _searches_on(_job: Job) -> bytes:
+    return searches_on().encode()
+
+
 def _gone(address: str, why: str = "") -> str:
     return (
         f"--ray {address}: the cluster is gone{why}. What is done is kept: give the same command "
@@ -80,8 +110,8 @@ def _gone(address: str, why: str = "") -> str:
 def _drive(do: Do, jobs: Sequence[Job], address: str, pipe: Connection) -> None:
     """Send what comes of them, then nothing; a text where Ray fails."""
     die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who has started us
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # what Ray tells of itself
+    for stream in (sys.stdout, sys.stderr):  # what Ray tells of itself
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     with closing(pipe):
         try:
             for found in _driven(do, jobs, address):
@@ -128,7 +158,7 @@ def _ray() -> Any:
 
 
 def _spread(ray: Any, do: Do, jobs: Sequence[Job], address: str) -> Iterator[Outcome]:
-    remote = ray.remote(outcome).options(
+    remote = ray.remote(_there).options(
         name="lamproom-segment", max_retries=RETRIES, num_cpus=1, num_gpus=_gpu_share(ray)
     )
     waiting, doing = deque(jobs), dict[Any, Job]()
@@ -144,6 +174,12 @@ def _spread(ray: Any, do: Do, jobs: Sequence[Job], address: str) -> Iterator[Out
             raise RayError(_gone(address, f" ({text})")) from None
         for one in done:
             yield _result(ray, one, doing.pop(one))
+
+
+def _there(do: Do, job: Job) -> Outcome:
+    """Do a job on the cluster, in the environment that each command of ours has."""
+    importlib.import_module("edge.main")
+    return outcome(do, job)
 
 
 def _result(ray: Any, one: Any, job: Job) -> Outcome:

@@ -3,11 +3,12 @@
 Knows nothing about how anything came about. What could not be read comes first.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 from edge.acceptance.words import kind_words
+from edge.reanalysis.words import said
 from scene.html_page import Both, both, bullets, card, document, head, table, text
 
 MOST_ROWS = 500
@@ -28,7 +29,7 @@ STYLE = """
 .facts dt{color:#4b5563}.facts dd{margin:0;overflow-wrap:anywhere}
 code{font-size:12px;overflow-wrap:anywhere}
 .doubt{border:1px solid #d08a10;border-radius:4px;padding:0 4px;font-size:11px;white-space:nowrap}
-td.w{white-space:normal}
+b.at{font-weight:400}
 @media print{code{font-size:8px}}
 """
 PLOT_PX, PLOT_HIGH_PX, BAR_PX = 1200, 90, 12
@@ -54,11 +55,17 @@ def page(found: Mapping[str, Any]) -> str:
 
 
 def _verdict(found: Mapping[str, Any]) -> str:
-    count = len(found["alarms"]["changed"])
-    words: Both = (
-        f"{count} alarms would have been different" if count else "No alarm would be different",
-        f"{count} 条告警会有变化" if count else "没有告警会有变化",
-    )
+    changed = found["alarms"]["changed"]
+    count = len(changed)
+    words: Both = ("No alarm would be different", "没有告警会有变化")
+    if count:
+        of = Counter(one["what"] for one in changed)
+        words = (
+            f"{count} alarms would have been different: "
+            + ", ".join(f"{of[what]} {name[0]}" for what, name in WHATS[:-1]),
+            f"{count} 条告警会有变化："
+            + "，".join(f"{name[1]} {of[what]}" for what, name in WHATS[:-1]),
+        )
     lines = [words]
     kind = "amber" if count or found["limits"] else "green"
     if not found["complete"]:
@@ -70,21 +77,29 @@ def _verdict(found: Mapping[str, Any]) -> str:
                 f"并非全部录像：{unread} 个文件无法使用，{in_part} 个文件只能部分使用",
             )
         )
-    said = "".join(f"<p>{both(line)}</p>" for line in lines)
-    return f'<div class="verdict {kind}">{said}</div>'
+    inner = "".join(f"<p>{both(line)}</p>" for line in lines)
+    return f'<div class="verdict {kind}">{inner}</div>'
 
 
 def _limits(found: Mapping[str, Any]) -> str:
     unread = found["not_read"]
-    rows = [[text(path), text(why, 500)] for path, why in unread[:MOST_ROWS]]
+    reasons = _by_reason(unread)
+    rows = [
+        [str(len(paths)), both(said(why)), text(paths[0])]
+        for why, paths in list(reasons.items())[:MOST_ROWS]
+    ]
     parts = []
     if rows:
-        heads: list[Both] = [("not used", "未使用"), ("why", "原因")]
-        parts.append(table(heads, rows, {0, 1}, bad=range(len(rows))) + _more(unread))
+        heads: list[Both] = [
+            ("files not used", "未使用的文件数"),
+            ("why", "原因"),
+            ("first", "首个"),
+        ]
+        parts.append(table(heads, rows, {1, 2}, bad=range(len(rows))) + _more(reasons))
     lines: list[Both] = [
         (
             f"{one['text']} ({one['segments']} files; first {one['files'][0]})",
-            f"{one['text']}（{one['segments']} 个文件；首个 {one['files'][0]}）",
+            f"{said(one['text'])[1]}（{one['segments']} 个文件；首个 {one['files'][0]}）",
         )
         for one in found["limits"]
     ]
@@ -98,6 +113,14 @@ def _limits(found: Mapping[str, Any]) -> str:
         )
     )
     return "".join(parts) + bullets(lines)
+
+
+def _by_reason(unread: Sequence[Sequence[str]]) -> dict[str, list[str]]:
+    """Put together what could not be used for the same reason: it may be all of a gateway."""
+    found = defaultdict[str, list[str]](list)
+    for path, why in unread:
+        found[why.removeprefix(f"{path}: ")].append(path)
+    return dict(found)
 
 
 def _facts(found: Mapping[str, Any]) -> str:
@@ -120,6 +143,7 @@ def _facts(found: Mapping[str, Any]) -> str:
         ),
         (("model", "模型"), text(given["model"]) if given["model"] else both(recorded)),
         (("software", "软件"), text(given["software"], 500)),
+        (("searched on", "检测所用"), text(given["searches_on"])),
     ]
     inner = "".join(f"<dt>{both(name)}</dt><dd>{value}</dd>" for name, value in facts)
     return f'<dl class="facts">{inner}</dl>'
@@ -154,7 +178,7 @@ def _changed(changed: Sequence[Mapping[str, Any]]) -> str:
         mark = ' <span class="doubt">' + both(("border", "交界")) + "</span>"
         rows.append(
             [
-                text(one["at"]),
+                f"<b class=at>{text(one['at'])}</b>",
                 both(whats[one["what"]]) + (mark if one["doubtful"] else ""),
                 both(kind_words(one["kind"])) + (f" {text(one['zone'])}" if one["zone"] else ""),
                 text(one["gateway"]),
@@ -177,7 +201,7 @@ def _changed(changed: Sequence[Mapping[str, Any]]) -> str:
     return table(heads, rows, {0, 1, 2, 3, 5, 6}) + _more(changed)
 
 
-def _more(found: Sequence[Any]) -> str:
+def _more(found: Sized) -> str:
     """Say of how many there was no room."""
     more = len(found) - MOST_ROWS
     note: Both = (f"… and {more} more, see report.json", f"……另有 {more} 条，见 report.json")

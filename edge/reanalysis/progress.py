@@ -5,14 +5,24 @@ is known only when it is done.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.text import Text
 
 from scene.clock import Clock
+
+TELL_EVERY_S = 10.0
+"""How often a line says how far a search is."""
 
 
 class Shown:
@@ -72,13 +82,33 @@ def showing(total: int) -> Iterator[Telling]:
         yield Telling()
         return
     columns = (
+        SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TimeElapsedColumn(),
         TextColumn("{task.fields[far]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
         yield Bar(progress, total)
+
+
+@contextmanager
+def searching(clock: Clock) -> Iterator[Callable[[str], None]]:
+    """Give what shows how far a search is: in one line of a terminal, now and then elsewhere."""
+    if sys.stderr.isatty():
+        with Console(stderr=True).status("", refresh_per_second=4) as status:
+            yield status.update
+        return
+    telling, told_s = Telling(), clock.monotonic_s()
+
+    def tell(text: str) -> None:
+        nonlocal told_s
+        if clock.monotonic_s() - told_s >= TELL_EVERY_S:
+            told_s = clock.monotonic_s()
+            telling.tell(text)
+
+    yield tell
 
 
 def duration(seconds: float) -> str:

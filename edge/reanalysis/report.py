@@ -32,6 +32,7 @@ class Given:
     model: str
     """Name and hash; empty for the recorded one."""
     software: str
+    searches_on: str
 
 
 def report(
@@ -43,7 +44,12 @@ def report(
     spans = [one.body["recorded_ns"] for one in done]
     return {
         "format": 1,
-        "with": {"sites": list(given.sites), "model": given.model, "software": given.software},
+        "with": {
+            "sites": list(given.sites),
+            "model": given.model,
+            "software": given.software,
+            "searches_on": given.searches_on,
+        },
         "complete": not failed and not archive.left_out and all(one.body["whole"] for one in done),
         "in_part": sum(not one.body["whole"] for one in done),
         "not_read": [[str(path), why] for path, why in (*archive.left_out, *failed)],

@@ -12,7 +12,8 @@ from typing import Any
 from control_room.judge import Judge, about_people, active_at
 from delivery.recordings.reader import RecordingFile
 from delivery.recordings.run_record import RunRecord, read_run
-from edge.reanalysis.job import FORMAT, Job, hash_of, model_of, software
+from edge.reanalysis.archive import identity_of
+from edge.reanalysis.job import FORMAT, Job, hash_of, model_of, searches_on, software
 from edge.reanalysis.run_in import SETTLE_S, Entry, alarms_in, enter, recorded_site, run_in_s
 from edge.reanalysis.tally import Tally
 from edge.rerun_compare import LEAST_COMPARED
@@ -59,7 +60,12 @@ def reanalysed(job: Job) -> bytes:
     if job.software != software():
         raise LamproomError(
             f"other software than where the job was given ({software()} and not {job.software}): "
-            "install the same everywhere"
+            "install the same everywhere; if it was changed meanwhile give the same command again"
+        )
+    if job.searches_on != searches_on():
+        raise LamproomError(
+            f"searches on {searches_on()} here and not on {job.searches_on} as the others: what "
+            "comes out may differ in its last digits and is not mixed"
         )
     path = Path(job.path)
     before = tuple(map(Path, job.before))
@@ -75,7 +81,22 @@ def reanalysed(job: Job) -> bytes:
     except RecordingError as error:
         why = f" ({missing[0]})" if missing else ""
         raise RecordingError(f"{error}{why}") from None
-    return encoded(_body(job, recording, found))
+    body = encoded(_body(job, recording, found))
+    _look_for_change(job)
+    return body
+
+
+def _look_for_change(job: Job) -> None:
+    """Refuse what came of a file that is not the one any more by which the result is named."""
+    for path, identity in zip((job.path, *job.before), job.identities, strict=True):
+        try:
+            changed = "changed" if identity_of(Path(path)) != identity else ""
+        except OSError:
+            changed = "taken away"
+        if changed:
+            raise RecordingError(
+                f"{path}: was {changed} while {job.path} was run again: give the same command again"
+            )
 
 
 def _variant(job: Job) -> Variant:
@@ -229,6 +250,7 @@ def _body(job: Job, recording: _Recording, found: _Found) -> dict[str, Any]:
         "format": FORMAT,
         "key": job.key,
         "software": job.software,
+        "searches_on": job.searches_on,
         "site": run.site,
         "gateway": run.gateway,
         "started_at": run.started_at,

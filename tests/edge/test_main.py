@@ -38,3 +38,12 @@ def test_bad_input_is_one_line_without_a_traceback() -> None:
 def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "first steps" in capsys.readouterr().out
+
+
+def test_onnx_runtime_tells_its_makers_nothing(tmp_path: Path) -> None:
+    """Left alone it keeps a number of this machine, and what it is to send, below the home."""
+    environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    command = [sys.executable, "-m", "edge.main", "doctor"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert "provider really in use: CPUExecutionProvider" in done.stdout
+    assert [path.name for path in tmp_path.rglob("*")] == []

@@ -9,7 +9,7 @@ from typing import Any
 from edge import main
 from tests.sample_site import SAMPLES
 
-FALL, FALL_S = SAMPLES / "events" / "fall", 9.0
+FALL_S = 9.0
 CUTS = (42, 56, 68)
 """Before these pictures of the clip another file begins: the first in the midst of the seconds for
 which somebody must lie before it is told."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.recorded_live import Live, Recorded
-from tests.reanalysis.archive_of import CUTS, FALL, FALL_S, ZONE_ENTRY, ZONE_ENTRY_S
+from tests.edge.recorded_live import FALL, Live, Recorded, other_rules
+from tests.reanalysis.archive_of import CUTS, FALL_S, ZONE_ENTRY, ZONE_ENTRY_S
 
 
 @pytest.fixture(scope="session")
@@ -29,12 +29,4 @@ def archive(falls: Live) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def later(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write other rules: a fall is told a second later, and there is a zone."""
-    path = tmp_path_factory.mktemp("site") / "later.yaml"
-    text = (FALL / "site.yaml").read_text(encoding="utf-8").replace("url: cam", f"url: {FALL}/cam")
-    text = text.replace("man_down: {after_s: 3.0}", "man_down: {after_s: 4.0}")
-    zone = "[[15, -2], [32, -2], [32, 2], [15, 2]]"
-    path.write_text(
-        f"{text}zones:\n  - {{name: all, kind: restricted, polygon_m: {zone}}}\n", encoding="utf-8"
-    )
-    return path
+    return other_rules(tmp_path_factory.mktemp("site") / "later.yaml")

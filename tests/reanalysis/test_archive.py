@@ -11,10 +11,12 @@ from delivery.recordings.run_record import RunRecord
 from delivery.recordings.writer import RecordingWriter
 from edge.reanalysis.archive import find
 from edge.reanalysis.job import Trial, job_of
+from edge.reanalysis.progress import searching
 from scene.clock import SystemClock
 from scene.errors import LamproomError
 from scene.site import load_site
-from tests.reanalysis.archive_of import FALL
+from tests.edge.recorded_live import FALL
+from tests.reanalysis.set_clock import SetClock
 
 RUN = RunRecord(
     site="s",
@@ -67,6 +69,27 @@ def test_what_can_not_be_used_is_told_and_stops_nothing(tmp_path: Path) -> None:
     assert all(str(path) in why for path, why in found.left_out)
     with pytest.raises(LamproomError, match="no such file or folder"):
         find([tmp_path / "nowhere"])
+
+
+def test_a_long_search_says_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(3):
+        recording(tmp_path / f"{number}.mcap", started_at=f"2026-11-30T1{number}:00:00+00:00")
+    clock = SetClock()
+    with searching(clock) as tell:
+        find([tmp_path], tell)
+        assert capsys.readouterr().err == "", "not yet"
+        monkeypatch.setattr("edge.reanalysis.progress.TELL_EVERY_S", 0.0)
+        find([tmp_path], tell)
+    lines = [
+        line.removeprefix("lamproom reanalyse: ") for line in capsys.readouterr().err.split("\n")
+    ]
+    assert lines == [
+        *(f"{number} recordings found" for number in (1, 2, 3)),
+        *(f"{number} of 3 recordings looked at" for number in (1, 2, 3)),
+        "",
+    ]
 
 
 def test_links_to_folders_are_followed_and_never_round_and_round(tmp_path: Path) -> None:
@@ -125,7 +148,10 @@ def test_a_result_is_named_by_all_that_it_rests_on(tmp_path: Path) -> None:
     assert not set(searched) & set(before)
     model.write_bytes(b"two")
     assert not set(keys(Trial(sites={}, model=model))) & set(searched)
-    os.utime(first)  # as if it had been fetched anew
+    state = first.stat()
+    os.utime(first, ns=(state.st_atime_ns, state.st_mtime_ns // 10**9 * 10**9))
+    assert keys() == before, "a copy may have whole seconds only"
+    os.utime(first, (state.st_atime, state.st_mtime + 2))  # as if it had been fetched anew
     now = keys()
     assert now[0] != before[0] and now[1] != before[1], "the next one's run-in is in it"
 

@@ -161,11 +161,15 @@ def test_a_node_that_is_killed_in_the_midst_changes_no_byte(
     subprocess.run(
         command(*given, *on_ray, whole), check=True, timeout=LIMIT_S, env=cluster.environment
     )
-    with subprocess.Popen(command(*given, *on_ray, killed), env=cluster.environment) as running:
+    with subprocess.Popen(
+        command(*given, *on_ray, killed), env=cluster.environment, stdout=subprocess.PIPE, text=True
+    ) as running:
         until(lambda: cluster.works_on_second() or running.poll() is not None)
         assert running.poll() is None, "it ended before"
         cluster.kill_second()
-        assert running.wait(LIMIT_S) == 0
+        said, _ = running.communicate(timeout=LIMIT_S)
+    assert running.returncode == 0
+    assert len(said.splitlines()) == 2, "what Ray has to say of it goes to its own logs"
     assert len([name for name in results(here) if name.startswith("segments/")]) == 4
     assert results(whole) == results(here)
     assert results(killed) == results(here)

@@ -18,9 +18,8 @@ from edge.rerun_pipeline import Beginning, Rerun, Variant
 from edge.steps import SteppedPipeline
 from scene.rig import load_rig, parse_rig
 from scene.site import Site, load_site
-from tests.edge.recorded_live import Live
+from tests.edge.recorded_live import FALL, Live
 from tests.edge.test_rerun import altered
-from tests.reanalysis.archive_of import FALL
 
 SAME = Trial(sites={}, model=None)
 
