@@ -22,6 +22,10 @@ LINGER_COST = 3.0
 """What it costs to say that somebody stopped, dawdled or turned while unseen: one in five does."""
 REACH_M_S, REACH_M = 2.5, 2.0
 """Nobody gets further than this while unseen, and three sigma."""
+MOST_SIGMAS_M = 9.0
+"""As far as three sigma count at most."""
+MOST_REACH_M = REACH_M + MOST_SIGMAS_M + 1e-3
+"""Nobody is `reachable` beyond this and `REACH_M_S`; the last bit is for rounding."""
 GATE = 18.5
 """Mahalanobis² of place and speed beyond which it is somebody else (99.9 % of chi² with four)."""
 BESIDE_M = 2.0
@@ -120,11 +124,11 @@ def reachable(one: Motion, other: Motion) -> bool:
     (x, y, *_), (u, v, *_) = one.mean.tolist(), other.mean.tolist()
     gap_s, apart_m = abs(one.at_ns - other.at_ns) / 1e9, hypot(x - u, y - v)
     near_m = REACH_M + REACH_M_S * gap_s
-    if not near_m < apart_m <= near_m + 9.0:  # without a look at the spread
+    if not near_m < apart_m <= near_m + MOST_SIGMAS_M:  # without a look at the spread
         return apart_m <= near_m
     spread = one.covariance[:2, :2] + other.covariance[:2, :2]
     sigma_m = float(np.sqrt(np.linalg.eigvalsh(spread)[1]))
-    return apart_m <= near_m + 3 * min(sigma_m, 3.0)
+    return apart_m <= near_m + min(3 * sigma_m, MOST_SIGMAS_M)
 
 
 def pairs(costs: Floats, allowed: Bools) -> tuple[list[tuple[int, int]], Floats]:

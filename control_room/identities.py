@@ -12,6 +12,8 @@ import numpy as np
 
 from control_room.hand_over import (
     BESIDE_M,
+    MOST_REACH_M,
+    REACH_M_S,
     UNREST_M2_S3,
     after_a_gap,
     beside,
@@ -61,6 +63,9 @@ NEAR_M = BESIDE_M + MOST_M_S * STALE_S
 """Nobody is carried on further than this before being compared."""
 MOST_TRACKS = 500
 """More people than this in one message are a mistake or an attack."""
+MOST_CARRIERS = 20
+"""So many of those that spoke of a person last are known again: a gateway that finds somebody it
+had lost does so soon, and who walks to and fro for a day gets thousands of numbers."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -74,8 +79,8 @@ class _Person:
     """Till then it is not settled who this is."""
     live: dict[str, Track] = field(default_factory=dict)
     """By gateway, in the order in which they came to see this person."""
-    carriers: set[Carrier] = field(default_factory=set)
-    """All that ever spoke of this person."""
+    carriers: dict[Carrier, None] = field(default_factory=dict)
+    """All that spoke of this person of late, the last ones last."""
     worker: str | None = None
     worker_probability: float | None = None
     named_by: str = ""
@@ -91,22 +96,28 @@ class _Person:
 
 
 class Box(NamedTuple):
-    """The part of the mine where one gateway follows people, metres, and the newest instant."""
+    """The part of the mine where one gateway follows people, metres, and the newest instant.
+
+    And how long before that one it spoke.
+    """
 
     left: float
     low: float
     right: float
     high: float
     newest_ns: int
+    every_ns: int
 
 
-def _box(tracks: Iterable[Track]) -> Box:
+def _box(tracks: Iterable[Track], before: Box | None) -> Box:
     found = list(tracks)
     xs = [float(track.now.mean[0]) for track in found]
     ys = [float(track.now.mean[1]) for track in found]
     if not found:
-        return Box(math.inf, math.inf, -math.inf, -math.inf, 0)
-    return Box(min(xs), min(ys), max(xs), max(ys), max(track.now.at_ns for track in found))
+        return Box(math.inf, math.inf, -math.inf, -math.inf, 0, 0)
+    newest_ns = max(track.now.at_ns for track in found)
+    every_ns = newest_ns - before.newest_ns if before is not None and before.newest_ns else 0
+    return Box(min(xs), min(ys), max(xs), max(ys), newest_ns, every_ns)
 
 
 def _are_near(one: Box, two: Box) -> bool:
@@ -124,6 +135,23 @@ def _seen_now(person: _Person, at_ns: int) -> Track | None:
     newest = max(person.live.values(), key=lambda one: one.now.at_ns, default=None)
     fresh = newest is not None and at_ns - newest.now.at_ns < STALE_S * 1e9
     return newest if fresh else None
+
+
+def in_reach(tracks: Sequence[Track], lasts: Sequence[Track]) -> Bools:
+    """Tell (tracks, lasts) who may have got from where they were seen last to where a track is.
+
+    Or to where it began. All pairs at once, and generously: `reachable` has the last word.
+    """
+    then = np.array([(*one.seen_xy_m, one.seen_ns) for one in lasts])
+    found = np.zeros((len(tracks), len(lasts)), bool)
+    for places in (
+        [(*one.born_xy_m, one.born_ns) for one in tracks],
+        [(*one.now.mean[:2], one.now.at_ns) for one in tracks],
+    ):
+        apart = np.abs(np.array(places)[:, None] - then)
+        limit_m = MOST_REACH_M + REACH_M_S * apart[..., 2] / 1e9
+        found |= np.hypot(apart[..., 0], apart[..., 1]) <= limit_m
+    return found
 
 
 def _paired(costs: Floats, allowed: Bools) -> tuple[list[tuple[int, int]], Floats]:
@@ -153,6 +181,8 @@ class Identities:
         """By name: who bears it."""
         self._guessed: dict[int, _Person] = {}
         """Who may be somebody else."""
+        self._guessers: dict[int, dict[int, _Person]] = {}
+        """By `id`: who may be that one."""
         self._reach: dict[str, Box] = {}
         """By gateway: where those are whom it follows."""
         self._last_id = 0
@@ -175,7 +205,8 @@ class Identities:
         for person in here.values():
             self._mind_name(person, gateway, at_ns)
             self._mind_places(person, at_ns)
-        self._reach[gateway] = _box(person.live[gateway] for person in self._followed_by(gateway))
+        tracks = [person.live[gateway] for person in self._followed_by(gateway)]
+        self._reach[gateway] = _box(tracks, self._reach.get(gateway))
         self._join(gateway, at_ns)
         self._leave_names(gateway)
 
@@ -223,7 +254,7 @@ class Identities:
         """Take somebody out of everything but what others know of them."""
         del self._people[person.id]
         self._away.pop(person.id, None)
-        self._guessed.pop(person.id, None)
+        self._guess_that(person, {})
         self._call(person, None)
         for gateway in person.live:
             self._followed[gateway].pop(person.id, None)
@@ -238,6 +269,12 @@ class Identities:
             self._named.setdefault(worker, {})[person.id] = person
 
     def _guess_that(self, person: _Person, perhaps: dict[int, float]) -> None:
+        for id in person.perhaps.keys() - perhaps.keys():
+            self._guessers[id].pop(person.id)
+            if not self._guessers[id]:
+                del self._guessers[id]
+        for id in perhaps.keys() - person.perhaps.keys():
+            self._guessers.setdefault(id, {})[person.id] = person
         person.perhaps = perhaps
         if perhaps:
             self._guessed[person.id] = person
@@ -256,7 +293,7 @@ class Identities:
             return self._begin(track, at_ns)
         if not reachable(before.now, track.now):  # the number is another one's by now
             self._end(person, gateway, at_ns)
-            person.carriers.discard(carrier)
+            person.carriers.pop(carrier, None)
             fresh = self._begin(track_of(carrier, said, shift_ns, at_ns, None), at_ns)
             fresh.others.add(person.id)
             person.others.add(fresh.id)
@@ -281,11 +318,18 @@ class Identities:
         person.live[track.carrier[0]] = track
         self._followed.setdefault(track.carrier[0], {})[person.id] = person
         self._away.pop(person.id, None)
-        person.carriers.add(track.carrier)
+        self._spoken_of(person, [track.carrier])
         self._by_carrier[track.carrier] = person
         person.certain = person.certain or track.certain
         if track.carrier == person.last.carrier or track.seen_ns >= person.last.seen_ns:
             person.last = track
+
+    @staticmethod
+    def _spoken_of(person: _Person, carriers: Iterable[Carrier]) -> None:
+        for carrier in carriers:
+            person.carriers[carrier] = None
+        while len(person.carriers) > MOST_CARRIERS:
+            del person.carriers[next(iter(person.carriers))]
 
     def _end(self, person: _Person, gateway: str, at_ns: int) -> None:
         """Note that a gateway follows somebody no more."""
@@ -302,7 +346,7 @@ class Identities:
         """Take one gateway's track away from a person and begin another one with it."""
         track = person.live[gateway]
         self._end(person, gateway, at_ns)
-        person.carriers.discard(track.carrier)
+        person.carriers.pop(track.carrier, None)
         if person.last.carrier == track.carrier and person.live:
             person.last = max(person.live.values(), key=lambda one: one.seen_ns)
         fresh = self._begin(track, at_ns)
@@ -385,7 +429,8 @@ class Identities:
             for row in rows:
                 self._guess_that(row, {})
             return
-        costs = self._costs(rows, others, gateway, at_ns)
+        reached = in_reach([row.live[gateway] for row in rows], [one.last for one in others])
+        costs = self._costs(rows, others, gateway, at_ns, reached)
         allowed = np.isfinite(costs)
         chosen, likely = _paired(costs, allowed)
         for r, row in enumerate(rows):
@@ -394,7 +439,7 @@ class Identities:
                 for c in np.flatnonzero(allowed[r])
                 if likely[r, c] > LEAST_LIKELY and others[c].id < row.id
             }
-            self._guess(row, of, others, at_ns)
+            self._guess(row, of, [others[c] for c in np.flatnonzero(reached[r])], at_ns)
         for r, c in chosen:
             row, other = rows[r], others[c]
             if other.live and at_ns > row.open_until_ns and costs[r, c] > SAME_TRACK:
@@ -436,51 +481,58 @@ class Identities:
         return [one for _, one in sorted(found.items()) if gateway not in one.live]
 
     def _stale(self, at_ns: int) -> dict[int, _Person]:
-        """Give whom only gateways follow that have said nothing for long."""
-        since_ns = at_ns - int(STALE_S * 1e9)
+        """Give whom only gateways follow that have said nothing for long, for how they speak.
+
+        Where it is us who come to hear each of them only now and then, all would be silent, and
+        each message compared with everybody: then it took so long that it stayed so for good.
+        """
         found: dict[int, _Person] = {}
         for name, people in self._followed.items():
-            if name in self._reach and self._reach[name].newest_ns <= since_ns:
+            box = self._reach.get(name)
+            if box is None:
+                continue
+            limit_ns = max(STALE_S * 1e9, min(2 * box.every_ns, HAND_OVER_S * 1e9))
+            if at_ns - box.newest_ns >= limit_ns:
                 found |= people
         return found
 
     def _costs(
-        self, rows: list[_Person], others: list[_Person], gateway: str, at_ns: int
+        self, rows: list[_Person], others: list[_Person], gateway: str, at_ns: int, reached: Bools
     ) -> Floats:
         """Give (rows, others) what it costs that two are one; inf where they can't be."""
-        taken: dict[int, float] = {}
-        for person in self._guessed.values():
-            for id, share in person.perhaps.items():
-                taken[id] = taken.get(id, 0.0) + share
         costs = np.full((len(rows), len(others)), np.inf)
-        for r, c in np.argwhere(self._possible(rows, others, gateway, at_ns)).tolist():
+        for r, c in np.argwhere(self._possible(rows, others, gateway, at_ns, reached)).tolist():
             row, other = rows[r], others[c]
             found = self._cost(row, other, gateway, at_ns)
             if found is None:
                 continue
             costs[r, c] = found
             if not other.live and found > SAME_TRACK:  # so far as nobody else is them already
-                left = 1.0 - taken.get(other.id, 0.0) + row.perhaps.get(other.id, 0.0)
+                guessers = self._guessers.get(other.id, {}).values()
+                taken = sum(one.perhaps[other.id] for one in guessers)
+                left = 1.0 - taken + row.perhaps.get(other.id, 0.0)
                 costs[r, c] -= 2 * math.log(min(1.0, max(LEAST_LEFT, left)))
         return costs
 
-    @staticmethod
-    def _possible(rows: list[_Person], others: list[_Person], gateway: str, at_ns: int) -> Bools:
+    def _possible(
+        self, rows: list[_Person], others: list[_Person], gateway: str, at_ns: int, reached: Bools
+    ) -> Bools:
         """Tell (rows, others) which pairs need a closer look: of a whole mine's, very few do."""
         seen = [_seen_now(other, at_ns) for other in others]
-        possible = np.outer(
-            [at_ns <= row.open_until_ns for row in rows], [track is None for track in seen]
+        open_rows, unseen = (
+            [at_ns <= row.open_until_ns for row in rows],
+            [one is None for one in seen],
         )
+        possible = np.outer(open_rows, unseen) & reached
         here = [c for c, track in enumerate(seen) if track is not None]
         if here:
             ones = [row.live[gateway].now for row in rows]
             twos = [track.now for track in seen if track is not None]
             possible[:, here] = may_be_beside(ones, twos)
+        named = [c for c, other in enumerate(others) if other.named_by]
         for r, row in enumerate(rows):
             if row.named_by:  # then names decide, and nothing else
-                for c, other in enumerate(others):
-                    if other.named_by:
-                        possible[r, c] = row.worker == other.worker
+                possible[r, named] = [row.worker == others[c].worker for c in named]
         return np.asarray(possible)
 
     def _cost(self, row: _Person, other: _Person, gateway: str, at_ns: int) -> float | None:
@@ -499,14 +551,17 @@ class Identities:
 
     def _cost_of_a_gap(self, row: _Person, away: _Person, track: Track) -> float | None:
         """Tell `_cost` for somebody who is out of view."""
-        if track.carrier in away.carriers and reachable(track.birth, away.last.seen):
+        is_known = track.carrier in away.carriers
+        is_old = track.born_ns - away.last.seen_ns > HAND_OVER_S * 1e9
+        if is_old and not is_known:
+            return None
+        seen = away.last.seen
+        if is_known and reachable(track.birth, seen):
             return SAME_TRACK
-        if track.born_ns - away.last.seen_ns > HAND_OVER_S * 1e9:
-            return None
         first = track.birth if track.born_ns >= away.last.seen_ns else track.now
-        if not reachable(away.last.seen, first):
+        if is_old or not reachable(seen, first):
             return None
-        return after_a_gap(away.last.seen, first)
+        return after_a_gap(seen, first)
 
     def _guess(self, row: _Person, of: dict[int, float], others: list[_Person], at_ns: int) -> None:
         """Note of whom somebody new may be one, always of elder ones; later only cross out."""
@@ -549,18 +604,19 @@ class Identities:
         if gone.named_by or not kept.worker:
             self._call(kept, worker)
             kept.worker_probability, kept.named_by = gone.worker_probability, gone.named_by
-        kept.carriers |= gone.carriers
+        self._spoken_of(kept, gone.carriers)
         kept.followed_s += gone.followed_s
         kept.certain = kept.certain or gone.certain
         kept.open_until_ns = min(kept.open_until_ns, gone.open_until_ns)
         kept.others |= gone.others
         if gone.id in kept.perhaps or kept.id in perhaps:
             self._guess_that(kept, {})
-        for person in self._people.values():
-            if gone.id in person.others:
-                person.others.discard(gone.id)
-                person.others.add(kept.id)
-        for person in list(self._guessed.values()):
+        apart = [self._people[id] for id in gone.others if id in self._people]
+        for person in apart:
+            person.others.discard(gone.id)
+            person.others.add(kept.id)
+        concerned = {one.id: one for one in (kept, *apart)} | self._guessers.get(gone.id, {})
+        for person in concerned.values():
             guessed = dict(person.perhaps)
             if gone.id in guessed:
                 share = guessed.pop(gone.id)
@@ -576,7 +632,6 @@ class Identities:
         speaking = [t for name, t in person.live.items() if name not in silent_since_ns]
         state: Whereabouts = "in_view"
         since_ns, carriers = person.here_since_ns, [track.carrier for track in speaking]
-        mean, covariance = last.seen.mean, last.seen.covariance
         if speaking:
             newest_ns = max(track.now.at_ns for track in speaking)
             ahead_ns = int(AHEAD_S * 1e9)
@@ -584,11 +639,14 @@ class Identities:
             mean, covariance = fused(
                 [predict(track.now, then_ns, UNREST_M2_S3) for track in speaking]
             )
-        elif person.live:
-            state, carriers = "unknown", [track.carrier for track in person.live.values()]
-            since_ns = max(silent_since_ns[name] for name in person.live)
         else:
-            state, since_ns, carriers = "out_of_view", person.left_at_ns, [last.carrier]
+            seen = last.seen
+            mean, covariance = seen.mean, seen.covariance
+            if person.live:
+                state, carriers = "unknown", [track.carrier for track in person.live.values()]
+                since_ns = max(silent_since_ns[name] for name in person.live)
+            else:
+                state, since_ns, carriers = "out_of_view", person.left_at_ns, [last.carrier]
         sure = person.certain and person.followed_s >= BRIEF_S and not person.perhaps
         if speaking:
             sure = sure and any(track.certain for track in speaking)

@@ -14,7 +14,7 @@ ANEW = "snapshot"
 """What makes moot all that waits: everything is as it says."""
 MAX_WAITING = 1000
 """A viewer with so many messages unsent is cut off; its page comes back and starts afresh."""
-MAX_WAITING_POSITIONS = 20
+MAX_WAITING_POSITIONS = 40
 """A viewer with so many messages unsent gets no further positions until it has caught up."""
 
 

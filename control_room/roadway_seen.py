@@ -3,14 +3,14 @@
 Knows nothing about people.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
 
 from control_room.whole_mine import MineGateway
-from scene.arrays import Floats, Ints
+from scene.arrays import Bools, Floats, Ints
 from scene.floor import Floor
 from scene.floor_config import FloorConfig
 from scene.floor_metres import metres_touched
@@ -31,6 +31,9 @@ NOWHERE = -(2**31)
 """Of a metre: on another line's floor there is none."""
 MOST_PAIRS = 70_000
 """Of so many pairs of roadways it is remembered where they meet; some 2 kB each."""
+MOST_LINES, MOST_AREAS = 512, 4096
+"""Of so many roadways it is remembered what was told of them and what came of that, and of so many
+areas which metres they touch."""
 ALONG_X = Floor(FloorConfig(centre_line_m=((0.0, 0.0, 0.0), (1.0, 0.0, 0.0))))
 """Where the roadway of a gateway lies that tells of metres and not of its floor."""
 
@@ -111,15 +114,22 @@ def _ways(floor: Floor, chainage_m: Floats) -> Floats:
     return np.asarray(step / np.linalg.norm(step, axis=1, keepdims=True))
 
 
+@lru_cache(maxsize=MOST_LINES)
+def _places_of(floor: Floor, metres: tuple[int, ...]) -> Floats:
+    return _places(floor, _spots(metres))
+
+
 @lru_cache(maxsize=MOST_PAIRS)
 def _metres_at(ours: Floor, theirs: Floor, metres: tuple[int, ...]) -> Ints:
     """Tell in which metres (N, 3) of our line the spots of their metres lie, or `NOWHERE`.
 
     Roadways stay where they are, and heads are counted every second.
     """
-    spots = _spots(metres)
-    places = _places(theirs, spots)
+    places = _places_of(theirs, metres)
     chainage, left = ours.place(places[:, :2]).T
+    if np.all(ours.aside_m(left) > 0):
+        return np.full((len(metres), len(WITHIN)), NOWHERE, np.int64)
+    spots = _spots(metres)
     on_ours = _places(ours, chainage)
     back = theirs.place(on_ours[:, :2])[:, 1]
     held = (ours.aside_m(left) == 0) & (theirs.aside_m(back) == 0)
@@ -136,22 +146,39 @@ def metres_of(gateways: Sequence[MineGateway]) -> tuple[Metre, ...]:
     its metres are those of the first one.
     """
     lines = _lines(gateways)
-    boxes = [_box(line) for line in lines]
-    found = []
+    near = _near(lines)
+    found = list[Metre]()
     for number, line in enumerate(lines):
-        beside = [
-            (other, lines[other].metres_at(line))
-            for other in range(len(lines))
-            if other != number and _near(boxes[number], boxes[other])
-        ]
-        for index, (from_m, own) in enumerate(line.told.items()):
-            if any(other < number and at[index][1] is not None for other, at in beside):
-                continue
-            parts = [list(own) for _ in WITHIN]
-            for other, at in beside:
-                for part, metre in zip(parts, at[index], strict=True):
-                    part.extend([] if metre is None else lines[other].told[metre])
-            found.append(_metre(line.floor, from_m, parts))
+        others = [other for other in np.flatnonzero(near[number]).tolist() if other != number]
+        earlier = tuple(lines[other] for other in others if other < number)
+        later = tuple(lines[other] for other in others if other > number)
+        found += _own_metres(line, earlier, later)
+    return tuple(found)
+
+
+@lru_cache(maxsize=MOST_LINES)
+def _own_metres(
+    line: _Line, earlier: tuple[_Line, ...], later: tuple[_Line, ...]
+) -> tuple[Metre, ...]:
+    """Tell of the metres of a line that lie on no earlier one.
+
+    Mostly nothing has been told anew of a line and those near it, and all is as it was; and a line
+    that lies on others as a whole is not compared with any more.
+    """
+    own = dict(enumerate(line.told.items()))
+    for other in earlier:
+        if not own:
+            return ()
+        at = other.metres_at(line)
+        own = {index: told for index, told in own.items() if at[index][1] is None}
+    beside = [(other, other.metres_at(line)) for other in (*earlier, *later)] if own else []
+    found = []
+    for index, (from_m, told) in own.items():
+        parts = [list(told) for _ in WITHIN]
+        for other, at in beside:
+            for part, metre in zip(parts, at[index], strict=True):
+                part.extend([] if metre is None else other.told[metre])
+        found.append(_metre(line.floor, from_m, parts))
     return tuple(found)
 
 
@@ -192,12 +219,25 @@ def seen_within(
     told: dict[Floor, dict[int, bool]] = {}
     for metre in metres:
         told.setdefault(metre.floor, {})[metre.from_m] = metre.seen
-    found = []
+    floors, found = tuple(told), []
     for polygon in polygons_m:
-        touched = ((seen, metres_touched(floor, polygon)) for floor, seen in told.items())
-        here = [seen[metre] for seen, at in touched for metre in at if metre in seen]
+        here = [
+            told[floor][metre]
+            for floor, at in _touched(floors, tuple(polygon))
+            for metre in at
+            if metre in told[floor]
+        ]
         found.append((sum(here), len(here)))
     return found
+
+
+@lru_cache(maxsize=MOST_AREAS)
+def _touched(
+    floors: tuple[Floor, ...], polygon_m: tuple[XY, ...]
+) -> tuple[tuple[Floor, frozenset[int]], ...]:
+    """List the metres of each floor that an area touches."""
+    found = ((floor, metres_touched(floor, polygon_m)) for floor in floors)
+    return tuple((floor, metres) for floor, metres in found if metres)
 
 
 def tells(gateway: MineGateway) -> bool:
@@ -213,47 +253,76 @@ def _has_told(gateway: MineGateway) -> bool:
     return gateway.health is not None and bool(gateway.health.coverage)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Words:
+    """What one gateway says of its roadway; equal where nothing has changed."""
+
+    gateway: str
+    floor: Floor | None
+    from_x_m: float
+    counts: tuple[int, ...]
+    """So many cameras see each metre; none told: empty."""
+    unseen_since_ns: tuple[int | None, ...]
+    silent_since_ns: int | None
+
+
+def _words_of(gateway: MineGateway) -> _Words:
+    health = gateway.health
+    return _Words(
+        gateway=gateway.gateway,
+        floor=_floor(gateway),
+        from_x_m=0.0 if health is None else health.coverage_from_x_m,
+        counts=() if health is None else health.coverage,
+        unseen_since_ns=() if health is None else health.coverage_unseen_since_ns,
+        silent_since_ns=gateway.silent_since_ns,
+    )
+
+
 def _lines(gateways: Sequence[MineGateway]) -> list[_Line]:
     """Gather by centre line what all gateways tell; who has none is taken to lie along x."""
-    lines: dict[object, _Line] = {}
+    words: dict[object, list[_Words]] = {}
     for gateway in filter(tells, gateways):
-        floor, description = _floor(gateway), gateway.description
-        key = () if floor is None or description is None else description.centre_line_m
-        line = lines.setdefault(key, _Line(floor=floor or ALONG_X))
-        metres = range(0) if floor is None else floor.metres
-        for metre, told in _of_one(gateway, metres).items():
+        one, description = _words_of(gateway), gateway.description
+        key = () if one.floor is None or description is None else description.centre_line_m
+        words.setdefault(key, []).append(one)
+    return [_line(tuple(found)) for found in words.values()]
+
+
+@lru_cache(maxsize=MOST_LINES)
+def _line(words: tuple[_Words, ...]) -> _Line:
+    """Give the line of which these gateways tell: the very same one while they say the same."""
+    line = _Line(floor=words[0].floor or ALONG_X)
+    for one in words:
+        for metre, told in _of_one(one, range(0) if one.floor is None else one.floor.metres):
             line.told.setdefault(metre, []).append(told)
-        line.untold.append(
-            _Told(gateway=gateway.gateway, seen=False, since_ns=None, never_seen=False)
-        )
-    for line in lines.values():
-        if line.floor is not ALONG_X:
-            for metre in line.floor.metres:
-                line.told.setdefault(metre, line.untold)
-    return [replace(line, told=dict(sorted(line.told.items()))) for line in lines.values()]
+        line.untold.append(_Told(gateway=one.gateway, seen=False, since_ns=None, never_seen=False))
+    if line.floor is not ALONG_X:
+        for metre in line.floor.metres:
+            line.told.setdefault(metre, line.untold)
+    return replace(line, told=dict(sorted(line.told.items())))
 
 
-def _of_one(gateway: MineGateway, metres: range) -> dict[int, _Told]:
+def _of_one(words: _Words, metres: range) -> Iterator[tuple[int, _Told]]:
     """Tell of one gateway's metres; all are unseen while it is silent or tells of none."""
-    health = gateway.health
-    first, counts = metres.start, [0] * len(metres)
-    if health is not None and _has_told(gateway):
-        first, counts = round(health.coverage_from_x_m), list(health.coverage)
-    since = list(health.coverage_unseen_since_ns) if health is not None else []
+    first, counts = metres.start, words.counts or (0,) * len(metres)
+    if words.counts:
+        first = round(words.from_x_m)
+    since: Sequence[int | None] = words.unseen_since_ns
     is_told = len(since) == len(counts)
     if not is_told:
         since = [None] * len(counts)
-    silent_ns = gateway.silent_since_ns
-    return {
-        first + index: _Told(
-            gateway=gateway.gateway,
-            seen=count > 0 and silent_ns is None,
-            since_ns=silent_ns if count > 0 else since_ns,
-            # Before a silence, too, that floor was not seen once.
-            never_seen=is_told and not count and since_ns is None,
+    silent_ns = words.silent_since_ns
+    for index, (count, since_ns) in enumerate(zip(counts, since, strict=True)):
+        yield (
+            first + index,
+            _Told(
+                gateway=words.gateway,
+                seen=count > 0 and silent_ns is None,
+                since_ns=silent_ns if count > 0 else since_ns,
+                # Before a silence, too, that floor was not seen once.
+                never_seen=is_told and not count and since_ns is None,
+            ),
         )
-        for index, (count, since_ns) in enumerate(zip(counts, since, strict=True))
-    }
 
 
 def _metre(floor: Floor, from_m: int, parts: Sequence[Sequence[_Told]]) -> Metre:
@@ -275,15 +344,18 @@ def _metre(floor: Floor, from_m: int, parts: Sequence[Sequence[_Told]]) -> Metre
     )
 
 
+@lru_cache(maxsize=MOST_LINES)
 def _box(line: _Line) -> Floats:
     """Give the least and the greatest x and y, (2, 2), of a line's floor and metres."""
-    spots = _places(line.floor, _spots(line.told))[:, :2]
+    spots = _places_of(line.floor, tuple(line.told))[:, :2]
     both = np.concatenate([spots, np.reshape(line.floor.box_m(0.0), (2, 2))])
     return np.array([both.min(axis=0), both.max(axis=0)])
 
 
-def _near(one: Floats, two: Floats) -> bool:
-    return bool(np.all((one[0] <= two[1]) & (two[0] <= one[1])))
+def _near(lines: Sequence[_Line]) -> Bools:
+    """Tell (N, N) whose boxes touch."""
+    low, high = np.array([_box(line) for line in lines]).reshape(-1, 2, 2).transpose(1, 0, 2)
+    return np.asarray(np.all((low[:, None] <= high) & (low <= high[:, None]), axis=2))
 
 
 def _same_time(one: int | None, two: int | None) -> bool:

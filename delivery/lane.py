@@ -26,6 +26,8 @@ MOST_PER_S = 250
 and with any number of gateways it costs the same."""
 REST_S = 0.05
 """What is due within so long is passed on together."""
+SLICE_S = 0.05
+"""Nor is more passed on together than takes so long: the first of them waits for the last."""
 LATE_S = 0.5
 """Later than this after they were due is too late: the processor can't keep up."""
 TOLD_OVER_S = 10.0
@@ -155,16 +157,18 @@ class Lane:
 
     def _round(self, now_s: float) -> None:
         with self.together():
-            for topic in self._due(now_s):
+            while (topic := self._due(now_s)) is not None:
                 with self._passing:
                     self._pass_on(topic)
+                if time.monotonic() - now_s > SLICE_S:
+                    return
 
-    def _due(self, now_s: float) -> list[str]:
+    def _due(self, now_s: float) -> str | None:
+        """Take the topic whose turn it is; none where nobody's was at that time."""
         with self._lock:
-            found = []
-            while self._order and self._order[0][0] <= now_s:
-                found.append(heapq.heappop(self._order)[1])
-            return found
+            if not self._order or self._order[0][0] > now_s:
+                return None
+            return heapq.heappop(self._order)[1]
 
     def _pass_on(self, topic: str) -> None:
         now_s = time.monotonic()

@@ -25,6 +25,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from delivery.address import Address, addresses_of
 from delivery.link import OnMessage, OnResult
+from delivery.read_ahead import ReadAhead
 from delivery.rotation import Rotation
 from delivery.spares import Spares
 from delivery.tls import hung_up, soon_expired, tls_context, why_refused
@@ -52,6 +53,8 @@ SUBSCRIBE_AGAIN_S = 10.0
 """So soon a subscription is asked for again then; of a cluster that takes it we come once more."""
 MAX_UNSENT = 2000
 """So many messages may wait for the network or the broker's answer; further ones are refused."""
+MOST_TOPICS = 2000
+"""Of so many topics it is remembered who hears them; each alarm has one of its own."""
 MAX_REFUSED = 200
 """Of so many topics at most it is said that the broker does not take them."""
 BACKOFF_S = (0.02, 2.0)
@@ -135,7 +138,8 @@ class Connection:
         self._log = log
         self._events: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._subscriptions: list[_Subscription] = []
+        self._subscriptions, self._hears = list[_Subscription](), dict[str, tuple[OnMessage, ...]]()
+        """All, and who hears which topic, of those that came of late."""
         self._hooks: list[Callable[[], None]] = []
         self._results: dict[int, OnResult | None] = {}
         self._early: dict[int, tuple[bool, str]] = {}
@@ -186,6 +190,11 @@ class Connection:
     def connected(self) -> bool:
         """Whether messages go out now."""
         return self._ready.is_set()
+
+    @property
+    def away(self) -> str:
+        """Why nothing goes out now: what is wrong with which broker; empty while connected."""
+        return "" if self._ready.is_set() else self._rotation.troubles() or self._trouble
 
     @property
     def trouble(self) -> str:
@@ -251,6 +260,7 @@ class Connection:
         wanted = _Subscription(filter=filter, qos=qos, on_message=on_message)
         with self._lock:
             self._subscriptions.append(wanted)
+            self._hears.clear()
             client = self._client
         if client is not None:
             self._events.put(lambda: self._ask_for(client, filter, qos))
@@ -535,7 +545,7 @@ class Connection:
         answer: list[ReasonCode],
         ended: threading.Event,
     ) -> paho.Client:
-        client = paho.Client(
+        client = ReadAhead(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             protocol=protocol,
@@ -624,13 +634,19 @@ class Connection:
 
     def _heard(self, topic: str, payload: bytes, retained: bool) -> None:
         began_s = time.monotonic()
-        with self._lock:
-            subscriptions = list(self._subscriptions)
-        for one in subscriptions:
-            if topic_fits(one.filter, topic):
-                self._guarded(lambda one=one: one.on_message(topic, payload, retained))  # type: ignore[misc]
+        for hear in self._hears.get(topic) or self._who_hears(topic):
+            self._guarded(lambda hear=hear: hear(topic, payload, retained))  # type: ignore[misc]
         # The broker's next answer waits behind thousands of kept messages: that is not its silence.
         self._answer_due_s += time.monotonic() - began_s
+
+    def _who_hears(self, topic: str) -> tuple[OnMessage, ...]:
+        """Find out, once for each topic, which subscriptions it fits."""
+        with self._lock:
+            if len(self._hears) >= MOST_TOPICS:
+                self._hears.clear()
+            found = [one for one in self._subscriptions if topic_fits(one.filter, topic)]
+            self._hears[topic] = hears = tuple(one.on_message for one in found)
+        return hears
 
     def _watched(self, topic: str, on_result: OnResult | None) -> OnResult:
         """Say it once when a topic is refused, whoever asked."""

@@ -4,7 +4,7 @@ Knows nothing about databases or threads.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 from scene.messages import Position, Positions, ZoneDescription
@@ -30,7 +30,8 @@ class _Followed:
     is_written: bool
 
 
-Track = tuple[str, str, int]
+Gateway = tuple[str, str]
+"""Site and gateway."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,11 +39,12 @@ class Thinning:
     """Decides which positions are worth a row; to be used by one thread."""
 
     every_s: float = EVERY_S
-    _followed: dict[Track, _Followed] = field(default_factory=dict)
+    _followed: dict[Gateway, dict[int, _Followed]] = field(default_factory=dict)
+    """By gateway and number: of a hundred gateways each is looked at every second."""
 
     def rows(
         self,
-        place: tuple[str, str],
+        place: Gateway,
         said: Positions,
         zones: tuple[ZoneDescription, ...],
         now_s: float,
@@ -53,33 +55,43 @@ class Thinning:
         place of who is not there any more.
         """
         found = []
+        here = self._followed.setdefault(place, {})
+        left = MOST_PEOPLE - sum(map(len, self._followed.values()))
         for person in said.people:
-            track = (*place, person.track)
-            row = _row(track, person, zones, said.captured_at_ns)
-            before = self._followed.get(track)
+            row = _row(place, person, zones, said.captured_at_ns)
+            before = here.get(person.track)
             if before is None:
-                if len(self._followed) >= MOST_PEOPLE:
+                if left <= 0:
                     continue
+                left -= 1
                 before = _Followed(row=row, looked_s=now_s, written_s=-math.inf, is_written=False)
-                self._followed[track] = before
+                here[person.track] = before
             due = now_s - before.written_s >= self.every_s or _told(row) != _told(before.row)
             if due:
                 found.append(row)
                 before.written_s = now_s
             before.row, before.looked_s, before.is_written = row, now_s, due
-        here = {person.track for person in said.people}
-        return found + self._gone(lambda track: track[:2] == place and track[2] not in here)
+        gone = here.keys() - {person.track for person in said.people}
+        return found + self._last_places(place, gone)
 
     def silent(self, now_s: float) -> list[Row]:
         """Give the last places of people whose gateways have said nothing for a while."""
-        return self._gone(lambda track: now_s - self._followed[track].looked_s > self.every_s)
+        found = []
+        for place, here in [*self._followed.items()]:
+            gone = {track for track, one in here.items() if now_s - one.looked_s > self.every_s}
+            found += self._last_places(place, gone)
+        return found
 
-    def _gone(self, is_gone: Callable[[Track], bool]) -> list[Row]:
-        gone = [self._followed.pop(track) for track in [*self._followed] if is_gone(track)]
-        return [one.row for one in gone if not one.is_written]
+    def _last_places(self, place: Gateway, gone: Set[int]) -> list[Row]:
+        """Forget who has gone, and give their last places, unless these are written."""
+        here = self._followed[place]
+        rows = [one.row for track in sorted(gone) if not (one := here.pop(track)).is_written]
+        if not here:
+            del self._followed[place]
+        return rows
 
 
-def _row(track: Track, person: Position, zones: tuple[ZoneDescription, ...], at_ns: int) -> Row:
+def _row(place: Gateway, person: Position, zones: tuple[ZoneDescription, ...], at_ns: int) -> Row:
     from location.zones import probability_inside  # it takes long, and alarms wait for all above
 
     inside = [
@@ -91,7 +103,8 @@ def _row(track: Track, person: Position, zones: tuple[ZoneDescription, ...], at_
     (a, b), (_, d) = person.covariance_m2
     worst_m2 = (a + d) / 2 + math.hypot((a - d) / 2, b)
     return (
-        *track,
+        *place,
+        person.track,
         at_ns,
         person.worker,
         ",".join(sorted(inside)),

@@ -7,56 +7,26 @@ signature to the viewer's text. What MQTT itself and the web server take is not 
 import os
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from control_room.journal.journal import Journal
 from control_room.room import Room
 from delivery.guard import Guard
-from delivery.link import OnMessage, OnResult
+from delivery.link import OnMessage
 from delivery.signing import Signer
 from delivery.subscriber import Subscriber
 from delivery.trust import Trust
 from delivery.voice import Voice
 from scene.clock import SystemClock
 from scene.messages import Positions
-from scene.topics import topic_name
+from scene.topics import topic_filter, topic_name
 from scene.wire import Message, decode, type_name
 from tests.bench._fleet_mine import IN_A_DRIFT, SITE, Drift, Gateway, name_of
 from tests.delivery.keys import Keys
+from tests.delivery.parts import Wire
 
 GATEWAYS, PEOPLE, CAMERAS = 100, 15, 8
 ROUNDS = int(os.environ.get("LAMPROOM_FLEET_ROUNDS", "12"))
-
-
-@dataclass(slots=True)
-class _Wire:
-    """A connection that only keeps who wants to hear."""
-
-    connected: bool = True
-    trouble: str = ""
-    hears: list[OnMessage] = field(default_factory=list)
-
-    def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int,
-        retain: bool,
-        on_result: OnResult | None = None,
-    ) -> bool:
-        return True
-
-    def subscribe(self, filter: str, qos: int, on_message: OnMessage) -> None:
-        self.hears.append(on_message)
-
-    def on_connect(self, hook: Callable[[], None]) -> None: ...
-
-    def renew_will(self, topic: str, payload: bytes) -> None: ...
-
-    def close(self) -> None: ...
 
 
 def costs_us() -> dict[str, float | str]:
@@ -70,9 +40,9 @@ def costs_us() -> dict[str, float | str]:
         room = Room(Journal(None), clock, lambda *_: None, lambda *_: None, prefix="mine")
         room.join(lambda _about, _text: None)
         room.heads.begin()
-        wire = _Wire()
+        wire = Wire()
         Subscriber(wire, on_message=room.hear, guard=guard)
-        hear = wire.hears[0]
+        hear = wire.hears[topic_filter("positions")]
         drifts = [Drift(n, PEOPLE * IN_A_DRIFT) for n in range(GATEWAYS // IN_A_DRIFT)]
         gateways = [Gateway(n, drifts[n // IN_A_DRIFT], CAMERAS) for n in range(GATEWAYS)]
         voices = {
@@ -104,7 +74,10 @@ def costs_us() -> dict[str, float | str]:
         f"fleet.cost_of_{kind}_us": 1e6 * sum(each[len(each) // 4 :]) / len(each[len(each) // 4 :])
         for kind, each in spent.items()
     }
-    return figures | {"fleet.cost_of_tick_with_count_ms": 1000 * max(tick_s)}
+    return figures | {
+        "fleet.cost_of_first_tick_with_count_ms": 1000 * tick_s[0],
+        "fleet.cost_of_tick_with_count_ms": 1000 * max(tick_s[1:]),
+    }
 
 
 def positions_of(gateway: Gateway, at_ns: int) -> Positions:

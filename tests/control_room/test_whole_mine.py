@@ -1,17 +1,20 @@
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from control_room import identities
 from control_room.gateway_clock import GatewayClock
-from control_room.hand_over import fused, pairs
-from control_room.mine_person import MinePerson
+from control_room.hand_over import fused, pairs, reachable
+from control_room.identities import MOST_CARRIERS, in_reach
+from control_room.mine_person import MinePerson, Track, track_of
 from control_room.whole_mine import MOST_KEPT, WholeMine
 from edge.acceptance.scoring import Instant, Score, score
-from location.motion import start
+from location.motion import Motion, start
 from scene.messages import GatewayHealth, GatewayState, Order, Position, TagFix, Tags
 from scene.topics import Address
 from scene.wire import Envelope, Message, type_name
@@ -325,6 +328,99 @@ def test_however_many_are_in_view_who_is_not_is_remembered() -> None:
         hear(mine, said("gw9", t_s, (position(1, t_s, (-900.0, 0.0)),) if t_s < 15 else ()))
     states = [one.state for one in mine.people(ns(15.2))]
     assert states.count("out_of_view") == 1
+
+
+def test_who_walks_to_and_fro_all_day_is_one_and_takes_no_more_memory() -> None:
+    """Each of two gateways gives a new number whenever somebody comes into its sight."""
+    mine, t_s = WholeMine(SITE), 0.0
+    for number in range(3 * MOST_CARRIERS):
+        gateway, x_m = ("a", 10.0) if number % 2 else ("b", 12.0)
+        place = partial(position, number, xy_m=(x_m, 0.0), worker="Li")
+        watch(mine, t_s, t_s + 1, {gateway: [place], "b" if number % 2 else "a": []})
+        t_s += 1
+    (one,) = mine.people(ns(t_s))
+    assert (one.worker, one.tracks) == ("Li", (("a", 3 * MOST_CARRIERS - 1),))
+    (known,) = mine._identities._people.values()
+    assert len(known.carriers) == MOST_CARRIERS
+
+
+def test_who_is_gone_and_comes_back_under_an_old_number_is_the_same() -> None:
+    mine = WholeMine(SITE)
+    watch(mine, 0, 2, {"a": [walker(7, 10, 0)]})
+    watch(mine, 2, 3, {"a": []})
+    watch(mine, 3, 5, {"a": [walker(7, 10, 0)]})
+    (one,) = mine.people(ns(5))
+    assert (one.tracks, one.perhaps) == ((("a", 7),), ())
+
+
+@given(data=st.data())
+def test_whoever_may_have_got_there_is_looked_at(data: st.DataObject) -> None:
+    """Pairs are sorted out all at once; nobody may be sorted out who is reachable."""
+    tracks = list[Track]()
+    for number in range(data.draw(st.integers(2, 6))):
+        here = [data.draw(st.floats(-60, 60)) for _ in range(3)]
+        born_s = data.draw(st.floats(0, 20))
+        first = position(number, born_s, (here[0], 0.0), (here[2] / 20, 0.0), sigma_m=2.0)
+        track = track_of(("a", number), first, 0, ns(born_s), None)
+        t_s = born_s + data.draw(st.floats(0.1, 20))
+        then = position(number, t_s, (here[1], 0.0), (here[2] / 20, 0.0), sigma_m=2.0)
+        tracks.append(track_of(("a", number), then, 0, ns(t_s), track))
+    found = in_reach(tracks, tracks)
+    for r, one in enumerate(tracks):
+        for c, other in enumerate(tracks):
+            if reachable(one.birth, other.seen) or reachable(one.now, other.seen):
+                assert found[r, c]
+
+
+def test_people_of_gateways_that_come_late_cost_no_look_at_everybody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What comes late must not be dear, or it comes later and later: 40 gateways, 30 s apart."""
+    looks = list[int]()
+
+    def counted(one: Motion, other: Motion) -> bool:
+        looks.append(1)
+        return reachable(one, other)
+
+    monkeypatch.setattr(identities, "reachable", counted)
+    mine = WholeMine(SITE)
+    for number in range(40):
+        people = [walker(10 * n, 1000.0 * number + 3 * n, 1.0) for n in range(10)]
+        watch(mine, 3 * number, 3 * number + 0.4, {f"gw{number}": people})
+    assert len(mine.people(ns(120))) == 400
+    assert len(looks) < 1000, "each whether it is still where it was, and nobody else"
+
+
+def test_who_hears_each_gateway_seldom_takes_none_for_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else an overloaded control room compares all with all, and never comes out of it again."""
+    looks = list[int]()
+
+    def counted(one: Motion, other: Motion) -> bool:
+        looks.append(1)
+        return reachable(one, other)
+
+    monkeypatch.setattr(identities, "reachable", counted)
+    mine, gateways = WholeMine(SITE), 30
+    for turn in range(4):
+        looks.clear()
+        for number in range(gateways):  # each tells of nine whom it knows, and of somebody new
+            numbers = [*range(1, 10), 100 + turn]
+            people = [walker(n, 40.0 * number + n % 10, 0.0) for n in numbers]
+            t_s = 30.0 * turn + number
+            tracks = tuple(one for place in people if (one := place(t_s)) is not None)
+            hear(mine, said(f"gw{number}", t_s, tracks))
+    assert len(looks) < 500, "of 30 newcomers; each with all others, it would be 760"
+
+
+def test_who_walks_out_of_a_gateway_that_has_died_is_found_again() -> None:
+    mine = WholeMine(SITE)
+    li = walker(1, 0.0, 1.0)
+    watch(mine, 0, 20, {"a": [between(0, 20, li)], "b": []})
+    watch(mine, 20, 45, {"b": [between(35, 60, walker(9, 0.0, 1.0))]})
+    (one,) = in_view(mine, 45)
+    assert (one.id, one.tracks) == (1, (("b", 9),))
 
 
 def test_a_pair_is_beyond_doubt_only_when_no_other_way_is_nearly_as_good() -> None:

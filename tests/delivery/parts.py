@@ -6,9 +6,10 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from delivery.link import OnMessage, OnResult
 from scene.messages import (
     AlarmState,
     Anomaly,
@@ -41,6 +42,35 @@ HEALTH = GatewayHealth(
     detection_age_s=None,
     detection_provider="CPU",
 )
+
+
+@dataclass(slots=True, kw_only=True)
+class Wire:
+    """A connection to nobody, of which the test says what comes: `hears`, by filter."""
+
+    connected: bool = True
+    trouble: str = ""
+    hears: dict[str, OnMessage] = field(default_factory=dict)
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        retain: bool,
+        on_result: OnResult | None = None,
+    ) -> bool:
+        return True
+
+    def subscribe(self, filter: str, qos: int, on_message: OnMessage) -> None:
+        self.hears[filter] = on_message
+
+    def on_connect(self, hook: Callable[[], None]) -> None: ...
+
+    def renew_will(self, topic: str, payload: bytes) -> None: ...
+
+    def close(self) -> None: ...
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

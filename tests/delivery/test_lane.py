@@ -3,8 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,45 +11,23 @@ import pytest
 
 from delivery import lane as lane_module
 from delivery.lane import Lane
-from delivery.link import OnMessage, OnResult
 from delivery.mqtt import Connection
 from delivery.subscriber import Subscriber
 from scene.messages import Anomaly, GatewayState, Positions
 from scene.site import BrokerConfig
-from scene.topics import Address, topic_name
+from scene.topics import Address, topic_filter, topic_name
 from scene.wire import Envelope, Message, encode, type_name
-from tests.delivery.parts import MOSQUITTO, NO_MOSQUITTO, alarm, mosquitto, people, wait_until
+from tests.delivery.parts import (
+    MOSQUITTO,
+    NO_MOSQUITTO,
+    Wire,
+    alarm,
+    mosquitto,
+    people,
+    wait_until,
+)
 
 RUN = 7
-
-
-@dataclass
-class Wire:
-    """A connection of which the test says what comes."""
-
-    connected: bool = True
-    trouble: str = ""
-    hears: dict[str, OnMessage] = field(default_factory=dict)
-
-    def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int,
-        retain: bool,
-        on_result: OnResult | None = None,
-    ) -> bool:
-        return True
-
-    def subscribe(self, filter: str, qos: int, on_message: OnMessage) -> None:
-        self.hears[filter.rsplit("/gw/+/", 1)[-1].split("/", 1)[0]] = on_message
-
-    def on_connect(self, hook: Callable[[], None]) -> None: ...
-
-    def renew_will(self, topic: str, payload: bytes) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class Reader:
@@ -83,7 +60,7 @@ class Reader:
         id = message.id if isinstance(message, Anomaly) else None
         topic = topic_name(kind, site="roadway", gateway=gateway, id=id)
         payload = encode(message, gateway=gateway, seq=seq, sent_at_ns=1, run=RUN)
-        self.wire.hears[kind](topic, payload, False)
+        self.wire.hears[topic_filter(kind)](topic, payload, False)
 
     def numbers(self) -> list[int]:
         return [one.seq for one in self.heard if one.type == "positions"]
@@ -250,6 +227,30 @@ def test_who_breaks_round_what_is_passed_on_does_not_end_it(
     wait_until(lambda: "the first round breaks" in capsys.readouterr().err)
     reader.say(people(), 2)
     wait_until(lambda: reader.numbers() == [1, 2])
+    reader.lane.close()
+
+
+def test_what_takes_long_is_not_kept_back_until_all_are_through(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_module, "SLICE_S", 0.0)
+    told: list[list[str]] = []
+
+    @contextlib.contextmanager
+    def together() -> Iterator[None]:
+        before = len(reader.heard)
+        yield
+        told.append([one.gateway for one in reader.heard[before:]])
+
+    reader.lane.together = together
+    reader.go_on.clear()
+    reader.say(people(), 1, "gw0")
+    assert reader.holds.wait(60)
+    for number in range(1, 6):
+        reader.say(people(), 1, f"gw{number}")
+    reader.go_on.set()
+    wait_until(lambda: len(told) == 6)
+    assert told == [[f"gw{number}"] for number in range(6)]
     reader.lane.close()
 
 

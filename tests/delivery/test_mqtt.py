@@ -76,6 +76,21 @@ def test_what_one_says_another_hears_and_a_late_one_hears_what_is_kept(
             one.close()
 
 
+def test_who_asks_later_hears_topics_that_have_come_before(broker: EmbeddedBroker) -> None:
+    first, second = list[bytes](), list[bytes]()
+    one = connection(broker.url, "both")
+    one.subscribe("later/+", 1, lambda _topic, payload, _kept: first.append(payload))
+    try:
+        one.connect(HANG_S, wait=True)
+        assert one.publish("later/x", b"1", qos=1, retain=False)
+        wait_until(lambda: first == [b"1"])
+        one.subscribe("later/x", 1, lambda _topic, payload, _kept: second.append(payload))
+        assert one.publish("later/x", b"2", qos=1, retain=False)
+        wait_until(lambda: b"2" in first and b"2" in second)
+    finally:
+        one.close()
+
+
 def test_an_old_broker_is_spoken_to_in_its_own_version(broker: EmbeddedBroker) -> None:
     log = Log()
     made = connection(broker.url, "old", log)

@@ -122,3 +122,47 @@ def test_every_topic_can_be_written_and_taken_apart(topic: str) -> None:
 def test_foreign_topics_are_refused(name: str) -> None:
     with pytest.raises(WireError):
         parse_topic(name)
+
+
+SENT = encode(POSITIONS, gateway="gw1", seq=7, sent_at_ns=9)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        SENT,
+        SENT.decode().encode("utf-16"),
+        SENT.replace(b'"track":3', b'"track":"3"'),
+        SENT.replace(b'"track":3', b'"track":3.0'),
+        SENT.replace(b'"track":3', b'"track":3e0'),
+        SENT.replace(b'"track":3', b'"track":' + b"9" * 400),
+        SENT.replace(b"1.78", b"1e999"),
+        SENT.replace(b"1.78", b"-0"),
+        SENT.replace(b"1.78", b"1." + b"7" * 400),
+        SENT.replace(b"cam1", b"\\ud800"),
+        SENT.replace(b"cam1", b"\xff"),
+        SENT.replace(b'"track":3,', b""),
+        SENT.replace(b'"track":3', b'"track":3,"more":{"body":[]}'),
+        SENT.replace(b'"body":{', b'"body_":{'),
+        SENT.replace(b'"body":', b'"body":null,"body_":'),
+        SENT.replace(b'"seq"', b'"signature":"x","seq"'),
+        b" " + SENT + b"\n",
+    ],
+)
+def test_a_body_is_read_as_it_would_be_by_itself(
+    payload: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read out of the whole message, and again alone where that fails."""
+
+    def told() -> str:
+        try:
+            return repr(decode(payload))
+        except WireError as error:
+            return f"refused: {error}"
+
+    def no_whole(_kind: str) -> None:
+        raise ValueError
+
+    at_once = told()
+    monkeypatch.setattr("scene.wire._whole", no_whole)
+    assert told() == at_once
