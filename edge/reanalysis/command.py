@@ -111,7 +111,7 @@ def _in_words(found: Mapping[str, Any], segments: int) -> str:
         used = f"{unread} files could not be used, {in_part} only in part: the report says which"
     return (
         f"{archive['segments']} of {segments} segments, {archive['recorded_h']:.2f} h recorded: "
-        f"{changed or 'no'} alarms would have been different; {used}"
+        f"{changed or 'no'} alarm{'' if changed == 1 else 's'} would have been different; {used}"
     )
 
 

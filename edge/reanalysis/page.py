@@ -61,7 +61,7 @@ def _verdict(found: Mapping[str, Any]) -> str:
     if count:
         of = Counter(one["what"] for one in changed)
         words = (
-            f"{count} alarms would have been different: "
+            f"{count} {'alarm' if count == 1 else 'alarms'} would have been different: "
             + ", ".join(f"{of[what]} {name[0]}" for what, name in WHATS[:-1]),
             f"{count} 条告警会有变化："
             + "，".join(f"{name[1]} {of[what]}" for what, name in WHATS[:-1]),
@@ -333,9 +333,10 @@ HOW: tuple[Both, ...] = (
         "相距 1.5 米以内视为同一人。",
     ),
     (
-        "Alarms about cameras and the gateway itself come of that day's clocks and processes and "
-        "are not compared.",
-        "关于摄像机与网关自身的告警取决于当天的时钟与进程，不作比较。",
+        "Alarms about cameras are not compared here (`lamproom rerun` does so for a run); those "
+        "about the gateway itself come of that day's clocks and processes.",
+        "关于摄像机的告警此处不作比较（可用 `lamproom rerun` 对单次运行比较）；"
+        "关于网关自身的告警取决于当天的时钟与进程。",
     ),
     (
         "Compared is with what live said, not with what was true: neither is right by that.",
