@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.progress import Progress
 
 from control_room.incident.manifest import short
+from control_room.incident.names import ACCEPTANCE
 from control_room.journal.export import moment
 from delivery.signing import PublicKey, read_private_key
 from edge.acceptance.check import Check, passed
@@ -28,6 +30,7 @@ from edge.calibration.made_for import check_same_site
 from scene.alarms import ALARMS
 from scene.clock import SystemClock
 from scene.errors import printable
+from scene.html_page import Both
 from scene.rig import Rig, load_rig
 from scene.site import Site, load_site
 
@@ -115,11 +118,20 @@ def run(args: argparse.Namespace) -> int:
     }
     write_folder(folder, files, _about(subject, checks), key)
     _print_checks(checks, args.language)
-    by = "NOT SIGNED: nobody vouches for it; give --key-file"
-    if key is not None:
-        by = f"signed with the key {short(PublicKey(key.public_key()).id)}"
-    print(f"report: {folder / REPORT} ({by})")
+    print(_where(folder / REPORT, key, args.language))
     return 0 if passed(checks) else 1
+
+
+def _where(report: Path, key: Ed25519PrivateKey | None, language: str) -> str:
+    """Say where the report is, and who vouches for it."""
+    by: Both = (
+        "NOT SIGNED: nobody vouches for it; give --key-file",
+        "未签名，无人担保；请提供 --key-file",
+    )
+    if key is not None:
+        signer = short(PublicKey(key.public_key()).id)
+        by = (f"signed with the key {signer}", f"已用密钥 {signer} 签名")
+    return f"报告：{report}（{by[1]}）" if language == "zh" else f"report: {report} ({by[0]})"
 
 
 def _clip(args: argparse.Namespace, site: Site) -> tuple[Figures, Rig, Gateway | None]:
@@ -142,6 +154,7 @@ def _about(subject: Subject, checks: Sequence[Check]) -> dict[str, object]:
     """Write what the manifest says of the test."""
     return {
         "kind": "acceptance",
+        "data": ACCEPTANCE,
         "software": subject.software,
         "made_at": moment(subject.ended_at_ns),
         "site": subject.site,

@@ -10,6 +10,9 @@ FILM, TRACKS, HEALTH, SUMMARY = "panorama.mp4", "tracks.csv", "health.csv", "sum
 ALARMS_CSV, ALARMS_JSON = "alarms.csv", "alarms.json"
 PICTURES = "pictures"
 MOST_FILES = 10_000
+ACCEPTANCE = "lamproom/acceptance/2"
+"""The version of an acceptance report's data; another one for any other shape. 1 had two shapes and
+did not stand in the manifest."""
 _PLAIN = re.compile(r"(?:[a-z]{1,20}/)?[a-z0-9][a-z0-9_-]{0,60}\.[a-z0-9]{1,8}", re.ASCII)
 
 

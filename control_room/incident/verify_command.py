@@ -7,7 +7,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from control_room.incident.error import IncidentError
 from control_room.incident.manifest import short
+from control_room.incident.names import ACCEPTANCE
 from control_room.incident.verify import Verdict, verify
 from delivery.signing import public_keys_of
 from scene.errors import printable
@@ -45,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     """Verify; gives the exit code. Raises `IncidentError`, `SigningError`."""
     trusted = [key for files in args.trusted for file in files for key in public_keys_of(file)]
     verdict = verify(args.export, trusted)
+    _check_version(args.export, verdict)
     for line in verdict.faults[:MOST_TOLD]:
         print(printable(line))
     if len(verdict.faults) > MOST_TOLD:
@@ -53,6 +56,17 @@ def run(args: argparse.Namespace) -> int:
         print(f"UNPROVEN: {line}")
     print(f"{args.export}: {_in_short(verdict)}")
     return 1 if verdict.faults or verdict.doubts else 0
+
+
+def _check_version(export: Path, verdict: Verdict) -> None:
+    """Refuse what a later lamproom means by words of its own; raises `IncidentError`."""
+    data = verdict.told.get("data", ACCEPTANCE)  # older reports don't say
+    if verdict.told.get("kind") == "acceptance" and data != ACCEPTANCE:
+        raise IncidentError(
+            f"{export}: is an acceptance report of a version that is not known here "
+            f"({printable(str(data), 40)}; known: {ACCEPTANCE}); verify it with the lamproom that "
+            "wrote it, or a later one"
+        )
 
 
 def _in_short(verdict: Verdict) -> str:

@@ -1,43 +1,34 @@
-"""How far a camera looks beside where the rig has it look, by survey points, people, neighbours.
+"""Gathers what a clip shows of how its cameras hang: survey points, people, neighbours.
 
-Knows nothing about limits. Each piece of evidence is a turn that would explain what is seen. None
-of it needs a gateway's memory.
+Knows nothing about limits. None of it needs a gateway's memory. Survey points are as old as the
+rig and stay by themselves; people and neighbours are weighed together (`hanging.py`).
 """
 
-import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edge.acceptance.camera_ties import StillPictures
 from edge.acceptance.figures import Miss, Turn
+from edge.acceptance.hanging import Hanging, hung, miss_rad
+from edge.acceptance.people_looks import PeopleLooks
 from edge.acceptance.truth import Someone
-from scene.arrays import Bytes, Floats
-from scene.geometry import CameraModel, distort, project, undistort
-from scene.messages import Detections
+from scene.arrays import Floats
+from scene.geometry import CameraModel, distort, undistort
+from scene.messages import Detections, YuvImage
 from scene.rig import Rig
 from scene.site import SurveyPoint
-from stitching.drift.overlap import miss_of, overlap_view
-from stitching.drift.turn import small_turn
+from stitching.calibration.features import Matches
+from stitching.drift.turn import rotation_of, small_turn
 
-FEWEST_POINTS, FEWEST_LOOKS = 3, 20
-"""Fewer survey points, or looks at people, prove little."""
-NEAR = 0.6
-"""Of somebody's height in the picture: a box further from where they should be is another's..."""
-NEAR_DEG = 3.0
-"""... and this much more, which a turned camera is off by."""
-SIZE = 1.35
-"""A box so many times as high, or as low, as a body is another's or cut."""
-UPRIGHT = ("walk", "stand", "")
-UPRIGHT_M = 1.2
-"""Of who bends or lies, feet and head don't tell the box."""
-HEAD_M = 0.12
-"""From the middle of a head to the helmet's top."""
-SLACK = 0.05
-"""Of somebody's height in the picture: boxes are not more exact."""
-BORDER_PX = 2.0
+FEWEST_POINTS = 3
+"""Fewer survey points prove little."""
 ROUNDS = 10
 SURE_RAD = 2e-3
 """Points that miss a turn by less than this count alike."""
+GUESSES = 2
+"""So often neighbours are compared, each time with cameras hung as was found before."""
 
 
 def by_survey(camera: CameraModel, points: Sequence[SurveyPoint]) -> Turn | None:
@@ -70,116 +61,88 @@ def _fitted(was: Floats, seen: Floats) -> Floats:
     return np.asarray(turn)
 
 
-class PeopleLooks:
-    """Gathers, per camera, where people were found and where the rig would show them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a camera shows now of how it hangs."""
+
+    turn: Turn | None = None
+    """By people and neighbours together."""
+    people: Turn | None = None
+    """By people alone; none where too few were seen."""
+    overlaps: tuple[Miss, ...] = ()
+
+
+class CameraEvidence:
+    """Gathers people and still pictures, instant by instant, and weighs them in the end."""
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
-        self._expected: dict[str, list[Floats]] = {}
-        self._found: dict[str, list[Floats]] = {}
-        self._heights_px: dict[str, list[float]] = {}
+        self._people, self._pictures = PeopleLooks(rig), StillPictures()
 
-    def add(self, people: Sequence[Someone], found: Sequence[Detections]) -> None:
-        """Take one instant: who was truly where, and what was found in the pictures."""
-        for finds in found:
-            camera = self._rig.camera(finds.camera)
-            boxes_px = _whole(finds.of_kind("person").boxes_px, camera)
-            shown = [(one, *there) for one in people if (there := _shown(camera, one)) is not None]
-            if len(boxes_px):
-                self._add(camera, shown, boxes_px)
-
-    def _add(
-        self, camera: CameraModel, shown: list[tuple[Someone, Floats, float]], boxes_px: Floats
+    def add_people(
+        self, people: Sequence[Someone], found: Sequence[Detections], at_s: float
     ) -> None:
-        """Take each upright person whose box can be no other's."""
-        middles = (boxes_px[:, :2] + boxes_px[:, 2:]) / 2
-        heights_px = boxes_px[:, 3] - boxes_px[:, 1]
-        slack_px = np.radians(NEAR_DEG) * float(camera.k[0, 0])
-        gates_px = [NEAR * height_px + slack_px for _, _, height_px in shown]
-        for one, wanted, height_px in shown:
-            off = np.linalg.norm(middles - wanted, axis=1)
-            box = int(off.argmin())
-            whose = [
-                other.id
-                for (other, place, _), gate_px in zip(shown, gates_px, strict=True)
-                if np.linalg.norm(place - middles[box]) <= gate_px
-            ]
-            alike = 1 / SIZE <= heights_px[box] / height_px <= SIZE
-            if whose == [one.id] and alike and one.state in UPRIGHT and one.height_m >= UPRIGHT_M:
-                self._expected.setdefault(camera.name, []).append(wanted)
-                self._found.setdefault(camera.name, []).append(middles[box])
-                self._heights_px.setdefault(camera.name, []).append(height_px)
+        """Take one instant: who was truly where, and what was found in the pictures."""
+        self._people.add(people, found, at_s)
 
-    def turn(self, camera: str) -> Turn | None:
-        """Tell by how much people lie beside where the rig shows them; none for too few looks."""
-        expected = self._expected.get(camera, [])
-        if len(expected) < FEWEST_LOOKS:
-            return None
-        model = self._rig.camera(camera)
-        sigma_px = SLACK * float(np.median(self._heights_px[camera]))
-        return _offset(model, np.array(expected), np.array(self._found[camera]), sigma_px)
+    def add_pictures(self, images: Mapping[str, YuvImage]) -> None:
+        """Take one instant's pictures by camera; a few of them are enough."""
+        self._pictures.add(images)
 
+    def shown(self) -> dict[str, Shown]:
+        """Tell what each camera shows."""
+        cameras = self._rig.cameras
+        names = [camera.name for camera in cameras]
+        sights = {name: seen for name in names if (seen := self._people.of(name)) is not None}
+        alone, _ = hung(cameras, sights, ())
+        turns, ties = alone, tuple[Matches, ...]()
+        for number in range(GUESSES):
+            guessed = [_as_hung(camera, turns[camera.name]) for camera in cameras]
+            if number and guessed == list(cameras):
+                break
+            turns, ties = hung(cameras, sights, self._pictures.ties(guessed, self._rig.surface))
+        return {
+            name: Shown(
+                turn=_turn(turns[name], 0.0, sum(name in _names(pair, names) for pair in ties)),
+                people=None
+                if name not in sights
+                else _turn(alone[name], sights[name].px, len(sights[name].expected)),
+                overlaps=self._misses(index, ties),
+            )
+            for index, name in enumerate(names)
+        }
 
-def _whole(boxes_px: Floats, camera: CameraModel) -> Floats:
-    """Keep the boxes that the picture's border does not cut."""
-    whole = (boxes_px[:, :2] > BORDER_PX).all(axis=1)
-    whole &= (boxes_px[:, 2:] < np.array(camera.size_px) - 1 - BORDER_PX).all(axis=1)
-    return boxes_px[whole]
-
-
-def _shown(camera: CameraModel, one: Someone) -> tuple[Floats, float] | None:
-    """Tell where the middle of a body should be, and its height, px; none where it is cut."""
-    feet = np.array(one.stands_xyz_m, float)
-    head = feet + np.array([0.0, 0.0, one.height_m])
-    if one.head_xyz_m is not None:
-        head = np.array(one.head_xyz_m) + np.array([0.0, 0.0, HEAD_M])
-    ends, seen = project(camera, np.array([feet, head]))
-    if not seen.all():
-        return None
-    return ends.mean(axis=0), max(1.0, float(np.linalg.norm(ends[0] - ends[1])))
-
-
-class OverlapLooks:
-    """Compares neighbours where both look; the median over several instants counts."""
-
-    def __init__(self, rig: Rig) -> None:
-        pairs = itertools.combinations(rig.cameras, 2)
-        views = [overlap_view(first, second, rig.surface) for first, second in pairs]
-        self._views = [view for view in views if view is not None]
-        self._misses: dict[tuple[str, str], list[Floats]] = {}
-        self._focal_px = {camera.name: float(camera.k[0, 0]) for camera in rig.cameras}
-
-    def add(self, lumas: Mapping[str, Bytes]) -> None:
-        """Take one instant's (H, W) lumas by camera."""
-        for view in self._views:
-            if view.first not in lumas or view.second not in lumas:
-                continue
-            miss = miss_of(view, lumas[view.first], lumas[view.second])
-            if miss is not None:
-                self._misses.setdefault((view.first, view.second), []).append(miss.shift_px)
-
-    def of(self, camera: str) -> tuple[Miss, ...]:
-        """List by how much a camera misses each neighbour; only where enough agreed to tell."""
+    def _misses(self, index: int, ties: Sequence[Matches]) -> tuple[Miss, ...]:
         found = []
-        for pair, shifts in self._misses.items():
-            if camera not in pair:
+        for pair in ties:
+            if index not in (pair.first, pair.second):
                 continue
-            px = float(np.linalg.norm(np.median(shifts, axis=0)))
-            other = pair[0] if pair[1] == camera else pair[1]
-            deg = float(np.degrees(px / self._focal_px[camera]))
-            found.append(Miss(other=other, px=px, deg=deg))
+            other = pair.second if pair.first == index else pair.first
+            miss = miss_rad(self._rig.cameras, pair)
+            focal_px = float(self._rig.cameras[index].k[0, 0])
+            name = self._rig.cameras[other].name
+            found.append(Miss(other=name, px=miss * focal_px, deg=float(np.degrees(miss))))
         return tuple(found)
 
 
-def _offset(camera: CameraModel, expected_px: Floats, found_px: Floats, sigma_px: float) -> Turn:
-    """Give the median offset of (N, 2) pixels, as an angle and in pixels."""
-    sights, seen = undistort(camera, expected_px), undistort(camera, found_px)
-    # On the sphere, so that a wide lens's edge counts as its middle does.
-    aside = np.arctan2(seen[:, 0], seen[:, 2]) - np.arctan2(sights[:, 0], sights[:, 2])
-    down = np.arcsin(seen[:, 1]) - np.arcsin(sights[:, 1])
+def _as_hung(camera: CameraModel, hanging: Hanging) -> CameraModel:
+    """Turn a camera as was found, if that is more than may be chance."""
+    if hanging.deg <= 2 * hanging.sigma_deg:
+        return camera
+    pose = camera.camera_from_mine.copy()
+    pose[:3] = rotation_of(hanging.vector_rad) @ pose[:3]
+    return replace(camera, camera_from_mine=pose)
+
+
+def _names(pair: Matches, names: Sequence[str]) -> tuple[str, str]:
+    return names[pair.first], names[pair.second]
+
+
+def _turn(hanging: Hanging, px: float, looks: int) -> Turn:
     return Turn(
-        deg=float(np.degrees(np.hypot(np.median(aside), np.median(down)))),
-        px=float(np.linalg.norm(np.median(found_px - expected_px, axis=0))),
-        looks=len(expected_px),
-        sigma_deg=float(np.degrees(sigma_px / camera.k[0, 0])),
+        deg=hanging.deg,
+        px=px,
+        looks=looks,
+        sigma_deg=hanging.sigma_deg,
+        unsure_deg=hanging.unsure_deg,
     )

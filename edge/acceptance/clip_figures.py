@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.acceptance.alarm_scores import Judged, judge_events
-from edge.acceptance.camera_evidence import OverlapLooks, PeopleLooks, by_survey
+from edge.acceptance.camera_evidence import CameraEvidence, Shown, by_survey
 from edge.acceptance.clip import START_AT_NS, Instant, WholePipeline, run_clip
 from edge.acceptance.excuses import HUNG, excused, going_on
 from edge.acceptance.figures import (
@@ -29,7 +29,8 @@ from edge.acceptance.figures import (
 )
 from edge.acceptance.people import Followed, followed, spot
 from edge.acceptance.scoring import Match, score
-from edge.acceptance.truth import Truth, TruthError
+from edge.acceptance.spells import false_spells, missed_spells
+from edge.acceptance.truth import Truth, TruthError, check_all_marked
 from edge.acceptance.untested import untested_in_clip
 from edge.acceptance.watched import watched_delays_s
 from edge.acceptance.words import kind_words, told_alarm
@@ -45,7 +46,7 @@ from scene.site import Site
 STRETCH_M = 5
 LEAST_LOOKS = 10
 """A stretch with fewer instants of anybody is no station, and a metre with fewer is not judged."""
-OVERLAP_EVERY_S = 2.0
+PICTURES_EVERY_S = 1.0
 WARM_UP_S = 2.0
 """Before this no camera can be known to be well."""
 
@@ -57,8 +58,8 @@ class ClipRun:
         self._site, self._rig, self._truth, self._roadway = site, rig, truth, roadway
         self.told: list[tuple[int, Positions]] = []
         self.raised: dict[str, tuple[float, Anomaly]] = {}
-        self._people, self._overlaps = PeopleLooks(rig), OverlapLooks(rig)
-        self._overlap_due_s = 0.0
+        self._evidence = CameraEvidence(rig)
+        self._pictures_due_s = 0.0
         self._health: dict[str, CameraHealth] = {}
         self._judged: dict[str, int] = {}
         self._excused: dict[str, list[str]] = {}
@@ -76,13 +77,13 @@ class ClipRun:
                 self.raised.setdefault(alarm.id, (at_s, alarm))
         hung = [one.name for one in now.cameras if HUNG not in self._going(one.name, at_s)]
         shown = [one for one in now.people if one.camera in hung]
-        self._people.add(self._truth.moments[now.frame].people, shown)
+        self._evidence.add_people(self._truth.moments[now.frame].people, shown, at_s)
         for frame in now.frames:
             self._times.setdefault(frame.camera, []).append(frame.captured_at_ns)
-        if at_s >= self._overlap_due_s:
-            self._overlap_due_s = at_s + OVERLAP_EVERY_S
-            self._overlaps.add(
-                {frame.camera: frame.image.y for frame in now.frames if frame.camera in hung}
+        if at_s >= self._pictures_due_s:
+            self._pictures_due_s = at_s + PICTURES_EVERY_S
+            self._evidence.add_pictures(
+                {frame.camera: frame.image for frame in now.frames if frame.camera in hung}
             )
         if at_s >= WARM_UP_S:
             self._note_health(now, at_s)
@@ -146,11 +147,13 @@ class ClipRun:
 
     def cameras(self, alone: dict[str, list[float]]) -> tuple[CameraFigures, ...]:
         """Gather what speaks for and against each camera."""
+        shown = self._evidence.shown()
         return tuple(
-            self._camera(camera.name, alone.get(camera.name, [])) for camera in self._site.cameras
+            self._camera(one.name, shown.get(one.name, Shown()), alone.get(one.name, []))
+            for one in self._site.cameras
         )
 
-    def _camera(self, name: str, alone: Sequence[float]) -> CameraFigures:
+    def _camera(self, name: str, shown: Shown, alone: Sequence[float]) -> CameraFigures:
         health = self._health.get(name)
         if health is not None and health.state == "ok" and self._judged[name] < LEAST_LOOKS:
             health = None
@@ -162,8 +165,9 @@ class ClipRun:
             expected=", ".join(dict.fromkeys(self._excused.get(name, []))),
             still=False if health is not None and health.state == "moved" else None,
             survey=survey,
-            people=self._people.turn(name),
-            overlaps=self._overlaps.of(name),
+            people=shown.people,
+            turn=shown.turn,
+            overlaps=shown.overlaps,
             alone_m=float(np.median(alone)) if len(alone) >= LEAST_LOOKS else None,
             alone_looks=len(alone),
         )
@@ -177,6 +181,7 @@ def measure_clip(
     `scratch` is an empty folder for what the gateway would keep. Raises `CameraError`, `RigError`
     and `TruthError`.
     """
+    check_all_marked(truth, [camera.name for camera in site.cameras])
     roadway = Roadway(rig, Floor(site.floor), site.floor)
     run = ClipRun(site, rig, truth, roadway)
     stages = WholePipeline(site, rig)
@@ -191,7 +196,7 @@ def measure_clip(
 
 
 def _figures(site: Site, truth: Truth, run: ClipRun) -> Figures:
-    people = followed(truth, run.told)
+    people = followed(truth, run.told, WITHIN_M)
     scored = score(people.truth, people.found, WITHIN_M)
     given = sum(map(len, people.found))
     rate_hz = run.rate_hz()
@@ -212,6 +217,8 @@ def _figures(site: Site, truth: Truth, run: ClipRun) -> Figures:
         position_delay_s=None,
         clock_skew_s=run.skew_s(),
         skew_of=("between the cameras' pictures of one instant", "各摄像机同一时刻画面之间"),
+        missed_where=missed_spells(people, scored.matches, truth.fps),
+        false_where=false_spells(people, scored.matches, truth.fps),
         rig_doubt=doubt(site.rig.file, site),
         troubles=tuple(
             told_alarm(one.kind, one.evidence, one.at_s)

@@ -118,9 +118,16 @@ class Turn:
     deg: float
     px: float
     looks: int
-    """How many pieces say so."""
+    """How many pieces say so: points, boxes, or neighbours."""
     sigma_deg: float = 0.0
     """How far off this may itself be."""
+    unsure_deg: float | None = None
+    """How unsure it is (one sigma) about the axis that is known least; none: not told."""
+
+    @property
+    def most_deg(self) -> float | None:
+        """How far the camera may be turned: what is told, and how unsure that is."""
+        return None if self.unsure_deg is None else self.deg + self.unsure_deg
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +145,8 @@ class CameraFigures:
     """By the survey points of the site file; none where there are too few."""
     people: Turn | None = None
     """By where it shows people whose places are known; none where it showed too few."""
+    turn: Turn | None = None
+    """By people and neighbours' pictures together, all cameras at once; of a walk none."""
     overlaps: tuple[Miss, ...] = ()
     still: bool | None = None
     """Whether the gateway finds that it hangs as it did when it was calibrated; none: it can't
@@ -190,6 +199,10 @@ class Figures:
     clock_skew_s: float | None
     skew_of: Both
     """Between which clocks."""
+    missed_where: tuple[Both, ...] = ()
+    """When and where people were missed..."""
+    false_where: tuple[Both, ...] = ()
+    """... or told where nobody was, the longest first."""
     rig_doubt: str = ""
     """Why the rig file may not be this site's; empty where nothing speaks against it."""
     unread: Share | None = None

@@ -33,7 +33,7 @@ def judge(figures: Figures, site: Site) -> tuple[Check, ...]:
             figures.missed_people,
             limits.missed_share,
             limits.certain,
-            _unseen(figures.stations),
+            [*_unseen(figures.stations), *figures.missed_where],
             [_nobody_there(one.where) for one in figures.stations if one.seen_share is None],
         ),
         _share(
@@ -42,6 +42,7 @@ def judge(figures: Figures, site: Site) -> tuple[Check, ...]:
             figures.false_people,
             limits.false_share,
             limits.certain,
+            figures.false_where,
         ),
         _share(
             "missed_alarms",

@@ -14,11 +14,9 @@ from scene.html_page import Both
 from scene.site import Site
 
 OK_STATE = "ok"
-MOST_SIGMA_DEG = 1.5
-"""People so near that their boxes are less exact than this acquit no camera: one that was turned by
-2° could pass."""
-START_PX = 6.0
-"""Neighbours may miss each other by so much: of what stands before the panorama's surface."""
+MOST_TURNED_DEG = 1.5
+"""What people and neighbours show of a camera acquits it only where the turn that they tell, and
+how unsure they are about any axis, together are no more: one that was turned by 2° could pass."""
 
 
 def judge_health(figures: Figures, limits: AcceptanceConfig) -> Check:
@@ -87,7 +85,8 @@ def judge_hanging(figures: Figures, site: Site) -> Check:
     measured = NOT_MEASURED
     if worst is not None:
         measured = (f"worst {worst:.2f}° off", f"最差偏差 {worst:.2f}°")
-    elif any(one.still for one in cameras):
+    still = [one for one in cameras if one.still]
+    if still and len(still) == len(cameras) and (worst or 0.0) <= (limit_deg or 0.0):
         measured = ("the gateway finds none moved", "网关未发现移动")
     if limit_deg is None:
         return left_out(name, what, measured)
@@ -106,17 +105,9 @@ def judge_hanging(figures: Figures, site: Site) -> Check:
     if figures.rig_doubt:
         why.append((figures.rig_doubt, figures.rig_doubt))
     shown = _shown_to_hang(cameras, limit_deg)
-    unknown = [one.name for one in cameras if one.name not in shown | accused]
+    unknown = [one for one in cameras if one.name not in shown | accused]
     verdict: Verdict = "failed" if why else "not_measured" if unknown or not cameras else "passed"
-    why += [
-        (
-            f"{one}: nothing that it shows now tells how it hangs (survey points are the rig's "
-            "own, and neighbours may have been turned together): have people walk before it",
-            f"{one}：当前画面无法判断其朝向（测量点属于标定本身，相邻摄像机可能一同转动）："
-            "请安排人员在其前方行走",
-        )
-        for one in unknown
-    ]
+    why += [_unknown(one, figures.mode) for one in unknown]
     return Check(
         name=name,
         what=what,
@@ -127,36 +118,50 @@ def judge_hanging(figures: Figures, site: Site) -> Check:
     )
 
 
-def off_deg(camera: CameraFigures) -> float | None:
-    """Tell the largest turn that any evidence of a camera's own gives; none without any.
+def _unknown(camera: CameraFigures, mode: str) -> Both:
+    """Say that nobody can tell how a camera hangs, and how unsure what was seen leaves it."""
+    if mode == "walk":
+        return (
+            f"{camera.name}: the gateway did not say throughout that it hangs as it did: "
+            f"{camera.detail or 'it can not tell'}",
+            f"{camera.name}：网关未能全程确认其未移动：{in_chinese(camera.detail) or '无法判断'}",
+        )
+    seen, seen_zh = "nothing that it shows now tells how it hangs", "当前画面无法判断其朝向"
+    most_deg = None if camera.turn is None else camera.turn.most_deg
+    if camera.people is not None and most_deg is not None:
+        seen = f"by what it shows now it may be turned by up to {most_deg:.1f}°"
+        seen_zh = f"按当前画面，其转动可能达 {most_deg:.1f}°"
+    return (
+        f"{camera.name}: {seen} (survey points are the rig's own, and neighbours may have been "
+        "turned together): have people walk before it, near and far, left and right",
+        f"{camera.name}：{seen_zh}（测量点属于标定本身，相邻摄像机可能一同转动）："
+        "请安排人员在其前方远近左右行走",
+    )
 
-    Of what people tell, only what is more than their boxes' own slack counts.
+
+def off_deg(camera: CameraFigures) -> float | None:
+    """Tell the largest turn that any evidence gives of a camera; none without any.
+
+    Of what people and neighbours tell, only what is more than may be chance counts.
     """
     own = [] if camera.survey is None else [camera.survey.deg]
-    if camera.people is not None:
-        own.append(max(0.0, camera.people.deg - camera.people.sigma_deg))
+    if camera.turn is not None:
+        own.append(max(0.0, camera.turn.deg - camera.turn.sigma_deg))
     return max(own, default=None)
 
 
 def _shown_to_hang(cameras: Sequence[CameraFigures], limit_deg: float) -> set[str]:
     """Name the cameras of which something that they show now says that they hang as in the rig.
 
-    Survey points were clicked when the rig was made: they may accuse and never acquit. Neighbours
-    that agree may have been turned together: that only carries on what else tells of one of them.
+    Survey points were clicked when the rig was made: they may accuse and never acquit.
     """
-    told = [one for one in cameras if one.still is True or _tells(one.people)]
-    shown = {one.name for one in told if (off_deg(one) or 0.0) <= limit_deg}
-    agree = {
-        one.name: {miss.other for miss in one.overlaps if miss.deg <= limit_deg} for one in cameras
-    }
-    while more := {name for name, others in agree.items() if others & shown} - shown:
-        shown |= more
-    return shown
+    told = [one for one in cameras if one.still is True or _tells(one.turn)]
+    return {one.name for one in told if (off_deg(one) or 0.0) <= limit_deg}
 
 
-def _tells(people: Turn | None) -> bool:
-    """Tell whether what people show of a camera is exact enough to acquit it."""
-    return people is not None and people.sigma_deg <= MOST_SIGMA_DEG
+def _tells(turn: Turn | None) -> bool:
+    """Tell whether what is shown of a camera is exact enough to acquit it."""
+    return turn is not None and turn.most_deg is not None and turn.most_deg <= MOST_TURNED_DEG
 
 
 def _turned(camera: CameraFigures, off: float) -> Both:
@@ -170,6 +175,11 @@ def _turned(camera: CameraFigures, off: float) -> Both:
         zh.append(
             f"{survey.looks} 个测量点与标定位置相差 {survey.deg:.2f}°（{survey.px:.1f} 像素）"
         )
+    if (turn := camera.turn) is not None:
+        en.append(
+            f"people and neighbours together say {turn.deg:.2f}°, good to {turn.sigma_deg:.1f}°"
+        )
+        zh.append(f"人员与相邻画面综合为 {turn.deg:.2f}°，误差约 {turn.sigma_deg:.1f}°")
     if (people := camera.people) is not None:
         en.append(
             f"people are seen {people.deg:.2f}° ({people.px:.1f} px, itself good to "
@@ -194,17 +204,22 @@ def _turned(camera: CameraFigures, off: float) -> Both:
 def _apart(cameras: Sequence[CameraFigures], accused: set[str], limit_deg: float) -> list[Both]:
     """Name neighbours that miss each other, where nothing of their own explains it."""
     found: list[Both] = []
+    far = {one.name for one in cameras if one.turn is not None and one.turn.deg > limit_deg}
     for one in cameras:
         for miss in one.overlaps:
-            known = {one.name, miss.other} & accused
-            if known or one.name > miss.other or miss.deg <= limit_deg or miss.px <= START_PX:
+            pair = {one.name, miss.other}
+            if pair & accused or one.name > miss.other or miss.deg <= limit_deg:
                 continue
+            which: Both = ("nothing tells which of them is wrong", "无法判断是哪一台")
+            if len(pair & far) == 1:
+                (name,) = pair & far
+                which = (f"it is rather {name} that is wrong", f"较可能是 {name}")
             found.append(
                 (
                     f"{one.name} and {miss.other} miss each other by {miss.px:.1f} px "
-                    f"({miss.deg:.2f}°) where they overlap; nothing tells which of them is wrong",
+                    f"({miss.deg:.2f}°) where they overlap; {which[0]}",
                     f"{one.name} 与 {miss.other} 的重叠处相差 {miss.px:.1f} 像素"
-                    f"（{miss.deg:.2f}°），无法判断是哪一台",
+                    f"（{miss.deg:.2f}°），{which[1]}",
                 )
             )
     return found

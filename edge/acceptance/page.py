@@ -11,6 +11,7 @@ from control_room.journal.export import moment
 from edge.acceptance.check import Check, Verdict, passed
 from edge.acceptance.drawing import bars, longer, plan
 from edge.acceptance.figures import CameraFigures, Figures, Station, Turn
+from edge.acceptance.judge_cameras import MOST_TURNED_DEG
 from edge.acceptance.judge_places import SEEN_TIME
 from edge.acceptance.record import Subject
 from edge.acceptance.words import said, state_words, told_alarm
@@ -269,6 +270,7 @@ def _cameras(cameras: Sequence[CameraFigures]) -> str:
         ("by survey points", "按测量点"),
         ("by people", "按人员"),
         ("by neighbours", "按相邻重叠"),
+        ("by people and neighbours together", "人员与相邻综合"),
         ("the gateway finds it", "网关判断"),
         ("it alone sees people off by m", "单独可见人员误差 米"),
         ("said of it", "说明"),
@@ -283,6 +285,7 @@ def _cameras(cameras: Sequence[CameraFigures]) -> str:
                 escape(f"{miss.other}: {miss.deg:.2f}° ({miss.px:.1f} px)") for miss in one.overlaps
             )
             or "–",
+            _together(one.turn),
             "–" if one.still is None else both(STILL[one.still]),
             _number(one.alone_m),
             "; ".join(part for part in (escape(one.expected), both(said(one.detail))) if part),
@@ -290,7 +293,7 @@ def _cameras(cameras: Sequence[CameraFigures]) -> str:
         for one in cameras
     ]
     bad = [i for i, one in enumerate(cameras) if one.state != "ok"]
-    return table(heads, rows, {0, 1, 7}, bad=bad)
+    return table(heads, rows, {0, 1, 8}, bad=bad)
 
 
 def _turn(turn: Turn | None) -> str:
@@ -298,6 +301,14 @@ def _turn(turn: Turn | None) -> str:
         return "–"
     about = f" ± {turn.sigma_deg:.1f}" if turn.sigma_deg else ""
     return f"{turn.deg:.2f}°{about} ({turn.px:.1f} px, n {turn.looks})"
+
+
+def _together(turn: Turn | None) -> str:
+    """Say a turn, how sure that is, and how far it may be at most."""
+    if turn is None or turn.most_deg is None:
+        return "–"
+    unseen: Both = (f"may be up to {turn.most_deg:.1f}°", f"可能达 {turn.most_deg:.1f}°")
+    return f"{turn.deg:.2f}° ± {turn.sigma_deg:.1f} ({both(unseen)})"
 
 
 def _signatures(subject: Subject) -> str:
@@ -327,11 +338,15 @@ HOW: tuple[Both, ...] = (
         "告警延迟指超出站点文件中该告警自身延时的部分。",
     ),
     (
-        "A camera is held against three things that do not know of each other: the survey points "
-        "of the site file, people whose places are known, and its neighbours' pictures. "
-        "Neighbours that agree prove nothing by themselves: they may have been turned together.",
-        "每台摄像机以三种相互独立的证据校核：站点文件的测量点、位置已知的人员、相邻摄像机画面。"
-        "相邻画面一致本身不足为证：它们可能一同转动。",
+        "A camera is held against the survey points of the site file, and against people whose "
+        "places are known and its neighbours' pictures: one turn for each camera, that fits all of "
+        "that best, and how sure it is. Neighbours that agree prove nothing by themselves: they "
+        "may have been turned together. Passed is only a camera that can't have been turned by "
+        f"more than {MOST_TURNED_DEG:g}°, about any axis. Of a walk the gateway's own watch "
+        "says whether cameras hang as they did.",
+        "每台摄像机以站点文件的测量点校核，并以位置已知的人员与相邻摄像机画面综合求出各台的转角"
+        "及其误差。相邻画面一致本身不足为证：它们可能一同转动。任一轴上可能有超过 "
+        f"{MOST_TURNED_DEG:g}° 的转动未被发现的摄像机不予合格。实地行走时以网关自身的监视为准。",
     ),
     (
         f"Roadway counts as seen, metre by metre, where healthy cameras saw it for at least "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.acceptance.scoring import Instant
+from edge.acceptance.scoring import Instant, pair_up
 from edge.acceptance.truth import Truth, visible_people
 from scene.arrays import Floats
 from scene.messages import XY, Positions
@@ -40,27 +40,39 @@ def followed(
 
     `told` are frames and their positions. True is the middle of the feet, or of the body of
     somebody who lies, where people who mark recordings by hand put it. Who is there but hidden may
-    be followed or not; neither counts. Where nobody has marked who is visible, all count.
+    be followed or not; neither counts, and takes nobody's track who stands beside. Where nobody has
+    marked who is visible, all count.
     """
     visible = visible_people(len(truth.moments), truth.boxes) if truth.boxes else None
     people = Followed(frames=[], truth=[], found=[], covariances_m2=[])
+    last: dict[int, int] = {}
     for frame, positions in told:
         moment = truth.moments[frame]
         if moment.t_s < WARM_UP_S:
             continue
         everybody = {one.id: spot(one.stands_xyz_m) for one in moment.people}
         seen = set(everybody) if visible is None else visible[frame]
-        hidden = [place for person, place in everybody.items() if person not in seen]
         people.frames.append(frame)
         people.truth.append({who: place for who, place in everybody.items() if who in seen})
-        people.found.append(
-            {
-                p.track: spot(p.xyz_m)
-                for p in positions.people
-                if not any(np.hypot(p.xyz_m[0] - x, p.xyz_m[1] - y) < radius_m for x, y in hidden)
-            }
-        )
+        tracks = {p.track: spot(p.xyz_m) for p in positions.people}
+        people.found.append(_of_the_seen(tracks, everybody, people.truth[-1], radius_m, last))
         people.covariances_m2.append(
             {p.track: np.array(p.covariance_m2, float) for p in positions.people}
         )
     return people
+
+
+def _of_the_seen(
+    told: Instant, everybody: Instant, seen: Instant, radius_m: float, last: dict[int, int]
+) -> Instant:
+    """Leave out one track of each who is hidden: such as `score` gives nobody who is seen.
+
+    `last` is whose track was which when they were seen, as `score` has it; it is kept up here.
+    """
+    rest = dict(told)
+    for person, track, _ in pair_up(seen, told, radius_m, last):
+        last[person] = track
+        del rest[track]
+    hidden = {who: at for who, at in everybody.items() if who not in seen}
+    theirs = {track for _, track, _ in pair_up(hidden, rest, radius_m, last)}
+    return {track: at for track, at in told.items() if track not in theirs}

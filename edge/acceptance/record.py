@@ -11,14 +11,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from control_room.incident.names import ACCEPTANCE
 from edge.acceptance.check import Check, passed
 from edge.acceptance.figures import Figures
 from edge.model_file import ModelFile, model_file
 from scene.errors import LamproomError
 from scene.rig import Rig
 from scene.site import Site
-
-SCHEMA = "lamproom/acceptance/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +91,7 @@ def record(
 ) -> dict[str, Any]:
     """Write all of it as plain values."""
     return {
-        "schema": SCHEMA,
+        "schema": ACCEPTANCE,
         "passed": passed(checks),
         "subject": asdict(subject),
         "limits": site.acceptance.model_dump(mode="json"),

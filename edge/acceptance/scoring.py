@@ -11,6 +11,7 @@ holds them against what `trackeval` 1.3.0 and `motmetrics` 1.4.0 gave. Neither i
 bring pandas, matplotlib and pycocotools, half a gigabyte.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,7 +73,7 @@ def score(truth: list[Instant], found: list[Instant], radius_m: float = 1.0) -> 
     switches = missed = false = 0
     matches: list[Match] = []
     for number, (wanted, given) in enumerate(zip(truth, found, strict=True)):
-        pairs = _match(wanted, given, radius_m, last)
+        pairs = pair_up(wanted, given, radius_m, last)
         for person, track, error in pairs:
             switches += person in last and last[person] != track
             last[person] = track
@@ -154,9 +155,10 @@ def _apart(wanted: Instant, given: Instant) -> Floats:
     return np.asarray(np.linalg.norm(people - tracks, axis=2))
 
 
-def _match(
-    wanted: Instant, given: Instant, radius_m: float, last: dict[int, int]
+def pair_up(
+    wanted: Instant, given: Instant, radius_m: float, last: Mapping[int, int]
 ) -> list[tuple[int, int, float]]:
+    """Give (person, track, metres apart) of one instant; `last` is whose track was which before."""
     people, tracks = list(wanted), list(given)
     apart = _apart(wanted, given)
     # Who was matched before stays matched while within the radius, whatever it costs the others:

@@ -145,6 +145,12 @@ def read_truth(folder: Path) -> Truth:
             f"{folder / 'world.jsonl'}: has {len(moments)} lines, but scene.json says frames: "
             f"{scene.frames}; give one line a frame"
         )
+    for moment in moments:
+        if abs(moment.t_s - moment.frame / scene.fps) > 1.5 / scene.fps:
+            raise TruthError(
+                f"{folder / 'world.jsonl'}:{moment.frame + 1}: t_s: {moment.t_s:g}, where "
+                f"scene.json's fps give {moment.frame / scene.fps:g}; give seconds from frame 0 on"
+            )
     return Truth(
         folder=folder,
         fps=scene.fps,
@@ -193,6 +199,30 @@ def read_boxes(folder: Path, frames: int) -> dict[str, tuple[Boxes, ...]]:
     }
 
 
+def check_all_marked(truth: Truth, cameras: Sequence[str]) -> None:
+    """Refuse marks of some cameras only: whom the others show would count as hidden.
+
+    Raises `TruthError`.
+    """
+    lacking = [name for name in cameras if truth.boxes and name not in truth.boxes]
+    if lacking:
+        raise TruthError(
+            f"{truth.folder / 'mot' / lacking[0] / 'gt' / 'gt.txt'}: there is no such file, but "
+            "other cameras have one: whom only this one shows would count as hidden; give every "
+            "camera's, an empty one if it shows nobody, or leave mot/ out"
+        )
+
+
+def hidden_looks(truth: Truth) -> tuple[int, int]:
+    """Count (person, frame) pairs that are marked as hidden from all cameras, and all of them."""
+    there = [{one.id for one in moment.people} for moment in truth.moments]
+    if not truth.boxes:
+        return 0, sum(map(len, there))
+    seen = visible_people(len(there), truth.boxes)
+    hidden = sum(len(ids - shown) for ids, shown in zip(there, seen, strict=True))
+    return hidden, sum(map(len, there))
+
+
 def visible_people(moments: int, boxes: Mapping[str, tuple[Boxes, ...]]) -> list[set[int]]:
     """Tell by frame who shows at least half of the body to some camera, not too small."""
     seen = [set[int]() for _ in range(moments)]
@@ -212,6 +242,10 @@ def _boxes(path: Path, frames: int) -> tuple[Boxes, ...]:
         rows = rows.reshape(-1, 9)
         if not np.isfinite(rows).all():
             raise ValueError("a number is not finite")
+        if not ((rows[:, 0] >= 1) & (rows[:, 0] <= frames)).all():
+            raise ValueError(f"a frame is not one of 1 to {frames}")
+        if not ((rows[:, 8] >= 0) & (rows[:, 8] <= 1)).all():
+            raise ValueError("a visibility is not 0 to 1: who is not marked would count as hidden")
     except (OSError, ValueError) as error:
         raise TruthError(f"{path}: is no MOTChallenge file of 9 columns: {error}") from None
     # MOTChallenge counts pixel edges from 1, OpenCV pixel centres from 0.
@@ -227,6 +261,10 @@ def _moments(path: Path) -> tuple[Moment, ...]:
     found = []
     for number, line in enumerate(_text(path).splitlines()):
         moment = _parsed(Moment, line, path, f":{number + 1}")
+        if len({one.id for one in moment.people}) < len(moment.people):
+            raise TruthError(
+                f"{path}:{number + 1}: people: an id stands there twice; ids are one's own"
+            )
         if moment.frame != number:
             raise TruthError(
                 f"{path}:{number + 1}: frame: {moment.frame}, where {number} should be; give every "

@@ -6,7 +6,7 @@ Knows nothing about limits or pages.
 from collections.abc import Collection, Sequence
 
 from edge.acceptance.figures import EventFigures, Station
-from edge.acceptance.truth import Truth
+from edge.acceptance.truth import Truth, hidden_looks
 from edge.acceptance.words import kind_words
 from location.watch import rules
 from scene.html_page import Both
@@ -41,6 +41,16 @@ def untested_in_clip(
             (
                 "Who is hidden from all cameras: nobody has marked it (mot/), so everybody counts.",
                 "被遮挡人员：未标注（mot/），因此全部计入。",
+            )
+        )
+    hidden, of = hidden_looks(truth)
+    if hidden:
+        share = f"{hidden / of:.0%} ({hidden} / {of})"
+        found.append(
+            (
+                f"Whether people are found at {share} of the labels: there they are marked (mot/) "
+                "as hidden from all cameras, or too small.",
+                f"{share} 的标注中人员的检出情况：已标注（mot/）为所有摄像机均被遮挡或过小。",
             )
         )
     if truth.events is None:

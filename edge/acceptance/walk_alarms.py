@@ -29,18 +29,21 @@ def walk_events(
     Gives them, those that nothing can be said of, and the ids of the alarms found.
     """
     events, untried, taken = list[EventFigures](), list[Both](), set[str]()
-    first_ns = next((v.came_ns for v in visits if v.came_ns is not None), 0)
-    for number, visit in enumerate(visits):
+    starts = sorted(
+        one.came_ns for v in visits for one in (v, *v.before) if one.came_ns is not None
+    )
+    first_ns = starts[0] if starts else 0
+    for visit in visits:
         if visit.stop.expect is None:
             continue
         what = _what(visit.stop)
+        taken |= _of_earlier_tries(site, visit, listener, starts)
         if visit.began_ns is None or visit.came_ns is None:
             untried.append((f"{what[0]}: nobody did it", f"{what[1]}：未进行"))
             continue
-        later = [v.came_ns for v in visits[number + 1 :] if v.came_ns is not None]
-        until_ns = later[0] if later else None
         configured_s = delay_of_s(site, visit.stop.expect, visit.stop.zone)
-        due_ns = visit.began_ns + max(0, round((configured_s - EARLY_S) * S))
+        until_ns = _next(starts, visit)
+        due_ns = _due_ns(site, visit)
         own = _first(visit, listener, taken, due_ns, until_ns)
         if own is None and _first(visit, listener, taken, visit.came_ns, due_ns) is not None:
             untried.append(
@@ -53,6 +56,29 @@ def walk_events(
         taken |= set() if own is None else {own.alarm.id}
         events.append(_event(visit, own, configured_s, (visit.began_ns - first_ns) / S))
     return tuple(events), tuple(untried), taken
+
+
+def _next(starts: Sequence[int], visit: Visit) -> int | None:
+    """Tell when the next station, or try, began after this one; none where none did."""
+    return next((at_ns for at_ns in starts if at_ns > (visit.came_ns or 0)), None)
+
+
+def _due_ns(site: Site, visit: Visit) -> int:
+    """Tell when the alarm of what was done can come at the earliest."""
+    configured_s = delay_of_s(site, visit.stop.expect or "", visit.stop.zone)
+    return (visit.began_ns or 0) + max(0, round((configured_s - EARLY_S) * S))
+
+
+def _of_earlier_tries(
+    site: Site, visit: Visit, listener: WalkListener, starts: Sequence[int]
+) -> set[str]:
+    """Name the alarms that were due of tries that do not count; any before is false."""
+    return {
+        came.alarm.id
+        for one in visit.before
+        for came in listener.alarms(_due_ns(site, one))
+        if fits(visit.stop, came.alarm) and came.at_ns < (_next(starts, one) or math.inf)
+    }
 
 
 def _first(

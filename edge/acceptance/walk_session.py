@@ -4,7 +4,10 @@ Knows nothing about limits or reports.
 """
 
 import argparse
+import contextlib
+import signal
 import sys
+import termios
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,7 +21,7 @@ from edge.acceptance.listener import WalkListener
 from edge.acceptance.record import Gateway
 from edge.acceptance.stations import read_stations
 from edge.acceptance.walk import Walk
-from edge.acceptance.walk_figures import measure_walk
+from edge.acceptance.walk_figures import measure_walk, told_of
 from edge.acceptance.walk_gateway import model_told
 from edge.acceptance.watched import delay_of_s
 from scene.clock import SystemClock
@@ -73,10 +76,21 @@ def walk_with(args: argparse.Namespace, site: Site) -> tuple[Figures, Rig | None
                 f"{broker.url}: gateway {place} is not heard there; is it running, and are `site` "
                 "and `gateway` of the site file its own?"
             )
-        print(f"{place}: heard; {len(stops)} stations", flush=True)
+        print(_heard(place, len(stops), args.language), flush=True)
         began_ns = clock.now_ns()
         within_s = [_alarm_within_s(site, stop.expect, stop.zone) for stop in stops]
-        walk = Walk(listener, clock, ask=_ask, say=_tell, language=args.language)
+        # Whoever hangs up ends the walk, and what was measured is written all the same.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        people = None if args.others else args.people
+        walk = Walk(
+            listener,
+            clock,
+            ask=_ask,
+            say=_tell,
+            told=lambda visit: told_of(site, visit, listener),
+            people=people,
+            language=args.language,
+        )
         visits = walk.go(stops, within_s)
         clock.sleep(LAST_WORD_S)
         told = listener.description
@@ -87,7 +101,7 @@ def walk_with(args: argparse.Namespace, site: Site) -> tuple[Figures, Rig | None
             listener,
             began_ns=began_ns,
             ended_ns=clock.now_ns(),
-            people=None if args.others else args.people,
+            people=people,
             allowed=frozenset(args.allow),
             site_file=args.site,
         )
@@ -156,19 +170,34 @@ def _words(text: str) -> str:
 
 def say(text: object) -> None:
     """Tell the tester something on stderr."""
-    print(f"lamproom accept: {text}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):
+        print(f"lamproom accept: {text}", file=sys.stderr, flush=True)
+
+
+def _heard(place: str, stations: int, language: str) -> str:
+    if language == "zh":
+        return f"{place}：已收到网关消息；共 {stations} 个站点"
+    return f"{place}: heard; {stations} stations"
 
 
 def _tell(text: str) -> None:
-    print(text, flush=True)
+    # A terminal that is gone must not take with it what was measured.
+    with contextlib.suppress(OSError):
+        print(text, flush=True)
 
 
 def _ask(prompt: str) -> str:
-    print(prompt, end="", flush=True)
-    line = sys.stdin.readline()
-    if not line:
-        print(flush=True)
-        raise EOFError
-    if not sys.stdin.isatty():
-        print(flush=True)
+    """Ask at the terminal; raises `EOFError` where there is none any more."""
+    try:
+        if sys.stdin.isatty():
+            # Enter pressed too often while somebody stood there is no answer to the next station.
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+        print(prompt, end="", flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            raise EOFError
+        if not sys.stdin.isatty():
+            print(flush=True)
+    except (OSError, termios.error):
+        raise EOFError from None
     return line.rstrip("\n")

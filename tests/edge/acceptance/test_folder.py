@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from control_room.incident.names import ACCEPTANCE
 from control_room.incident.verify import verify
 from delivery.signing import read_private_key
 from edge.acceptance.clip import with_clips
@@ -99,3 +100,18 @@ def test_the_key_that_the_documentation_makes_signs_and_verifies(tmp_path: Path)
     folder = tmp_path / "out"
     write_folder(folder, FILES, {"kind": "acceptance"}, read_private_key(tmp_path / "tester.key"))
     assert main(["verify", str(folder), "--trusted", str(tmp_path / "tester.pub")]) == 0
+
+
+def test_a_report_of_a_version_that_is_not_known_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    about = {"kind": "acceptance", "data": ACCEPTANCE, "passed": True}
+    write_folder(tmp_path / "now", FILES, about, None)
+    assert main(["verify", str(tmp_path / "now")]) == 1, "not signed"
+    assert "acceptance report, PASSED" in capsys.readouterr().out
+    later = about | {"data": "lamproom/acceptance/999"}
+    write_folder(tmp_path / "later", FILES, later, None)
+    assert main(["verify", str(tmp_path / "later")]) == 2
+    out, err = capsys.readouterr()
+    assert "of a version that is not known here (lamproom/acceptance/999; known: " in err
+    assert "PASSED" not in out + err

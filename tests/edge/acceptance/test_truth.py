@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edge.acceptance.truth import TruthError, read_truth
+from edge.acceptance.truth import TruthError, check_all_marked, hidden_looks, read_truth
 
 FRAMES, FPS = 50, 10.0
 
@@ -55,3 +55,53 @@ def test_who_has_left_was_last_somewhere(tmp_path: Path) -> None:
     assert truth.where(3, 4.0) == (1.9, 0.5)
     with pytest.raises(TruthError, match="person 9 is never there"):
         truth.where(9, 1.0)
+
+
+def marked(folder: Path, row: str, camera: str = "cam1") -> Path:
+    """Mark the person with a row of `mot/`, at every frame or the one that it says."""
+    file = folder / "mot" / camera / "gt" / "gt.txt"
+    file.parent.mkdir(parents=True)
+    rows = [row.replace("N", str(frame + 1)) for frame in range(FRAMES)]
+    file.write_text("\n".join(rows), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("N,3,10,10,50,90,1,1,-1", "a visibility is not 0 to 1"),
+        ("0,3,10,10,50,90,1,1,1", "a frame is not one of 1 to 50"),
+        ("51,3,10,10,50,90,1,1,1", "a frame is not one of 1 to 50"),
+    ],
+)
+def test_marks_that_would_hide_somebody_by_mistake_are_refused(
+    tmp_path: Path, row: str, words: str
+) -> None:
+    with pytest.raises(TruthError, match=words):
+        read_truth(marked(clip(tmp_path), row))
+
+
+def test_marks_of_some_cameras_only_are_refused_and_who_is_hidden_is_counted(
+    tmp_path: Path,
+) -> None:
+    truth = read_truth(marked(clip(tmp_path), "N,3,10,10,50,90,1,1,0.3"))
+    check_all_marked(truth, ["cam1"])
+    with pytest.raises(TruthError, match=r"mot/cam2/gt/gt.txt: there is no such file, but other"):
+        check_all_marked(truth, ["cam1", "cam2"])
+    assert hidden_looks(truth) == (FRAMES, FRAMES)
+
+
+def test_somebody_twice_and_times_of_another_clip_are_refused(tmp_path: Path) -> None:
+    world = clip(tmp_path) / "world.jsonl"
+    lines = [json.loads(line) for line in world.read_text(encoding="utf-8").splitlines()]
+
+    def says(words: str) -> None:
+        world.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
+        with pytest.raises(TruthError, match=words):
+            read_truth(tmp_path)
+
+    lines[7]["people"] *= 2
+    says(r"world.jsonl:8: people: an id stands there twice")
+    lines[7]["people"].pop()
+    lines[9]["t_s"] = 0.0
+    says(r"world.jsonl:10: t_s: 0, where scene.json's fps give 0.9")

@@ -12,7 +12,7 @@ from edge.acceptance.figures import Figures
 from edge.acceptance.judge import judge
 from edge.acceptance.stations import Stop, read_stations
 from edge.acceptance.walk import Walk
-from edge.acceptance.walk_figures import measure_walk
+from edge.acceptance.walk_figures import measure_walk, told_of
 from edge.acceptance.walk_gateway import model_told
 from edge.description import without_secrets
 from edge.model_file import ModelFile, model_file
@@ -87,7 +87,15 @@ def walk(
         return ""
 
     began_ns = stage.now_ns()
-    lead = Walk(stage.listener, stage, ask=ask, say=said.append, language=language)  # type: ignore[arg-type]
+    lead = Walk(
+        stage.listener,
+        stage,
+        ask=ask,
+        say=said.append,
+        told=lambda visit: told_of(site(), visit, stage.listener),
+        people=people,
+        language=language,  # type: ignore[arg-type]
+    )
     visits = lead.go(given, [3.0 if stop.expect else 0.0 for stop in given])
     figures = measure_walk(
         site(),
@@ -483,7 +491,8 @@ def test_other_limits_of_the_test_and_a_hidden_password_are_no_other_site(tmp_pa
 
 @pytest.mark.parametrize("answer", ["s", "q"])
 def test_stations_that_nobody_went_to_are_not_measured(tmp_path: Path, answer: str) -> None:
-    figures, said = walk(Stage(), stops(tmp_path), WELL[0], answer, *WELL[2:])
+    answers = [answer] if answer == "s" else ["q", "q"]
+    figures, said = walk(Stage(), stops(tmp_path), WELL[0], *answers, *WELL[2:])
     assert figures.stations[1].seen_share is None
     assert verdicts(figures)["position"] == "not_measured"
     assert not passed(judge(figures, site()))
@@ -494,3 +503,112 @@ def test_stations_that_nobody_went_to_are_not_measured(tmp_path: Path, answer: s
 def test_a_lone_answer_that_is_none_is_asked_again(tmp_path: Path) -> None:
     _, said = walk(Stage(), stops(tmp_path), "what?", *WELL)
     assert said[0] == said[1]
+
+
+def interrupt(_: object = None) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_station_may_be_repeated_and_the_report_says_so(tmp_path: Path) -> None:
+    wrong = at(33.0, 0.5)
+    figures, said = walk(Stage(), stops(tmp_path), wrong, "r", *WELL)
+    first = next(one for one in said if one.startswith("    station 1: "))
+    assert "NOT SEEN; nearest seen was 7.0 m off. Is this the right place?" in first
+    assert "    station 1: seen 4 of 4 s, 0.10 m off" in said
+    assert passed(judge(figures, site())), verdicts(figures)
+    assert figures.stations[0].note is not None
+    assert figures.stations[0].note[0].endswith("elsewhere or too soon, not counted: 1")
+
+
+def test_the_last_station_may_be_repeated_and_its_first_alarm_is_no_false_one(
+    tmp_path: Path,
+) -> None:
+    figures, said = walk(Stage(), stops(tmp_path), *WELL, "r", wait, enter(2.0))
+    assert [event.delay_s for event in figures.events] == pytest.approx([0.3, 1.0])
+    assert [event.what[0][-17:] for event in figures.events] == [
+        "station 3 (try 1)",
+        "chgear, station 3",
+    ]
+    assert figures.false_alarms == ()
+    assert passed(judge(figures, site())), verdicts(figures)
+    assert "    station 3: seen 4 of 4 s, 0.00 m off; alarm after 1.3 s" in said
+    assert any("All stations are done" in one for one in said)
+
+
+@pytest.mark.parametrize(
+    ("bad", "point"),
+    [
+        ((at(26.9, 0.5), "r", *WELL), "position"),
+        ((lambda stage: setattr(stage.scene, "people", []), "r", *WELL), "missed_people"),
+        ((*WELL[:3], at(*IN_ZONE), "r", *WELL[2:]), "missed_alarms"),
+        ((*WELL[:3], enter(4.5), "r", *WELL[2:]), "alarm_delay"),
+    ],
+)
+def test_a_station_is_not_repeated_until_it_passes(
+    tmp_path: Path, bad: tuple[Step | str, ...], point: str
+) -> None:
+    """What a try at the right place showed counts, though a later one shows something better."""
+    figures, _ = walk(Stage(), stops(tmp_path), *bad)
+    assert verdicts(figures)[point] == "failed", verdicts(figures)
+    assert any("(try 1)" in why for why, _ in checks(figures)[point].why)
+
+
+def test_who_acted_too_soon_may_repeat_and_its_alarm_stays_false(tmp_path: Path) -> None:
+    def ready(stage: Stage) -> None:
+        stage.raise_in_s(0.5, "restricted_zone", zone="switchgear", xyz_m=(24.6, -1.2, 0.0))
+
+    def press(stage: Stage) -> None:
+        stage.sleep(1.0)
+        stage.scene.people = [IN_ZONE]
+
+    figures, said = walk(Stage(), stops(tmp_path), *WELL[:2], ready, press, "r", *WELL[2:])
+    assert any("came BEFORE it was due" in one for one in said)
+    assert verdicts(figures)["missed_alarms"] == verdicts(figures)["alarm_delay"] == "passed"
+    assert verdicts(figures)["false_alarms"] == "failed"
+
+
+def test_an_earlier_station_repeated_has_its_own_alarm(tmp_path: Path) -> None:
+    """Station 2 is skipped the second time: what was measured there before stays."""
+    three = "station,x_m,y_m,stay_s,expect,zone\nB,24.6,-1.2,5,restricted_zone,switchgear\n"
+    given = stops(tmp_path, three + "C,30,-0.4,5,,\nD,26,0.5,5,,\n")
+    again = (wait, enter(2.0), "s", WELL[0])
+    figures, _ = walk(Stage(), given, *WELL[2:], WELL[1], "r", "r", *again)
+    assert [event.delay_s for event in figures.events] == pytest.approx([0.3, 1.0])
+    assert passed(judge(figures, site())), verdicts(figures)
+
+
+def test_what_came_of_an_alarm_is_told_at_once(tmp_path: Path) -> None:
+    _, said = walk(Stage(), stops(tmp_path), *WELL[:3], at(*IN_ZONE))
+    assert any(one.endswith("; NO ALARM came") for one in said)
+
+
+def test_ctrl_c_breaks_a_station_off_which_is_asked_for_again(tmp_path: Path) -> None:
+    def broken(stage: Stage) -> None:
+        at(26.1, 0.5)(stage)
+        stage.in_s(2.0, interrupt)
+
+    figures, said = walk(Stage(), stops(tmp_path), broken, *WELL)
+    assert passed(judge(figures, site())), verdicts(figures)
+    assert "Broken off: this station is asked for again." in said
+    assert figures.stations[0].note is not None
+    assert "not counted: 1" in figures.stations[0].note[0]
+
+
+@pytest.mark.parametrize("slip", ["q", interrupt])
+def test_a_slip_does_not_end_a_walk(tmp_path: Path, slip: Step | str) -> None:
+    figures, said = walk(Stage(), stops(tmp_path), WELL[0], slip, "", *WELL[1:])
+    assert passed(judge(figures, site())), verdicts(figures)
+    assert any("q ends it and writes the report, Enter goes on" in one for one in said)
+    figures, _ = walk(Stage(), stops(tmp_path), WELL[0], slip, slip, *WELL[1:])
+    assert verdicts(figures)["position"] == "not_measured"
+
+
+def test_somebody_too_many_is_told_at_once_and_why_it_failed(tmp_path: Path) -> None:
+    ghost = at(26.1, 0.5, (35.0, 1.0))
+    figures, said = walk(Stage(), stops(tmp_path), ghost, *WELL[1:])
+    assert any("nearest seen is 0.10 m off; 2 seen, 1 should be" in one for one in said)
+    why = [en for en, _ in checks(figures)["false_people"].why]
+    assert why == [
+        "station 1: up to 2 people told, where 1 should be; was somebody else about (--people, "
+        "--others)?"
+    ]

@@ -5,9 +5,16 @@ on a clock of the test's.
 """
 
 import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +182,76 @@ def test_a_walk_that_ends_early_is_written_and_does_not_pass(
     verdicts = {check["name"]: check["verdict"] for check in told(site_file.parent)["checks"]}
     assert verdicts["missed_people"] == verdicts["missed_alarms"] == "not_measured"
     assert (site_file.parent / "out" / "manifest.sha256").exists(), "not signed, but summed up"
+
+
+@contextmanager
+def at_a_terminal(
+    broker: EmbeddedBroker, site_file: Path
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Run a walk at a terminal of its own; gives the process and the terminal's other end."""
+    stations = ["--walk", "stations.csv", "--tester", "Li Wei", "-o", "out"]
+    words = ["accept", "site.yaml", *stations, "--broker", broker.url]
+    master, slave = pty.openpty()
+    with Gateway(broker, site_file) as gateway:
+        gateway.scene.people = [(26.1, 0.5)]
+        with subprocess.Popen(
+            [sys.executable, "-m", "edge.main", *words],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=site_file.parent,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        ) as process:
+            os.close(slave)
+            try:
+                yield process, master
+            except BaseException:
+                process.kill()
+                raise
+
+
+def read_until(master: int, *words: bytes) -> bytes:
+    """Read on until all words came in this order."""
+    said = b""
+    while re.search(b".*".join(map(re.escape, words)), said, re.DOTALL) is None:
+        said += os.read(master, 4096)
+    return said
+
+
+def test_enter_pressed_too_often_is_no_answer_to_the_next_station(
+    broker: EmbeddedBroker, site_file: Path
+) -> None:
+    with at_a_terminal(broker, site_file) as (process, master):
+        read_until(master, b"q ends] ")
+        os.write(master, b"\n")
+        read_until(master, b"s left")
+        os.write(master, b"\n\n")
+        said = read_until(master, b"[2/2] Go near", b"q ends] ")
+        os.write(master, b"q\n")
+        while b"End the walk?" not in said:
+            assert b"Now: " not in said
+            said += os.read(master, 4096)
+        process.send_signal(signal.SIGHUP)
+        os.close(master)
+    assert told(site_file.parent)["figures"]["stations"][1]["seen_share"] is None
+
+
+def test_a_terminal_that_hangs_up_takes_nothing_with_it(
+    broker: EmbeddedBroker, site_file: Path
+) -> None:
+    folder = site_file.parent
+    with at_a_terminal(broker, site_file) as (process, master):
+        said = b""
+        while b"[2/2]" not in said:
+            said += os.read(master, 4096)
+            if said.endswith(b"q ends] ") and b"station A: " not in said:
+                os.write(master, b"\n")
+        process.send_signal(signal.SIGHUP)
+        os.close(master)
+    first, second = told(folder)["figures"]["stations"]
+    assert first["seen_share"] > 0, "what was measured before is kept"
+    assert second["seen_share"] is None
+    assert not told(folder)["passed"]
 
 
 def test_what_can_not_be_tested_says_why_before_anybody_walks(
