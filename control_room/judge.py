@@ -5,7 +5,7 @@ Knows nothing about files, MQTT or pictures.
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -139,16 +139,21 @@ def once_each(anomalies: Iterable[Anomaly]) -> tuple[Anomaly, ...]:
 
 
 def differences(
-    recorded: Iterable[Anomaly], judged: Iterable[Anomaly], *, from_ns: int
+    recorded: Iterable[Anomaly],
+    judged: Iterable[Anomaly],
+    *,
+    from_ns: int,
+    counts: Callable[[Anomaly], bool] = about_people,
 ) -> list[str]:
-    """Compare two lists of alarms about people; gives one line per difference, none if equal.
+    """Compare two lists of alarms; gives one line per difference, none if equal.
 
-    Alarms that were raised before `from_ns`, the first recorded instant, are left out: what led to
-    them is not in the recording.
+    Only those that `counts` says are compared, by default those about people. Alarms that were
+    raised before `from_ns`, the first recorded instant, are left out: what led to them is not in
+    the recording.
     """
     lines = []
     first, second = (
-        {(one.id, one.state): one for one in once_each(given) if about_people(one)}
+        {(one.id, one.state): one for one in once_each(given) if counts(one)}
         for given in (recorded, judged)
     )
     for key in sorted(first.keys() | second.keys()):

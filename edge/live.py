@@ -26,7 +26,6 @@ from edge.cameras.process import (
     stop_cameras,
 )
 from edge.cameras.source import is_live
-from edge.cameras.watch import CameraWatch
 from edge.coverage import Roadway
 from edge.detection_watch import DetectionWatch
 from edge.drift.loop import DriftLoop
@@ -46,11 +45,12 @@ from edge.rig_watch import RigWatch
 from edge.run_words import RunWords
 from edge.services import Context
 from edge.site_watch import SiteWatch
+from edge.step_log import StepLog
 from edge.steps import SteppedPipeline
 from edge.tag_file import TagFile, TagPlayer, length_s
 from edge.taps import Taps
 from edge.together import Together
-from edge.view.watch import ViewWatch
+from edge.watch_steps import open_watches
 from scene.alarms import ALARMS
 from scene.arrays import Floats
 from scene.clock import Clock, SystemClock
@@ -85,6 +85,8 @@ class Parts:
     settle: Callable[[float], object] = bool
     """Waits until alarms are safe on disk, for so many seconds at most."""
     site_watch: SiteWatch | None = None
+    steps: StepLog | None = None
+    """Where it is written down by what cameras are judged, if it is recorded."""
     rig_doubt: Callable[[], str] = str
     """Says why the rig file may not fit the site file as they are now; empty when it does."""
 
@@ -97,11 +99,12 @@ class Live:
         self._alive = alive
         self._over = threading.Event()
         self._newest = NewestFrames()
-        self._watch = CameraWatch(parts.site.limits.camera, parts.clock)
+        self._watch, self._view, drift = open_watches(
+            parts.site, parts.rig, parts.clock, parts.steps
+        )
         self._health = HealthReport(parts.site, parts.rig, parts.clock)
         self._detection = DetectionWatch(parts.clock)
-        self._drift = DriftLoop(parts.site, parts.rig, parts.clock)
-        self._view = ViewWatch(parts.site, parts.rig, parts.clock)
+        self._drift = DriftLoop(parts.site, parts.rig, parts.clock, drift)
         self._view_error = ""
         self._rig_watch = RigWatch(parts.site.rig.file, parts.rig, self._prepare, parts.clock)
         self._spreads: Mapping[str, Floats | None] = {}
@@ -377,10 +380,12 @@ def run_cameras(
         packets=taps.packets if taps else NO_PACKETS,
     )
     try:
+        pipeline = pipeline or open_pipeline()
         parts = Parts(
             site=site,
             rig=rig,
-            pipeline=pipeline or open_pipeline(),
+            pipeline=pipeline,
+            steps=pipeline.steps if isinstance(pipeline, SteppedPipeline) else None,
             cameras=cameras,
             outlet=outlet,
             clock=clock,

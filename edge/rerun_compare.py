@@ -4,9 +4,10 @@ Knows nothing about how either came about. With the same rules and model both mu
 included; with others an alarm is known again by what it is about, where and when.
 """
 
+import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import dist
 
 import numpy as np
@@ -27,6 +28,26 @@ LEAST_COMPARED = 0.1
 
 Places = Mapping[int, Mapping[int, XYZ]]
 """Where everybody was: by instant (UTC ns), then by track."""
+
+
+Counts = Callable[[Anomaly], bool]
+PROPOSAL = re.compile("; (proposed|nothing is proposed|the proposal can't be applied): .*")
+FIGURES = re.compile(r"\d+(\.\d+)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """Which alarms of cameras have come about again, and so are compared."""
+
+    kinds: frozenset[str]
+    from_ns: int
+
+    def counts(self, alarm: Anomaly) -> bool:
+        """Tell whether an alarm is one of them."""
+        return alarm.kind in self.kinds and alarm.captured_at_ns >= self.from_ns
+
+
+NOBODY_WATCHED = Watched(kinds=frozenset(), from_ns=0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,7 +120,7 @@ class Cause:
     def text(self) -> str:
         """Say what it is, where and since when."""
         alarm = self.first
-        zone = f" {alarm.zone}" if alarm.zone else ""
+        zone = "".join(f" {one}" for one in (alarm.zone, alarm.camera) if one)
         where = "" if alarm.xyz_m is None else f" at x {alarm.xyz_m[0]:.1f} y {alarm.xyz_m[1]:.1f}"
         return f"{alarm.kind}{zone}{where}, {time_text(alarm.raised_at_ns)}"
 
@@ -133,12 +154,19 @@ class Change:
         return known
 
 
-def changes(recorded: Iterable[Anomaly], again: Iterable[Anomaly], *, from_ns: int) -> list[Change]:
-    """Pair alarms about people that were raised since an instant; by time, one for each cause.
+def changes(
+    recorded: Iterable[Anomaly],
+    again: Iterable[Anomaly],
+    *,
+    from_ns: int,
+    counts: Counts = about_people,
+) -> list[Change]:
+    """Pair alarms that were raised since an instant; by time, one for each cause.
 
-    Both a pair that is equal and one whose times differ are among them.
+    Only those that `counts` says, by default those about people. Both a pair that is equal and one
+    whose times differ are among them.
     """
-    was, now = _causes(recorded, from_ns), _causes(again, from_ns)
+    was, now = (_causes(filter(counts, given), from_ns) for given in (recorded, again))
     pairs = _pairs(was, now)
     found = [Change(was=before, now=after) for before, after in pairs]
     paired = {id(one) for pair in pairs for one in pair}
@@ -147,10 +175,43 @@ def changes(recorded: Iterable[Anomaly], again: Iterable[Anomaly], *, from_ns: i
     return sorted(found, key=lambda one: (one.at_ns, one.text))
 
 
-def otherwise(recorded: Results, again: Results) -> list[str]:
+def otherwise(recorded: Results, again: Results, watched: Watched = NOBODY_WATCHED) -> list[str]:
     """Tell which alarms are gained, lost, or come or end at another time; none where all agree."""
-    found = changes(recorded.alarms, again.alarms, from_ns=min(again.places, default=0))
+    from_ns = min(again.places, default=0)
+    found = changes(recorded.alarms, again.alarms, from_ns=from_ns)
+    found += changes(recorded.alarms, again.alarms, from_ns=watched.from_ns, counts=watched.counts)
+    found.sort(key=lambda one: one.at_ns)
     return [text for one in found if (text := one.text)][:MOST_LINES]
+
+
+def cameras_unequal(recorded: Results, again: Results, watched: Watched) -> list[str]:
+    """Compare alarms of cameras, which must be equal; gives one line per difference.
+
+    Figures in their words are left out: another decoder or processor may give another last digit.
+    """
+    return _of_cameras(recorded, again, watched, FIGURES)
+
+
+def figures_apart(recorded: Results, again: Results, watched: Watched) -> int:
+    """Count the alarms of cameras that are equal but for figures in their words."""
+    whole = _of_cameras(recorded, again, watched, None)
+    return len(whole) - len(_of_cameras(recorded, again, watched, FIGURES))
+
+
+def _of_cameras(
+    recorded: Results, again: Results, watched: Watched, hidden: re.Pattern[str] | None
+) -> list[str]:
+    first, second = (
+        [_comparable(one, hidden) for one in alarms if watched.counts(one)]
+        for alarms in (recorded.alarms, again.alarms)
+    )
+    return differences(first, second, from_ns=0, counts=watched.counts)[:MOST_LINES]
+
+
+def _comparable(alarm: Anomaly, hidden: re.Pattern[str] | None) -> Anomaly:
+    """Leave out what is said of the proposal's file, which lay on that day's disk, and `hidden`."""
+    words = PROPOSAL.sub("", alarm.evidence)
+    return replace(alarm, evidence=words if hidden is None else hidden.sub("#", words))
 
 
 def people_text(recorded: Places, again: Places) -> str:
@@ -199,11 +260,11 @@ def _at(places: Sequence[XYZ]) -> Iterable[tuple[int, XYZ]]:
 
 
 def _causes(alarms: Iterable[Anomaly], from_ns: int) -> list[Cause]:
-    """List alarms about people that were raised since an instant, one each."""
+    """List alarms that were raised since an instant, one each."""
     first: dict[str, Anomaly] = {}
     ended: dict[str, int] = {}
     for one in once_each(alarms):
-        if not about_people(one) or one.raised_at_ns < from_ns:
+        if one.raised_at_ns < from_ns:
             continue
         if one.state == "cleared":
             ended[one.id] = one.captured_at_ns
@@ -234,7 +295,7 @@ def _pairs(was: Sequence[Cause], now: Sequence[Cause]) -> list[tuple[Cause, Caus
 
 
 def _alike(a: Anomaly, b: Anomaly) -> bool:
-    if (a.kind, a.zone) != (b.kind, b.zone):
+    if (a.kind, a.zone, a.camera) != (b.kind, b.zone, b.camera):
         return False
     if abs(a.raised_at_ns - b.raised_at_ns) > SAME_ALARM_S * 1e9:
         return False

@@ -1,7 +1,7 @@
 """Does again what a live pipeline did, with the same rules and model or with others.
 
-Knows nothing about files or how results are compared. Alarms about cameras and the gateway itself
-are of that day's clocks and processes: they are recorded, and can't come about again.
+Knows nothing about files or how results are compared. Alarms about the gateway itself are of that
+day's clocks and processes: they are recorded, and can't come about again.
 """
 
 import json
@@ -17,6 +17,7 @@ from detection.model import SHIPPED
 from edge.file_digest import sha256_of
 from edge.pipeline import Picture, Pipeline
 from edge.rerun_steps import Recorded, StepsInOrder
+from edge.rerun_watches import KINDS_OF, LOOKS, WatchesAgain
 from edge.steps import ALARM, KEPT, RULES, SEE, SHOW
 from scene.arrays import Floats
 from scene.errors import ModelError, RecordingError
@@ -42,6 +43,8 @@ class Variant:
     site: Site | None = None
     """Whose rules and detection count instead."""
     model: Path | None = None
+    rig: Rig | None = None
+    """How cameras hung throughout, all of them trusted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +81,14 @@ class Rerun:
         beginning: Beginning | None,
         *,
         paints: bool = False,
+        watches: WatchesAgain | None = None,
     ) -> None:
-        """Use `beginning` where the recording has no start; none refuses such a recording."""
-        self._steps = StepsInOrder(records, paints=paints)
+        """Use `beginning` where the recording has no start; none refuses such a recording.
+
+        Cameras are watched again only where `watches` are given.
+        """
+        self._steps = StepsInOrder(records, paints=paints, also=LOOKS if watches else ())
+        self._watches = watches
         self._variant, self._beginning, self._paints = variant, beginning, paints
         self._pipeline: Pipeline | None = None
         self._site: Site | None = None
@@ -111,6 +119,8 @@ class Rerun:
                 anomalies = []
                 yield replace(found, recorded_at_ns=step.at_ns, anomalies=changed)
         self.last_anomalies = tuple(anomalies)
+        if self._watches is not None:
+            self._watches.end()
         self._doubt_gaps()
 
     def _doubt_gaps(self) -> None:
@@ -132,6 +142,7 @@ class Rerun:
             self._begin_in_the_midst()
         elif at[1] != before[1] + 1:
             self._steps.gaps["steps"] += at[1] - before[1] - 1
+            self._lose_watches("steps are missing in the recording")
 
     def _begin_in_the_midst(self) -> None:
         if self._beginning is None:
@@ -140,6 +151,7 @@ class Rerun:
                 "give the run's files before it as well"
             )
         self.doubts.append(IN_THE_MIDST)
+        self._lose_watches("the recording begins in the midst of a run")
         begin = self._beginning
         self._open(begin.site, begin.rig, begin.model_sha256)
         self._pipe.adopt(self._beginning.alarms)
@@ -166,13 +178,17 @@ class Rerun:
                 return None
             if do == SHOW:
                 return self._shown(int(fields["at_ns"]), frames)
-            self._pipe.see(frames)
+            people = self._pipe.see(frames)
+            if self._watches is not None:
+                self._watches.saw(people)
         elif do in ("kept", "take_back", "adopt"):
             self._remember(do, fields)
         elif do in ("rehang", "distrust", "blind"):
             self._look_otherwise(do, fields)
         elif do == "change":
             self._change(fields["rules"])
+        elif str(do).partition("_")[0] in KINDS_OF:
+            return () if self._watches is None else self._watches.do(fields, frames)
         else:
             raise RecordingError(f"the recording has a step that is not known here: {do!r:.40}")
         return None
@@ -191,10 +207,14 @@ class Rerun:
     def _look_otherwise(self, do: str, fields: Mapping[str, Any]) -> None:
         """Change how cameras hang, or how far they are trusted."""
         if do == "rehang":
-            self._pipe.rehang(self._pipe.prepare(_rig(fields["rig"])))
-        elif do == "distrust":
+            rig = _rig(fields["rig"])
+            if self._variant.rig is None:
+                self._pipe.rehang(self._pipe.prepare(rig))
+            if self._watches is not None:
+                self._watches.rehung(rig)
+        elif do == "distrust" and self._variant.rig is None:
             self._pipe.distrust({k: _spread(one) for k, one in fields["spreads"].items()})
-        else:
+        elif do == "blind":
             self._pipe.take_for_blind(frozenset(map(str, fields["cameras"])))
 
     def _shown(self, at_ns: int, frames: tuple[Frame, ...]) -> Instant:
@@ -219,7 +239,16 @@ class Rerun:
             update={"model": found, "manifest": None, "manifest_key": None}
         )
         self._site = site.model_copy(update={"detection": detection})
+        if self._variant.rig is not None:
+            rig = _fitting(self._variant.rig, rig)
+            self._lose_watches("another rig is tried", "drift")
         self._pipeline, self._waits_for_kept = Pipeline(self._site, rig), False
+        if self._watches is not None:
+            self._watches.open(self._site, rig)
+
+    def _lose_watches(self, why: str, *watches: str) -> None:
+        if self._watches is not None:
+            self._watches.lose(why, *watches)
 
     def _change(self, rules: Mapping[str, Any]) -> None:
         if self._variant.site is not None or self._site is None:
@@ -250,6 +279,17 @@ def _rig(text: Any) -> Rig:
     if not text:
         raise RecordingError("the recording does not have the rig that was in force")
     return parse_rig(str(text), name="the recording's rig")
+
+
+def _fitting(rig: Rig, recorded: Rig) -> Rig:
+    """Give a rig that is to be tried; raises `RecordingError` where it is of other cameras."""
+    sizes, wanted = ({one.name: one.size_px for one in of.cameras} for of in (rig, recorded))
+    if sizes != wanted:
+        raise RecordingError(
+            f"the rig to be tried is of other cameras or sizes ({sizes}) than the recording's "
+            f"({wanted}): give one of the same cameras"
+        )
+    return rig
 
 
 def _spread(given: Any) -> Floats | None:

@@ -27,6 +27,8 @@ class Live:
     """By instant; only where they are asked for whole."""
     heard_at_ns: dict[int, int] = field(default_factory=dict)
     """When these were recorded."""
+    left: set[str] = field(default_factory=set)
+    """Alarms that a gateway cleared when it was started anew: no rule did, so none are in here."""
 
 
 def read_live(
@@ -52,7 +54,7 @@ def read_live(
             elif isinstance(body, GatewayHealth | Machines | Order | Tags):
                 live.other.append(body)
     # What was left over of a run before is cleared by the gateway, not by the rules.
-    left = {one.id for _, one in live.said if one.evidence == STARTED_ANEW}
-    live.said[:] = [(at_ns, one) for at_ns, one in live.said if one.id not in left]
+    live.left.update(one.id for _, one in live.said if one.evidence == STARTED_ANEW)
+    live.said[:] = [(at_ns, one) for at_ns, one in live.said if one.id not in live.left]
     live.results.alarms = [one for _, one in live.said]
     return live

@@ -6,7 +6,7 @@ few dozen pictures are in memory.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from delivery.recordings.rerun_records import Gap, RecordedPacket, RecordedStep
@@ -16,9 +16,13 @@ from scene.errors import RecordingError
 from scene.messages import Frame
 
 AHEAD_NS = 10_000_000_000
-"""No step comes so long after its pictures: detection that slow follows nobody."""
+"""No step comes so long after its pictures: detection that slow follows nobody..."""
+AHEAD_RECORDS = 400
+"""... but where a machine is so slow that it does little, so much is always read ahead."""
 LATE_NS = 5_000_000_000
-"""A step that was recorded before its pictures' packets waits for them so long."""
+"""A step that was recorded before its pictures' packets waits for them so long..."""
+LATE_STEPS = 100
+"""... and on a machine that is so slow until so many steps wait."""
 
 Key = tuple[str, int]
 """A picture: its camera and capture time."""
@@ -28,10 +32,15 @@ Recorded = RecordedPacket | RecordedStep | Gap
 class StepsInOrder:
     """Goes over a recording once."""
 
-    def __init__(self, records: Iterable[Recorded], *, paints: bool) -> None:
-        """Pictures are decoded for what is searched; with `paints` also for what is shown."""
+    def __init__(
+        self, records: Iterable[Recorded], *, paints: bool, also: Collection[str] = ()
+    ) -> None:
+        """Pictures are decoded for what is searched; with `paints` also for what is shown.
+
+        `also` names more steps that speak of pictures.
+        """
         self._records = records
-        self._wants = (SEE, SHOW) if paints else (SEE,)
+        self._wants = {SEE, *also, *((SHOW,) if paints else ())}
         self._needed: Counter[Key] = Counter()
         self._frames: dict[Key, Frame] = {}
         self._cameras: dict[str, Redecoder] = {}
@@ -52,7 +61,7 @@ class StepsInOrder:
                     continue
                 self._needed.update(self._keys(record))
             ahead.append(record)
-            while ahead[0].at_ns + AHEAD_NS < record.at_ns:
+            while len(ahead) > AHEAD_RECORDS and ahead[0].at_ns + AHEAD_NS < record.at_ns:
                 yield from self._take(ahead.popleft())
         for record in ahead:
             yield from self._take(record)
@@ -92,7 +101,8 @@ class StepsInOrder:
                 self._frames[name, captured_at_ns] = frame
 
     def _is_ready(self, step: RecordedStep, now_ns: int) -> bool:
-        return step.at_ns + LATE_NS < now_ns or all(k in self._frames for k in self._keys(step))
+        waited = step.at_ns + LATE_NS < now_ns and len(self._waiting) > LATE_STEPS
+        return waited or all(key in self._frames for key in self._keys(step))
 
     def _give(self, step: RecordedStep) -> tuple[RecordedStep, tuple[Frame, ...]]:
         keys = self._keys(step)
@@ -106,7 +116,7 @@ class StepsInOrder:
         return step, frames
 
     def _keys(self, step: RecordedStep) -> list[Key]:
-        return frame_keys(step.fields) if step.fields.get("do") in self._wants else []
+        return frame_keys(step.fields) if str(step.fields.get("do")) in self._wants else []
 
 
 def frame_keys(fields: dict[str, Any]) -> list[Key]:

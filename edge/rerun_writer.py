@@ -52,7 +52,7 @@ class RerunWriter:
         """Write one instant, and what was said before it."""
         self._take_over(instant.recorded_at_ns)
         self._clock.at_ns = instant.recorded_at_ns
-        for anomaly in instant.anomalies:
+        for anomaly in filter(about_people, instant.anomalies):
             self._say(anomaly, instant.recorded_at_ns)
         self._say(instant.positions, instant.recorded_at_ns)
         if instant.picture is not None:

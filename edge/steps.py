@@ -6,8 +6,6 @@ the order in which it took effect. Written are JSON objects; `edge/rerun_steps.p
 """
 
 import json
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +15,7 @@ from edge.byte_ring import ByteRing
 from edge.cameras.source import place_of
 from edge.model_file import model_file
 from edge.pipeline import Frames, Hanging, Picture, Pipeline
+from edge.step_log import StepLog
 from location.person import Kept
 from scene.arrays import Floats
 from scene.errors import RigError
@@ -41,12 +40,12 @@ class SteppedPipeline(Pipeline):
     """A pipeline that writes down what it does; nobody is waited for."""
 
     def __init__(self, site: Site, rig: Rig, ring: ByteRing) -> None:
-        self._ring, self._writing = ring, threading.Lock()
-        self._begun_ns, self._count = time.time_ns(), 0
+        self.steps = StepLog(ring)
+        """Where whoever belongs to this start of the pipeline writes steps down as well."""
         self._seeing: Frames = ()
         self._showing: Frames = ()
         super().__init__(site, rig)
-        self._put(
+        self.steps.put(
             "begin",
             site=site_fields(site),
             rig=rig_text(site, rig),
@@ -62,7 +61,7 @@ class SteppedPipeline(Pipeline):
     def follow(self, people: tuple[Detections, ...]) -> None:
         """Follow; the order in which this and `locate` take effect is that of the steps."""
         with self._tracking:
-            self._put(SEE, frames=_names(self._seeing))
+            self.steps.put(SEE, frames=_names(self._seeing))
             super().follow(people)
 
     def show(self, frames: Frames) -> Picture:
@@ -73,13 +72,13 @@ class SteppedPipeline(Pipeline):
     def locate(self, at_ns: int) -> Positions:
         """Locate everybody, as `show` begins with."""
         with self._tracking:
-            self._put(SHOW, at_ns=at_ns, frames=_names(self._showing))
+            self.steps.put(SHOW, at_ns=at_ns, frames=_names(self._showing))
             return super().locate(at_ns)
 
     def hear(self, message: Message) -> tuple[Anomaly, ...]:
         """Hear what others say."""
         payload = encode(message, gateway=self._site.gateway, seq=0, sent_at_ns=0)
-        self._put("hear", message=json.loads(payload))
+        self.steps.put("hear", message=json.loads(payload))
         return super().hear(message)
 
     def kept(self) -> Kept:
@@ -88,7 +87,7 @@ class SteppedPipeline(Pipeline):
         So which cameras are not trusted is in it as well, for as long as that lasts.
         """
         kept = super().kept()
-        self._put(
+        self.steps.put(
             "kept",
             kept=KEPT.dump_python(kept, mode="json"),
             blind=sorted(self._blind),
@@ -98,41 +97,35 @@ class SteppedPipeline(Pipeline):
 
     def take_back(self, kept: Kept) -> None:
         """Go on from an earlier run's note."""
-        self._put("take_back", kept=KEPT.dump_python(kept, mode="json"))
+        self.steps.put("take_back", kept=KEPT.dump_python(kept, mode="json"))
         super().take_back(kept)
 
     def change(self, site: Site) -> None:
         """Go over to other zones, gates and limits."""
-        self._put("change", rules=site_fields(site, RULES))
+        self.steps.put("change", rules=site_fields(site, RULES))
         super().change(site)
 
     def adopt(self, alarms: Sequence[Anomaly]) -> tuple[Anomaly, ...]:
         """Take back alarms about people of an earlier run."""
-        self._put("adopt", alarms=[ALARM.dump_python(alarm, mode="json") for alarm in alarms])
+        self.steps.put("adopt", alarms=[ALARM.dump_python(alarm, mode="json") for alarm in alarms])
         return super().adopt(alarms)
 
     def rehang(self, hanging: Hanging) -> None:
         """Go over to another rig."""
-        self._put("rehang", rig=rig_text(self._site, hanging.rig))
+        self.steps.put("rehang", rig=rig_text(self._site, hanging.rig))
         super().rehang(hanging)
 
     def distrust(self, spreads: Mapping[str, Floats | None]) -> None:
         """Trust some cameras less."""
         with self._tracking:
-            self._put("distrust", spreads=_numbers(spreads))
+            self.steps.put("distrust", spreads=_numbers(spreads))
             super().distrust(spreads)
 
     def take_for_blind(self, cameras: frozenset[str]) -> None:
         """Take some cameras for blind; said with every picture, so only changes are written."""
         if cameras != self._blind:
-            self._put("blind", cameras=sorted(cameras))
+            self.steps.put("blind", cameras=sorted(cameras))
         super().take_for_blind(cameras)
-
-    def _put(self, do: str, **fields: Any) -> None:
-        with self._writing:
-            self._count += 1
-            step = {"do": do, "pipeline": self._begun_ns, "number": self._count, **fields}
-            self._ring.put(json.dumps(step, separators=(",", ":")).encode())
 
 
 def site_fields(site: Site, sections: Sequence[str] = SECTIONS) -> dict[str, Any]:

@@ -7,12 +7,13 @@ monotonic clock only: setting the machine's clock raises no alarm and hides none
 import zlib
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 
 from edge.cameras.process import OVER, CameraHandle
-from edge.frame_ring import NOTHING, SourceStatus
+from edge.frame_ring import NOTHING, SourceState, SourceStatus
 from scene.alarms import ALARMS
 from scene.clock import Clock
 from scene.limits import CameraLimits
@@ -36,6 +37,29 @@ ALARM_OF: dict[CameraState, str] = {
     "stalled": "camera_stalled",
     "frozen": "camera_stalled",
 }
+
+
+@dataclass(slots=True, kw_only=True)
+class Facts:
+    """What a camera is judged by; times are of the monotonic clock."""
+
+    since_s: float
+    """When it was first looked for."""
+    came_s: float
+    """When its newest picture came; before the first one as `since_s`."""
+    has_shown: bool = False
+    looked_s: float
+    """When its picture was last looked at, whether it is another one than before..."""
+    changed_s: float
+    """... and when it last was."""
+    left_out_s: float | None = None
+    """Since when its pictures have been in no instant."""
+    left_out_times: int = 0
+    unfit: str = ""
+    """Why its picture can't be used."""
+    source: SourceState = "connecting"
+    said: str = ""
+    corrupt_frames: int = 0
 
 
 class CameraWatch:
@@ -68,7 +92,7 @@ class CameraWatch:
         `unfit` says, by camera, why its frame among these can't be used. Every camera is to be
         given every time.
         """
-        now_s, now_ns = self._clock.monotonic_s(), self._clock.now_ns()
+        now_s = self._clock.monotonic_s()
         for camera in cameras:
             watched = self._watched.get(camera.name)
             if watched is None:
@@ -81,9 +105,33 @@ class CameraWatch:
                 watched.look_at(used[name], unfit.get(name, ""), now_s)
             elif used:
                 watched.leave_out(now_s)
+        self.judge({})
+
+    def judge(self, facts: Mapping[str, Facts]) -> None:
+        """Judge every camera by what is known of it; what is given takes that one's place."""
+        now_s = self._clock.monotonic_s()
+        for name, one in facts.items():
+            watched = self._watched.get(name) or _Watched(name, now_s, self._adopted.get(name))
+            self._watched[name], watched.facts = watched, one
         for watched in self._watched.values():
             watched.judge(self._limits, now_s)
+        self.stand()
+
+    def stand(self) -> None:
+        """Raise and clear what is to be, all cameras being as last judged."""
+        now_s, now_ns = self._clock.monotonic_s(), self._clock.now_ns()
+        for watched in self._watched.values():
             self._changes += watched.alarms(now_s, now_ns)
+
+    @property
+    def facts(self) -> Mapping[str, Facts]:
+        """What each camera was judged by."""
+        return {name: watched.facts for name, watched in self._watched.items()}
+
+    @property
+    def states(self) -> tuple[CameraState, ...]:
+        """How each camera is, as last judged."""
+        return tuple(watched.state for watched in self._watched.values())
 
     def health(self) -> tuple[CameraHealth, ...]:
         """Tell each camera's health, in the order of the cameras."""
@@ -100,99 +148,98 @@ class _Watched:
 
     def __init__(self, name: str, now_s: float, raised: Anomaly | None) -> None:
         self._name = name
-        self._since_s = now_s
-        self._state: CameraState = "stalled"
+        self.facts = Facts(
+            since_s=now_s,
+            came_s=now_s,
+            looked_s=now_s - LOOK_AT_PICTURE_EVERY_S - 1,
+            changed_s=now_s,
+        )
+        self.state: CameraState = "stalled"
         self._detail = "no picture yet"
-        self._has_shown = False
         self._number = NOTHING
-        self._came_s = now_s
         self._captured_at_ns: int | None = None
         self._arrivals: deque[tuple[float, int]] = deque(maxlen=1000)
         self._fps = 0.0
-        self._status = SourceStatus(state="connecting")
         self._picture = 0
-        self._looked_s = -float("inf")
-        self._changed_s = now_s
         self._was_quiet = False
-        self._left_out_s: float | None = None
-        self._left_out_times = 0
-        self._unfit = ""
         self._raised = raised
         self._bad_s = now_s
 
     def note(self, times: tuple[tuple[int, int], ...], status: SourceStatus, now_s: float) -> None:
         """Note the newest frame's number and time, and what the source says of itself."""
-        self._status = status
+        facts = self.facts
+        facts.source, facts.said = status.state, status.detail
+        facts.corrupt_frames = status.corrupt_frames
         if not times or times[-1][0] == self._number:
             return
-        if not self._has_shown or self._was_quiet:
+        if not self.facts.has_shown or self._was_quiet:
             self._arrivals.clear()
-            self._changed_s = now_s
-            self._left_out_s = None
+            self.facts.changed_s = now_s
+            self.facts.left_out_s = None
         self._number, self._captured_at_ns = times[-1]
-        self._came_s, self._has_shown = now_s, True
+        self.facts.came_s, self.facts.has_shown = now_s, True
         self._arrivals.append((now_s, self._number))
 
     def leave_out(self, now_s: float) -> None:
         """Note that an instant was shown without this camera."""
-        if self._left_out_s is None:
-            self._left_out_s, self._left_out_times = now_s, 0
-        self._left_out_times += 1
+        if self.facts.left_out_s is None:
+            self.facts.left_out_s, self.facts.left_out_times = now_s, 0
+        self.facts.left_out_times += 1
 
     def look_at(self, frame: Frame, unfit: str, now_s: float) -> None:
         """Note whether the picture is another one than before: all of its luma counts."""
-        self._left_out_s, self._unfit = None, unfit
-        if now_s - self._looked_s < LOOK_AT_PICTURE_EVERY_S:
+        self.facts.left_out_s, self.facts.unfit = None, unfit
+        if now_s - self.facts.looked_s < LOOK_AT_PICTURE_EVERY_S:
             return
-        self._looked_s = now_s
+        self.facts.looked_s = now_s
         picture = zlib.crc32(np.ascontiguousarray(frame.image.y).data)
         if picture != self._picture:
-            self._picture, self._changed_s = picture, now_s
+            self._picture, self.facts.changed_s = picture, now_s
 
     def judge(self, limits: CameraLimits, now_s: float) -> None:
         """Decide the state."""
-        self._fps = self._rate(now_s)
-        quiet_s = now_s - self._came_s
-        said = self._status.detail.removeprefix(f"camera {self._name}: ")
+        self._fps, facts = self._rate(now_s), self.facts
+        quiet_s = now_s - facts.came_s
+        said = facts.said.removeprefix(f"camera {self._name}: ")
         self._was_quiet = quiet_s > limits.stalled_after_s
-        failing = self._status.state in (*OVER, "reconnecting")
+        failing = facts.source in (*OVER, "reconnecting")
         if quiet_s > limits.lost_after_s or (failing and quiet_s > limits.stalled_after_s):
-            self._state = "lost"
+            self.state = "lost"
             self._detail = f"no picture for {quiet_s:.1f} s" + (f": {said}" if said else "")
-        elif quiet_s > limits.stalled_after_s or not self._has_shown:
-            self._state = "stalled"
-            self._detail = f"no picture for {quiet_s:.1f} s" if self._has_shown else "connecting"
-        elif self._unfit:
-            self._state, self._detail = "lost", self._unfit
-        elif self._left_out_s is not None and self._is_left_out(now_s - self._left_out_s):
-            self._state = "stalled"
+        elif quiet_s > limits.stalled_after_s or not facts.has_shown:
+            self.state = "stalled"
+            self._detail = f"no picture for {quiet_s:.1f} s" if facts.has_shown else "connecting"
+        elif facts.unfit:
+            self.state, self._detail = "lost", facts.unfit
+        elif facts.left_out_s is not None and self._is_left_out(now_s - facts.left_out_s):
+            self.state = "stalled"
             self._detail = (
                 f"its pictures come but have fitted no instant of the other cameras for "
-                f"{now_s - self._left_out_s:.1f} s: they come late, or its clock is wrong"
+                f"{now_s - facts.left_out_s:.1f} s: they come late, or its clock is wrong"
             )
-        elif self._looked_s - self._changed_s > FROZEN_AFTER_S:
-            self._state = "frozen"
-            self._detail = f"the same picture for {self._looked_s - self._changed_s:.1f} s"
+        elif facts.looked_s - facts.changed_s > FROZEN_AFTER_S:
+            self.state = "frozen"
+            self._detail = f"the same picture for {facts.looked_s - facts.changed_s:.1f} s"
         else:
-            self._state, self._detail = "ok", said
-        if self._status.corrupt_frames and (self._state == "ok" or self._was_quiet):
-            more = f"{self._status.corrupt_frames} damaged frames left out"
+            self.state, self._detail = "ok", said
+        if facts.corrupt_frames and (self.state == "ok" or self._was_quiet):
+            more = f"{facts.corrupt_frames} damaged frames left out"
             self._detail = f"{self._detail}; {more}" if self._detail else more
 
     def _is_left_out(self, for_s: float) -> bool:
-        return for_s > LEFT_OUT_AFTER_S and self._left_out_times >= LEFT_OUT_TIMES
+        return for_s > LEFT_OUT_AFTER_S and self.facts.left_out_times >= LEFT_OUT_TIMES
 
     def alarms(self, now_s: float, now_ns: int) -> list[Anomaly]:
         """Give what has to be raised or cleared after the state just decided."""
-        kind = ALARM_OF.get(self._state)
-        if not self._has_shown:
-            starting = self._status.state in ("connecting", "running")
-            if self._state != "lost" or (starting and now_s - self._since_s < START_LIMIT_S):
+        kind = ALARM_OF.get(self.state)
+        if not self.facts.has_shown:
+            starting = self.facts.source in ("connecting", "running")
+            if self.state != "lost" or (starting and now_s - self.facts.since_s < START_LIMIT_S):
                 kind = None
         if self._raised is None:
             return [] if kind is None else [self._raise(kind, now_s, now_ns)]
         # A camera that has shown nothing yet since the start is no better than before it.
-        if kind == self._raised.kind or (kind is None and self._state != "ok"):
+        if kind == self._raised.kind or (kind is None and self.state != "ok"):
             self._bad_s = now_s
         is_worse = kind == "camera_lost" and self._raised.kind != kind
         if not is_worse and now_s - self._bad_s < CLEAR_AFTER_S:
@@ -210,7 +257,7 @@ class _Watched:
         """Tell the health as last judged."""
         return CameraHealth(
             name=self._name,
-            state=self._state,
+            state=self.state,
             fps=round(self._fps, 2),
             last_frame_at_ns=self._captured_at_ns,
             detail=self._detail,

@@ -21,6 +21,8 @@ class MovedAlarms:
 
     def __init__(self) -> None:
         self._changes: deque[Anomaly] = deque()
+        self.said = 0
+        """How many alarms have been raised, cleared or said anew so far."""
         self._raised: dict[str, Anomaly] = {}
         self._bad_s: dict[str, float] = {}
 
@@ -42,22 +44,24 @@ class MovedAlarms:
             self._bad_s[name] = now_s
         if state.moved and raised is None:
             self._raised[name] = _anomaly(name, state, text, at_ns)
-            self._changes.append(self._raised[name])
+            self._say(self._raised[name])
         elif raised is not None and state.moved:
             if state.places_nobody != (NOT_PLACED in raised.evidence):
                 again = _anomaly(name, state, text, at_ns)
                 self._raised[name] = replace(again, id=raised.id, raised_at_ns=raised.raised_at_ns)
-                self._changes.append(self._raised[name])
+                self._say(self._raised[name])
         elif raised is not None and now_s - self._bad_s[name] >= CLEAR_AFTER_S:
             del self._raised[name]
             evidence = f"camera {name}: {state.is_well}, by {CLEAR_AFTER_S:.0f} s"
-            self._changes.append(
-                replace(raised, state="cleared", captured_at_ns=at_ns, evidence=evidence)
-            )
+            self._say(replace(raised, state="cleared", captured_at_ns=at_ns, evidence=evidence))
 
     def changes(self) -> tuple[Anomaly, ...]:
         """Take the alarms that were raised or cleared since the last call."""
         return tuple(self._changes.popleft() for _ in range(len(self._changes)))
+
+    def _say(self, alarm: Anomaly) -> None:
+        self._changes.append(alarm)
+        self.said += 1
 
 
 def _anomaly(name: str, state: CameraDrift, text: str, at_ns: int) -> Anomaly:

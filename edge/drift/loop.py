@@ -33,8 +33,8 @@ class DriftLoop:
     `people` are the newest finds by camera, `blind` the cameras that can't see.
     """
 
-    def __init__(self, site: Site, rig: Rig, clock: Clock) -> None:
-        self.watch = DriftWatch(site, rig, clock)
+    def __init__(self, site: Site, rig: Rig, clock: Clock, watch: DriftWatch | None = None) -> None:
+        self.watch = watch or DriftWatch(site, rig, clock)
         self.people: Mapping[str, Detections] = NOBODY
         self.blind: Collection[str] = ()
         self._site, self._clock = site, clock

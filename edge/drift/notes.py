@@ -4,10 +4,12 @@ Knows nothing about looks. A reference that the gateway itself learned says noth
 camera hung when the rig was made; without the notes a camera would get trust back for a restart.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -103,13 +105,18 @@ def notes_file(folder: Path, rig_id: str) -> Path:
     return folder / f"{rig_id}.notes.json"
 
 
-def _save(noted: Noted, path: Path) -> None:
+def noted_fields(noted: Noted) -> dict[str, Any]:
+    """Write notes as an object of a JSON file."""
     off = {name: _written(miss) for name, miss in sorted(noted.off.items())}
     content = _File(version=VERSION, unproven=tuple(sorted(noted.unproven)), off=off)
+    return dict(FILE.dump_python(content, mode="json"))
+
+
+def _save(noted: Noted, path: Path) -> None:
     partial = path.with_suffix(".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(FILE.dump_json(content, indent=1))
+        partial.write_text(json.dumps(noted_fields(noted), indent=1), encoding="utf-8")
         partial.replace(path)
     except OSError as error:
         raise RigError(
@@ -126,7 +133,12 @@ def _load(path: Path) -> Noted | None:
     """Read the notes; none when there are none. Raises OSError, ValueError."""
     if not path.exists():
         return None
-    content = FILE.validate_json(path.read_bytes())
+    return read_noted(json.loads(path.read_bytes()))
+
+
+def read_noted(fields: Any) -> Noted:
+    """Read notes again; raises ValueError."""
+    content = FILE.validate_python(fields)
     off = {
         name: Miss(
             first=one.first,

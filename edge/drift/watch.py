@@ -24,6 +24,7 @@ from scene.messages import Anomaly, CameraHealth, Detections, Frame
 from scene.rig import Rig
 from scene.site import Site
 from stitching.drift.look import measure
+from stitching.drift.reference import Reference
 
 LOOK_EVERY_S = 1.2
 """Between two looks, whichever camera they are at."""
@@ -57,7 +58,8 @@ class DriftWatch:
     def __init__(self, site: Site, rig: Rig, clock: Clock) -> None:
         self._file, self._clock = site.rig.file, clock
         self._alarms = MovedAlarms()
-        self._last_ns = 0
+        self.newest_ns = 0
+        """When the newest picture was taken that came to a look."""
         self._new_rig: Rig | None = None
         self._book = ReferenceBook(rig, site.rig.file, site.state_folder)
         self._notes = DriftNotes(self._book.folder, [camera.name for camera in rig.cameras])
@@ -92,24 +94,29 @@ class DriftWatch:
         frames: Sequence[Frame],
         people: Mapping[str, Detections] = NOBODY,
         blind: Collection[str] = (),
-    ) -> None:
+    ) -> frozenset[str]:
         """Look at one camera of an instant's frames, if it is time, and decide.
 
-        `people` are the newest finds by camera; where somebody stands nothing is learned. Of the
-        `blind` cameras nothing is: what covers them is not how they hang, printed cloth neither.
+        Tells the cameras whose frames were looked at or learned from: often none. `people` are the
+        newest finds by camera; where somebody stands nothing is learned. Of the `blind` cameras
+        nothing is: what covers them is not how they hang, printed cloth neither.
         """
         now_s = self._clock.monotonic_s()
-        self._go_over()
+        self.go_over()
         for covered in self._cameras.keys() & set(blind):
             self._cameras[covered].cover()
             self._book.drop_lesson(covered)
         there = {one.camera: one for one in frames if self._fits(one) and one.camera not in blind}
-        self._last_ns = max([self._last_ns, *(one.captured_at_ns for one in there.values())])
-        for frame in there.values():
-            self._learn(frame, people.get(frame.camera), now_s)
+        self.newest_ns = max([self.newest_ns, *(one.captured_at_ns for one in there.values())])
+        used = frozenset(
+            frame.camera
+            for frame in there.values()
+            if self._learn(frame, people.get(frame.camera), now_s)
+        )
         name = self._next(list(there), now_s)
         if name is not None:
             lumas = {camera: frame.image.y for camera, frame in there.items()}
+            used = frozenset(there)  # an overlap, or a proposal, is of several
             self._measure(there[name], now_s)
             self._overlap(lumas, now_s)
             self._propose(lumas, now_s)
@@ -118,8 +125,30 @@ class DriftWatch:
         for name, state in self._cameras.items():
             text = self._said.moved.get(name, "")
             if state.places_nobody:
-                text = f"{unplaced(people.get(name), self._last_ns, lasting=True)}; {text}"
-            self._alarms.update(name, state, text, self._last_ns, now_s)
+                text = f"{unplaced(people.get(name), self.newest_ns, lasting=True)}; {text}"
+            self._alarms.update(name, state, text, self.newest_ns, now_s)
+        return used
+
+    @property
+    def said(self) -> int:
+        """How many alarms have been raised, cleared or said anew so far."""
+        return self._alarms.said
+
+    @property
+    def rig_id(self) -> str:
+        """Which rig the cameras are held against."""
+        return self._book.rig.id
+
+    @property
+    def known(self) -> tuple[Mapping[str, Reference], Noted]:
+        """What each camera showed when it hung right, and how far that can be believed."""
+        return self._book.references, noted_of(self._cameras)
+
+    def know(self, references: Mapping[str, Reference], noted: Noted) -> None:
+        """Take that from elsewhere, before any look under this rig."""
+        self._book.references = dict(references)
+        recall(self._cameras, noted)
+        self._said = self._sayings()
 
     def changes(self) -> tuple[Anomaly, ...]:
         """Take the alarms that were raised or cleared since the last call."""
@@ -146,10 +175,11 @@ class DriftWatch:
         """Go over to another rig of the same cameras, with the next look."""
         self._new_rig = rig
 
-    def _go_over(self) -> None:
+    def go_over(self) -> bool:
+        """Go over to another rig, if there is one that is waiting; tells so."""
         rig, self._new_rig = self._new_rig, None
         if rig is None:
-            return
+            return False
         was = noted_of(self._cameras).unproven
         # What was stored under a rig came with its calibration, unless notes say it was learned.
         unproven = was - self._book.rehung(rig)
@@ -157,6 +187,7 @@ class DriftWatch:
         for camera in rig.cameras:
             self._cameras[camera.name].rehung(camera)
         recall(self._cameras, self._notes.of(rig.id) or Noted(unproven=unproven))
+        return True
 
     def _unproven_before(self) -> frozenset[str]:
         """Tell who was unproven under the rig that references are carried over from, at a start."""
@@ -169,21 +200,24 @@ class DriftWatch:
 
     # ---- learning ----
 
-    def _learn(self, frame: Frame, people: Detections | None, now_s: float) -> None:
-        """Take a picture for a reference that is wanted, of a camera that hangs still."""
+    def _learn(self, frame: Frame, people: Detections | None, now_s: float) -> bool:
+        """Take a picture for a reference that is wanted, of a camera that hangs still.
+
+        Tells whether the picture was looked at.
+        """
         name, state = frame.camera, self._cameras[frame.camera]
         known = name in self._book.references
         still = state.last is not None and state.last.verdict == "still" and not state.moved
         if not (still if known else state.may_learn):
             self._book.drop_lesson(name)
-            return
+            return False
         if not self._book.wants(name, now_s):
-            return
+            return False
         turn = None
         if known:
             look = measure(self._book.references[name], state.camera, frame.image.y, anywhere=False)
             if look.verdict != "still":
-                return
+                return True
             turn = look.turn
         elif not state.unproven:
             # Noted before anything is learned: there may be no time afterwards.
@@ -191,6 +225,7 @@ class DriftWatch:
             self._notes.keep(self._book.rig.id, noted_of(self._cameras))
         boxes = [] if people is None else [people.boxes_px[np.isin(people.kinds, PEOPLE)]]
         self._book.note(frame, boxes, turn, now_s)
+        return True
 
     def _age(self, name: str, now_s: float) -> None:
         """Have a reference renewed of which too little is found again."""
@@ -252,7 +287,7 @@ class DriftWatch:
         cameras = [self._cameras[name] for name in known]
         turned = {n: one.turned for n, one in self._cameras.items() if one.turned is not None}
         if turned or not any(one.last is None or one.suspect for one in cameras):
-            self.proposer.update(turned, lumas, self._last_ns, now_s)
+            self.proposer.update(turned, lumas, self.newest_ns, now_s)
 
     # ---- telling ----
 

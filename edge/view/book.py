@@ -51,7 +51,8 @@ class UsualViews:
         self._folder = state_folder / "references"
         self._saved_s: float | None = None
         self._rig = rig
-        self._known = self._stored(rig) or self._former(rig_file)
+        self.known = self._stored(rig) or self._former(rig_file)
+        """By camera, and from how many looks; replaced as a whole."""
 
     @property
     def trouble(self) -> str:
@@ -69,12 +70,12 @@ class UsualViews:
 
     def usual(self, camera: str) -> Usual | None:
         """Give what a camera usually shows; none while that is not known."""
-        found, looks = self._known.get(camera, (None, 0))
+        found, looks = self.known.get(camera, (None, 0))
         return found if found is not None and looks >= FIRST_LOOKS and found.tells else None
 
     def learn(self, camera: str, view: View, now_s: float) -> None:
         """Take in one look at a camera that is as usual."""
-        usual, looks = self._known.get(camera, (None, 0))
+        usual, looks = self.known.get(camera, (None, 0))
         if usual is None or looks < SETTLED_LOOKS:
             mixed = mean_view(usual, view, 1 / (looks + 1))
         else:
@@ -83,21 +84,21 @@ class UsualViews:
             light = np.where(step > 0, step / LIGHT_UP_LOOKS, step / LIGHT_DOWN_LOOKS)
             mixed = Usual(detail=usual.detail + up, light=usual.light + light)
         looks = min(looks + 1, SETTLED_LOOKS)
-        self._known = {**self._known, camera: (mixed, looks)}
+        self.known = {**self.known, camera: (mixed, looks)}
         overdue = self._saved_s is None or now_s - self._saved_s >= SAVE_EVERY_S
         if looks == FIRST_LOOKS or overdue:
             self._save(now_s)
 
     def take_light(self, camera: str, view: View, now_s: float) -> None:
         """Take a camera's present light for the usual one."""
-        usual, looks = self._known[camera]
+        usual, looks = self.known[camera]
         assert usual is not None
-        self._known = {**self._known, camera: (Usual(detail=usual.detail, light=view.light), looks)}
+        self.known = {**self.known, camera: (Usual(detail=usual.detail, light=view.light), looks)}
         self._save(now_s)
 
     def rehung(self, rig: Rig, now_s: float) -> None:
         """Go over to another rig; what is known of cameras that look about the same way is kept."""
-        self._known = {**_kept(self._known, self._rig, rig), **self._stored(rig)}
+        self.known = {**_kept(self.known, self._rig, rig), **self._stored(rig)}
         self._rig = rig
         self._save(now_s)
 
@@ -131,7 +132,7 @@ class UsualViews:
         self._saved_s = now_s
         sizes = {camera.name: camera.size_px for camera in self._rig.cameras}
         arrays: dict[str, NDArray[np.generic]] = {}
-        for name, (usual, looks) in self._known.items():
+        for name, (usual, looks) in self.known.items():
             if usual is not None and name in sizes:
                 arrays |= {
                     f"{name}/detail": usual.detail,

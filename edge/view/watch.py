@@ -5,7 +5,7 @@ resolution and about once a second each: together well below one per cent of a c
 from the monotonic clock only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from edge.view.alarms import DUSTY, KIND_OF, KINDS, LIGHT_LOST, NO_CAMERA, ViewAlarms
@@ -15,7 +15,7 @@ from scene.clock import Clock
 from scene.messages import Anomaly, CameraHealth, Frame
 from scene.rig import Rig
 from scene.site import Site
-from stitching.view import left_of, view_of
+from stitching.view import Usual, left_of, view_of
 
 LOOK_EVERY_S, SUSPECT_EVERY_S = 1.0, 0.4
 USED_TO_IT_S = 86400.0
@@ -64,8 +64,11 @@ class ViewWatch:
         due = [frame for frame in frames if self._is_due(frame, now_s)]
         if not due:
             return
-        frame = min(due, key=lambda one: self._looked_s.get(one.camera, -float("inf")))
-        name = frame.camera
+        self.look_at(min(due, key=lambda one: self._looked_s.get(one.camera, -float("inf"))))
+
+    def look_at(self, frame: Frame) -> None:
+        """Look at one of its cameras' pictures, and decide."""
+        now_s, name = self._clock.monotonic_s(), frame.camera
         self._looked_s[name] = now_s
         camera, usual, view = self._cameras[name], self._usual.usual(name), view_of(frame.image.y)
         camera.look(view, None if usual is None else left_of(usual, view), now_s)
@@ -97,6 +100,15 @@ class ViewWatch:
     def rehung(self, rig: Rig) -> None:
         """Go over to another rig of the same cameras."""
         self._usual.rehung(rig, self._clock.monotonic_s())
+
+    @property
+    def known(self) -> Mapping[str, tuple[Usual | None, int]]:
+        """What each camera usually shows, as far as that is known, and from how many looks."""
+        return self._usual.known
+
+    def know(self, known: Mapping[str, tuple[Usual | None, int]]) -> None:
+        """Take what each camera usually shows from elsewhere, in the place of what is known."""
+        self._usual.known = known
 
     @property
     def trouble(self) -> str:

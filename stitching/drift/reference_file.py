@@ -67,14 +67,14 @@ def _reference(name: str, content: Mapping[str, NDArray[np.generic]]) -> Referen
         texture=float(np.asarray(content[f"{name}/texture"], float)),
         turn=np.asarray(content[f"{name}/turn"], float),
     )
-    wrong = _what_is_wrong(found)
+    wrong = what_is_wrong(found)
     if wrong:
         raise ValueError(f"{name}/{wrong}")
     return found
 
 
-def _what_is_wrong(one: Reference) -> str:
-    """Name what does not fit together; empty when all does. A checksum is not always asked."""
+def what_is_wrong(one: Reference) -> str:
+    """Name what does not fit together in what was read; empty when all does."""
     points, features, side = len(one.points_px), len(one.feature_px), 2 * HALF + 1
     shapes: dict[str, tuple[NDArray[np.generic], tuple[int, ...]]] = {
         "points_px": (one.points_px, (points, 2)),

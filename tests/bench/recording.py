@@ -27,7 +27,7 @@ from edge.line import new_door
 from edge.options import RunOptions
 from edge.recorder import main as recorder_main
 from edge.service import Context, Signs
-from edge.steps import SteppedPipeline
+from edge.step_log import StepLog
 from edge.taps import PACKETS_BYTES, STEPS_BYTES, Taps
 from scene.messages import GatewayHealth, PanoramaPacket, Position, Positions
 from scene.site import BrokerConfig
@@ -205,16 +205,12 @@ def _handing_over_cores() -> float:
 def _steps_cores() -> float:
     """Tell what writing down its steps takes in the pipeline's process."""
     ring = _taps([]).steps
-    pipeline = SteppedPipeline.__new__(SteppedPipeline)
-    import threading
-
-    pipeline._ring, pipeline._writing = ring, threading.Lock()
-    pipeline._begun_ns, pipeline._count = time.time_ns(), 0
+    log = StepLog(ring)
     frames = [(f"cam{number}", time.time_ns()) for number in range(CAMERAS)]
     count = 5000
     started_s = time.process_time()
     for _ in range(count):
-        pipeline._put("show", at_ns=time.time_ns(), frames=frames)
+        log.put("show", at_ns=time.time_ns(), frames=frames)
     return (time.process_time() - started_s) / count * (FPS + SEARCHES_PER_S)
 
 

@@ -49,11 +49,13 @@ class Gateway:
         )
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    until_s = time.monotonic() + HANG_S
+def wait_until(
+    condition: Callable[[], bool], *, hang_s: float = HANG_S, every_s: float = 0.02
+) -> None:
+    until_s = time.monotonic() + hang_s
     while not condition():
         assert time.monotonic() < until_s, "it never happened"
-        time.sleep(0.02)
+        time.sleep(every_s)
 
 
 @contextmanager

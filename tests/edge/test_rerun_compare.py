@@ -4,7 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from edge.rerun_compare import Results, compared, otherwise, people_text, unequal
+from edge.rerun_compare import (
+    Results,
+    Watched,
+    cameras_unequal,
+    compared,
+    figures_apart,
+    otherwise,
+    people_text,
+    unequal,
+)
 from scene.messages import XYZ, Anomaly, Position, Positions
 
 START_NS = 1_790_000_000_000_000_000
@@ -173,3 +182,43 @@ def test_positions_are_summed_up_whatever_numbers_people_have() -> None:
     far = people_text(results().places, results(shift_m=50.0).places)
     assert "100 people in both" in far
     assert "100 recorded only, 100 now only" in far
+
+
+WATCHED = Watched(kinds=frozenset({"camera_moved", "camera_dark"}), from_ns=START_NS)
+
+
+def moved(evidence: str = "camera cam1: turned by 2.31 degrees", **more: object) -> Anomaly:
+    more = {"track": None, "xyz_m": None, "camera": "cam1", "evidence": evidence, **more}
+    return alarm("camera_moved", **more)  # type: ignore[arg-type]
+
+
+def test_an_alarm_of_a_camera_must_be_equal_and_is_not_taken_for_another_cameras() -> None:
+    assert cameras_unequal(results(moved()), results(moved()), WATCHED) == []
+    for other in ([], [moved(id="another")], [moved(at_s=5.001)], [moved(probability=0.5)]):
+        assert cameras_unequal(results(moved()), results(*other), WATCHED)
+        assert unequal(results(moved()), results(*other), from_start=True) == [], "not of people"
+    gained, lost = otherwise(results(moved()), results(moved(camera="cam2")), WATCHED)
+    assert (lost[:5], gained[:7]) == ("lost:", "gained:")
+    assert " camera_moved cam1, " in lost and " camera_moved cam2, " in gained
+
+
+def test_alarms_of_cameras_from_before_or_of_other_kinds_are_not_compared() -> None:
+    foreign = [moved(at_s=-1.0), replace(moved(), kind="camera_lost")]
+    assert cameras_unequal(results(*foreign), results(), WATCHED) == []
+    assert otherwise(results(*foreign), results(), WATCHED) == []
+
+
+def test_figures_and_the_proposals_file_alone_make_no_difference() -> None:
+    words = "camera cam1: turned by 2.31 degrees; its positions are not trusted"
+    was = results(moved(f"{words}; proposed: /a/rig.proposed.yaml, 16.8 px"))
+    for said in (
+        f"{words}; nothing is proposed: the disk is full",
+        f"{words}; the proposal can't be applied: the disk is full",
+        words,
+    ):
+        assert cameras_unequal(was, results(moved(said)), WATCHED) == []
+        assert figures_apart(was, results(moved(said)), WATCHED) == 0
+    digit = results(moved(words.replace("2.31", "2.32")))
+    assert (cameras_unequal(was, digit, WATCHED), figures_apart(was, digit, WATCHED)) == ([], 1)
+    (line,) = cameras_unequal(was, results(moved(words.replace("turned", "shifted"))), WATCHED)
+    assert "evidence" in line
