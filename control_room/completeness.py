@@ -7,6 +7,7 @@ decides that.
 """
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from control_room.own_alarms import MISSING, cleared, raised
@@ -45,6 +46,10 @@ class CompletenessWatch:
     def beat(self, said_at_ns: int) -> None:
         """Note that a heartbeat of ours went out to every gateway."""
         self._beats.append((said_at_ns, self._clock.monotonic_s()))
+
+    def raised(self) -> Iterator[tuple[tuple[str, str], _Gateway]]:
+        """Give what has an alarm that is raised, by site and gateway."""
+        yield from ((place, one) for place, one in self._gateways.items() if one.raised is not None)
 
     def forget(self, site: str, gateway: str) -> None:
         """Know nothing of a gateway."""

@@ -21,7 +21,7 @@ from control_room.lifecycle import (
     is_ending,
     is_shelved,
 )
-from control_room.own_alarms import OWN_KINDS
+from control_room.own_alarms import is_own
 from scene.clock import Clock
 from scene.messages import Order
 
@@ -110,7 +110,7 @@ class Desk:
         key, end = entry.key, entry.ending
         if end is None:
             return False
-        if entry.last.kind in OWN_KINDS:
+        if is_own(entry.last.kind, key.site, key.gateway):
             cleared = replace(
                 entry.last,
                 state="cleared",

@@ -40,8 +40,8 @@ class HeadCount:
         makes the count an incomplete one.
         """
         self._roster = tuple(roster)
-        self._expected = tuple(expected)
-        self._since_ns = now_ns
+        self._expected = dict.fromkeys(expected, now_ns)
+        """Since when."""
         self._mines: dict[str, WholeMine] = {}
         self._sites_passed_over: set[str] = set()
         self._heard_ns: dict[tuple[str, str], int] = {}
@@ -75,14 +75,19 @@ class HeadCount:
         from control_room.muster import muster, to_json
         from control_room.whole_mine import WholeMine
 
-        waited_for = {gateway for place, gateway in self._expected if place == site}
+        with self._lock:
+            waited_for = {
+                gateway: since_ns
+                for (place, gateway), since_ns in self._expected.items()
+                if place == site
+            }
         mine = self._mines.get(site)
         if mine is None:
             if not waited_for:
                 return None
             mine = WholeMine(site)
         gateways = mine.gateways(now_ns)
-        unheard = waited_for - {one.gateway for one in gateways}
+        heard = {one.gateway for one in gateways}
         return to_json(
             muster(
                 mine.people(now_ns),
@@ -92,9 +97,18 @@ class HeadCount:
                 site=site,
                 tags=mine.tags(),
                 listening_since_ns=mine.listening_since_ns,
-                never_heard=dict.fromkeys(unheard, self._since_ns),
+                never_heard={
+                    gateway: since_ns
+                    for gateway, since_ns in waited_for.items()
+                    if gateway not in heard
+                },
             )
         )
+
+    def expect(self, site: str, gateway: str, now_ns: int) -> None:
+        """Wait for one more gateway from now on."""
+        with self._lock:
+            self._expected.setdefault((site, gateway), now_ns)
 
     def forget(self, site: str, gateway: str, now_ns: int) -> None:
         """Wait for a gateway no more: it is out of service. Whom it followed has gone out of view.
@@ -103,7 +117,7 @@ class HeadCount:
         """
         place = (site, gateway)
         with self._lock:
-            self._expected = tuple(one for one in self._expected if one != place)
+            self._expected.pop(place, None)
             self._heard_ns.pop(place, None)
             if self._early is not None:
                 self._early = [one for one in self._early if (one[0].site, one[0].gateway) != place]

@@ -3,6 +3,7 @@
 Knows nothing about MQTT, journals or pages; it asks the clock that it was given.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from control_room.own_alarms import SILENT, cleared, raised
@@ -44,6 +45,10 @@ class HeartbeatWatch:
         """Start to wait for a gateway that is known to exist; heard or not, the time runs."""
         fresh = _Watched(heard_at_s=self._clock.monotonic_s(), heard_at_ns=self._clock.now_ns())
         self._watched.setdefault((site, gateway), fresh)
+
+    def raised(self) -> Iterator[tuple[tuple[str, str], _Watched]]:
+        """Give what has an alarm that is raised, by site and gateway."""
+        yield from ((place, one) for place, one in self._watched.items() if one.raised is not None)
 
     def forget(self, site: str, gateway: str) -> None:
         """Wait for a gateway no more."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from control_room.complaints import printable
-from control_room.own_alarms import OWN_KINDS
+from control_room.own_alarms import is_own
 from scene.alarms import ALARMS
 from scene.errors import LamproomError
 from scene.messages import Anomaly, Severity
@@ -135,12 +135,15 @@ def is_latched(kind: str) -> bool:
     return kind not in ALARMS or ALARMS[kind].latched
 
 
-def may_end(kind: str) -> bool:
+def may_end(entry: Entry) -> bool:
     """Tell whether somebody may say that it is over: people's alarms and the control room's own.
 
-    A camera's alarm ends when the camera is well; nobody's word mends a camera.
+    A camera's alarm ends when the camera is well; nobody's word mends a camera. One about a control
+    room on a machine that is no more would stand for ever.
     """
-    return kind in OWN_KINDS or (kind in ALARMS and ALARMS[kind].about == "person")
+    kind = entry.last.kind
+    is_ours = is_own(kind, entry.key.site, entry.key.gateway)
+    return is_ours or (kind in ALARMS and ALARMS[kind].about == "person")
 
 
 def shelf_max_min(anomaly: Anomaly) -> float:
@@ -193,7 +196,7 @@ def act_of(wish: Wish, entry: Entry, *, now_ns: int) -> Act | None:
         done = entry.shelved is None
     elif wish.action == "end":
         done = entry.ending is not None
-        _need(done or may_end(entry.last.kind), "it ends by itself once its cause is mended")
+        _need(done or may_end(entry), "it ends by itself once its cause is mended")
         _need(done or entry.last.state == "active", "it is over already")
     else:
         _need(entry.last.state == "active", "it is over; only an active alarm can be shelved")

@@ -18,6 +18,7 @@ from control_room.broker_options import (
     add_broker_arguments,
     add_prefix_argument,
     add_trust_arguments,
+    as_options,
     broker_of,
     client_name,
     guard_of,
@@ -40,6 +41,7 @@ from control_room.our_key import OurKey
 from control_room.page_address import bind, url_of
 from control_room.room import Room
 from control_room.roster import Worker, read_roster
+from control_room.share import share_the_core
 from control_room.signed_heads import signs_with
 from control_room.standby import stand_by
 from delivery.guard import Guard
@@ -181,6 +183,7 @@ def _serve_page(
     from control_room.server import make_server
     from delivery.stream import stream_packets
 
+    share_the_core()
     with exports_of(args.recordings, args.signing_key, _folder(args), say) as exports:
         server = make_server(room, stream_packets, door, exports=exports, alive=alive)
         name = "" if door.certificate is None else door.certificate.first_name()
@@ -278,11 +281,13 @@ def open_room(
             send,
             prefix=prefix,
             is_connected=lambda: connection.connected,
+            broker_trouble=lambda: as_options(connection.away or connection.trouble),
             operators=operators,
             roster=roster,
             send_beat=send,
             expected=expected,
             distrusted=(guard or Guard()).distrusted,
+            keyed=(guard or Guard()).gateways,
             alarms_held_s=alarms_held_s,
             shed=lane.shed,
             forget_kept=forget_kept,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from control_room.clock_majority import AGREE_S, majority
 from control_room.evidence_words import in_chinese
 from control_room.mine_person import NAME_SURE, MinePerson, Whereabouts
 from control_room.roadway_seen import Blind, blind_stretches, metres_of, seen_within, tells
@@ -144,8 +145,11 @@ class Muster:
     """Gateways that are not listened to, as there are too many."""
     uncounted: tuple[Uncounted, ...] = ()
     """Gateways where nobody can be counted: detection is too slow, or they are not calibrated."""
+    own_clock_off_s: float = 0.0
+    """By how much the clock of who counts is slow, by the vote of the gateways' clocks."""
     clocks_off: tuple[tuple[str, float], ...] = ()
-    """Gateways whose clock is slow by so many seconds; their times are put right here."""
+    """Gateways whose clock is slow by so many seconds, by the same vote; all gateways' times are
+    put right here."""
     clocks: tuple[tuple[str, float, float], ...] = ()
     """Of each gateway that was heard, by how many seconds its clock is slow, and how far its last
     messages differ from that; the way of a message, too, makes a clock look slow."""
@@ -156,6 +160,8 @@ class Muster:
     """Of `people`, those whom a camera shows: the others' places are only foretold just now."""
     seen_at_least: int = 0
     """Of `seen`, certainly as many different people."""
+    replay: bool = False
+    """Whether a recording is counted: then it says nothing of who is underground now."""
 
 
 _MUSTER: TypeAdapter[Muster] = TypeAdapter(Muster)
@@ -206,6 +212,7 @@ def muster(
         for zone, chances, counts in zip(zones, _by_zone(inside, len(zones)), within, strict=True)
     ]
     areas.append(_outside(known, different))
+    own_clock_off_s, clocks_off = _clocks_off(gateways)
     return Muster(
         site=site,
         at_ns=at_ns,
@@ -230,12 +237,25 @@ def muster(
         never_heard=tuple(sorted(never_heard)),
         passed_over=tuple(g.gateway for g in gateways if g.passed_over),
         uncounted=tuple(_uncounted(gateways)),
-        clocks_off=tuple((g.gateway, g.clock_off_s) for g in gateways if g.clock_off_s),
+        own_clock_off_s=own_clock_off_s,
+        clocks_off=clocks_off,
         clocks=tuple((g.gateway, *g.clock) for g in gateways if g.clock is not None),
         lost_numbers=_lost_numbers(away),
         seen=len(seen_now),
         seen_at_least=min(len(_different(seen_now)), len(different)),
     )
+
+
+def _clocks_off(
+    gateways: Sequence[MineGateway],
+) -> tuple[float, tuple[tuple[str, float], ...]]:
+    """Tell by how much the listener's clock is slow, and each gateway's that is not as most are."""
+    off_s = {one.gateway: one.clock_off_s for one in gateways if one.clock is not None}
+    most = majority(tuple(off_s.values()))
+    if not most.ours_is_off:
+        return 0.0, tuple((name, slow_s) for name, slow_s in off_s.items() if slow_s)
+    others = ((name, round(slow_s - most.off_s, 1)) for name, slow_s in off_s.items() if slow_s)
+    return -round(most.off_s, 1), tuple((name, s) for name, s in others if abs(s) > AGREE_S)
 
 
 def to_json(told: Muster) -> dict[str, Any]:

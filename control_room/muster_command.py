@@ -37,7 +37,7 @@ from delivery.subscriber import Subscriber
 from scene.clock import Clock, SystemClock
 from scene.errors import LamproomError, WireError
 from scene.messages import Anomaly, GatewayHealth, Positions
-from scene.topics import LIVE_PREFIX, Address, parse_topic
+from scene.topics import LIVE_PREFIX, REPLAY_PREFIX, Address, parse_topic
 from scene.wire import Envelope
 
 HELP = """\
@@ -121,6 +121,7 @@ def run(args: argparse.Namespace) -> int:
         with contextlib.suppress(KeyboardInterrupt):
             while True:
                 told, left_out = listener.count(roster)
+                told = replace(told, replay=args.prefix == REPLAY_PREFIX)
                 refused = listener.refused()
                 for site, speaks in sorted(left_out.items() - said.items()):
                     say(left_out_text(site, speaks))

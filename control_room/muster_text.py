@@ -14,6 +14,8 @@ LANGUAGES = ("en", "zh")
 
 WORDS: dict[str, tuple[str, str]] = {
     "title": ("MUSTER  {site}  {at}", "井下清点  {site}  {at}"),
+    "replay": ("!! REPLAY: of a recording, not of people underground now",
+               "!! 回放：清点的是录像，不是当前井下人员"),
     "total": ("In view: {count}", "当前可见：{count} 人"),
     "at_least": ("at least {n}", "至少 {n}"),
     "maybe": ("{n} (at least {least})", "{n}（至少 {least}）"),
@@ -40,6 +42,8 @@ WORDS: dict[str, tuple[str, str]] = {
               "!! 看不到 x {a:g} 至 {b:g} 米，自 {since} 起"),
     "never_seen": ("!! cannot see x {a:g} to {b:g} m: never seen since the gateway started",
                    "!! 看不到 x {a:g} 至 {b:g} 米：自网关启动以来从未看到"),
+    "own_clock": ("!  this computer's own clock is off by {s:g} s: most gateways' go otherwise",
+                  "！ 本机时钟偏差 {s:g} 秒：多数网关的时间与之不同"),
     "clock": ("!  the clock of gateway {gateway} is off by {s:g} s",
               "!  网关 {gateway} 的时钟偏差 {s:g} 秒"),
     "zones": ("ZONE", "区域"),
@@ -106,6 +110,8 @@ class _Writer:
 
     def lines(self, told: Muster, left_out: Mapping[str, bool]) -> list[str]:
         out = [self._say("title", site=told.site, at=_clock(told.at_ns, day=True))]
+        if told.replay:
+            out.append(self._say("replay"))
         for one in told.uncounted:
             why = one.why_zh if self._column else one.why
             out.append(self._say("uncounted", gateway=one.gateway, why=why))
@@ -127,6 +133,8 @@ class _Writer:
             since = self._since(blind.since_ns)
             word = "never_seen" if blind.never_seen else "blind"
             out.append(self._say(word, a=blind.from_x_m, b=blind.to_x_m, since=since))
+        if told.own_clock_off_s:
+            out.append(self._say("own_clock", s=told.own_clock_off_s))
         for gateway, off_s in told.clocks_off:
             out.append(self._say("clock", gateway=gateway, s=off_s))
         out += ["", *self._areas(told), "", *self._missing(told), *self._away(told)]

@@ -65,17 +65,23 @@ class Probes:
 
     def _reasons(self) -> list[str]:
         reasons = []
+        self._room.note_journal(self._journal_trouble())
         how = self._room.how_it_is()
         if not how["broker"]:
             reasons.append("the broker is not connected")
-        try:
-            self._room.journal.check_writable()
-            full = _is_full(self._room.journal.place)
-        except (JournalError, OSError):
-            full = True
-        if full or how["trouble"]:
+        if how["trouble"]:
             reasons.append("the journal can't be written")
         return reasons
+
+    def _journal_trouble(self) -> str:
+        """Say why the journal can't be written now, whoever wants to; empty when it can."""
+        place = self._room.journal.place
+        try:
+            self._room.journal.check_writable()
+            full = _is_full(place)
+        except (JournalError, OSError) as error:
+            return str(error)
+        return f"{place}: its disk is full: make room there" if full else ""
 
 
 def _is_full(place: Place) -> bool:

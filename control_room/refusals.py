@@ -4,13 +4,13 @@ So do files of keys that can't be used: who should be trusted is not. Knows noth
 signatures; it asks the clock that it was given.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from control_room.complaints import printable
-from control_room.own_alarms import REFUSED, cleared, raised
+from control_room.own_alarms import OURSELVES, REFUSED, cleared, raised
 from delivery.signing import RefusedError
-from delivery.trust import CONTROL_ROOM, Distrusted
+from delivery.trust import Distrusted
 from scene.clock import Clock
 from scene.messages import Anomaly
 
@@ -20,8 +20,6 @@ REPLAYS = 3
 """So many old messages within `QUIET_S` are somebody's doing; fewer may be a broker's."""
 FOLLOW_S = 30.0
 """When messages are refused for another reason, the alarm says so, but no more often than this."""
-NO_SITE = "-"
-"""Where an alarm about the control room itself is put: it may have gateways of many sites."""
 MOST_GATEWAYS = 32
 """Names are free to invent for who forges; more than this would be a flood."""
 
@@ -51,6 +49,10 @@ class RefusalWatch:
             found.raised, found.last_at_s = alarm, self._clock.monotonic_s()
             found.told_at_s = found.last_at_s
         return found.raised
+
+    def raised(self) -> Iterator[tuple[tuple[str, str], _Refused]]:
+        """Give what has an alarm that is raised, by site and gateway."""
+        yield from ((place, one) for place, one in self._refused.items() if one.raised is not None)
 
     def refuse(self, site: str, gateway: str, what: str, error: RefusedError) -> Anomaly | None:
         """Note a refused message about `what`; gives the alarm if it, or its reason, is new."""
@@ -91,7 +93,7 @@ class RefusalWatch:
         """
         texts: dict[tuple[str, str], list[str]] = {}
         for one in files:
-            place = (one.site, one.gateway) if one.gateway else (NO_SITE, CONTROL_ROOM)
+            place = (one.site, one.gateway) if one.gateway else OURSELVES
             texts.setdefault(place, []).append(one.text)
         new = []
         for place, said in texts.items():

@@ -11,39 +11,34 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
+from socket import gethostname
 from typing import Any
 
+from control_room.alarm_book import AlarmBook, SendReceipt
 from control_room.alarm_rate import SHIFT_S, STANDING_S, AlarmRate, alarm_rate
 from control_room.desk import Desk, SendOrder
 from control_room.head_count import HeadCount
 from control_room.journal.entries import Entries
 from control_room.journal.journal import Journal
-from control_room.journal.schema import JournalError, UnfitAlarmError
+from control_room.journal.schema import JournalError
 from control_room.lifecycle import CONTROL_ROOM, Act, Entry, Key, Wish
 from control_room.loss import LossRate
+from control_room.machines_seen import MachinesSeen
 from control_room.namesakes import Namesakes
 from control_room.out_of_service import BACK, TAKEN_OUT, Out, OutOfService, may_go, unknown
-from control_room.own_alarms import REFUSED
+from control_room.own_alarms import OWN_KINDS, REFUSED
 from control_room.plan_words import plan_words
 from control_room.roster import Worker
-from control_room.told import alarm_fields, message_text, together
+from control_room.shared_alarms import SHARE_EVERY_S
+from control_room.told import alarm_fields, message_text, out_text, snapshot_text, together
 from control_room.viewers import Listener, Viewers
 from control_room.watches import Own, Watches
 from delivery.lane import NOTHING_SHED, Shed
 from delivery.signing import RefusedError
 from delivery.trust import Distrusted
-from scene.alarms import ALARMS
 from scene.clock import Clock
-from scene.messages import (
-    Anomaly,
-    ControlRoomBeat,
-    Machines,
-    Positions,
-    Receipt,
-    SiteDescription,
-    Stored,
-)
-from scene.topics import LIVE_PREFIX, SILENT_AFTER_S, Address
+from scene.messages import Anomaly, ControlRoomBeat, Machines, Positions, SiteDescription
+from scene.topics import LIVE_PREFIX, REPLAY_PREFIX, SILENT_AFTER_S, Address
 from scene.wire import Envelope
 
 HISTORY = 100
@@ -52,23 +47,11 @@ HISTORY = 100
 KEPT = ("state", "site", "health", "positions")
 """Topics whose last message a new viewer hears at once."""
 
-MAX_MACHINES = 500
-"""Of all sites together; more is a mistake or an attack."""
-
 MAX_GATEWAYS = 256
 """More than this is a mistake or an attack; further ones are not listened to."""
 
 SIGNS_OF_LIFE = ("health", "positions")
-MOST_RETURNED = 20
-RETURNED_TOLD_S = 600.0
-"""So long viewers are told of a gateway that was out of service and spoke again."""
 
-MOST_OVER = 256
-"""So many alarms of ours that are over may wait for the disk. Of one that is forgotten, what the
-journal has as active is taken over again once it can be read."""
-
-SendReceipt = Callable[[str, str, Receipt], None]
-"""Takes site, gateway and the receipt."""
 SendBeat = Callable[[str, str, ControlRoomBeat], None]
 """Takes site, gateway and the control room's heartbeat to it."""
 ForgetKept = Callable[[str, str, Sequence[str]], None]
@@ -92,35 +75,40 @@ class Room:
         send_beat: SendBeat = lambda _site, _gateway, _beat: None,
         expected: Iterable[tuple[str, str]] = (),
         distrusted: Callable[[], Iterable[Distrusted]] = tuple,
+        keyed: Callable[[], Iterable[tuple[str, str]]] = tuple,
         also: Callable[[], dict[str, Any]] = dict,
         alarms_held_s: Callable[[], float] = lambda: 0.0,
         shed: Callable[[], Shed] = lambda: NOTHING_SHED,
         forget_kept: ForgetKept = lambda _site, _gateway, _alarms: None,
+        broker_trouble: Callable[[], str] = lambda: "",
+        host: str | None = None,
     ) -> None:
         """Start knowing nothing but the journal; `is_connected` tells of the broker.
 
         Of gateways (site, gateway) that are `expected`, silence from the start is an alarm. The
         load of alarms is shared by so many `operators`; `roster` is who is underground;
-        `distrusted` lists the files of keys that can't be used; `also` gives what a snapshot says
+        `distrusted` lists the files of keys that can't be used, and `keyed` the gateways that have
+        a key by now, whom we expect from then on; `also` gives what a snapshot says
         besides; `alarms_held_s` tells for how long who hands alarms to us has waited for that, and
         `shed` how far positions are behind; `forget_kept` has the broker forget what it keeps of a
-        gateway.
+        gateway; `broker_trouble` says why the broker is not there, or what is wrong with it;
+        `host` is what people call this machine.
         """
         self.prefix = prefix
         self._is_connected = is_connected
         self.alarms_held_s = alarms_held_s
-        self._shed = shed
+        self._shed, self._broker_trouble = shed, broker_trouble
         self.journal = self._journal = journal
         self._clock = clock
-        self._send_receipt = send_receipt
         self._desk = Desk(journal, clock, send_order, live=prefix == LIVE_PREFIX)
         self._operators = operators
         expected = tuple(expected)
         self._heads = HeadCount(roster, expected, clock.now_ns())
         self._send_beat = send_beat
         self._also = also
-        self._distrusted = distrusted
-        self._watches = Watches(clock)
+        self._distrusted, self._keyed = distrusted, keyed
+        self._out = OutOfService(host or gethostname())
+        self._watches = Watches(clock, self._out.room)
         self._loss = LossRate(clock)
         self._last: dict[tuple[str, str], dict[str, Envelope]] = {}
         self._heard_s: dict[tuple[str, str, str], float] = {}
@@ -131,26 +119,23 @@ class Room:
         """Texts on positions that are to be told as one."""
         self._plans: dict[tuple[str, str], dict[str, Any]] = {}
         """What a plan shows of their site files."""
-        self._machines: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
-        """Of each site's machines when it was heard last, and where it is."""
+        self._machines = MachinesSeen(clock)
         self._namesakes = Namesakes()
         self._viewers = self._new_viewers()
         self._lock = threading.RLock()
-        self._trouble = ""
-        self._unstored: dict[Key, Anomaly] = {}
-        """The newest word on each alarm of ours that the disk has not taken yet."""
-        self._out = OutOfService()
-        self._out_is_read = False
-        self._returned: deque[tuple[Out, int]] = deque(maxlen=MOST_RETURNED)
-        """Who was out and spoke again, and when."""
+        self._book = AlarmBook(
+            journal,
+            clock,
+            send_receipt,
+            lambda: self._viewers,
+            self._note_names,
+            live=prefix == LIVE_PREFIX,
+        )
         self._backs: deque[tuple[str, int]] = deque(maxlen=MAX_GATEWAYS)
-        """Of those, whose return the audit does not have yet: SITE/GATEWAY and when."""
+        """Whose return to service the audit does not have yet: SITE/GATEWAY and when."""
         self._forget_kept = forget_kept
         self._too_many: set[tuple[str, str]] = set()
         """Gateways that are not listened to."""
-        self._machines_passed_over: set[tuple[str, str]] = set()
-        self._behind = True
-        """Whether open alarms are in the journal that we, or a viewer, could not read yet."""
         self._take_over()
         for place in expected:
             if place not in self._out:
@@ -180,7 +165,7 @@ class Room:
             self._heard_s[*place, address.topic] = self._clock.monotonic_s()
             if self._viewers:
                 self._tell_said(address.topic, self._text(place, address.topic, envelope))
-            self._keep_own(self._watches.hear(place, envelope))
+            self._book.keep_own(self._watches.hear(place, envelope))
 
     @contextlib.contextmanager
     def telling_together(self) -> Iterator[None]:
@@ -205,8 +190,8 @@ class Room:
                     self._listens_to(place)
                 if isinstance(envelope.body, Anomaly) and envelope.body.id == address.id:
                     alarms.append((*place, envelope.body))
-            self._keep_alarms(alarms)
-            back = {(out.site, out.gateway): out for out, _ in self._returned}
+            self._book.keep_alarms(alarms)
+            back = {(out.site, out.gateway): out for out, _ in self._out.returned}
             for site, gateway, one in alarms:
                 if (site, gateway) in back and one.state == "active":  # said after it was back
                     self._reopen(back[site, gateway], [one.id])
@@ -214,7 +199,7 @@ class Room:
     def refuse(self, address: Address, error: RefusedError) -> None:
         """Take note of a message that was refused; somebody must hear of it."""
         with self._lock:
-            self._keep_own(self._watches.refuse(address, error))
+            self._book.keep_own(self._watches.refuse(address, error))
 
     def miss(self, address: Address, jumped: int) -> None:
         """Take note that so many messages were sent there and not heard.
@@ -239,22 +224,25 @@ class Room:
         with self._lock:
             self._take_over()
             try:
-                self._note_own(self._silences())
-                self._note_own(self._watches.distrust(self._distrusted()))
-                self._note_own(self._watches.check())
+                self._expect_keyed()
+                self._book.note_own(self._silences())
+                self._book.note_own(self._watches.distrust(self._distrusted()))
+                self._book.note_own(self._watches.check())
+                self._book.note_own(self._troubles())
                 self._beat()
             finally:
                 # Last, and all at once: a locked file is waited for, and nobody is heard meanwhile
                 # who could then be called silent.
-                self._store_own(tuple(self._unstored.items()))
+                self._book.store_own(tuple(self._book.unstored.items()))
             self._take_over()
             self._note_backs()
+            self._share()
             for due in (self._desk.empty_shelf, self._desk.carry_out):
-                with self._troubled():
+                with self._book.troubled():
                     for entry in due():
                         self._viewers.tell_alarm(entry)
             for tell in (self._viewers.tell_groups, self._viewers.tell_rate):
-                with self._troubled():
+                with self._book.troubled():
                     tell()
             self._viewers.tell("clock", self._clock_text())
 
@@ -278,6 +266,7 @@ class Room:
         """
         with self._lock:
             entry = self._desk.do(wish)
+            self._watches.is_over(entry)
             self._viewers.tell_alarm(entry)
             return alarm_fields(entry, self._clock.now_ns())
 
@@ -297,7 +286,8 @@ class Room:
 
     def muster(self, site: str) -> dict[str, Any] | None:
         """Count heads in a site now (`control_room.muster.to_json`); none for an unknown one."""
-        return self._heads.muster(site, self._clock.now_ns())
+        found = self._heads.muster(site, self._clock.now_ns())
+        return None if found is None else found | {"replay": self.prefix == REPLAY_PREFIX}
 
     @property
     def heads(self) -> HeadCount:
@@ -328,7 +318,8 @@ class Room:
         with self._lock:
             listeners = self._viewers.hand_over()
             self._journal.forget_all()
-            for memory in (self._last, self._heard_s, self._plans, self._machines, self._unstored):
+            forgotten = (self._last, self._heard_s, self._plans, self._machines)
+            for memory in (*forgotten, self._book.unstored):
                 memory.clear()
             self._jumped.clear()
             self._namesakes = Namesakes()
@@ -383,27 +374,37 @@ class Room:
                 raise unknown(site, gateway)
             now_s, now_ns = self._clock.monotonic_s(), self._clock.now_ns()
             heard_s = [self._heard_s.get((*place, topic), -math.inf) for topic in SIGNS_OF_LIFE]
-            entries = [
-                one
-                for one in self._journal.open_entries()
-                if (one.key.site, one.key.gateway) == place
-                and one.last.state == "active"
-                and one.last.kind != REFUSED  # it is about who speaks in its name
-            ]
+            # What is refused is about who speaks in its name.
+            entries = [one for one in self._open_of(place) if one.last.kind != REFUSED]
             may_go(gateway, entries, now_s - max(heard_s), SILENT_AFTER_S)
-            about, body = f"{site}/{gateway}", {"reason": reason}
+            out = Out(
+                site=site, gateway=gateway, by=by, reason=reason, at_ns=now_ns, room=self._out.room
+            )
+            about, body = f"{site}/{gateway}", {"reason": reason, "room": out.room}
             self._journal.audit(who=by, what=TAKEN_OUT, at_ns=now_ns, about=about, body=body)
-            self._out.put(Out(site=site, gateway=gateway, by=by, reason=reason, at_ns=now_ns))
+            self._out.put(out)
             self._forget_gateway(place)
-            said = f"{gateway} was taken out of service by {by}: {reason}"
-            words = [
-                (one.key, replace(one.last, state="cleared", captured_at_ns=now_ns, evidence=said))
-                for one in entries
-            ]
-            self._unstored.update(words)  # until the disk has them
-            self._store_own(words)
-            self._viewers.tell("out_of_service", self._out_text())
+            self._end(entries, out)
+            self._viewers.tell("out_of_service", out_text(self._out.all()))
             self._forget_kept(site, gateway, [one.key.alarm for one in entries])
+
+    def _open_of(self, place: tuple[str, str]) -> list[Entry]:
+        """List a gateway's active alarms; raises `JournalError`."""
+        return [
+            one
+            for one in self._journal.open_entries()
+            if (one.key.site, one.key.gateway) == place and one.last.state == "active"
+        ]
+
+    def _end(self, entries: Sequence[Entry], out: Out) -> None:
+        """Have alarms over because their gateway is out; `_reopen` knows them by the instant."""
+        said = f"{out.gateway} was taken out of service by {out.by}: {out.reason}"
+        words = [
+            (one.key, replace(one.last, state="cleared", captured_at_ns=out.at_ns, evidence=said))
+            for one in entries
+        ]
+        self._book.unstored.update(words)  # until the disk has them
+        self._book.store_own(words)
 
     def _is_out(self, address: Address, envelope: Envelope) -> bool:
         """Tell whether a message's gateway is out of service, and stays so in spite of it."""
@@ -413,19 +414,24 @@ class Room:
                 return False
             if not self._out.speaks(address, envelope):
                 return True
-            out, said, active = self._out.take_back(place)
-            self._note_return(out)
-            for one in said:
-                self.hear(*one)
-            self._reopen(out, active)
-            self._viewers.tell("out_of_service", self._out_text())
+            self._bring_back(place)
+            self._backs.append((f"{place[0]}/{place[1]}", self._clock.now_ns()))
+            self._note_backs()
+            self._viewers.tell("out_of_service", out_text(self._out.all()))
             return False
 
-    def _note_return(self, out: Out) -> None:
-        now_ns = self._clock.now_ns()
-        self._returned.append((out, now_ns))
-        self._backs.append((f"{out.site}/{out.gateway}", now_ns))
-        self._note_backs()
+    def _bring_back(self, place: tuple[str, str]) -> None:
+        """Wait for a gateway again that was out of service."""
+        out, said, active = self._out.take_back(place, self._clock.now_ns())
+        # Else its alarms would be over as soon as the disk is back, though it has them still.
+        waiting = [(key, word.captured_at_ns) for key, word in self._book.unstored.items()]
+        for key, at_ns in waiting:
+            if (key.site, key.gateway) == place and at_ns == out.at_ns:
+                del self._book.unstored[key]
+        self._listens_to(place)
+        for one in said:
+            self.hear(*one)
+        self._reopen(out, active)
 
     def _note_backs(self) -> None:
         """Write down who is back; until that is on the disk a restart takes them for out again."""
@@ -434,7 +440,7 @@ class Room:
             try:
                 self._journal.audit(who=CONTROL_ROOM, what=BACK, at_ns=at_ns, about=about)
             except JournalError as error:
-                self._trouble = str(error)
+                self._book.trouble.note(error)
                 return
             self._backs.popleft()
 
@@ -442,14 +448,13 @@ class Room:
         """Have the alarms again that were over only because their gateway was out."""
         for id in active:
             key = Key(site=out.site, gateway=out.gateway, alarm=id)
-            with self._troubled():
+            with self._book.troubled():
                 entry = self._journal.entry(key)
-                if entry is None or entry.cleared_at_ns != out.at_ns:
-                    continue
-                self._journal.reopen(key)
-                again = self._journal.entry(key)
-                if again is not None:
-                    self._viewers.tell_alarm(again)
+                if entry is not None and entry.cleared_at_ns == out.at_ns:
+                    self._journal.reopen(key)
+                    entry = self._journal.entry(key)
+                if entry is not None:  # another control room may have been the one to reopen it
+                    self._viewers.tell_alarm(entry)
 
     def _forget_gateway(self, place: tuple[str, str]) -> None:
         self._last.pop(place, None)
@@ -460,8 +465,8 @@ class Room:
         self._loss.forget(place)
         self._watches.forget(place)
         self._heads.forget(*place, self._clock.now_ns())
-        for key in [one for one in self._unstored if (one.site, one.gateway) == place]:
-            del self._unstored[key]
+        for key in [one for one in self._book.unstored if (one.site, one.gateway) == place]:
+            del self._book.unstored[key]
 
     def _listens_to(self, place: tuple[str, str]) -> bool:
         """Tell whether there is room for a gateway; one too many is told."""
@@ -474,6 +479,12 @@ class Room:
             self._too_many.discard(place)
         return True
 
+    def _expect_keyed(self) -> None:
+        """Wait for a gateway from when its key is there: it may have been added just now."""
+        for place in self._keyed():
+            if place not in self._last and place not in self._out and self._listens_to(place):
+                self._heads.expect(*place, self._clock.now_ns())
+
     def _meet(self, site: str, gateway: str) -> None:
         self._last[(site, gateway)] = {}
         if self.prefix != LIVE_PREFIX:
@@ -484,8 +495,20 @@ class Room:
         """Say to every gateway that somebody is here, and which heartbeat of it came last."""
         if self.prefix == LIVE_PREFIX:
             healths = [(place, said.get("health")) for place, said in self._last.items()]
-            for beat in self._watches.beats(healths, self._trouble):
+            for beat in self._watches.beats(healths, self._book.trouble.said):
                 self._send_beat(*beat)
+
+    def note_journal(self, trouble: str) -> None:
+        """Take what is wrong with the journal by who tries now and then; empty when nothing is."""
+        self._book.trouble.tried(trouble)
+
+    def _troubles(self) -> Iterable[Own]:
+        """Give what is to be said of the control room itself."""
+        return self._watches.trouble(
+            connected=self._is_connected(),
+            broker=self._broker_trouble(),
+            journal=self._book.trouble.text,
+        )
 
     def _silences(self) -> Iterator[Own]:
         """Give an alarm for every gateway that has fallen silent; a replay has none."""
@@ -503,80 +526,91 @@ class Room:
         A control room may start before its database, and be looked at before that is there: then
         viewers hear of open alarms late.
         """
-        if not self._behind or self._unstored:
+        if not self._book.behind or self._book.unstored:
             return
-        with self._troubled():
-            self._read_out()
+        with self._book.troubled():
+            is_first = self._out.read_to is None
+            if is_first:
+                self._read_out()
             entries = self._journal.open_entries()
-            self._behind, self._trouble = False, ""
+            self._book.behind = False
+            self._book.trouble.end()
             for entry in entries:
                 self._viewers.tell_alarm(entry)
-            self._keep_own(self._watches.carry_on(entries))
+            if self._book.shared is not None:
+                self._book.shared.note_told(entries)
+                if not is_first:  # those of another room are its own
+                    entries = [one for one in entries if self._book.shared.is_ours(one.key)]
+            self._book.keep_own(self._watches.carry_on(entries))
 
-    def _read_out(self) -> None:
-        """Read who is out of service, once; raises `JournalError`."""
-        if self._out_is_read or self.prefix != LIVE_PREFIX:
+    def _share(self) -> None:
+        """Take over now and then what another control room has done that shares our journal."""
+        now_s = self._clock.monotonic_s()
+        if self._book.shared is None or self._out.read_to is None or now_s < self._out.read_due_s:
             return
-        self._out.read(self._journal.audited(TAKEN_OUT, BACK))
-        self._out_is_read = True
-        for out in self._out.all():
-            place = (out.site, out.gateway)
-            if any((*place, topic) in self._heard_s for topic in SIGNS_OF_LIFE):
-                self._out.take_back(place)  # it has spoken while the journal could not be read
-                self._note_return(out)
-                continue
-            for topic, envelope in self._last.get(place, {}).items():
-                self._out.speaks(
-                    Address(prefix=self.prefix, site=out.site, gateway=out.gateway, topic=topic),
-                    envelope,
-                )
-            self._forget_gateway(place)
-
-    def _keep_own(self, found: Iterable[Own]) -> None:
-        """Store alarms of our own now and tell viewers."""
-        refused = bool(self._unstored)
-        words = self._note_own(found)
-        if not refused:
-            self._store_own(words)
+        if self._book.behind:  # who hangs or is away is asked once in a look, not by everybody
             return
-        # The next tick tries again, once for all: each try may wait, and hearing waits with it.
-        for key, anomaly in words:
-            self._viewers.tell_alarm(_as_said(key, anomaly, self._clock.now_ns()))
+        self._out.read_due_s = now_s + SHARE_EVERY_S
+        with self._book.troubled():
+            if not self._backs and self._read_out():
+                self._viewers.tell("out_of_service", out_text(self._out.all()))
+            for entry in self._book.shared.changed(self._journal):
+                self._viewers.tell_alarm(entry)
+            ours = [key for key in self._watches.raised() if key not in self._book.unstored]
+            for entry in self._book.shared.over(self._journal, ours):
+                self._watches.is_over(entry)
 
-    def _note_own(self, found: Iterable[Own]) -> list[tuple[Key, Anomaly]]:
-        """Have alarms of our own wait for the disk; gives those that no operator has ended."""
-        words = []
-        for site, gateway, anomaly in found:
-            if self.prefix != LIVE_PREFIX or self._has_ended(site, gateway, anomaly):
-                continue
-            key = Key(site=site, gateway=gateway, alarm=anomaly.id)
-            self._unstored[key] = anomaly
-            words.append((key, anomaly))
-        over = [key for key, one in self._unstored.items() if one.state == "cleared"]
-        for key in over[: max(0, len(over) - MOST_OVER)]:
-            del self._unstored[key]
-            self._behind = True
-        return words
+    def _read_out(self) -> bool:
+        """Read who is out of service; tells whether that is news. Raises `JournalError`."""
+        if self.prefix != LIVE_PREFIX:
+            return False
+        # Nobody has gone out by our own doing before it has been read once.
+        first, after = self._out.read_to is None, self._out.read_to or 0
+        newest = self._journal.head().number
+        if newest == after and not first:
+            return False
+        news = self._out.news(self._journal.audited(TAKEN_OUT, BACK, after=after))
+        for one in news:
+            if one.out is None:
+                self._bring_back(one.place)
+            else:
+                self._go_by(one.out, first=first)
+        self._out.read_to = newest
+        return bool(news)
 
-    def _has_ended(self, site: str, gateway: str, anomaly: Anomaly) -> bool:
-        """Tell whether an operator had ended an alarm of ours before its cause was gone."""
-        with self._troubled():
-            entry = self._journal.entry(Key(site=site, gateway=gateway, alarm=anomaly.id))
-            return entry is not None and entry.last.state == "cleared"
-        return False
+    def _go_by(self, out: Out, *, first: bool) -> None:
+        """Take a gateway for out of service that somebody has taken out elsewhere, or before.
+
+        Raises `JournalError`.
+        """
+        place = (out.site, out.gateway)
+        ours = [
+            one
+            for one in self._open_of(place)
+            if one.last.kind in OWN_KINDS and one.last.kind != REFUSED
+        ]
+        self._out.put(out)
+        for topic, envelope in self._last.get(place, {}).items():
+            address = Address(prefix=self.prefix, site=out.site, gateway=out.gateway, topic=topic)
+            self._out.speaks(address, envelope)
+        if first and any((*place, topic) in self._heard_s for topic in SIGNS_OF_LIFE):
+            self._bring_back(place)  # it has spoken while the journal could not be read
+            self._backs.append((f"{out.site}/{out.gateway}", self._clock.now_ns()))
+            return
+        self._forget_gateway(place)
+        self._end(ours, out)
+
+    def _note_names(self, place: tuple[str, str], anomaly: Anomaly) -> None:
+        """Note whom an alarm is about, and whom its gateway followed at the time."""
+        told = self._last.get(place, {}).get("positions")
+        positions = told.body if told and isinstance(told.body, Positions) else None
+        self._namesakes.note(*place, anomaly, positions)
 
     def _hear_machines(self, site: str, said: Machines) -> None:
         """Take machines' places of a site; viewers are told."""
         with self._lock:
-            for machine in said.machines:
-                key = (site, machine.machine)
-                if key not in self._machines and len(self._machines) >= MAX_MACHINES:
-                    if len(self._machines_passed_over) < MAX_MACHINES:
-                        self._machines_passed_over.add(key)
-                    continue
-                fields = {"site": site, **asdict(machine)}
-                self._machines[key] = (self._clock.monotonic_s(), fields)
-                self._viewers.tell("machine", json.dumps({"is": "machine", **fields}))
+            for text in self._machines.hear(site, said):
+                self._viewers.tell("machine", text)
 
     def _note_sent(self, place: tuple[str, str], envelope: Envelope) -> None:
         """Count positions as heard, those before them too that were passed over on purpose."""
@@ -606,105 +640,6 @@ class Room:
             return text
         return f'{text[:-1]}, "plan": {json.dumps(self._plans.get(place))}}}'
 
-    def _keep_alarms(self, said: Sequence[tuple[str, str, Anomaly]]) -> None:
-        """Store what gateways said, receipt it, and tell viewers what is new."""
-        if not said:
-            return
-        stored_at_ns = self._clock.now_ns()
-        keyed = [(Key(site=site, gateway=gw, alarm=one.id), one) for site, gw, one in said]
-        try:
-            fresh = self._journal.store_all(keyed, stored_at_ns=stored_at_ns)
-        except JournalError as error:
-            if len(keyed) > 1 and isinstance(error, UnfitAlarmError):  # the others can be stored
-                for one in said:
-                    self._keep_alarms([one])
-                return
-            # Not stored, so not receipted: gateways keep them and try again. Trying one by one here
-            # would hold up all watching, while somebody has locked the file for a second each.
-            for key, anomaly in keyed:
-                self._not_stored(key, anomaly, stored_at_ns, error)
-            return
-        self._trouble = ""
-        by_place: dict[tuple[str, str], list[Stored]] = {}
-        for key, anomaly in keyed:
-            word = Stored(
-                alarm=anomaly.id, state=anomaly.state, captured_at_ns=anomaly.captured_at_ns
-            )
-            by_place.setdefault((key.site, key.gateway), []).append(word)
-        for place, (first, *others) in by_place.items():
-            receipt = Receipt(
-                alarm=first.alarm,
-                state=first.state,
-                stored_at_ns=stored_at_ns,
-                captured_at_ns=first.captured_at_ns,
-                also=tuple(others),
-            )
-            self._send_receipt(*place, receipt)
-        self._tell_stored(
-            [word for word, new in zip(keyed, fresh, strict=True) if new], stored_at_ns
-        )
-
-    def _store_own(self, words: Sequence[tuple[Key, Anomaly]]) -> bool:
-        """Store alarms of our own in one go and tell viewers; what is refused is tried again.
-
-        Tells whether the disk can be written.
-        """
-        if not words:
-            return True
-        stored_at_ns = self._clock.now_ns()
-        try:
-            fresh = self._journal.store_all(words, stored_at_ns=stored_at_ns)
-        except JournalError as error:
-            unfit = isinstance(error, UnfitAlarmError)
-            if unfit and len(words) > 1:  # the others can be stored
-                return all(self._store_own([word]) for word in words)  # until the disk refuses
-            for key, anomaly in words:
-                self._not_stored(key, anomaly, stored_at_ns, error)
-            return unfit
-        self._trouble = ""
-        for key, _ in words:
-            self._unstored.pop(key, None)
-        self._tell_stored(
-            [word for word, new in zip(words, fresh, strict=True) if new], stored_at_ns
-        )
-        return True
-
-    def _not_stored(
-        self, key: Key, anomaly: Anomaly, stored_at_ns: int, error: JournalError
-    ) -> None:
-        """Let people hear all the same."""
-        self._trouble = str(error)
-        self._viewers.tell_alarm(_as_said(key, anomaly, stored_at_ns))
-
-    def _tell_stored(self, words: Sequence[tuple[Key, Anomaly]], stored_at_ns: int) -> None:
-        """Tell viewers how alarms stand after these words, all read at once.
-
-        Where the journal has just gone away, as gateways said: they are stored, and must be heard.
-        """
-        if not words:
-            return
-        for key, anomaly in words:
-            place = (key.site, key.gateway)
-            told = self._last.get(place, {}).get("positions")
-            positions = told.body if told and isinstance(told.body, Positions) else None
-            self._namesakes.note(*place, anomaly, positions)
-        self._viewers.alarms_changed()
-        if not self._viewers:
-            return
-        entries: list[Entry | None] = [None] * len(words)
-        with self._troubled():
-            entries = self._journal.entries([key for key, _ in words])
-        for (key, anomaly), entry in zip(words, entries, strict=True):
-            self._viewers.tell_alarm(entry or _as_said(key, anomaly, stored_at_ns))
-
-    @contextlib.contextmanager
-    def _troubled(self) -> Iterator[None]:
-        """Show viewers that the journal is in trouble, and go on."""
-        try:
-            yield
-        except JournalError as error:
-            self._trouble = str(error)
-
     def _snapshot(self) -> str:
         now_s = self._clock.monotonic_s()
         said = [
@@ -716,53 +651,32 @@ class Room:
         entries: dict[Key, Entry] = {}
         groups: list[list[str]] = []
         rate: dict[str, Any] | None = None
-        with self._troubled():
+        with self._book.troubled():
             for entry in [*self._journal.open_entries(), *self._journal.history(HISTORY)]:
                 entries[entry.key] = entry
             groups = self._viewers.groups()
             rate = asdict(self._rate_of(self._journal))
-        self._behind = self._behind or rate is None
-        now_ns = self._clock.now_ns()
-        kinds = {
-            name: {"en": kind.english, "zh": kind.chinese, "about": kind.about}
-            for name, kind in ALARMS.items()
-        }
-        text = json.dumps(
-            {
-                "is": "snapshot",
-                "prefix": self.prefix,
-                "kinds": kinds,
-                "machines": [
-                    fields | {"age_s": round(now_s - at_s, 3)}
-                    for at_s, fields in self._machines.values()
-                ],
-                "alarms": [alarm_fields(entry, now_ns) for entry in entries.values()],
-                "groups": groups,
-                "alarm_rate": rate,
-                "out_of_service": [asdict(one) for one in self._out.all()],
-                **self._clock_fields(),
-                **self._also(),
-            }
+        self._book.behind = self._book.behind or rate is None
+        return snapshot_text(
+            self.prefix,
+            machines=self._machines.told(),
+            entries=entries.values(),
+            groups=groups,
+            rate=rate,
+            out=self._out.all(),
+            more=self._clock_fields() | self._also(),
+            now_ns=self._clock.now_ns(),
+            said=said,
         )
-        # What gateways said is text already: of a hundred it is most of all this.
-        return f'{text[:-1]}, "said": [{", ".join(said)}]}}'
-
-    def _out_text(self) -> str:
-        out = [asdict(one) for one in self._out.all()]
-        return json.dumps({"is": "out_of_service", "out_of_service": out})
 
     def _clock_fields(self) -> dict[str, Any]:
         return {
             "now_ns": self._clock.now_ns(),
             "broker": self._is_connected(),
-            "trouble": self._trouble,
+            "trouble": self._book.trouble.text,
             "positions_shed": asdict(self._shed()),
             "passed_over": self._passed_over(),
-            "returned": [
-                {**asdict(out), "back_at_ns": back_ns}
-                for out, back_ns in self._returned
-                if self._clock.now_ns() - back_ns < RETURNED_TOLD_S * 1e9
-            ],
+            "returned": self._out.lately_back(self._clock.now_ns()),
             "positions_lost": {
                 f"{site}/{gateway}": round(share, 4)
                 for (site, gateway), share in self._loss.shares().items()
@@ -777,21 +691,9 @@ class Room:
                 :9
             ]
             found["gateways_count"] = len(self._too_many)
-        if self._machines_passed_over:
-            found["machines"] = len(self._machines_passed_over)
+        if self._machines.passed_over:
+            found["machines"] = self._machines.passed_over
         return found
 
     def _clock_text(self) -> str:
         return json.dumps({"is": "clock", **self._clock_fields()})
-
-
-def _as_said(key: Key, anomaly: Anomaly, stored_at_ns: int) -> Entry:
-    """Give an alarm as its gateway said it, where the journal can't tell of its life."""
-    over = anomaly.state == "cleared"
-    return Entry(
-        key=key,
-        last=anomaly,
-        stored_at_ns=stored_at_ns,
-        cleared_at_ns=anomaly.captured_at_ns if over else None,
-        raised=None if over else anomaly,
-    )

@@ -4,13 +4,15 @@ Knows nothing about who listens.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from control_room.evidence_words import in_chinese
 from control_room.journal.schema import ANOMALY
 from control_room.lifecycle import Entry, Key, may_end, phase_of, shelf_max_min
+from control_room.out_of_service import Out
+from scene.alarms import ALARMS
 from scene.messages import XY, Anomaly, GatewayHealth, Position, Positions, SiteDescription
 from scene.wire import VERSION, Envelope, encode
 
@@ -94,6 +96,46 @@ def _rounded(place: XY | None, digits: int | None = None) -> tuple[float, float]
     return None if place is None else (round(place[0], digits), round(place[1], digits))
 
 
+def snapshot_text(
+    prefix: str,
+    *,
+    machines: Sequence[dict[str, Any]],
+    entries: Iterable[Entry],
+    groups: Sequence[Sequence[str]],
+    rate: dict[str, Any] | None,
+    out: Sequence[Out],
+    more: dict[str, Any],
+    now_ns: int,
+    said: Sequence[str],
+) -> str:
+    """Write all that a new viewer hears at once; `said` are texts on gateways (`message_text`)."""
+    kinds = {
+        name: {"en": kind.english, "zh": kind.chinese, "about": kind.about}
+        for name, kind in ALARMS.items()
+    }
+    text = json.dumps(
+        {
+            "is": "snapshot",
+            "prefix": prefix,
+            "kinds": kinds,
+            "machines": machines,
+            "alarms": [alarm_fields(entry, now_ns) for entry in entries],
+            "groups": groups,
+            "alarm_rate": rate,
+            "out_of_service": [asdict(one) for one in out],
+            **more,
+        }
+    )
+    # What gateways said is text already: of a hundred it is most of all this.
+    return f'{text[:-1]}, "said": [{", ".join(said)}]}}'
+
+
+def out_text(out: Sequence[Out]) -> str:
+    """Write which gateways are out of service."""
+    told = [asdict(one) for one in out]
+    return json.dumps({"is": "out_of_service", "out_of_service": told})
+
+
 def alarm_fields(entry: Entry, now_ns: int) -> dict[str, Any]:
     """Tell of an alarm all that a viewer needs, with what an operator may do with it.
 
@@ -114,7 +156,7 @@ def alarm_fields(entry: Entry, now_ns: int) -> dict[str, Any]:
         "acknowledged_by": None if seen is None else seen.by,
         "shelved": None if entry.shelved is None else asdict(entry.shelved),
         "ending": None if entry.ending is None else asdict(entry.ending),
-        "may_end": may_end(entry.last.kind),
+        "may_end": may_end(entry),
         "shelf_max_min": shelf_max_min(entry.last),
         "evidence_zh": in_chinese(entry.last.evidence),
         "raised_evidence_zh": None if entry.raised is None else in_chinese(entry.raised.evidence),

@@ -6,6 +6,7 @@ that were still on their way come before those of the new one. A message of a fo
 played again shows its age, and counts for nothing here.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -59,6 +60,10 @@ class TwinWatch:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._places: dict[Place, _Twins] = {}
+
+    def raised(self) -> Iterator[tuple[tuple[str, str], _Twins]]:
+        """Give what has an alarm that is raised, by site and gateway."""
+        yield from ((place, one) for place, one in self._places.items() if one.raised is not None)
 
     def forget(self, site: str, gateway: str) -> None:
         """Know nothing of a gateway."""

@@ -123,6 +123,10 @@ class Guard:
         """Whether anybody's key is known here."""
         return self._trust is not None
 
+    def gateways(self) -> tuple[tuple[str, str], ...]:
+        """List (site, gateway) of all gateways whose key is known by now."""
+        return () if self._trust is None else self._trust.gateways()
+
     def distrusted(self) -> tuple[Distrusted, ...]:
         """List the files of keys that can't be used."""
         return () if self._trust is None else self._trust.distrusted()

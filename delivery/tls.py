@@ -89,13 +89,24 @@ def tls_context(broker: BrokerConfig) -> ssl.SSLContext:
 
 
 def soon_expired(broker: BrokerConfig, now: datetime | None = None) -> str:
-    """Say that our certificate, or the authority's, has ended or ends soon; empty when not."""
+    """Say that our certificate, or the authority's, does not count yet, or not for long any more.
+
+    Empty when all is well.
+    """
     now = now or datetime.now(UTC)
     said = []
     for field in ("certificate_file", "ca_file"):
         path = getattr(broker, field)
-        until = None if path is None else _end_of(path)
-        if until is not None and now > until - WARN_BEFORE:
+        dates = None if path is None else _dates_of(path)
+        if dates is None:
+            continue
+        since, until = dates
+        if now < since:
+            said.append(
+                f"broker.{field}: {path} counts only from {since:%Y-%m-%d} on: is this machine's "
+                "clock right?"
+            )
+        if now > until - WARN_BEFORE:
             when = f"has expired on {until:%Y-%m-%d}"
             if now < until:
                 when = f"expires in {(until - now).days} days, on {until:%Y-%m-%d}"
@@ -203,10 +214,12 @@ def _load(field: str, paths: list[Path], load: Callable[[], None]) -> None:
         raise BrokerError(f"broker.{field}: {named} can't be read: {error.strerror}") from None
 
 
-def _end_of(path: Path) -> datetime | None:
+def _dates_of(path: Path) -> tuple[datetime, datetime] | None:
+    """Tell from when to when a certificate counts; none where it can't be read."""
     from cryptography import x509  # slow to import, and only who has a certificate needs it
 
     try:
-        return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+        found = x509.load_pem_x509_certificate(path.read_bytes())
     except (OSError, ValueError):  # said when it is used
         return None
+    return found.not_valid_before_utc, found.not_valid_after_utc

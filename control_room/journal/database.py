@@ -24,6 +24,13 @@ Place = Path | str | None
 """An SQLite file, the address of a PostgreSQL database, or none for memory only."""
 
 SCHEMES = ("postgresql", "postgres")
+_ADVICE = {
+    "disk is full": "make room on its disk; gateways keep their alarms meanwhile",
+    "readonly database": "see why its disk or file can only be read (`mount`, `ls -l`)",
+    "disk I/O error": "its disk fails or is full: look at it (`dmesg`, `df`)",
+    "database is locked": "something else holds it, a copy or a backup: let that end",
+}
+"""What to do about what SQLite says."""
 LOCKED_S = 1.0
 """So long at most a write waits for somebody else who holds the file (a copy, a repair): meanwhile
 nobody watches the gateways, and what was not stored comes again."""
@@ -175,7 +182,9 @@ class Database(ABC):
         return self.read(lambda session: session.rows(sql, *values))
 
     def _unwritten(self, error: object) -> JournalError:
-        return JournalError(f"{self.name}: the journal can't be written: {error}")
+        advice = next((what for word, what in _ADVICE.items() if word in str(error)), "")
+        said = f"{error}; {advice}" if advice else error
+        return JournalError(f"{self.name}: the journal can't be written: {said}")
 
     def _unread(self, error: object) -> JournalError:
         return JournalError(f"{self.name}: the journal can't be read: {error}")

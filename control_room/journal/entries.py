@@ -87,13 +87,13 @@ class Entries:
         )
         return [act for row in rows if (act := _act(*row)) is not None]
 
-    def audited(self, *what: str) -> list[AuditEntry]:
-        """List the entries of the audit of these kinds, the oldest first."""
+    def audited(self, *what: str, after: int = 0) -> list[AuditEntry]:
+        """List the entries of the audit of these kinds, the oldest first, after one's number."""
         marks = ",".join("?" * len(what))
         rows = self._rows(
             "SELECT at_ns, who, what, about, body FROM audit "
-            f"WHERE what IN ({marks}) ORDER BY number",
-            what,
+            f"WHERE number > ? AND what IN ({marks}) ORDER BY number",
+            (after, *what),
         )
         return [
             AuditEntry(at_ns=at_ns, who=who, what=kind, about=about, body=body)

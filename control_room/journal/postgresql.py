@@ -61,6 +61,19 @@ _ADVICE = {
         "make room on the server's disk; gateways keep their alarms meanwhile"
     ),
     "could not extend file": "make room on the server's disk; gateways keep their alarms meanwhile",
+    "read-only transaction": (
+        "the server only reads now, as a standby does, or was set so: give --journal the one that "
+        "writes (of several, `?target_session_attrs=read-write` finds it)"
+    ),
+    "too many connections": "raise the role's CONNECTION LIMIT; a control room takes up to 8",
+    "too many clients already": (
+        "raise max_connections in postgresql.conf, or end what else holds them; a control room "
+        "takes up to 8"
+    ),
+    "remaining connection slots": (
+        "raise max_connections in postgresql.conf, or end what else holds them; a control room "
+        "takes up to 8"
+    ),
     "password authentication failed": "mend the password in ~/.pgpass or PGPASSFILE's file",
     "no password supplied": "put the password into ~/.pgpass or PGPASSFILE's file (chmod 600)",
 }

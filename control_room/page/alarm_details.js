@@ -2,9 +2,10 @@
 
 import { actText, desk, show as showDesk } from "./desk.js";
 import { element, setText } from "./dom.js";
+import { gatewayName } from "./gateway_names.js";
 import { msOf, parse } from "./json.js";
 import { byLandmark } from "./landmarks.js";
-import { alarmKey, isUnacknowledged, model, nowMs, on, raiseOf, select, whoOf } from "./model.js";
+import { alarmKey, isOfOurselves, isUnacknowledged, model, nowMs, on, raiseOf, select, whoOf } from "./model.js";
 import { chainageOf } from "./roadway.js";
 import { clockTime } from "./times.js";
 import { whereNow } from "./where_now.js";
@@ -90,7 +91,7 @@ function rowsOf(entry) {
     ["zone", anomaly.zone],
     ["person", personText(entry)],
     ["camera", anomaly.camera],
-    ["gateway", `${entry.site} / ${entry.gateway}`],
+    ["gateway", isOfOurselves(entry) ? gatewayName(entry.site, entry.gateway) : `${entry.site} / ${entry.gateway}`],
     ["raised", clockTime(msOf(anomaly.raised_at_ns), true)],
     ["cleared_at", entry.cleared_at_ns === null ? null : clockTime(msOf(entry.cleared_at_ns), true)],
     ["seen_by", entry.acknowledged_at_ns === null ? null

@@ -8,7 +8,7 @@ import { msOf, parse } from "./json.js";
 import { byLandmark } from "./landmarks.js";
 import { oncePerFrame } from "./later.js";
 import {
-  alarmKey, alarmsAreKnown, isOpen, isUnacknowledged, mayAct, model, on, raiseOf, selectAlarm, takeHistory, weight,
+  alarmKey, howAlarmsAreKnown, isOpen, isUnacknowledged, mayAct, model, on, raiseOf, selectAlarm, takeHistory, weight,
   whoOf,
 } from "./model.js";
 import { chainageOf } from "./roadway.js";
@@ -139,9 +139,12 @@ function weightOf(group) {
 
 /** "No alarms" is only said while the connection stands, and nothing is hidden. */
 function drawNone() {
-  none.hidden = openGroups().length > 0;
+  const known = howAlarmsAreKnown();
+  const isEmpty = openGroups().length === 0;
+  none.hidden = !isEmpty && known === "judged";
   if (!model.link.open) setText(none, word("alarms_unknown"));
-  else if (!alarmsAreKnown()) setText(none, word("alarms_not_judged"));
+  else if (known === "") setText(none, word("alarms_not_judged"));
+  else if (known === "recorded") setText(none, word(isEmpty ? "none_recorded" : "alarms_as_recorded"));
   else setText(none, hiddenCount > 0 ? word("none_shown") : word("no_alarms"));
 }
 

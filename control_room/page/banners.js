@@ -48,7 +48,19 @@ function draw() {
   if (names.includes("lost") && !told.includes("lost")) leaveDialogs();
   if (names !== told && wanted.length > 0) announcer.textContent = wanted.map(([, text]) => text).join(" ");
   told = names;
-  document.title = wanted.some(([name]) => name === "lost") ? "✕ Lamproom" : "Lamproom";
+  const isReplay = model.prefix === "replay";
+  document.title = wanted.some(([name]) => name === "lost") ? "✕ Lamproom"
+    : isReplay ? `${word("replay_short")} – Lamproom` : "Lamproom";
+  markDialogs(isReplay ? word("replay") : "");
+}
+
+/** A dialog lies over the banners, and may be printed without them: each says itself that it is a replay. */
+function markDialogs(text) {
+  for (const one of document.querySelectorAll("dialog")) {
+    if ((one.dataset.replay ?? "") === text) continue;
+    if (text === "") delete one.dataset.replay;
+    else one.dataset.replay = text;
+  }
 }
 
 /** The muster stays: it says itself what there is. */

@@ -2,7 +2,7 @@
 // What is hidden is always counted.
 
 import { button, element, setText } from "./dom.js";
-import { alarmKey, changed, isUnacknowledged, model, on, whoOf } from "./model.js";
+import { OURSELVES, alarmKey, changed, isUnacknowledged, model, on, whoOf } from "./model.js";
 import { oncePerFrame } from "./later.js";
 import { kindName } from "./words_of_alarms.js";
 import { word } from "./words.js";
@@ -25,7 +25,10 @@ const choices = {
   kind: { of: ({ anomaly }) => anomaly.kind, name: (value) => kindName({ kind: value }) },
   zone: { of: ({ anomaly }) => anomaly.zone, name: (value) => value },
   person: { of: whoOf, name: (value) => value },
-  gateway: { of: ({ site, gateway }) => `${site}/${gateway}`, name: (value) => value },
+  gateway: {
+    of: ({ site, gateway }) => `${site}/${gateway}`,
+    name: (value) => (value === OURSELVES ? word("control_room_itself") : value),
+  },
 };
 let listener = () => {};
 

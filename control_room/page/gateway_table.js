@@ -101,8 +101,10 @@ function drawOut() {
   if (out.dataset.text === text) return;
   out.dataset.text = text;
   out.replaceChildren(element("h3", "", word("out_of_service")), ...model.outOfService.map(
-    ({ site, gateway, by, reason: why, at_ns }) => element("p", "",
-      word("was_taken_out", gatewayName(site, gateway), by, new Date(msOf(at_ns)).toLocaleString(locale()), why)),
+    ({ site, gateway, by, reason: why, at_ns, room }) => element("p", "", word(
+      room ? "was_taken_out_at" : "was_taken_out",
+      gatewayName(site, gateway), by, new Date(msOf(at_ns)).toLocaleString(locale()), why, room,
+    )),
   ));
 }
 

@@ -6,6 +6,8 @@ export const SILENT_AFTER_S = 4;
 export const OLD_PICTURE_S = 2;
 /** Nobody has seen somebody for so long: their place is only predicted. */
 export const PREDICTED_AFTER_S = 1;
+/** The place of alarms about the control room itself, which is of no site. */
+export const OURSELVES = "-/control_room";
 const MOST_ALARMS = 2500;
 
 export const model = {
@@ -142,10 +144,12 @@ export function takeReplayMarks({ replay_marks }) {
   if (model.replay !== null) changed("replay marks");
 }
 
-/** Tell whether it is known which alarms there were at the instant that a replay shows. */
-export function alarmsAreKnown() {
-  const { replay } = model;
-  return replay === null || BigInt(replay.at_ns) <= BigInt(replay.judged_to_ns);
+/**
+ * Tell how alarms are known at the instant that is shown: "judged", or in a replay for the time being
+ * only as they were "recorded", or not at all, "".
+ */
+export function howAlarmsAreKnown() {
+  return model.replay === null ? "judged" : model.replay.alarms;
 }
 
 /** Tell milliseconds that run as fast as time does here: in a replay the recording's. */
@@ -222,10 +226,17 @@ function keep(entry) {
   model.alarms.set(alarmKey(entry), entry);
 }
 
+/** Tell whether an alarm is about the control room itself. */
+export function isOfOurselves({ site, gateway }) {
+  return `${site}/${gateway}` === OURSELVES;
+}
+
 /** Where there are, or were, several sites, gateways are called otherwise now. */
 function countSites() {
   const before = model.sites;
-  const open = [...model.alarms.values()].filter(isOpen);
+  const open = [...model.alarms.values()].filter(
+    (entry) => isOpen(entry) && !isOfOurselves(entry),
+  );
   model.sites = new Set([
     ...[...model.gateways.values()].map(({ siteName }) => siteName), ...open.map(({ site }) => site),
   ]);

@@ -133,6 +133,7 @@ function parts() {
     line(word("cameras_see", told.metres_seen, told.metres)),
     ...told.silent.map(([gateway, since_ns]) => warning(word(silence(gateway), gateway, time(since_ns)))),
     ...told.blind.map((one) => warning(blindText(one))),
+    ...(told.own_clock_off_s ? [warning(word("own_clock_off", told.own_clock_off_s))] : []),
     ...told.clocks_off.map(([gateway, off_s]) => warning(word("clock_off_of", gateway, off_s))),
     element("h3", "", missingTitle()), ...missing(),
     element("h3", "", word("by_zone")), zones(),

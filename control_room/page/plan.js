@@ -134,11 +134,11 @@ function draw() {
   };
   if (stillIsOld) {
     stillIsOld = false;
-    sheet.names = new Names();
+    sheet.names = new Names(sheet);
     still.replaceChildren(...drawFloors(sheet, RULER_PX));
     stillNames = sheet.names.boxes;
   }
-  sheet.names = new Names(stillNames);
+  sheet.names = new Names(sheet, stillNames);
   machines.replaceChildren(...drawMachines(sheet));
   if (machinesKnown !== model.machines.size) legend();
   machinesKnown = model.machines.size;

@@ -135,11 +135,16 @@ export function zoneShapes({ name, kind }, points, sheet, more = "", state = "")
   if (isFar(sheet)) return [shape];
   const xs = points.map((point) => point[0]);
   const ys = points.map((point) => point[1]);
-  const [middle, top] = sheet.px([(Math.min(...xs) + Math.max(...xs)) / 2, Math.max(...ys)]);
-  const [, bottom] = sheet.px([0, Math.min(...ys)]);
+  const [left, top] = sheet.px([Math.min(...xs), Math.max(...ys)]);
+  const [right, bottom] = sheet.px([Math.max(...xs), Math.min(...ys)]);
+  // The name of a zone of which a part is in sight is there; of one that is out of sight there is none.
+  const [from, to] = [Math.max(left, 0), Math.min(right, sheet.width)];
+  const [high, low] = [Math.max(top, 0), Math.min(bottom, sheet.height)];
+  if (from > to || high > low) return [shape];
+  const middle = (from + to) / 2;
   const text = `${look.sign} ${name}${more ? ` (${more})` : ""}`;
   const [x, y] = sheet.names.place(text, [
-    [middle, top - 4], [middle, bottom + 14], [middle, top - 20], [middle, bottom + 30], [middle, top + 14],
+    [middle, high - 4], [middle, low + 14], [middle, high - 20], [middle, low + 30], [middle, high + 14],
   ]);
   return [shape, node("text", { x, y, class: `zone-name ${kind}` }, text)];
 }

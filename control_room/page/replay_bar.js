@@ -223,20 +223,24 @@ function drawSpeed(replay) {
   if (document.activeElement !== speed || !speed.matches(":active")) speed.value = String(replay.speed);
 }
 
-/** Say how far the alarms are known: what is not worked out yet must not look like "no alarms". */
-function drawJudged({ judged_to_ns, to_ns, trouble }, now) {
-  const share = shareOf(judged_to_ns);
+/** Say how far the alarms are known: what is not known yet must not look like "no alarms". */
+function drawJudged({ judged_to_ns, recorded_to_ns, to_ns, trouble, unlike }, now) {
   const isDone = judged_to_ns === to_ns;
-  unjudged.style.left = `${100 * share}%`;
+  const isRecorded = recorded_to_ns === to_ns;
+  unjudged.style.left = `${100 * shareOf(isRecorded ? judged_to_ns : recorded_to_ns)}%`;
   unjudged.hidden = isDone;
-  const percent = Math.floor(100 * share);
-  const isUnknown = !isDone && now > msOf(judged_to_ns);
+  unjudged.classList.toggle("recorded", isRecorded);
+  const percent = Math.floor(100 * shareOf(judged_to_ns));
+  const [isUnjudged, isUnknown] = [judged_to_ns, recorded_to_ns].map((to) => !isDone && now > msOf(to));
   let text = "";
-  if (trouble && !isDone) text = word("replay_judging_ended", clock(judged_to_ns));
-  else if (!isDone) text = word(isUnknown ? "replay_not_judged" : "replay_judging", percent);
+  if (trouble && !isDone) {
+    text = word(isRecorded ? "replay_checking_ended" : "replay_judging_ended", clock(judged_to_ns));
+  } else if (isUnknown) text = word("replay_not_judged");
+  else if (!isDone) text = word(isUnjudged ? "replay_as_recorded" : "replay_judging", percent);
+  else if (unlike > 0) text = word("replay_unlike", unlike);
   else if (model.replayMarks.length === 0) text = word("replay_no_alarms");
   setText(note, text);
-  note.classList.toggle("bad", isUnknown || (trouble !== "" && !isDone));
+  note.classList.toggle("bad", isUnjudged || unlike > 0 || (trouble !== "" && !isDone));
 }
 
 /** Show where nothing was recorded, and say so there: it must not look like quiet. */

@@ -7,6 +7,8 @@ const WORDS = {
   no_alarms: ["No open alarms", "无未处理报警"],
   alarms_unknown: ["Not connected: alarms unknown", "未连接：报警情况未知"],
   alarms_not_judged: ["Alarms at this time are not known yet", "此刻的报警尚未推算"],
+  alarms_as_recorded: ["As recorded – not checked", "按录像中的记录 – 未经核对"],
+  none_recorded: ["No open alarms were recorded here – not checked", "录像中此刻没有未处理的报警记录 – 未经核对"],
   past: ["Past alarms", "历史报警"],
   health: ["Gateways and cameras", "网关与摄像机"],
   fit: ["Show all", "显示全部"],
@@ -116,6 +118,7 @@ const WORDS = {
   alarm_id: ["Alarm", "报警编号"],
 
   replay: ["REPLAY – recorded, not live", "回放 – 录像，非实时"],
+  replay_short: ["REPLAY", "回放"],
   replay_ended: ["REPLAY – the recording has ended", "回放 – 录像已结束"],
   replay_bar: ["Replay", "回放控制"],
   replay_track: ["Time line of the recording", "录像时间轴"],
@@ -136,14 +139,26 @@ const WORDS = {
     "PASSED OVER: no recording from {0} to {1}",
     "已跳过：{0} 至 {1} 没有录像",
   ],
-  replay_judging: ["Alarms are being worked out: {0} %", "正在推算报警：{0} %"],
+  replay_judging: ["Alarms are being checked: {0} %", "正在核对报警：{0} %"],
+  replay_as_recorded: [
+    "ALARMS HERE ARE AS RECORDED – they are being raised anew to check them: {0} %",
+    "此处报警为录像中的记录 – 正在重新推算以核对：{0} %",
+  ],
+  replay_unlike: [
+    "CHECKED: {0} changes of alarms come out otherwise than they were live (lamproom replay --check lists them)",
+    "已核对：{0} 处报警变化与当时实际不同（用 lamproom replay --check 列出）",
+  ],
   replay_not_judged: [
-    "ALARMS ARE NOT KNOWN HERE YET – being worked out: {0} %",
-    "此处报警尚未推算 – 正在推算：{0} %",
+    "ALARMS ARE NOT KNOWN HERE YET – being read",
+    "此处报警尚未读取 – 正在读取",
   ],
   replay_judging_ended: [
     "ALARMS AFTER {0} ARE NOT KNOWN – working them out failed",
     "{0} 之后的报警未知 – 推算失败",
+  ],
+  replay_checking_ended: [
+    "ALARMS AFTER {0} ARE ONLY AS RECORDED – checking them failed",
+    "{0} 之后的报警仅为录像中的记录 – 核对失败",
   ],
   space_key: ["Space", "空格"],
   key_replay_play: ["replay: play or pause", "回放：播放或暂停"],
@@ -325,6 +340,10 @@ const WORDS = {
   ],
   blind_some_time: ["Cameras can't see {0} to {1} m; since when is not known", "看不到 {0} 至 {1} 米，起始时间不详"],
   blind_from: ["Cameras can't see {0} to {1} m since {2}", "自 {2} 起看不到 {0} 至 {1} 米"],
+  own_clock_off: [
+    "This control room's own clock is off by {0} s: most gateways go by another time",
+    "控制室自身的时钟偏差 {0} 秒：多数网关的时间与之不同",
+  ],
   clock_off_of: ["The clock of gateway {0} is off by {1} s", "网关 {0} 的时钟偏差 {1} 秒"],
   missing_of: ["MISSING: {0} of {1}", "未见人员：{1} 人中 {0} 人"],
   by_tags: ["(by tags heard, no roster given)", "（按近期标识卡，未提供名单）"],
@@ -417,6 +436,8 @@ const WORDS = {
   no_answer: ["The control room does not answer", "控制室没有应答"],
   out_of_service: ["Out of service", "已停用"],
   was_taken_out: ["{0}: by {1}, {2}: {3}", "{0}：由 {1} 于 {2} 停用：{3}"],
+  was_taken_out_at: ["{0}: by {1} at {4}, {2}: {3}", "{0}：由 {1} 于 {2} 在 {4} 停用：{3}"],
+  control_room_itself: ["the control room itself", "控制室自身"],
   is_back: [
     "{0} speaks again and is watched again: it was taken out of service by {1}, {2}",
     "{0} 再次发送消息并恢复监视：此前由 {1} 于 {2} 停用",

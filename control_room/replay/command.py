@@ -15,8 +15,9 @@ from control_room.broker_options import add_broker_arguments, broker_of
 from control_room.incident.api import Exports
 from control_room.incident.jobs import Jobs
 from control_room.incident.neighbours import files_round
-from control_room.judge import about_people, differences, once_each
+from control_room.judge import about_people, once_each
 from control_room.panorama import Viewer
+from control_room.replay.as_recorded import unlike
 from control_room.replay.background import judging
 from control_room.replay.joined import BOTH_NS, Tell
 from control_room.replay.judging import judged
@@ -39,8 +40,8 @@ HELP = """\
 Play a recording into the control room's page: panorama, positions and health as they were; the
 alarms are raised anew by the rules in the site file that were in force. The page says REPLAY, and
 has a bar with a time line: go anywhere, play, stand still, step picture by picture, 0.1 to 32 times
-as fast, loop, jump from alarm to alarm. Long recordings can be looked at while their alarms are
-still being worked out; the bar shows how far that is.
+as fast, loop, jump from alarm to alarm. Of long recordings the alarms are shown as they were
+recorded until they have been raised anew; the bar says so, and how far that is.
 
 What is acknowledged or shelved in a replay is forgotten at the next jump.
 
@@ -281,11 +282,9 @@ def _check(recording: Recording, tell: "_Telling") -> int:
         raised += [mark.anomaly for mark in progress.marks if mark.judged]
         for text in progress.told:
             tell(text)
-    said = recording.alarms(recording.from_ns, recording.to_ns)
-    # What was raised while nothing was recorded can't be raised again.
-    recorded = once_each(one for one in said if recording.file.gap_at(one.raised_at_ns) is None)
-    lines = differences(recorded, raised, from_ns=first_ns)
-    people = sum(about_people(one) for one in recorded)
+    recorded = recording.alarms(recording.from_ns, recording.to_ns)
+    lines = unlike(recording, recorded, raised, first_ns)
+    people = sum(about_people(one) for one in once_each(recorded))
     for line in lines:
         print(line)
     if lines:

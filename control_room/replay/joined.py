@@ -18,7 +18,7 @@ from mcap.records import Channel
 from mcap.records import Message as McapMessage
 
 from delivery.recordings.format import FOR_A_RERUN, FRAME_TOPIC, VIDEO_TOPIC, Record, time_text
-from delivery.recordings.outline import is_finished, place_of, span_of
+from delivery.recordings.outline import is_finished, place_of, refuse_strangers, span_of
 from delivery.recordings.reader import KEY_WITHIN_NS, RecordingFile, Wanted
 from delivery.recordings.survey import END_MISSING
 from scene.errors import RecordingError
@@ -340,35 +340,22 @@ def _is_being_written(path: Path) -> bool:
 
 
 def _of_one_place(paths: Sequence[Path], tell: Tell) -> list[Path]:
-    """Leave out what can't be read; refuse files of several gateways.
-
-    Nobody may take one's people for another's. Raises `RecordingError`.
-    """
+    """Leave out what can't be read; refuse files of several gateways (`RecordingError`)."""
     if len(paths) < 2:
         return list(paths)
-    places = list[tuple[tuple[str, str] | None, Path]]()
+    places = list[tuple[Path, tuple[str, str] | None]]()
     wrong: RecordingError | None = None
     for path in dict.fromkeys(paths):
         try:
             span_of(path)  # which tells what is no recording at all
-            places.append((place_of(path), path))
+            places.append((path, place_of(path)))
         except RecordingError as error:
             wrong = wrong or error
             tell(f"{error}; it is left out")
     if wrong is not None and not places:
         raise wrong
-    (first, path), *others = places
-    for place, other in others:
-        if place != first:
-            raise RecordingError(
-                f"{other}: is of {_named(place)}, and {path} of {_named(first)}: replay one "
-                "gateway's files at a time"
-            )
-    return [path for _, path in places]
-
-
-def _named(place: tuple[str, str] | None) -> str:
-    return "nobody knows which gateway" if place is None else f"{place[0]} / {place[1]}"
+    refuse_strangers(places, "replay one gateway's files at a time")
+    return [path for path, _ in places]
 
 
 def _in_line(paths: Sequence[Path], tell: Tell) -> tuple[Part, ...]:

@@ -108,6 +108,12 @@ def judged(recording: Recording) -> Iterator[Progress]:
     return _Judging(recording).run()
 
 
+def ended(one: Anomaly, at_ns: int) -> Mark:
+    """End an alarm of which nobody knows when it ended."""
+    over = replace(one, state="cleared", captured_at_ns=at_ns, evidence=UNKNOWN_END)
+    return Mark(at_ns=at_ns, anomaly=over)
+
+
 def packed(heads: HeadCount) -> bytes:
     """Keep a head-count as it stands; it is only ever read by ourselves."""
     buffer = BytesIO()
@@ -131,6 +137,15 @@ class _Pickler(pickle.Pickler):
 _LOCK = type(threading.Lock())
 
 
+@dataclass(slots=True)
+class _Instant:
+    """People of one instant, who come by themselves and with the picture."""
+
+    received_ns: int
+    """When the first of the two was."""
+    what: Positions | bytes
+
+
 class _Judging:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
@@ -140,8 +155,10 @@ class _Judging:
         self._heads = HeadCount()
         self._heads.begin()
         self._machines: dict[str, tuple[int, MachinePlace]] = {}
-        self._held: list[tuple[int, int, int, Positions | bytes]] = []
-        """Instants, the earliest captured first: when captured, a number, when received, what."""
+        self._held: list[tuple[int, int, _Instant]] = []
+        """Instants, the earliest captured first: when captured, a number, what was received."""
+        self._by_capture: dict[int, _Instant] = {}
+        """The same, by when each was captured."""
         self._number = count()
         self._first_ns, self._done_ns = 0, -1
         """The instant that was judged last."""
@@ -171,7 +188,7 @@ class _Judging:
             marks += self._take(channel, message)
             marks += self._judged_up_to(at_ns - HOLD_NS)
             if snapshot is not None or number % TELL_EVERY == 0:
-                known_ns = min([at_ns, *(received_ns for _, _, received_ns, _ in self._held)]) - 1
+                known_ns = min([at_ns, *(one.received_ns for _, _, one in self._held)]) - 1
                 yield Progress(judged_to_ns=known_ns, marks=tuple(marks), snapshot=snapshot)
                 marks = []
         marks += self._judged_up_to(None)
@@ -268,21 +285,26 @@ class _Judging:
         return self._recording.alarms(part.since_ns, part.to_ns)
 
     def _ended(self, one: Anomaly, at_ns: int) -> Mark:
-        """End an alarm of which nobody knows when it ended."""
         self._standing.pop(one.id, None)
-        over = replace(one, state="cleared", captured_at_ns=at_ns, evidence=UNKNOWN_END)
-        return Mark(at_ns=at_ns, anomaly=over)
+        return ended(one, at_ns)
 
     def _hold(self, captured_ns: int, at_ns: int, what: Positions | bytes) -> None:
-        heapq.heappush(self._held, (captured_ns, next(self._number), at_ns, what))
+        held = self._by_capture.get(captured_ns)
+        if held is None:
+            held = self._by_capture[captured_ns] = _Instant(at_ns, what)
+            heapq.heappush(self._held, (captured_ns, next(self._number), held))
+        elif isinstance(what, Positions):
+            held.what = what  # it is decoded already
 
     def _judged_up_to(self, at_ns: int | None) -> list[Mark]:
         """Judge what was received by then, and all that was captured before it."""
         marks = list[Mark]()
-        while self._held and (at_ns is None or self._held[0][2] <= at_ns):
-            captured_ns, _, received_ns, what = heapq.heappop(self._held)
+        while self._held and (at_ns is None or self._held[0][2].received_ns <= at_ns):
+            captured_ns, _, held = heapq.heappop(self._held)
+            del self._by_capture[captured_ns]
             if captured_ns == self._done_ns:
                 continue
+            received_ns, what = held.received_ns, held.what
             positions = what if isinstance(what, Positions) else _people_of(what)
             if positions is None or not 0 <= positions.captured_at_ns < MOST_NS:
                 self._foreign += 1

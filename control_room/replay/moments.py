@@ -11,7 +11,7 @@ from mcap.records import Channel
 
 from control_room.head_count import HeadCount
 from control_room.replay.judging import SNAPSHOT_EVERY_NS, Mark, Snapshot, heard, unpacked
-from control_room.replay.known import Known
+from control_room.replay.known import How, Known
 from control_room.replay.recording import Recording, is_message, is_of, is_picture, said
 from delivery.recordings.format import Record
 from scene.messages import MachinePlace, Machines
@@ -31,6 +31,8 @@ class Moment:
     """The last message of each of `LASTING` that there is, and the last word on each machine."""
     marks: tuple[Mark, ...]
     """Every word on alarms up to here."""
+    how: How
+    """How these are known."""
     heads: HeadCount
     heads_are_whole: bool
     """Whether they have counted from the recording's start; else only for some seconds."""
@@ -40,6 +42,7 @@ class Moment:
 
 def moment_at(recording: Recording, known: Known, at_ns: int, *, pictures: bool = True) -> Moment:
     """Tell how all stood once everything received at or before an instant had been played."""
+    how = known.how_at(at_ns)
     snapshot, since_ns = _base(recording, known, at_ns)
     heads = unpacked(snapshot.heads) if snapshot else HeadCount()
     machines = dict(snapshot.machines) if snapshot else {}
@@ -64,7 +67,8 @@ def moment_at(recording: Recording, known: Known, at_ns: int, *, pictures: bool 
             *(last[topic] for topic in LASTING if topic in last),
             *(_machine(recording, *one) for one in machines.values()),
         ),
-        marks=tuple(known.marks_up_to(at_ns)),
+        marks=tuple(known.words(how, at_ns)),
+        how=how,
         heads=heads,
         heads_are_whole=snapshot is not None or since_ns <= recording.from_ns,
         group=_group(recording, at_ns) if pictures else None,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from control_room.replay.judging import FED
-from control_room.replay.known import Known
+from control_room.replay.known import How, Known
 from control_room.replay.moments import moment_at, picture_before
 from control_room.replay.outlets import Outlet
 from control_room.replay.recorded_clock import RecordedClock
@@ -62,9 +62,11 @@ class Player:
         self._anchor_s, self._anchor_ns = 0.0, self._at_ns
         self._heard_ns: dict[str, int] = {}
         """When each topic was heard last, on the recorder's clock; `picture` for pictures."""
-        self._said_marks = 0
-        self._is_unsure = True
-        """Whether something was played before its alarms, or all heads before it, were known."""
+        self._said_ns = -1
+        """Up to here words on alarms have been said."""
+        self._how = How.UNKNOWN
+        """How the alarms were known that have been said."""
+        self._heads_are_whole = False
         self._sending = _Thinning()
         self._told_s = -TELL_S
         self._told_marks: object = None
@@ -128,7 +130,6 @@ class Player:
         self._told_s = -TELL_S
 
     def _begin(self, *, pictures: bool) -> None:
-        judged_to_ns = self._known.judged_to_ns
         moment = moment_at(self._recording, self._known, self._at_ns, pictures=pictures)
         self._heard_ns = {"picture": self._heard_ns.get("picture", 0)} if not pictures else {}
         for record in moment.said:
@@ -136,8 +137,8 @@ class Player:
             self._heard_ns[topic] = max(record.at_ns, self._heard_ns.get(topic, 0))
         if moment.group:
             self._heard_ns["picture"] = moment.group[-1].at_ns
-        self._said_marks = len(moment.marks)
-        self._is_unsure = judged_to_ns < self._at_ns or not moment.heads_are_whole
+        self._said_ns = self._at_ns
+        self._how, self._heads_are_whole = moment.how, moment.heads_are_whole
         self._recorded.set(self._at_ns)
         self._tell_marks()
         for outlet in self._outlets:
@@ -168,11 +169,13 @@ class Player:
     def _feed(self, record: Record) -> None:
         self._next = None
         self._set(record.at_ns)
-        self._is_unsure = self._is_unsure or self._known.judged_to_ns < record.at_ns
-        for mark in self._known.marks_up_to(record.at_ns, but=self._said_marks):
-            self._said_marks += 1
+        was, self._how = self._how, min(self._how, self._known.how_at(record.at_ns))
+        if was is How.JUDGED and self._how is not was:
+            self._begin(pictures=False)  # what stands here may be another thing as recorded
+        for mark in self._known.words(self._how, record.at_ns, after_ns=self._said_ns):
             for outlet in self._outlets:
                 outlet.raise_alarm(mark)
+        self._said_ns = record.at_ns
         if record.topic == PANORAMA:
             self._heard_ns["picture"] = record.at_ns
             if self._sending.is_wanted(record, self._speed, self._clock.monotonic_s()):
@@ -272,8 +275,9 @@ class Player:
                 outlet.mark(self._raised())
 
     def _catch_up(self) -> None:
-        """Say anew how it stands where judging has found something about what was played."""
-        if self._is_unsure and self._known.judged_to_ns >= self._at_ns:
+        """Say anew how it stands where more is known now about what was played."""
+        how = self._known.how_at(self._at_ns)
+        if how > self._how or (how is How.JUDGED and not self._heads_are_whole):
             self._begin(pictures=False)
 
     def _raised(self) -> list[dict[str, Any]]:
@@ -305,7 +309,10 @@ class Player:
             "ended": self._ended,
             "speed": self._speed,
             "loop": self._loop,
+            "alarms": {How.JUDGED: "judged", How.RECORDED: "recorded"}.get(self._how, ""),
             "judged_to_ns": min(self._known.judged_to_ns, self._to_ns),
+            "recorded_to_ns": min(self._known.recorded_to_ns, self._to_ns),
+            "unlike": self._known.unlike,
             "trouble": self._known.trouble,
             "gaps": [
                 {"from_ns": one.from_ns, "to_ns": one.to_ns}

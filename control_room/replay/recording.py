@@ -43,10 +43,18 @@ class Recording:
 
     def alarms(self, from_ns: int, to_ns: int) -> tuple[Anomaly, ...]:
         """Read every word on alarms that was received within a time."""
+        return tuple(one for _, one in self.words(from_ns, to_ns))
+
+    def words(self, from_ns: int, to_ns: int) -> tuple[tuple[int, Anomaly], ...]:
+        """Read them, each word with when it was received."""
         records = self.file.records(
             from_ns=from_ns, to_ns=to_ns, wanted=lambda one: said(one, "alarm")
         )
-        return tuple(one.body for one in records if isinstance(one.body, Anomaly))
+        return tuple(
+            (one.at_ns, one.body)
+            for one in records
+            if isinstance(one.body, Anomaly) and is_of(one, self)
+        )
 
 
 def open_recording(path: Path, tell: Tell, *more: Path) -> Recording:

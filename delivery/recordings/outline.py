@@ -7,6 +7,7 @@ is being written just now, the chunks are looked over.
 import os
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from mcap.opcode import Opcode
@@ -52,6 +53,24 @@ def place_of(path: Path) -> tuple[str, str] | None:
     records = RecordingFile(path).records(wanted=lambda one: one.topic.endswith("/site"))
     body = next((one.body for one in records if isinstance(one.body, SiteDescription)), None)
     return None if body is None else (body.site, body.gateway)
+
+
+def refuse_strangers(places: Sequence[tuple[Path, tuple[str, str] | None]], what: str) -> None:
+    """Refuse recordings of several gateways: nobody may take one's people for another's.
+
+    Each comes with its `place_of`; `what` says what to do instead. Raises `RecordingError`, which
+    names the first two that differ, and whose they are.
+    """
+    for path, place in places[1:]:
+        if place != places[0][1]:
+            raise RecordingError(
+                f"{path}: is of {_named(place)}, and {places[0][0]} of {_named(places[0][1])}: "
+                f"{what}"
+            )
+
+
+def _named(place: tuple[str, str] | None) -> str:
+    return "nobody knows which gateway" if place is None else f"{place[0]} / {place[1]}"
 
 
 def _span_in(handle: int) -> tuple[int, int] | None:

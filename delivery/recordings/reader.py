@@ -217,15 +217,22 @@ class RecordingFile:
 
         With each comes how far it and all that follow here reach.
         """
+        unwanted = self._unwanted(wanted)
         for i in reversed(range(bisect_right(self._starts_ns, at_ns))):
-            if self._may_hold(self._places[i], wanted):
+            if self._may_hold(self._places[i], unwanted):
                 yield self._places[i], self._reach_ns[i]
 
-    def _may_hold(self, place: Place, wanted: Wanted | None) -> bool:
-        if wanted is None or place.channels is None or place.offset in self._doubted:
+    def _unwanted(self, wanted: Wanted | None) -> frozenset[int]:
+        """List the channels that are not asked for; one that is not known yet may be."""
+        if wanted is None:
+            return frozenset()
+        return frozenset(id for id, channel in self._channels.items() if not wanted(channel))
+
+    def _may_hold(self, place: Place, unwanted: frozenset[int]) -> bool:
+        """Tell it at once: of an hour all ten thousand chunks may be asked."""
+        if place.channels is None or place.offset in self._doubted:
             return True
-        channels = (self._channels.get(id) for id in place.channels)
-        return any(one is None or wanted(one) for one in channels)
+        return not place.channels <= unwanted
 
     def _messages(
         self, from_ns: int | None, to_ns: int | None, wanted: Wanted | None
@@ -234,13 +241,14 @@ class RecordingFile:
         heap: list[tuple[int, int, int, McapMessage]] = []
         held_bytes = 0
         low_ns, high_ns = from_ns or 0, 2**64 if to_ns is None else to_ns
+        unwanted = self._unwanted(wanted)
         with self._reading() as file:
             first, last = (
                 bisect_left(self._reach_ns, low_ns),
                 bisect_right(self._starts_ns, high_ns),
             )
             for place in self._places[first:last]:
-                if place.to_ns < low_ns or not self._may_hold(place, wanted):
+                if place.to_ns < low_ns or not self._may_hold(place, unwanted):
                     continue
                 while heap and heap[0][0] < place.from_ns:
                     message = heapq.heappop(heap)[3]

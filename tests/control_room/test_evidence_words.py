@@ -6,17 +6,18 @@ A text without words fails here: add its row to `control_room/evidence_table.py`
 import ast
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-import control_room.clock_watch
+import control_room.clock_words
 import control_room.completeness
 import control_room.desk
 import control_room.heartbeat
+import control_room.own_trouble
 import control_room.refusals
 import control_room.room
 import control_room.twins
@@ -45,6 +46,7 @@ from control_room.clock_watch import ClockWatch
 from control_room.evidence_table import ROWS
 from control_room.evidence_words import LONGEST, in_chinese, unworded
 from control_room.heartbeat import HeartbeatWatch
+from control_room.own_trouble import OwnTrouble
 from control_room.refusals import RefusalWatch
 from delivery.signing import RefusedError
 from delivery.troubles import REFUSED_S, WELL_S, Troubles
@@ -60,6 +62,7 @@ from scene.messages import Anomaly, GatewayHealth, GatewayState
 from scene.wire import Envelope
 from tests.control_room import test_twins
 from tests.control_room.fake_gateway import health
+from tests.control_room.test_clock_watch import SetClock
 from tests.control_room.test_completeness import PLACE, Watched
 from tests.edge import knock_day, view_day
 from tests.edge.cameras import test_watch as test_camera_watch
@@ -278,7 +281,18 @@ def delivery_trouble(_: Path) -> Said:
     troubles.taken("alarm")
     troubles.set("local_alarm", "")
     clock.sleep(REFUSED_S + WELL_S)
-    return said + list(troubles.changes())
+    return said + list(troubles.changes()) + own_trouble()
+
+
+def own_trouble() -> Said:
+    clock, said = ReplayClock(NOW_NS), Said()
+    watch = OwnTrouble(clock, "ctl-a")
+    for connected, broker, journal in ((False, "", "x"), (True, "y", ""), (True, "", "")):
+        for _ in range(10):
+            clock.sleep(1)
+            told = watch.check(connected=connected, broker=broker, journal=journal)
+            said.extend(one for _, _, one in told)
+    return said
 
 
 def refused() -> RefusedError:
@@ -374,16 +388,35 @@ def two_gateways(_: Path) -> Said:
 
 
 def clock_off(_: Path) -> Said:
+    """Of one gateway that differs, of one among others, and of the control room's own clock."""
     said: Said = []
     for way in (-1, 1):
-        clock = ReplayClock(now_ns=NOW_NS)
-        watch = ClockWatch(clock)
-        for off_s in (61.0,) * 9 + (0.3,) * 9:
-            at_ns = clock.now_ns() + int(way * off_s * 1e9)
-            beat = Envelope(
-                type="health", gateway="gw1", seq=1, sent_at_ns=at_ns, body=health(at_ns)
-            )
-            said += [one for one in [watch.hear("roadway", "gw1", beat)] if one is not None]
+        for off_s in ((61,), (61, 0, 0), (61, 61), (61, 61, 0), (61, 61, 61, 161)):
+            said += clocks_told(tuple(way * one for one in off_s))
+    return said
+
+
+def clocks_told(off_s: tuple[int, ...]) -> Said:
+    """Have gateways with these clocks, later ours set to theirs, and all put right."""
+    said, clock = Said(), SetClock(now_ns=NOW_NS)
+    watch = ClockWatch(clock, "ctl-a")
+
+    def go_on(off_s: Iterable[float]) -> None:
+        for _ in range(25):
+            clock.sleep(1)
+            for number, by_s in enumerate(off_s):
+                at_ns = clock.now_ns() - round((clock.set_s + by_s) * 1e9)
+                beat = Envelope(
+                    type="health", gateway="gw1", seq=1, sent_at_ns=at_ns, body=health(at_ns)
+                )
+                watch.hear("roadway", f"gw{number}", beat)
+            said.extend(one for _, _, one in watch.check())
+
+    go_on(off_s)
+    clock.set_s = -off_s[0]
+    go_on([0] * len(off_s))
+    clock.set_s = 0.0
+    go_on([0.3] * len(off_s))
     return said
 
 
@@ -470,10 +503,10 @@ SOURCES: dict[ModuleType, str] = {
     control_room.desk: "there is no such alarm; a replayed alarm can't be ended; "
     "the recording is as it is; The time is up",
     control_room.heartbeat: "",
-    control_room.clock_watch: "",
+    control_room.clock_words: "",
+    control_room.own_trouble: "",
     control_room.refusals: "",
     control_room.room: "",
-    control_room.clock_watch: "",
     control_room.twins: "started %Y-%m-%d %H:%M:%S UTC",
     control_room.watches: "",
     delivery.attendance: "nothing heard from the control room for",  # told to the siren only

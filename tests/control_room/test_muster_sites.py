@@ -183,6 +183,38 @@ def test_the_command_counts_the_live_one_and_says_so(
         ended.set()
         speaking.join()
         link.close()
+    assert not from_json(out).replay
+    assert "REPLAY" not in text
     assert (code, from_json(out).site, json.loads(out)["left_out"]) == (1, "new", ["old"])
     assert "site old is offline and NOT in this count" in err
     assert "site old is offline and NOT in this count" in text
+
+
+def test_the_command_says_that_it_counts_a_replay(
+    broker: EmbeddedBroker, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def until_heard(listener: MusterListener, _limit_s: float) -> None:
+        until_s = time.monotonic() + 60
+        while not listener._known:
+            assert time.monotonic() < until_s, "not heard"
+            time.sleep(0.05)
+
+    monkeypatch.setattr(MusterListener, "wait", until_heard)
+    link = Connection(BrokerConfig(url=broker.url), client_name("player"))
+    link.connect(20.0, wait=True)
+    topic = topic_name("state", site="then", gateway="gw1", prefix="replay")
+    message = GatewayState(online=True, since_ns=START_NS)
+    _, payload = Voice(SystemClock(), run=time.time_ns()).write(topic, message, gateway="gw1")
+    link.publish(topic, payload, qos=1, retain=True)
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    words = ["--broker", broker.url, "--prefix", "replay"]
+    try:
+        run(parser.parse_args([*words, "--json"]))
+        out = capsys.readouterr().out
+        run(parser.parse_args(words))
+    finally:
+        link.publish(topic, b"", qos=1, retain=True)
+        link.close()
+    assert from_json(out).replay
+    assert "REPLAY" in capsys.readouterr().out

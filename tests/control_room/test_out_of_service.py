@@ -4,12 +4,13 @@ import json
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import pytest
 
 from control_room.access.roles import Role
-from control_room.clock_watch import BEATS
+from control_room.clock_watch import BEATS, HOLD_S
 from control_room.heartbeat import KIND as SILENT
 from control_room.journal.database import Place
 from control_room.journal.journal import Journal
@@ -221,7 +222,7 @@ def test_what_was_wrong_before_is_an_alarm_again_where_it_still_is() -> None:
 
 def slow_beats(mine: Mine) -> None:
     """Let heartbeats come from a gateway whose clock is a minute slow."""
-    for _ in range(BEATS):
+    for _ in range(BEATS + round(HOLD_S) + 1):
         mine.pass_time(1)
         at_ns = mine.clock.now_ns() - 60_000_000_000
         said = Envelope(type="health", gateway=GATEWAY, seq=1, sent_at_ns=at_ns, body=health(at_ns))
@@ -257,7 +258,7 @@ def test_a_journal_that_can_be_read_late_takes_nobody_away_who_speaks(
     mine.die()
     mine.room.take_out(SITE, GATEWAY, **WHY)
 
-    def away(*_: object) -> None:
+    def away(*_: object, **__: object) -> None:
         raise JournalError("the database does not answer")
 
     with monkeypatch.context() as broken:
@@ -317,7 +318,10 @@ def test_admins_ask_for_it_over_http(tmp_path: Path) -> None:
         assert (code, said["reason"]) == (200, "closed")
         assert ask(body)[0] == 200
         [entry] = home.journal.audited("gateway_out")
-        assert (entry.who, json.loads(entry.body)) == (said["by"], {"reason": "closed"})
+        assert (entry.who, json.loads(entry.body)) == (
+            said["by"],
+            {"reason": "closed", "room": gethostname()},
+        )
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason=NO_MOSQUITTO)
@@ -358,3 +362,44 @@ def test_the_broker_forgets_what_it_kept(tmp_path: Path) -> None:
 
 def _key(id: str) -> Key:
     return Key(site=SITE, gateway=GATEWAY, alarm=id)
+
+
+def test_who_is_back_before_the_disk_keeps_its_alarms(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = Mine()
+    lost = alarm("camera_lost-1", at_ns=mine.clock.now_ns(), kind="camera_lost", track=None)
+    mine.say(lost, id=lost.id)
+    mine.die()
+    with monkeypatch.context() as broken:
+
+        def refuse(*_words: object, **_more: object) -> list[bool]:
+            raise JournalError("the disk is full")
+
+        broken.setattr(mine.journal, "store_all", refuse)
+        mine.room.take_out(SITE, GATEWAY, **WHY)
+        mine.pass_time(2)
+        mine.start()
+    for _ in range(5):
+        mine.say(health(mine.clock.now_ns()))
+        mine.pass_time(1)
+    assert "camera_lost" in mine.open_kinds()
+
+
+def test_a_hundred_gateways_that_fall_silent_together_cost_the_journal_no_more_than_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A table that somebody holds costs a second each time, and alarms wait behind that."""
+    asked = []
+    for count in (1, 100):
+        mine = Mine()
+        mine.room = mine.new_room(expected=tuple((SITE, f"gw{one}") for one in range(count)))
+        reads, read = list[object](), mine.journal._database.read
+
+        def count_and_read(work: Any, reads: list[object] = reads, read: Any = read) -> Any:
+            reads.append(work)
+            return read(work)
+
+        monkeypatch.setattr(mine.journal._database, "read", count_and_read)
+        mine.pass_time(10)
+        asked.append(len(reads))
+        assert mine.open_kinds().count(SILENT) == count
+    assert asked[0] == asked[1]

@@ -1,6 +1,7 @@
-from control_room.refusals import FOLLOW_S, MOST_GATEWAYS, NO_SITE, QUIET_S, REPLAYS, RefusalWatch
+from control_room.own_alarms import OURSELVES
+from control_room.refusals import FOLLOW_S, MOST_GATEWAYS, QUIET_S, REPLAYS, RefusalWatch
 from delivery.signing import RefusedError
-from delivery.trust import CONTROL_ROOM, Distrusted
+from delivery.trust import Distrusted
 from scene.clock import ReplayClock
 
 PLACE = ("roadway", "gw1")
@@ -58,7 +59,7 @@ def test_files_of_keys_that_cannot_be_used_are_an_alarm_until_they_are_mended() 
     other = Distrusted(text="x/control_room.pub: is damaged")
     third = Distrusted(text="x/y.pub: whose key is it?")
     raised = watch.distrust([bad, other, third])
-    assert [(site, gateway) for site, gateway, _ in raised] == [PLACE, (NO_SITE, CONTROL_ROOM)]
+    assert [(site, gateway) for site, gateway, _ in raised] == [PLACE, OURSELVES]
     assert "gateway-roadway-gw1.pub: is damaged" in raised[0][2].evidence
     assert "control_room.pub: is damaged; x/y.pub: whose key" in raised[1][2].evidence
     for _ in range(5):

@@ -12,10 +12,13 @@ import pytest
 
 from control_room.judge import differences, judge, once_each, site_of
 from control_room.main import open_room
+from control_room.muster import from_json
+from control_room.muster_text import text_of
+from control_room.replay.as_recorded import AsRecorded
 from control_room.replay.background import judging
 from control_room.replay.command import _exporting, _files, _times_of, add_arguments, run
 from control_room.replay.judging import Progress, judged
-from control_room.replay.known import Known
+from control_room.replay.known import How, Known
 from control_room.replay.outlets import broker_outlet, page_outlet
 from control_room.replay.player import Player
 from control_room.replay.recorded_clock import RecordedClock
@@ -463,14 +466,17 @@ def test_a_time_of_the_day_is_the_first_such_in_the_recording() -> None:
 def test_a_recording_is_judged_in_a_process_of_its_own_while_it_is_looked_at(
     tmp_path: Path,
 ) -> None:
-    recording = open_recording(write(tmp_path / "run.mcap", *everything(())), print)
+    recording = open_recording(write(tmp_path / "run.mcap", *everything(live_alarms()[1:])), print)
     known, told = Known(recording.from_ns), list[str]()
     with judging(recording, known, told.append):
         assert wait_until(lambda: known.judged_to_ns == recording.to_ns)
-        assert wait_until(lambda: len(told) == 1)
+        assert wait_until(lambda: len(told) == 2)
     assert [one.anomaly for one in known.marks] == list(live_alarms())
     assert "not checked for a signature" in told[0]
-    assert known.trouble == ""
+    assert told[1] == "1 changes of alarms are raised otherwise than live raised them; " + (
+        "--check lists them"
+    )
+    assert (known.trouble, known.unlike) == ("", 1)
 
 
 def test_an_end_of_judging_that_nobody_meant_is_told(tmp_path: Path) -> None:
@@ -480,7 +486,7 @@ def test_an_end_of_judging_that_nobody_meant_is_told(tmp_path: Path) -> None:
     path.unlink()  # the other process does not find it
     with judging(recording, known, lambda _: None):
         assert wait_until(lambda: known.trouble != "")
-    assert known.judged_to_ns == recording.from_ns
+    assert known.how_at(recording.from_ns) is How.UNKNOWN
 
 
 def test_repair_writes_what_can_be_read_and_says_what_is_missing(
@@ -528,20 +534,35 @@ def test_what_was_refused_or_makes_no_sense_is_told(
     assert "2 messages can't be understood" in told
 
 
+def test_a_head_count_of_a_recording_says_that_it_is_one(tmp_path: Path) -> None:
+    recording = open_recording(write(tmp_path / "run.mcap", *everything(())), print)
+    recorded = RecordedClock(recording.from_ns)
+    with page_outlet(recording, recorded) as page:
+        player = Player(recording, known_of(recording), [page], SystemClock(), recorded)
+        player._go(recording.to_ns)
+        found = page.room.muster(SITE)
+    assert found is not None
+    told = from_json(json.dumps(found))
+    assert told.replay
+    assert told.people == 2
+    assert "REPLAY" in text_of(told)
+    assert "回放" in text_of(told, "zh")
+    assert "REPLAY" not in text_of(replace(told, replay=False))
+
+
 def test_alarms_found_while_it_plays_on_are_all_there_in_the_end(tmp_path: Path) -> None:
     """What a camera said is known at once, what the rules find only later, about earlier times."""
     system = alarm("cam-1", at_ns=START_NS + 5 * 10**9, kind="camera_lost", track=None)
     recording = open_recording(write(tmp_path / "run.mcap", *everything((system,))), print)
     whole, known = known_of(recording), Known(recording.from_ns)
     at_once = tuple(one for one in whole.marks if one.anomaly.id == "cam-1")
-    known.add(Progress(judged_to_ns=recording.from_ns, marks=at_once))
+    known.add(AsRecorded(to_ns=recording.to_ns, marks=at_once))
     recorded = RecordedClock(recording.from_ns)
     with page_outlet(recording, recorded) as page:
         player = Player(recording, known, [page], SystemClock(), recorded, speed=1000.0)
         player.run(exit_at_end=True)
         assert {one.key.alarm for one in page.room.journal.open_entries()} == {"cam-1"}
-        later = tuple(one for one in whole.marks if one.anomaly.id != "cam-1")
-        known.add(Progress(judged_to_ns=recording.to_ns, marks=later))
+        known.add(Progress(judged_to_ns=recording.to_ns, marks=tuple(whole.marks)))
         player._catch_up()
         found = {one.key.alarm for one in page.room.journal.open_entries()}
         assert found == {one.anomaly.id for one in whole.marks}

@@ -344,6 +344,7 @@ def test_a_certificate_is_said_to_end_soon(mine: Mine) -> None:
     assert "gw1/client.pem expires in 1" in soon
     assert "lamproom certs renew" in soon
     assert "has expired on" in soon_expired(config, utc_now() + days(DAYS + 2))
+    assert "counts only from" in soon_expired(config, utc_now() - days(9))
     assert "ca.pem expires in" in soon_expired(config, utc_now() + days(20 * 365 - 3))
 
 

@@ -331,12 +331,15 @@ class Page:
 
     def __init__(self) -> None:
         self.alarms: list[str] = []
+        self.words: list[tuple[str, str]] = []
+        """Of each alarm that was told: its id and state."""
         self.trouble = ""
 
     def listen(self, about: str, text: str) -> None:
         said = json.loads(text)
         if about == "alarm":
             self.alarms.append(said["anomaly"]["id"])
+            self.words.append((said["anomaly"]["id"], said["anomaly"]["state"]))
         elif about == "clock":
             self.trouble = said["trouble"]
 
@@ -455,3 +458,47 @@ def test_viewers_are_not_told_where_the_database_is(
         own_server.start()
     said = capfd.readouterr().err
     assert "postgresql://lamproom@" in said
+
+
+def test_a_server_that_only_reads_is_named_and_written_to_once_it_does(
+    own_server: Postgres,
+) -> None:
+    with closing(Journal(own_server.new_database(), required=True)) as journal:
+        assert can_store(journal, alarm(at_ns=5))
+        read_only(own_server, "on")
+        wait_until(lambda: not can_store(journal, alarm(at_ns=6, state="cleared")))
+        with pytest.raises(JournalError, match=r"read-only.*target_session_attrs"):
+            journal.store(KEY, alarm(at_ns=6, state="cleared"), stored_at_ns=1)
+        read_only(own_server, "off")
+        wait_until(lambda: can_store(journal, alarm(at_ns=6, state="cleared")))
+
+
+def read_only(server: Postgres, how: str) -> None:
+    server.run_sql(
+        "SET default_transaction_read_only = off",
+        f"ALTER SYSTEM SET default_transaction_read_only = {how}",
+        "SELECT pg_reload_conf()",
+    )
+
+
+def test_a_server_with_no_connection_to_spare_is_named_and_found_once_there_is_one(
+    own_server: Postgres, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import psycopg
+
+    role = f"few_{token_hex(4)}"
+    own_server.run_sql(
+        f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 1",
+        f"CREATE SCHEMA {role} AUTHORIZATION {role}",
+    )
+    place = own_server.address("postgres", role) + f"&options=-csearch_path%3D{role}"
+    with psycopg.connect(place):
+        capfd.readouterr()
+        journal = Journal(place)
+        assert "raise the role's CONNECTION LIMIT" in capfd.readouterr().err
+        assert not can_store(journal, alarm(at_ns=5))
+    with closing(journal):
+        wait_until(lambda: can_store(journal, alarm(at_ns=5)))
+        with pytest.raises(JournalError, match="CONNECTION LIMIT"), journal.apart():
+            pass
+        assert can_store(journal, alarm(at_ns=6, state="cleared")), "alarms have one of their own"
