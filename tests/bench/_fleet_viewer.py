@@ -16,6 +16,8 @@ from collections import Counter
 from _viewers import ALARM, Counts, Socket
 
 EVERY_S = 0.1
+PERIOD_S = 10.0
+"""Of each so long period ages are counted by themselves: who is who is open at the beginning."""
 MS = 60_000
 """Ages are counted in whole milliseconds; older ones as a minute."""
 TOLD = re.compile(
@@ -66,7 +68,7 @@ def main() -> None:
     chosen.register(line.line, selectors.EVENT_READ, line)
     chosen.register(sys.stdin, selectors.EVENT_READ, None)
     print("ready", flush=True)
-    ages_ms, began_s, began_cpu_s = [0] * (MS + 1), time.monotonic(), time.process_time()
+    ages_ms, began_s, began_cpu_s = [Counter[int]()], time.monotonic(), time.process_time()
     due_s, warm_s = began_s, began_s + 3.0
     while True:
         for key, _ in chosen.select(max(0.0, due_s - time.monotonic())):
@@ -78,7 +80,7 @@ def main() -> None:
                     "bytes": line.sizes,
                     "closed": counts.closed,
                     "alarms": counts.alarms,
-                    "ages_ms": {age: count for age, count in enumerate(ages_ms) if count},
+                    "ages_ms": ages_ms,
                     "gateways": len(line.newest_ns),
                     "clocks_with_shed": line.shed,
                 }
@@ -90,9 +92,11 @@ def main() -> None:
         if now_s >= due_s:
             due_s = max(due_s + EVERY_S, now_s)
             now_ns = time.time_ns()
+            if now_s > warm_s + PERIOD_S * len(ages_ms):
+                ages_ms.append(Counter())
             if now_s > warm_s:
                 for at_ns in line.newest_ns.values():
-                    ages_ms[min(MS, max(0, (now_ns - at_ns) // 1_000_000))] += 1
+                    ages_ms[-1][min(MS, max(0, (now_ns - at_ns) // 1_000_000))] += 1
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -95,7 +96,8 @@ def _figures(
     ]
     positions = sum(one["counts"].get("positions", 0) / one["seconds"] for one in said)
     slope, error = slope_of(found["times_s"], found["memory_mb"])
-    ages = _spread({int(age): count for age, count in seen["ages_ms"].items()})
+    periods = [{int(age): count for age, count in one.items()} for one in seen["ages_ms"]]
+    ages = _spread(dict(sum(map(Counter, periods), Counter[int]())))
     figures: Figures = {
         "fleet.gateways": gateways,
         "fleet.gateways_told_of": seen["gateways"],
@@ -115,6 +117,7 @@ def _figures(
         "fleet.age_p50_ms": ages[0],
         "fleet.age_p99_ms": ages[1],
         "fleet.age_worst_ms": ages[2],
+        "fleet.age_p99_ms_of_each_10_s": " ".join(f"{_spread(one)[1]:.0f}" for one in periods),
         "fleet.alarms": len(raised),
         "fleet.alarms_not_seen": len(raised) - len(delays_s),
         "fleet.memory_mb": found["memory_mb"][-1],
