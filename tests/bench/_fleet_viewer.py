@@ -1,8 +1,9 @@
 """One raw viewer of the control room's page who measures how old what it is told is.
 
 Draws nothing. The age of a gateway is how long ago the newest positions that came were captured,
-asked ten times a second; sender and viewer share a clock. Says `ready` when it is in; on a line at
-its standard input it tells, as JSON, what came, and ends.
+asked ten times a second; sender and viewer share a clock. Says `ready` when it is in; on the line
+`last` at its standard input it counts no further ages, on another it tells, as JSON, what came, and
+ends.
 """
 
 import argparse
@@ -16,6 +17,8 @@ from collections import Counter
 from _viewers import ALARM, Counts, Socket
 
 EVERY_S = 0.1
+LAST = "last\n"
+"""Is said before gateways fall silent: what grows old then is nobody's fault."""
 PERIOD_S = 10.0
 """Of each so long period ages are counted by themselves: who is who is open at the beginning."""
 MS = 60_000
@@ -69,10 +72,13 @@ def main() -> None:
     chosen.register(sys.stdin, selectors.EVENT_READ, None)
     print("ready", flush=True)
     ages_ms, began_s, began_cpu_s = [Counter[int]()], time.monotonic(), time.process_time()
-    due_s, warm_s = began_s, began_s + 3.0
+    due_s, warm_s, counts_ages = began_s, began_s + 3.0, True
     while True:
         for key, _ in chosen.select(max(0.0, due_s - time.monotonic())):
             if key.data is None:
+                if sys.stdin.readline() == LAST:
+                    counts_ages = False
+                    continue
                 said = {
                     "seconds": time.monotonic() - began_s,
                     "cpu_s": time.process_time() - began_cpu_s,
@@ -94,7 +100,7 @@ def main() -> None:
             now_ns = time.time_ns()
             if now_s > warm_s + PERIOD_S * len(ages_ms):
                 ages_ms.append(Counter())
-            if now_s > warm_s:
+            if now_s > warm_s and counts_ages:
                 for at_ns in line.newest_ns.values():
                     ages_ms[-1][min(MS, max(0, (now_ns - at_ns) // 1_000_000))] += 1
 

@@ -75,6 +75,9 @@ def run(
         page = stack.enter_context(_page(port, picture)) if browser else None
         time.sleep(SETTLE_S)
         found = _watch(room.pid, broker.process.pid, minutes)
+        assert viewer.stdin is not None
+        viewer.stdin.write("last\n")
+        viewer.stdin.flush()
         said = [_said(one) for one in speaking]
         time.sleep(LAST_S)
         seen = _said(viewer)
