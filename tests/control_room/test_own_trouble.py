@@ -119,15 +119,20 @@ def test_a_journal_that_is_held_for_a_moment_is_no_alarm(
         assert own(trial.room) == []
 
 
+def _goes_on_elsewhere(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the disk run full on one machine, and the control room go on on another one."""
+    with monkeypatch.context() as full:
+        full.setattr(probes, "LEAST_FREE_BYTES", 2**62)
+        trial.go_on()
+    trial.room = trial.new_room("ctl-b")
+
+
 def test_a_restart_carries_it_on_and_another_machine_leaves_it_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trial = Trial(tmp_path)
     with closing(trial.journal):
-        with monkeypatch.context() as full:
-            full.setattr(probes, "LEAST_FREE_BYTES", 2**62)
-            trial.go_on()
-        trial.room = trial.new_room("ctl-b")
+        _goes_on_elsewhere(trial, monkeypatch)
         trial.go_on()
         assert [state for state, _ in own(trial.room)] == ["active"], "another one's"
         trial.room = trial.new_room("ctl-a")
@@ -141,10 +146,7 @@ def test_an_alarm_of_a_machine_that_is_no_more_can_be_ended(
     """A container has another name each time that it is made."""
     trial = Trial(tmp_path)
     with closing(trial.journal):
-        with monkeypatch.context() as full:
-            full.setattr(probes, "LEAST_FREE_BYTES", 2**62)
-            trial.go_on()
-        trial.room = trial.new_room("ctl-b")
+        _goes_on_elsewhere(trial, monkeypatch)
         [entry] = trial.journal.open_entries()
         said = {"site": OURSELVES[0], "gateway": OURSELVES[1], "id": entry.key.alarm}
         told = trial.room.do(wish_of("end", said | {"by": "Li", "reason": "ctl-a is scrapped"}))
